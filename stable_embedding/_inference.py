@@ -1,0 +1,45 @@
+"""A trained network applied to arrays: blocks of rows in, float32 out."""
+
+import numpy as np
+import torch
+from sklearn.utils import gen_batches
+
+from .networks import Autoencoder
+
+# Rows of a block: no more at once, since their activations would leave the cache, and
+# no more than this many bytes of them.
+_BLOCK_ROWS = 4_096
+_BLOCK_BYTES = 2**27
+
+
+def apply_in_blocks(network: Autoencoder, part: str, X, prepare=None):
+    """Apply a part of a network to the rows of an array, in bounded memory.
+
+    Parameters
+    ----------
+    network : Autoencoder
+        Where it is: the rows are moved to its device and back.
+
+    part : {"encode", "decode", "reconstruct"}
+        The method to apply.
+
+    X : ndarray of shape (n_rows, n_inputs)
+        Rows, of which one block at a time is prepared.
+
+    prepare : callable or None, default=None
+        Applied to each block first.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_outputs), dtype float32
+    """
+    row_bytes = np.dtype(np.float64).itemsize * (X.shape[1] + network.widest_layer)
+    block_size = min(_BLOCK_ROWS, max(1, _BLOCK_BYTES // row_bytes))
+    width = network.n_features if part != "encode" else network.n_components
+    output = np.empty((len(X), width), dtype=np.float32)
+    with torch.inference_mode():
+        for rows in gen_batches(len(X), block_size):
+            block = X[rows] if prepare is None else prepare(X[rows])
+            block = torch.as_tensor(block, dtype=torch.float32, device=network.device)
+            output[rows] = getattr(network, part)(block).cpu().numpy()
+    return output

@@ -1,0 +1,686 @@
+"""The estimator: an autoencoder whose embedding stays put."""
+
+from contextlib import contextmanager
+from copy import deepcopy
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    _fit_context,
+)
+from sklearn.decomposition import PCA
+from sklearn.metrics import r2_score
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_array, check_random_state, resample
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ._inference import apply_in_blocks
+from ._training import count_batches, train
+from .alignment import rigid_map_onto
+from .losses import StableLoss, collapsed_similarity_loss
+from .networks import ACTIVATIONS, Autoencoder
+from .similarities import SIMILARITIES, resolve_similarity
+
+_DTYPES = (np.float64, np.float32)
+
+_MAX_SEED = np.iinfo(np.int32).max
+
+# Rows that the normaliser of a similarity is estimated on.
+_NORMALISER_ROWS = 1_000
+
+# Totals outside this range cannot be held by float32, in which codes are returned.
+_SCALE_RANGE = (1e-30, 1e30)
+
+
+def centre_and_scale(X):
+    """Mean of each feature and the square root of the total variance, in float64.
+
+    The scale of constant data is 1.
+    """
+    mean = X.mean(axis=0, dtype=np.float64)
+    scale = np.sqrt(np.square(X - mean).sum(axis=1).mean())
+    rounding = len(X) * np.finfo(np.float64).eps * np.linalg.norm(mean)
+    if scale <= rounding:
+        return mean, 1.0
+    if not _SCALE_RANGE[0] < scale < _SCALE_RANGE[1]:
+        raise ValueError(
+            f"X has a total standard deviation of {scale:.3g}; float32 codes need one"
+            f" between {_SCALE_RANGE[0]:g} and {_SCALE_RANGE[1]:g}: rescale X"
+        )
+    return mean, float(scale)
+
+
+def principal_axes(rows, n_components):
+    """Leading principal axes of centred rows, with signs that small changes keep.
+
+    The cubes of an axis's entries sum to a positive number. (The largest entry, whose
+    sign scikit-learn fixes, can be another one when a single row is dropped.) Axes
+    beyond the rank that the data can have are zero.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_samples, n_features)
+
+    n_components : int
+
+    Returns
+    -------
+    ndarray of shape (n_components, n_features)
+    """
+    axes = np.zeros((n_components, rows.shape[1]), dtype=rows.dtype)
+    found = min(n_components, *rows.shape)
+    axes[:found] = PCA(found, random_state=0).fit(rows).components_
+    return np.where(np.power(axes, 3).sum(axis=1, keepdims=True) < 0, -axes, axes)
+
+
+def auto_alpha(n_samples):
+    """Shrinkage toward PCA for a number of rows: the fewer there are, the more."""
+    return min(100.0, 1_000 / n_samples)
+
+
+def auto_batch_size(n_samples):
+    """Rows in a batch for a number of rows."""
+    return 128 if n_samples < 10_000 else 256
+
+
+def auto_max_iter(n_batches):
+    """Epochs for a number of batches in each: at least 600 steps and 20 epochs."""
+    return max(20, -(-600 // n_batches))
+
+
+def resolve_device(device):
+    """Name the device to train on; "auto" takes an accelerator where there is one."""
+    if device == "auto":
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(
+            f"device={device!r} cannot be used here; 'auto' and 'cpu' always can"
+        ) from error
+    return device
+
+
+def layer_sizes(hidden_layer_sizes):
+    """Widths of the hidden layers as a tuple of positive integers."""
+    sizes = np.atleast_1d(hidden_layer_sizes)
+    if sizes.ndim != 1 or not all(
+        isinstance(size, Integral) and size > 0 for size in sizes.tolist()
+    ):
+        raise ValueError(
+            f"hidden_layer_sizes={hidden_layer_sizes!r} must be positive integers, one"
+            " for each hidden layer, or () for a linear network"
+        )
+    return tuple(int(size) for size in sizes)
+
+
+def check_similarity(similarity, rows):
+    """Raise if a user's similarity does not return a matrix of pairs."""
+    values = similarity(rows)
+    if not isinstance(values, torch.Tensor):
+        raise TypeError(
+            f"similarity={similarity!r} returned a {type(values).__name__}; it must"
+            " return a torch.Tensor, so that it can be differentiated"
+        )
+    if values.shape != (len(rows), len(rows)):
+        raise ValueError(
+            f"similarity={similarity!r} returned shape {tuple(values.shape)} for"
+            f" {len(rows)} rows; it must return one value for each pair of rows"
+        )
+
+
+def laid_on(network, codes, reference):
+    """Copy a network with one rigid map folded in, which lays codes on a reference."""
+    network = deepcopy(network)
+    network.fold(*map(torch.from_numpy, rigid_map_onto(codes, reference)))
+    return network
+
+
+@contextmanager
+def _all_or_nothing(estimator):
+    """Undo what was set on an estimator if the block fails or is interrupted."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+class StableAutoencoder(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
+    r"""Autoencoder whose embedding is the same from training to training.
+
+    An autoencoder is trained to reconstruct its input from a narrow code. Trained
+    again, with another seed or a few rows more, it finds another code, and distances
+    of the data are lost in all of them. This one minimises, over rows :math:`x`
+    centred and divided by the square root of their total variance,
+
+    .. math:: L = \operatorname{mean}_i |x_i - \hat x_i|^2
+        + w \, \tfrac12 \operatorname{mean}_{i<j} (|z_i - z_j| - |x_i - x_j|)^2
+
+    so that distances between codes :math:`z` follow those of the data, starts from
+    PCA whatever the seed, and lays the finished map on the PCA scores of its training
+    data with one rigid map. Both terms are fractions: of variance that is not
+    explained, and of squared distances that are lost.
+
+    Parameters
+    ----------
+    n_components : int, default=2
+        Number of components of the embedding.
+
+    hidden_layer_sizes : int or array-like of int, default=(128, 32)
+        Widths of the encoder's hidden layers; the decoder has them in reverse. With
+        ``()`` the network is linear.
+
+    activation : {"identity", "logistic", "relu", "tanh"}, default="relu"
+        Activation of the hidden layers.
+
+    similarity : {"distance", "inner_product", "cosine", "rbf"} or callable, \
+            default="distance"
+        Pairwise similarity that codes should share with the data. A callable maps a
+        tensor of shape (n_rows, n_features) to one of shape (n_rows, n_rows).
+
+    similarity_weight : float, default=1.0
+        Weight :math:`w` of the similarity loss. With 0 only reconstruction counts.
+
+    init : {"pca", "random"}, default="pca"
+        Start of the training. With "pca" a linear path beside the network carries
+        the principal axes, and the network itself starts at zero; hidden layers are
+        drawn alike for every seed. With "random" there is no such path and all is
+        drawn from the seed: together with ``similarity_weight=0`` the plain
+        autoencoder.
+
+    batch_size : int or "auto", default="auto"
+        Largest number of rows in a batch. "auto" is 128, and 256 from 10,000 rows.
+
+    learning_rate_init : float, default=2e-3
+        Peak of the learning rate. It rises over the first three tenths of the steps
+        and falls to zero along a cosine.
+
+    max_iter : int or "auto", default="auto"
+        Number of epochs. "auto" is the least that gives 600 steps, and 20 or more.
+
+    alpha : float or "auto", default="auto"
+        Shrinkage toward PCA: decoupled weight decay on all but the linear path. The
+        fewer rows there are, the more is needed for a map that serves unseen rows.
+        "auto" is 1000 divided by the number of rows, at most 100, and 0 with
+        ``init="random"``.
+
+    early_stopping : bool, default=False
+        Whether to hold out rows, stop when the loss on them no longer improves, and
+        return the best epoch's network.
+
+    validation_fraction : float, default=0.1
+        Share of the rows to hold out for early stopping.
+
+    n_iter_no_change : int, default=10
+        Number of epochs without improvement after which early stopping acts.
+
+    tol : float, default=1e-4
+        Least decrease of the held-out loss that early stopping counts.
+
+    warm_start : bool, default=False
+        Whether `fit` goes on from the last fit's network. Its centre, scale and frame
+        are then kept as well.
+
+    callbacks : list or tuple of skorch callbacks or None, default=None
+        Called during the training. Batches hold scaled rows.
+
+    device : str, default="auto"
+        Torch device to train and transform on. "auto" takes CUDA or MPS where there
+        is one.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of the order of the rows and, with ``init="random"``, of the network.
+        The same integer gives the same map to the last bit on one machine.
+
+    verbose : int, default=0
+        With 1 a progress bar shows the terms of the loss.
+
+    Attributes
+    ----------
+    network_ : Autoencoder
+        The trained network, between scaled rows and scaled codes.
+
+    mean_ : ndarray of shape (n_features,)
+        Mean of the training data.
+
+    scale_ : float
+        Square root of the total variance of the training data, the one number by
+        which they are divided and codes multiplied, so that distances in the
+        embedding have the units of the data.
+
+    loss_curve_ : list of float
+        Loss of each epoch.
+
+    history_ : dict of str to list of float
+        Each term of the loss of each epoch: "loss", "reconstruction_loss" and
+        "similarity_loss", with early stopping also their values on the rows held
+        out, prefixed with "validation_".
+
+    reconstruction_loss_ : float
+        Share of the training data's variance that is not explained.
+
+    similarity_loss_ : float
+        Similarity loss of the training data, over pairs within batches; 0 where its
+        weight is.
+
+    n_iter_ : int
+        Number of epochs of the last training.
+
+    n_samples_seen_ : int
+        Number of rows of the last `fit` and of each `partial_fit` since.
+
+    n_features_in_ : int
+        Number of features of the training data.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where all are strings.
+
+    See Also
+    --------
+    sklearn.decomposition.PCA : The linear map that this one starts from.
+    manifold_variance_score : How alike several trainings of an estimator are.
+
+    Notes
+    -----
+    Computations are in float32, and so are codes. The fitted object holds no training
+    data.
+
+    References
+    ----------
+    *Autoencoder for Stable Embedding*, master's thesis, Ajou University.
+
+    G. E. Hinton and R. R. Salakhutdinov, "Reducing the dimensionality of data with
+    neural networks", Science 313, 2006.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from stable_embedding import StableAutoencoder
+    >>> X, _ = load_iris(return_X_y=True)
+    >>> embedding = StableAutoencoder(random_state=0).fit(X)
+    >>> embedding.transform(X).shape
+    (150, 2)
+    >>> embedding.score(X) > 0.97
+    True
+    """
+
+    _parameter_constraints = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "similarity": [StrOptions(set(SIMILARITIES)), callable],
+        "similarity_weight": [Interval(Real, 0, None, closed="left")],
+        "init": [StrOptions({"pca", "random"})],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 2, None, closed="left")],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "max_iter": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "alpha": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "warm_start": ["boolean"],
+        "callbacks": [list, tuple, None],
+        "device": [str],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        n_components=2,
+        *,
+        hidden_layer_sizes=(128, 32),
+        activation="relu",
+        similarity="distance",
+        similarity_weight=1.0,
+        init="pca",
+        batch_size="auto",
+        learning_rate_init=2e-3,
+        max_iter="auto",
+        alpha="auto",
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        warm_start=False,
+        callbacks=None,
+        device="auto",
+        random_state=None,
+        verbose=0,
+    ):
+        self.n_components = n_components
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.similarity = similarity
+        self.similarity_weight = similarity_weight
+        self.init = init
+        self.batch_size = batch_size
+        self.learning_rate_init = learning_rate_init
+        self.max_iter = max_iter
+        self.alpha = alpha
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.callbacks = callbacks
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Learn the embedding of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training data, two rows or more.
+
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : StableAutoencoder
+            The fitted estimator. If the call fails it is as it was before.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or X is not as described, or the loss stops being finite.
+        """
+        return self._fit(X, go_on=self.warm_start and self._is_fitted(), n_seen=0)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None):
+        """Train on one more chunk of data.
+
+        The centre, the scale, the start and the frame are those of the first chunk.
+        Each chunk is trained on for `max_iter` epochs, and the map is then laid on
+        where it put the rows of the chunk before.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            A chunk of the training data, two rows or more.
+
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : StableAutoencoder
+            The fitted estimator. If the call fails it is as it was before.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or X is not as described, or the loss stops being finite.
+        """
+        go_on = self._is_fitted()
+        return self._fit(X, go_on, n_seen=self.n_samples_seen_ if go_on else 0)
+
+    def transform(self, X):
+        """Embed X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to embed, seen in training or not. Each is embedded by itself.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_components), dtype float32
+            Codes, in the units of the data.
+        """
+        check_is_fitted(self)
+        X = self._validate_rows(X)
+        codes = apply_in_blocks(self.network_, "encode", X, self._scale_rows)
+        codes *= self.scale_
+        return codes
+
+    def inverse_transform(self, X):
+        """Reconstruct rows from their codes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_components)
+            Codes, as `transform` returns them.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Reconstruction, of the codes' own precision.
+        """
+        check_is_fitted(self)
+        codes = check_array(X, dtype=_DTYPES, input_name="X")
+        if codes.shape[1] != self._n_features_out:
+            raise ValueError(
+                f"X has {codes.shape[1]} components, but {type(self).__name__} has"
+                f" n_components={self._n_features_out}"
+            )
+        rows = apply_in_blocks(self.network_, "decode", codes / self.scale_)
+        return (rows * self.scale_ + self.mean_).astype(codes.dtype)
+
+    def score(self, X, y=None):
+        r"""Return the share of the variance of X that its reconstruction explains.
+
+        .. math:: R^2 = 1 - \sum_i |x_i - \hat x_i|^2 \Big/ \sum_i |x_i - \bar x|^2
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to reconstruct.
+
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        float
+            1.0 at best; 0.0 is as good as the mean of X.
+        """
+        check_is_fitted(self)
+        rows = self._scale_rows(self._validate_rows(X))
+        reconstruction = apply_in_blocks(self.network_, "reconstruct", rows)
+        return r2_score(rows, reconstruction, multioutput="variance_weighted")
+
+    def score_samples(self, X):
+        """Return minus the squared reconstruction error of each row: low is anomalous.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to reconstruct.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            In squared units of the data, 0.0 at best.
+        """
+        check_is_fitted(self)
+        rows = self._scale_rows(self._validate_rows(X))
+        reconstruction = apply_in_blocks(self.network_, "reconstruct", rows)
+        errors = np.square(rows - reconstruction).sum(axis=1)
+        return -errors.astype(np.float64) * self.scale_**2
+
+    def align(self, X, reference):
+        """Lay the map of X on a reference with one rigid map, within the weights.
+
+        After retraining, lay the new map on the old one: what was trained on old
+        codes then goes on working. No distance in the map and no reconstruction
+        changes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows whose codes are laid on the reference.
+
+        reference : array-like of shape (n_samples, n_components)
+            Where these rows should lie, for instance the predecessor's codes of them.
+
+        Returns
+        -------
+        self : StableAutoencoder
+            The same estimator, in another frame.
+        """
+        check_is_fitted(self)
+        codes = self.transform(X)
+        reference = check_array(reference, dtype=np.float64, input_name="reference")
+        if reference.shape != codes.shape:
+            raise ValueError(
+                f"reference has shape {reference.shape}, but the codes of X have"
+                f" {codes.shape}; both must be (n_samples, n_components)"
+            )
+        scale = self.scale_
+        self.network_ = laid_on(self.network_, codes / scale, reference / scale)
+        return self
+
+    def _is_fitted(self):
+        return hasattr(self, "network_")
+
+    def _fit(self, X, go_on, n_seen):
+        """Train anew, or go on from the last training's network; all or nothing."""
+        with _all_or_nothing(self):
+            X = self._validate_rows(X, reset=not go_on, ensure_min_samples=2)
+            seed = check_random_state(self.random_state).randint(_MAX_SEED)
+            self.n_samples_seen_ = n_seen + len(X)
+            if not go_on:
+                self.mean_, self.scale_ = centre_and_scale(X)
+            rows = self._scale_rows(X)
+            network, frame = self._last(rows) if go_on else self._start(rows, seed)
+            training = self._train(network, rows, seed)
+            self.network_ = laid_on(
+                network, apply_in_blocks(network, "encode", rows), frame
+            )
+            self.history_ = training.history
+            self.loss_curve_ = training.history["loss"]
+            self.n_iter_ = len(self.loss_curve_)
+            self.reconstruction_loss_ = training.final["reconstruction_loss"]
+            self.similarity_loss_ = training.final["similarity_loss"]
+        return self
+
+    def _start(self, rows, seed):
+        """Build a network, and the PCA scores on which its map is to be laid."""
+        axes = principal_axes(rows, self.n_components)
+        network = Autoencoder(
+            **self._architecture(),
+            axes=torch.from_numpy(axes) if self.init == "pca" else None,
+            seed=seed,
+        )
+        return network, rows @ axes.T
+
+    def _last(self, rows):
+        """Copy the last training's network, and the codes on which to lay the next."""
+        changed = {
+            name: value
+            for name, value in self._architecture().items()
+            if value != getattr(self.network_, name)
+        }
+        if changed:
+            fitted = {name: getattr(self.network_, name) for name in changed}
+            raise ValueError(
+                f"training cannot go on with {changed}: the fitted network has"
+                f" {fitted}; use fit with warm_start=False"
+            )
+        return deepcopy(self.network_), apply_in_blocks(self.network_, "encode", rows)
+
+    def _architecture(self):
+        return {
+            "n_features": self.n_features_in_,
+            "n_components": self.n_components,
+            "hidden_layer_sizes": layer_sizes(self.hidden_layer_sizes),
+            "activation": self.activation,
+        }
+
+    def _train(self, network, rows, seed):
+        """Train a network in place with the parameters of this estimator."""
+        training_rows, validation_rows = torch.from_numpy(rows), None
+        loss = self._loss(training_rows)
+        if self.early_stopping:
+            training_rows, validation_rows = self._split(training_rows, seed)
+        n_rows = len(training_rows)
+        batch_size, alpha, max_iter = self.batch_size, self.alpha, self.max_iter
+        if batch_size == "auto":
+            batch_size = auto_batch_size(n_rows)
+        if alpha == "auto":
+            alpha = auto_alpha(self.n_samples_seen_) if self.init == "pca" else 0.0
+        if max_iter == "auto":
+            max_iter = auto_max_iter(count_batches(n_rows, batch_size))
+        return train(
+            network,
+            training_rows,
+            loss,
+            alpha=alpha,
+            batch_size=batch_size,
+            max_iter=max_iter,
+            learning_rate=self.learning_rate_init,
+            seed=seed,
+            device=resolve_device(self.device),
+            validation_rows=validation_rows,
+            n_iter_no_change=self.n_iter_no_change,
+            tol=self.tol,
+            callbacks=self.callbacks or (),
+            verbose=bool(self.verbose),
+        )
+
+    def _loss(self, rows):
+        """Build the loss, with the normaliser of the similarity from a sample."""
+        similarity = resolve_similarity(self.similarity)
+        if not self.similarity_weight:
+            return StableLoss(similarity, 0.0, 1.0)
+        n_rows = min(len(rows), _NORMALISER_ROWS)
+        sample = resample(rows, replace=False, n_samples=n_rows, random_state=0)
+        if callable(self.similarity):
+            check_similarity(similarity, sample)
+        collapsed_loss = collapsed_similarity_loss(sample, similarity)
+        return StableLoss(similarity, float(self.similarity_weight), collapsed_loss)
+
+    def _split(self, rows, seed):
+        """Hold out the rows by which training stops early."""
+        n_held_out = round(self.validation_fraction * len(rows))
+        if min(n_held_out, len(rows) - n_held_out) < 2:
+            raise ValueError(
+                f"validation_fraction={self.validation_fraction} of {len(rows)} rows"
+                f" holds out {n_held_out}; early stopping needs two rows or more on"
+                " either side"
+            )
+        return train_test_split(rows, test_size=n_held_out, random_state=seed)
+
+    def _validate_rows(self, X, *, reset=False, ensure_min_samples=1):
+        return validate_data(
+            self, X, dtype=_DTYPES, reset=reset, ensure_min_samples=ensure_min_samples
+        )
+
+    def _scale_rows(self, X):
+        return ((X - self.mean_) / self.scale_).astype(np.float32)
+
+    @property
+    def _n_features_out(self):
+        return self.network_.n_components
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        if self._is_fitted():
+            # Weights trained on an accelerator must load where there is none.
+            state["network_"] = deepcopy(self.network_).cpu()
+        return state
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags

@@ -1,0 +1,97 @@
+r"""Terms of the training loss, each a fraction of what there is to lose.
+
+A term is 0 when everything is kept and 1 when everything is lost, on any data set, so
+that a weight means the same everywhere. Arguments are batches of shape
+(..., n_rows, n_features); leading axes stand for separate batches and are kept.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from .similarities import Similarity, distance
+
+
+def reconstruction_loss(rows: Tensor, reconstruction: Tensor) -> Tensor:
+    r"""Mean squared reconstruction error, :math:`\frac1b \sum_i |x_i - \hat x_i|^2`.
+
+    Of rows scaled to unit total variance this is the share of variance that is not
+    explained, :math:`1 - R^2`.
+    """
+    return (reconstruction - rows).square().sum(-1).mean(-1)
+
+
+def mean_squared_difference(first: Tensor, second: Tensor) -> Tensor:
+    """Mean over pairs i < j of the squared difference of two symmetric matrices."""
+    n_rows = first.shape[-1]
+    difference = first - second
+    on_diagonal = difference.diagonal(dim1=-2, dim2=-1).square().sum(-1)
+    total = difference.square().sum((-2, -1)) - on_diagonal
+    # A single row has no pair; its loss is 0, where a mean of nothing would be NaN.
+    return total / max(n_rows * (n_rows - 1), 1)
+
+
+def similarity_loss(
+    rows: Tensor, codes: Tensor, similarity: Similarity, collapsed_loss: float
+) -> Tensor:
+    r"""Squared difference between the similarities of the input and of the codes.
+
+    .. math:: L_\text{sim} = \frac{1}{c}\,\operatorname{mean}_{i<j}
+              \bigl(S(z)_{ij} - S(x)_{ij}\bigr)^2
+
+    with :math:`c` the same mean for a collapsed map, ``collapsed_loss``. It is a
+    constant of the training set, never of the batch: the scale of the codes is part
+    of their stability.
+    """
+    return (
+        mean_squared_difference(similarity(codes), similarity(rows)) / collapsed_loss
+    )
+
+
+def collapsed_similarity_loss(rows: Tensor, similarity: Similarity) -> float:
+    """Mean squared difference left when every code is the origin.
+
+    Rows have unit total variance, so for distances this is 2 (up to n / (n - 1)) and
+    need not be computed. Where nothing can be lost, as with constant rows, it is 1.
+    """
+    if similarity is distance:
+        return 2.0
+    origin = torch.zeros_like(rows)
+    return mean_squared_difference(similarity(origin), similarity(rows)).item() or 1.0
+
+
+class StableLoss(nn.Module):
+    """Reconstruction loss and weighted similarity loss, as a criterion.
+
+    Parameters
+    ----------
+    similarity : callable
+        From rows (..., n_rows, n_features) to a matrix (..., n_rows, n_rows).
+
+    similarity_weight : float
+        Weight of the similarity loss in the total; with 0 it is not computed.
+
+    collapsed_loss : float
+        Normaliser of the similarity loss, see :func:`similarity_loss`.
+    """
+
+    names = ("loss", "reconstruction_loss", "similarity_loss")
+
+    def __init__(
+        self, similarity: Similarity, similarity_weight: float, collapsed_loss: float
+    ):
+        super().__init__()
+        self.similarity = similarity
+        self.similarity_weight = similarity_weight
+        self.collapsed_loss = collapsed_loss
+
+    def forward(self, output: tuple[Tensor, Tensor], rows: Tensor) -> Tensor:
+        """Return the total and its terms, in the order of `names`, on the first axis."""
+        codes, reconstruction = output
+        lost_rows = reconstruction_loss(rows, reconstruction)
+        if not self.similarity_weight:
+            return torch.stack([lost_rows, lost_rows, torch.zeros_like(lost_rows)])
+        lost_pairs = similarity_loss(
+            rows, codes, self.similarity, self.collapsed_loss
+        )
+        total = lost_rows + self.similarity_weight * lost_pairs
+        return torch.stack([total, lost_rows, lost_pairs])

@@ -1,0 +1,182 @@
+"""The network: an encoder and a decoder, each a linear path beside a perceptron."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "identity": nn.Identity,
+    "logistic": nn.Sigmoid,
+    "relu": nn.ReLU,
+    "tanh": nn.Tanh,
+}
+
+# The hidden layers of a network that starts from PCA are always drawn from this seed.
+_HIDDEN_SEED = 0
+
+
+class LinearPathMLP(nn.Module):
+    r"""A linear path beside a multilayer perceptron: :math:`x \mapsto Ax + g(cx)`.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Widths of the layers of :math:`g`, from input to output.
+
+    activation : str
+        Key of `ACTIVATIONS`, applied after each layer but the last.
+
+    path : Tensor of shape (n_outputs, n_inputs) or None, default=None
+        Start of the linear path :math:`A`. The last layer of :math:`g` then starts at
+        zero, so that the whole starts as :math:`A`. With None there is no linear path.
+
+    gain : float, default=1.0
+        The constant :math:`c`, by which the input of :math:`g` alone is multiplied.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        activation: str,
+        path: Tensor | None = None,
+        gain: float = 1.0,
+    ):
+        super().__init__()
+        layers: list[nn.Module] = []
+        for n_inputs, n_outputs in zip(sizes, sizes[1:]):
+            layers += [nn.Linear(n_inputs, n_outputs), ACTIVATIONS[activation]()]
+        self.mlp = nn.Sequential(*layers[:-1])
+        self.gain = gain
+        self.linear_path = None
+        if path is not None:
+            self.linear_path = nn.Linear(sizes[0], sizes[-1], bias=False)
+            self.linear_path.weight.data.copy_(path)
+            nn.init.zeros_(self.last.weight)
+            nn.init.zeros_(self.last.bias)
+
+    @property
+    def first(self) -> nn.Linear:
+        """First layer of the perceptron."""
+        return self.mlp[0]  # type: ignore[return-value]
+
+    @property
+    def last(self) -> nn.Linear:
+        """Last layer of the perceptron, which is its first where nothing is hidden."""
+        return self.mlp[-1]  # type: ignore[return-value]
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Map rows of shape (..., n_inputs) to (..., n_outputs)."""
+        output = self.mlp(rows if self.gain == 1 else self.gain * rows)
+        return output if self.linear_path is None else output + self.linear_path(rows)
+
+
+class Autoencoder(nn.Module):
+    r"""Encoder and decoder with one bottleneck, mirror images of each other.
+
+    With `axes` the network starts as PCA: encoder :math:`W x + g(x)` and decoder
+    :math:`W^\top z + h(z)`, where the last layers of :math:`g` and :math:`h` are zero.
+    The hidden layers are then drawn alike for every seed, since their draw is most of
+    what tells one training from another; seeds differ in the order of the rows.
+    Without `axes` it is a plain autoencoder, all drawn from the seed. Torch's own
+    random stream is left as it was.
+
+    Parameters
+    ----------
+    n_features : int
+        Width of the input and of the reconstruction.
+
+    n_components : int
+        Width of the bottleneck.
+
+    hidden_layer_sizes : sequence of int
+        Widths of the encoder's hidden layers; the decoder has them in reverse.
+
+    activation : str
+        Key of `ACTIVATIONS`.
+
+    axes : Tensor of shape (n_components, n_features) or None, default=None
+        Principal axes :math:`W`, as rows.
+
+    seed : int, default=0
+        Seed of a plain autoencoder's draw.
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        n_components: int,
+        hidden_layer_sizes: Sequence[int],
+        activation: str,
+        *,
+        axes: Tensor | None = None,
+        seed: int = 0,
+    ):
+        super().__init__()
+        self.n_features = n_features
+        self.n_components = n_components
+        self.hidden_layer_sizes = tuple(hidden_layer_sizes)
+        self.activation = activation
+        sizes = [n_features, *hidden_layer_sizes, n_components]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed if axes is None else _HIDDEN_SEED)
+            self.encoder = LinearPathMLP(sizes, activation, axes)
+            # A code has unit variance over all components; this gives it to each one.
+            self.decoder = LinearPathMLP(
+                sizes[::-1],
+                activation,
+                None if axes is None else axes.T,
+                gain=n_components**0.5,
+            )
+
+    @property
+    def widest_layer(self) -> int:
+        """Width of the widest layer, which bounds the memory of a row."""
+        return max(self.n_features, self.n_components, *self.hidden_layer_sizes, 1)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.encoder.last.weight.device
+
+    def encode(self, rows: Tensor) -> Tensor:
+        """Return the codes of rows."""
+        return self.encoder(rows)
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Return the rows of codes."""
+        return self.decoder(codes)
+
+    def reconstruct(self, rows: Tensor) -> Tensor:
+        """Return rows as they come back from their codes."""
+        return self.decoder(self.encoder(rows))
+
+    def forward(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the codes of rows and their reconstruction."""
+        codes = self.encode(rows)
+        return codes, self.decode(codes)
+
+    @torch.no_grad()
+    def fold(self, rotation: Tensor, shift: Tensor) -> None:
+        r"""Lay the codes in another frame, :math:`z' = zQ + t`, within the weights.
+
+        The decoder is given the inverse, so that no reconstruction changes.
+
+        Parameters
+        ----------
+        rotation : Tensor of shape (n_components, n_components)
+            The orthogonal :math:`Q`.
+
+        shift : Tensor of shape (n_components,)
+            The shift :math:`t`, in the units of the codes.
+        """
+        encoder, decoder = self.encoder, self.decoder
+        encoder.last.weight.copy_(rotation.T @ encoder.last.weight.double())
+        encoder.last.bias.copy_(encoder.last.bias.double() @ rotation + shift)
+        decoder.first.weight.copy_(decoder.first.weight.double() @ rotation)
+        decoder.first.bias -= decoder.gain * (decoder.first.weight.double() @ shift)
+        if encoder.linear_path is not None and decoder.linear_path is not None:
+            to_codes, from_codes = encoder.linear_path.weight, decoder.linear_path.weight
+            to_codes.copy_(rotation.T @ to_codes.double())
+            from_codes.copy_(from_codes.double() @ rotation)
+            decoder.last.bias -= from_codes.double() @ shift

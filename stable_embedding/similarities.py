@@ -1,0 +1,67 @@
+"""Pairwise similarities of a batch, each a pure function from rows to a matrix.
+
+Every function takes a tensor of shape (..., n_rows, n_features), where leading axes
+stand for separate batches, and returns one of shape (..., n_rows, n_rows). Gradients
+are finite everywhere, also at duplicated rows and at rows of zeros.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+Similarity = Callable[[Tensor], Tensor]
+
+# Square roots of squared distances below this are taken of this instead: their
+# gradient would be infinite, and float32 rounding is larger anyway.
+_SMALLEST_SQUARE = 1e-12
+
+
+def squared_distance(rows: Tensor) -> Tensor:
+    """Squared Euclidean distances ``|x_i - x_j|^2``.
+
+    Computed from inner products, so rows should be centred: far from the origin the
+    difference of large numbers loses the small ones.
+    """
+    products = rows @ rows.mT
+    norms = products.diagonal(dim1=-2, dim2=-1)
+    return norms.unsqueeze(-1) + norms.unsqueeze(-2) - 2 * products
+
+
+def distance(rows: Tensor) -> Tensor:
+    """Euclidean distances ``|x_i - x_j|``."""
+    return squared_distance(rows).clamp_min(_SMALLEST_SQUARE).sqrt()
+
+
+def inner_product(rows: Tensor) -> Tensor:
+    """Inner products of the centred rows, the Gram matrix of classical scaling."""
+    centred = rows - rows.mean(-2, keepdim=True)
+    return centred @ centred.mT
+
+
+def cosine(rows: Tensor) -> Tensor:
+    """Cosines of the angles between rows; a row of zeros has cosine 0 with every row."""
+    unit = functional.normalize(rows, dim=-1, eps=_SMALLEST_SQUARE**0.5)
+    return unit @ unit.mT
+
+
+def rbf(rows: Tensor) -> Tensor:
+    """Gaussian kernel ``exp(-|x_i - x_j|^2 / 2)``.
+
+    Its bandwidth is 1, the standard deviation of the data after scaling.
+    """
+    return torch.exp(-squared_distance(rows).clamp_min(0) / 2)
+
+
+SIMILARITIES: dict[str, Similarity] = {
+    "distance": distance,
+    "inner_product": inner_product,
+    "cosine": cosine,
+    "rbf": rbf,
+}
+
+
+def resolve_similarity(similarity: str | Similarity) -> Similarity:
+    """Look up a similarity by its name; a callable is returned as it is."""
+    return similarity if callable(similarity) else SIMILARITIES[similarity]

@@ -1,0 +1,273 @@
+r"""How much a map moves from training to training.
+
+Several trainings give several embeddings of the same points. What a reader sees in an
+embedding are its distances, up to a unit; so each embedding is reduced to its
+normalised distances :math:`\tilde D_r = D_r / \operatorname{mean}_{i<j} (D_r)_{ij}`,
+and what varies from training to training is their variance. Shift, rotation,
+reflection and uniform scale of an embedding do not count.
+
+The normalisation keeps the measure honest: without it a map that shrinks would seem to
+become stable. A map that has collapsed to one point is refused for the same reason.
+"""
+
+import numpy as np
+from scipy.spatial.distance import cdist, pdist, squareform
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_array, check_random_state, gen_batches, resample
+
+# Above this number of points the variance is taken over pairs of a fixed subsample.
+MAX_POINTS = 2_000
+
+# Rows of the distance matrices that are held at once.
+_BLOCK_ROWS = 256
+
+# Trainings that an estimator is scored by.
+_N_RUNS = 5
+
+_MAX_SEED = np.iinfo(np.int32).max
+
+
+def check_embeddings(embeddings):
+    """Check several embeddings of the same points.
+
+    Parameters
+    ----------
+    embeddings : array-like of shape (n_runs, n_samples, n_components) or list of \
+            array-like of shape (n_samples, n_components_of_the_run)
+        Two runs or more, two points or more, nothing missing or infinite.
+
+    Returns
+    -------
+    list of ndarray of shape (n_samples, n_components_of_the_run), dtype float64
+        Each centred.
+    """
+    runs = [
+        check_array(run, dtype=np.float64, input_name=f"embeddings[{i}]")
+        for i, run in enumerate(embeddings)
+    ]
+    if len(runs) < 2:
+        raise ValueError(f"embeddings has {len(runs)} run(s); a variance needs two")
+    lengths = [len(run) for run in runs]
+    if min(lengths) < 2 or len(set(lengths)) > 1:
+        raise ValueError(
+            f"embeddings have {lengths} points; all must embed the same points, two"
+            " or more"
+        )
+    return [_centred(run, i) for i, run in enumerate(runs)]
+
+
+def _centred(run, index):
+    """Centre a run; raise if rounding is all that tells its points apart."""
+    centred = run - run.mean(axis=0)
+    rounding = np.finfo(np.float64).eps * np.abs(run).max()
+    if np.abs(centred).max() <= len(run) * rounding:
+        raise ValueError(
+            f"embeddings[{index}] has collapsed: all of its points are at one place,"
+            " which is no stable map"
+        )
+    return centred
+
+
+def _mean_distance(run):
+    """Mean distance over pairs i < j, in blocks of rows."""
+    total = sum(cdist(run[rows], run).sum() for rows in gen_batches(len(run), _BLOCK_ROWS))
+    return total / (len(run) * (len(run) - 1))
+
+
+def manifold_variance_matrix(embeddings):
+    r"""Variance of each pair's normalised distance over several embeddings.
+
+    .. math:: V_{ij} = \operatorname{Var}_r (\tilde D_r)_{ij},
+              \qquad \tilde D_r = D_r / \operatorname{mean}_{i<j} (D_r)_{ij}
+
+    with the unbiased variance over runs :math:`r`, and :math:`D_r` the Euclidean
+    distances between the points of run :math:`r`.
+
+    Parameters
+    ----------
+    embeddings : array-like of shape (n_runs, n_samples, n_components) or list of \
+            array-like of shape (n_samples, n_components_of_the_run)
+        The same points in two runs or more. Runs may differ in their number of
+        components.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_samples)
+        Symmetric, without unit; 0 on the diagonal.
+
+    Raises
+    ------
+    ValueError
+        If a run holds NaN or infinity, or has collapsed to one point.
+
+    See Also
+    --------
+    manifold_variance : Its mean over pairs.
+
+    References
+    ----------
+    The matrix is named in *Autoencoder for Stable Embedding*, master's thesis, Ajou
+    University, of which only the abstract is public; the definition is ours.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from stable_embedding import manifold_variance_matrix
+    >>> line = np.array([[0.0], [1.0], [3.0]])
+    >>> manifold_variance_matrix([line, -2 * line + 1])
+    array([[0., 0., 0.],
+           [0., 0., 0.],
+           [0., 0., 0.]])
+    """
+    runs = check_embeddings(embeddings)
+    units = [_mean_distance(run) for run in runs]
+    variance = np.empty((len(runs[0]), len(runs[0])))
+    for rows in gen_batches(len(runs[0]), _BLOCK_ROWS):
+        blocks = [cdist(run[rows], run) / unit for run, unit in zip(runs, units)]
+        variance[rows] = np.var(blocks, axis=0, ddof=1)
+    return variance
+
+
+def manifold_variance(embeddings, *, relative=False):
+    r"""Mean variance of normalised distances over several embeddings: 0 is stable.
+
+    The mean over pairs :math:`i<j` of :func:`manifold_variance_matrix`. Relative, it is
+    divided by the variance of the normalised distances within a map,
+    :math:`\operatorname{mean}_r \operatorname{Var}_{i<j} (\tilde D_r)_{ij}`: about 1 for
+    maps that have nothing to do with each other, at any number of components, and 0
+    if and only if they agree up to shift, rotation, reflection and uniform scale.
+
+    Parameters
+    ----------
+    embeddings : array-like of shape (n_runs, n_samples, n_components) or list of \
+            array-like of shape (n_samples, n_components_of_the_run)
+        The same points in two runs or more. Above 2,000 points the same 2,000 are
+        used at each call.
+
+    relative : bool, default=False
+        Whether to divide by the variance within a map.
+
+    Returns
+    -------
+    float
+        Without unit, 0.0 at best.
+
+    Raises
+    ------
+    ValueError
+        If a run holds NaN or infinity, or has collapsed: all points at one place, or
+        with `relative` all distances alike.
+
+    See Also
+    --------
+    manifold_variance_matrix : The variance of each pair.
+    manifold_variance_score : The same of an estimator, as a score.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from stable_embedding import manifold_variance
+    >>> rng = np.random.default_rng(0)
+    >>> unrelated = rng.normal(size=(5, 200, 2))
+    >>> round(manifold_variance(unrelated, relative=True), 1)
+    1.0
+    >>> manifold_variance([unrelated[0], 3 * unrelated[0] - 1], relative=True) < 1e-12
+    True
+    """
+    runs = check_embeddings(embeddings)
+    if len(runs[0]) > MAX_POINTS:
+        kept = resample(
+            np.arange(len(runs[0])), replace=False, n_samples=MAX_POINTS, random_state=0
+        )
+        runs = [_centred(run[kept], i) for i, run in enumerate(runs)]
+    distances = [pdist(run) for run in runs]
+    distances = [of_run / of_run.mean() for of_run in distances]
+    between = _variance_over_runs(distances).mean()
+    if not relative:
+        return float(between)
+    within = np.mean([of_run.var() for of_run in distances])
+    if within <= np.finfo(np.float64).eps:
+        raise ValueError(
+            "embeddings have collapsed: all of their distances are alike, so that"
+            " there is nothing to relate their variance to"
+        )
+    return float(between / within)
+
+
+def _variance_over_runs(distances):
+    """Unbiased variance over runs, one run at a time on top of their mean."""
+    mean = sum(distances) / len(distances)
+    return sum((of_run - mean) ** 2 for of_run in distances) / (len(distances) - 1)
+
+
+def manifold_variance_score(estimator, X, y=None):
+    r"""Score how alike an estimator's embeddings of X are from training to training.
+
+    A scorer: pass the function itself as ``scoring`` to
+    :class:`~sklearn.model_selection.GridSearchCV` or
+    :func:`~sklearn.model_selection.cross_val_score`. It is 1 minus the relative
+    :func:`manifold_variance` of five trainings on X that differ in their seed alone.
+
+    Parameters
+    ----------
+    estimator : estimator object
+        A transformer, or a :class:`~sklearn.pipeline.Pipeline` with one: if its last
+        step is no transformer, the steps before it are scored. It is cloned, never
+        changed, and each ``random_state`` in it is replaced by five fixed seeds.
+
+    X : array-like of shape (n_samples, n_features)
+        Rows to train on and to embed.
+
+    y : array-like of shape (n_samples,) or None, default=None
+        Passed to `fit`.
+
+    Returns
+    -------
+    float
+        1.0 at best, about 0.0 for maps that have nothing to do with each other.
+
+    Raises
+    ------
+    ValueError
+        If an embedding has collapsed or is not finite. A search then records NaN.
+
+    Notes
+    -----
+    Stability alone is no goal: PCA has a score of 1. Weigh it against what the map
+    keeps of the data.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.decomposition import PCA
+    >>> from stable_embedding import manifold_variance_score
+    >>> X, _ = load_iris(return_X_y=True)
+    >>> round(manifold_variance_score(PCA(n_components=2), X), 6)
+    1.0
+    """
+    transformer = embedding_steps(estimator)
+    seeds = check_random_state(0).randint(_MAX_SEED, size=_N_RUNS).tolist()
+    runs = [with_seed(transformer, seed).fit_transform(X, y) for seed in seeds]
+    return 1 - manifold_variance(runs, relative=True)
+
+
+def embedding_steps(estimator):
+    """Part of an estimator that embeds: all of it, or all but a pipeline's last step."""
+    if isinstance(estimator, Pipeline) and not hasattr(estimator, "fit_transform"):
+        return estimator[:-1]
+    return estimator
+
+
+def with_seed(estimator, seed):
+    """Clone an estimator with an integer for each `random_state` in it.
+
+    A RandomState instance would be copied by the clone: all trainings would then draw
+    the same numbers, and their variance would be a false 0.
+    """
+    names = [
+        name
+        for name in estimator.get_params(deep=True)
+        if name == "random_state" or name.endswith("__random_state")
+    ]
+    return clone(estimator).set_params(**dict.fromkeys(names, seed))
