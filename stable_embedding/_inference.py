@@ -1,5 +1,7 @@
 """A trained network applied to arrays: blocks of rows in, float32 out."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from sklearn.utils import gen_batches
@@ -12,7 +14,12 @@ _BLOCK_ROWS = 4_096
 _BLOCK_BYTES = 2**27
 
 
-def apply_in_blocks(network: Autoencoder, part: str, X, prepare=None):
+def apply_in_blocks(
+    network: Autoencoder,
+    part: str,
+    X: np.ndarray,
+    prepare: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> np.ndarray:
     """Apply a part of a network to the rows of an array, in bounded memory.
 
     Parameters

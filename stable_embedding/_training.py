@@ -65,7 +65,7 @@ def count_batches(n_rows: int, batch_size: int) -> int:
 
 
 class Net(NeuralNet):
-    """skorch's net with the terms of the loss recorded once an epoch.
+    """A net of skorch's with the terms of the loss recorded once an epoch.
 
     skorch reads the loss back from the device after every batch; here the terms are
     summed where they are and read back once.
@@ -154,7 +154,7 @@ def train(
     loss : StableLoss
         What is minimised.
 
-    alpha, batch_size, max_iter, learning_rate, n_iter_no_change, tol
+    alpha, batch_size, max_iter, learning_rate : float or int
         As in :class:`~stable_embedding.StableAutoencoder`, all of them numbers.
 
     seed : int
@@ -164,7 +164,10 @@ def train(
         Where to train.
 
     validation_rows : Tensor of shape (n_validation_rows, n_features) or None
-        Rows to stop early by; the best epoch's network is then returned.
+        Rows to stop early by; the best epoch's network is then kept.
+
+    n_iter_no_change, tol : int, float
+        As in :class:`~stable_embedding.StableAutoencoder`.
 
     callbacks : sequence of skorch callbacks
         Called in order during the training.
@@ -213,6 +216,7 @@ def train(
         network,
         criterion=loss,
         optimizer=torch.optim.AdamW,
+        optimizer__betas=(0.9, 0.95),
         optimizer__fused=True,
         optimizer__weight_decay=0.0,
         optimizer__param_groups=[("*.mlp.*", {"weight_decay": alpha})],
@@ -242,7 +246,7 @@ def train(
 
 
 def _stopped_early(net: Net) -> bool:
-    """Tell skorch's early stopping, which raises KeyboardInterrupt, from the real one."""
+    """Tell early stopping from an interrupt: skorch raises KeyboardInterrupt for both."""
     return any(
         isinstance(callback, EarlyStopping) and callback.misses_ >= callback.patience
         for _, callback in net.callbacks_

@@ -13,7 +13,6 @@ from sklearn.base import (
     _fit_context,
 )
 from sklearn.decomposition import PCA
-from sklearn.metrics import r2_score
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array, check_random_state, resample
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -24,6 +23,7 @@ from ._training import count_batches, train
 from .alignment import rigid_map_onto
 from .losses import StableLoss, collapsed_similarity_loss
 from .networks import ACTIVATIONS, Autoencoder
+from .quality import explained_variance
 from .similarities import SIMILARITIES, resolve_similarity
 
 _DTYPES = (np.float64, np.float32)
@@ -74,13 +74,14 @@ def principal_axes(rows, n_components):
     """
     axes = np.zeros((n_components, rows.shape[1]), dtype=rows.dtype)
     found = min(n_components, *rows.shape)
-    axes[:found] = PCA(found, random_state=0).fit(rows).components_
+    if np.abs(rows).max() > np.finfo(np.float32).eps:  # else they are all alike
+        axes[:found] = PCA(found, random_state=0).fit(rows).components_
     return np.where(np.power(axes, 3).sum(axis=1, keepdims=True) < 0, -axes, axes)
 
 
 def auto_alpha(n_samples):
     """Shrinkage toward PCA for a number of rows: the fewer there are, the more."""
-    return min(100.0, 1_000 / n_samples)
+    return min(100.0, (1_000 / n_samples) ** 1.2)
 
 
 def auto_batch_size(n_samples):
@@ -133,6 +134,11 @@ def check_similarity(similarity, rows):
         raise ValueError(
             f"similarity={similarity!r} returned shape {tuple(values.shape)} for"
             f" {len(rows)} rows; it must return one value for each pair of rows"
+        )
+    if not torch.isfinite(similarity(torch.zeros_like(rows))).all():
+        raise ValueError(
+            f"similarity={similarity!r} is not finite for rows of zeros, where codes"
+            " may come to lie; it must be finite everywhere"
         )
 
 
@@ -203,7 +209,7 @@ class StableAutoencoder(
     batch_size : int or "auto", default="auto"
         Largest number of rows in a batch. "auto" is 128, and 256 from 10,000 rows.
 
-    learning_rate_init : float, default=2e-3
+    learning_rate_init : float, default=3e-3
         Peak of the learning rate. It rises over the first three tenths of the steps
         and falls to zero along a cosine.
 
@@ -213,7 +219,7 @@ class StableAutoencoder(
     alpha : float or "auto", default="auto"
         Shrinkage toward PCA: decoupled weight decay on all but the linear path. The
         fewer rows there are, the more is needed for a map that serves unseen rows.
-        "auto" is 1000 divided by the number of rows, at most 100, and 0 with
+        "auto" is ``(1000 / n_samples) ** 1.2``, at most 100, and 0 with
         ``init="random"``.
 
     early_stopping : bool, default=False
@@ -318,12 +324,18 @@ class StableAutoencoder(
 
     _parameter_constraints = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "hidden_layer_sizes": [
+            "array-like",
+            Interval(Integral, 1, None, closed="left"),
+        ],
         "activation": [StrOptions(set(ACTIVATIONS))],
         "similarity": [StrOptions(set(SIMILARITIES)), callable],
         "similarity_weight": [Interval(Real, 0, None, closed="left")],
         "init": [StrOptions({"pca", "random"})],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 2, None, closed="left")],
+        "batch_size": [
+            StrOptions({"auto"}),
+            Interval(Integral, 2, None, closed="left"),
+        ],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "alpha": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
@@ -348,7 +360,7 @@ class StableAutoencoder(
         similarity_weight=1.0,
         init="pca",
         batch_size="auto",
-        learning_rate_init=2e-3,
+        learning_rate_init=3e-3,
         max_iter="auto",
         alpha="auto",
         early_stopping=False,
@@ -497,7 +509,7 @@ class StableAutoencoder(
         check_is_fitted(self)
         rows = self._scale_rows(self._validate_rows(X))
         reconstruction = apply_in_blocks(self.network_, "reconstruct", rows)
-        return r2_score(rows, reconstruction, multioutput="variance_weighted")
+        return explained_variance(rows, reconstruction)
 
     def score_samples(self, X):
         """Return minus the squared reconstruction error of each row: low is anomalous.

@@ -42,9 +42,7 @@ def similarity_loss(
     constant of the training set, never of the batch: the scale of the codes is part
     of their stability.
     """
-    return (
-        mean_squared_difference(similarity(codes), similarity(rows)) / collapsed_loss
-    )
+    return mean_squared_difference(similarity(codes), similarity(rows)) / collapsed_loss
 
 
 def collapsed_similarity_loss(rows: Tensor, similarity: Similarity) -> float:
@@ -85,13 +83,11 @@ class StableLoss(nn.Module):
         self.collapsed_loss = collapsed_loss
 
     def forward(self, output: tuple[Tensor, Tensor], rows: Tensor) -> Tensor:
-        """Return the total and its terms, in the order of `names`, on the first axis."""
+        """Return the total and its terms, in the order of `names`."""
         codes, reconstruction = output
         lost_rows = reconstruction_loss(rows, reconstruction)
         if not self.similarity_weight:
             return torch.stack([lost_rows, lost_rows, torch.zeros_like(lost_rows)])
-        lost_pairs = similarity_loss(
-            rows, codes, self.similarity, self.collapsed_loss
-        )
+        lost_pairs = similarity_loss(rows, codes, self.similarity, self.collapsed_loss)
         total = lost_rows + self.similarity_weight * lost_pairs
         return torch.stack([total, lost_rows, lost_pairs])

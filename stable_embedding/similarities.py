@@ -41,7 +41,7 @@ def inner_product(rows: Tensor) -> Tensor:
 
 
 def cosine(rows: Tensor) -> Tensor:
-    """Cosines of the angles between rows; a row of zeros has cosine 0 with every row."""
+    """Cosines of the angles between rows; of a row of zeros they are 0."""
     unit = functional.normalize(rows, dim=-1, eps=_SMALLEST_SQUARE**0.5)
     return unit @ unit.mT
 

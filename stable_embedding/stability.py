@@ -11,7 +11,7 @@ become stable. A map that has collapsed to one point is refused for the same rea
 """
 
 import numpy as np
-from scipy.spatial.distance import cdist, pdist, squareform
+from scipy.spatial.distance import cdist, pdist
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, check_random_state, gen_batches, resample
@@ -71,7 +71,9 @@ def _centred(run, index):
 
 def _mean_distance(run):
     """Mean distance over pairs i < j, in blocks of rows."""
-    total = sum(cdist(run[rows], run).sum() for rows in gen_batches(len(run), _BLOCK_ROWS))
+    total = sum(
+        cdist(run[rows], run).sum() for rows in gen_batches(len(run), _BLOCK_ROWS)
+    )
     return total / (len(run) * (len(run) - 1))
 
 
@@ -132,11 +134,14 @@ def manifold_variance_matrix(embeddings):
 def manifold_variance(embeddings, *, relative=False):
     r"""Mean variance of normalised distances over several embeddings: 0 is stable.
 
-    The mean over pairs :math:`i<j` of :func:`manifold_variance_matrix`. Relative, it is
-    divided by the variance of the normalised distances within a map,
-    :math:`\operatorname{mean}_r \operatorname{Var}_{i<j} (\tilde D_r)_{ij}`: about 1 for
-    maps that have nothing to do with each other, at any number of components, and 0
-    if and only if they agree up to shift, rotation, reflection and uniform scale.
+    The mean over pairs :math:`i<j` of :func:`manifold_variance_matrix`. Relative, it
+    is divided by the variance of the normalised distances within a map,
+
+    .. math:: \operatorname{mean}_r \operatorname{Var}_{i<j} (\tilde D_r)_{ij}
+
+    and is then about 1 for maps that have nothing to do with each other, at any number
+    of components, and 0 if and only if they agree up to shift, rotation, reflection
+    and uniform scale.
 
     Parameters
     ----------
@@ -253,7 +258,7 @@ def manifold_variance_score(estimator, X, y=None):
 
 
 def embedding_steps(estimator):
-    """Part of an estimator that embeds: all of it, or all but a pipeline's last step."""
+    """Part of an estimator that embeds: all, or all but a pipeline's last step."""
     if isinstance(estimator, Pipeline) and not hasattr(estimator, "fit_transform"):
         return estimator[:-1]
     return estimator

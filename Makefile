@@ -1,0 +1,34 @@
+# Every target sets up what it needs in .venv, from the versions in constraints.txt;
+# a second run finds it there and starts at once.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+
+.PHONY: demo test lint types spelling docstrings clean
+
+demo: .venv/plot
+	$(BIN)/python -m stable_embedding
+
+test: .venv/test
+	$(BIN)/python -m pytest -n 2
+
+lint: .venv/test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: .venv/test
+	$(BIN)/mypy
+
+spelling: .venv/test
+	$(BIN)/codespell
+
+docstrings: .venv/test
+	$(BIN)/numpydoc lint stable_embedding/*.py
+
+clean:
+	rm -rf .venv
+
+.venv/%: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$*]'
+	touch $@

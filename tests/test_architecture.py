@@ -1,0 +1,97 @@
+"""The house: which module may import which. Arrows point down only."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import stable_embedding
+
+PACKAGE = Path(stable_embedding.__file__).parent
+
+# Floors from the ground up; a module may import what stands lower, listed here.
+ALLOWED = {
+    "_version": set(),
+    "alignment": set(),
+    "networks": set(),
+    "plotting": set(),
+    "quality": set(),
+    "similarities": set(),
+    "stability": set(),
+    "_inference": {"networks"},
+    "losses": {"similarities"},
+    "_training": {"losses", "networks"},
+    "autoencoder": {
+        "_inference",
+        "_training",
+        "alignment",
+        "losses",
+        "networks",
+        "quality",
+        "similarities",
+    },
+    "__init__": {"_version", "autoencoder", "stability"},
+    "__main__": {"__init__", "plotting", "quality"},
+}
+
+# Third-party packages that only some modules may know.
+KEEPERS = {
+    "matplotlib": {"plotting", "__main__"},
+    "skorch": {"_training"},
+}
+
+
+def modules():
+    return {path.stem: ast.parse(path.read_text()) for path in PACKAGE.glob("*.py")}
+
+
+def own_imports(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            if node.module:
+                yield node.module.split(".")[0]
+            else:
+                names = {alias.name for alias in node.names}
+                submodules = names & {path.stem for path in PACKAGE.glob("*.py")}
+                yield from submodules or {"__init__"}
+
+
+def foreign_imports(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            yield node.module.split(".")[0]
+
+
+def test_every_module_has_its_place():
+    assert modules().keys() == ALLOWED.keys()
+
+
+@pytest.mark.parametrize("name", ALLOWED)
+def test_imports_are_those_allowed(name):
+    assert set(own_imports(modules()[name])) == ALLOWED[name]
+
+
+def test_imports_point_down():
+    order = list(ALLOWED)
+    for name, lower in ALLOWED.items():
+        assert all(order.index(other) < order.index(name) for other in lower)
+
+
+@pytest.mark.parametrize("package", KEEPERS)
+def test_some_packages_are_known_to_few(package):
+    knowing = {n for n, tree in modules().items() if package in foreign_imports(tree)}
+    assert knowing == KEEPERS[package]
+
+
+def test_every_module_has_its_tests():
+    tests = Path(__file__).parent
+    for name in ALLOWED.keys() - {"__init__", "_version"}:
+        assert (tests / f"test_{name.strip('_')}.py").exists(), name
+
+
+def test_what_is_public_is_listed():
+    assert sorted(stable_embedding.__all__) == stable_embedding.__all__
+    for name in stable_embedding.__all__:
+        assert getattr(stable_embedding, name) is not None

@@ -1,0 +1,729 @@
+import pickle
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import torch
+from scipy.linalg import subspace_angles
+from scipy.spatial.distance import pdist
+from scipy.stats import ortho_group
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
+from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import check_random_state
+from skorch.callbacks import Callback
+
+from stable_embedding import StableAutoencoder, manifold_variance
+from stable_embedding.autoencoder import (
+    auto_alpha,
+    auto_max_iter,
+    centre_and_scale,
+    principal_axes,
+    resolve_device,
+)
+from stable_embedding.quality import explained_variance
+from stable_embedding.similarities import SIMILARITIES, distance
+
+N_SEEDS = 5
+
+PLAIN = {"init": "random", "similarity_weight": 0, "learning_rate_init": 1e-3}
+
+
+def quick(n_components=2, **parameters):
+    """An estimator of few epochs, for what does not depend on how well it fits."""
+    return StableAutoencoder(n_components, **({"max_iter": 20} | parameters))
+
+
+def unexplained(estimator, X):
+    X_reconstructed = estimator.inverse_transform(estimator.transform(X))
+    return 1 - explained_variance(X, X_reconstructed)
+
+
+def displacement(embeddings):
+    """Mean squared distance between two runs' codes over the embedding's variance."""
+    runs = np.asarray(embeddings, dtype=np.float64)
+    n = len(runs)
+    between = [
+        np.square(runs[i] - runs[j]).sum(1).mean() for i in range(n) for j in range(i)
+    ]
+    return np.mean(between) / np.mean([run.var(axis=0).sum() for run in runs])
+
+
+def assert_untouched(estimator, before):
+    """Assert that every attribute is the very object that it was."""
+    after = vars(estimator)
+    assert after.keys() == before.keys()
+    assert all(after[name] is value for name, value in before.items())
+
+
+# ---------------------------------------------------------------- the promise
+
+
+def taxicab(rows):
+    """Sums of absolute differences: a similarity that a user might bring."""
+    return (rows.unsqueeze(0) - rows.unsqueeze(1)).abs().sum(-1)
+
+
+class Comparison:
+    """Five trainings of the plain and of the stable autoencoder, on rows held out."""
+
+    def __init__(self, X, y, n_components, scale=False):
+        self.split = train_test_split(X, y, test_size=1 / 3, stratify=y, random_state=0)
+        if scale:
+            scaler = StandardScaler().fit(self.split[0])
+            self.split[:2] = [scaler.transform(part) for part in self.split[:2]]
+        X_train, self.X_test, y_train, y_test = self.split
+        self.pca = PCA(n_components).fit(X_train)
+        self.models, self.embeddings, self.r2, self.accuracy = {}, {}, {}, {}
+        for name, parameters in (("plain", PLAIN), ("stable", {})):
+            models = [
+                StableAutoencoder(n_components, random_state=seed, **parameters).fit(
+                    X_train
+                )
+                for seed in range(N_SEEDS)
+            ]
+            codes = [model.transform(self.X_test) for model in models]
+            assert np.isfinite(codes).all()
+            self.embeddings[name] = codes
+            self.r2[name] = [model.score(self.X_test) for model in models]
+            self.accuracy[name] = [
+                KNeighborsClassifier(5)
+                .fit(model.transform(X_train), y_train)
+                .score(of_model, y_test)
+                for model, of_model in zip(models, codes)
+            ]
+
+    def reduction_of_variance(self):
+        plain, stable = (
+            manifold_variance(self.embeddings[n]) for n in ("plain", "stable")
+        )
+        return 1 - stable / plain
+
+
+@pytest.fixture(scope="module", params=[2, 10])
+def on_digits(request, digits):
+    return request.param, Comparison(*digits, request.param)
+
+
+def test_digits_the_map_is_stable(on_digits):
+    _, comparison = on_digits
+    assert comparison.reduction_of_variance() > 0.95
+    plain, stable = (np.std(comparison.r2[n], ddof=1) for n in ("plain", "stable"))
+    assert stable < 0.2 * plain
+
+
+def test_digits_raw_coordinates_stay(on_digits):
+    _, comparison = on_digits
+    assert displacement(comparison.embeddings["stable"]) < 0.02
+
+
+def test_digits_reconstruction_gains(on_digits):
+    n_components, comparison = on_digits
+    plain, stable = (1 - np.mean(comparison.r2[n]) for n in ("plain", "stable"))
+    assert stable < plain
+    if n_components == 10:
+        assert stable < 0.76 * plain
+
+
+def test_digits_neighbours_are_no_worse(on_digits):
+    _, comparison = on_digits
+    plain, stable = (np.mean(comparison.accuracy[n]) for n in ("plain", "stable"))
+    assert stable >= plain
+
+
+@pytest.mark.parametrize("n_components", [2, 5])
+@pytest.mark.parametrize("load", [load_wine, load_breast_cancer])
+def test_small_data_are_as_stable_and_never_worse_than_pca(load, n_components):
+    comparison = Comparison(*load(return_X_y=True), n_components, scale=True)
+    assert comparison.reduction_of_variance() > 0.95
+    of_pca = unexplained(comparison.pca, comparison.X_test)
+    assert 1 - np.mean(comparison.r2["stable"]) <= of_pca
+
+
+@pytest.mark.parametrize("n_components", [2, 5])
+def test_unseen_rows_are_never_worse_than_pca(n_components):
+    for split in range(2):
+        X = load_diabetes(return_X_y=True)[0]
+        X_train, X_test = train_test_split(X, test_size=1 / 3, random_state=split)
+        scaler = StandardScaler().fit(X_train)
+        X_train, X_test = scaler.transform(X_train), scaler.transform(X_test)
+        pca = unexplained(PCA(n_components).fit(X_train), X_test)
+        ours = unexplained(StableAutoencoder(n_components).fit(X_train), X_test)
+        assert ours <= 1.01 * pca
+
+
+def test_distances_follow_the_data(iris):
+    X, _ = iris
+    codes = StableAutoencoder().fit_transform(X)
+    assert np.corrcoef(pdist(codes), pdist(X))[0, 1] > 0.99
+    assert pdist(codes).mean() == pytest.approx(pdist(X).mean(), rel=0.05)
+
+
+@pytest.mark.parametrize("n_components", [1, 3])
+def test_a_linear_network_is_pca(n_components, iris):
+    X, _ = iris
+    model = StableAutoencoder(
+        n_components,
+        activation="identity",
+        hidden_layer_sizes=(),
+        similarity_weight=0,
+        random_state=0,
+    ).fit(X)
+    pca = PCA(n_components).fit(X)
+    assert unexplained(model, X) == pytest.approx(unexplained(pca, X), rel=1e-3)
+    decoder = model.network_.decoder
+    axes = (decoder.linear_path.weight + decoder.gain * decoder.last.weight).detach()
+    assert subspace_angles(axes.numpy(), pca.components_.T).max() < 1e-3
+
+
+def test_a_large_alpha_gives_pca(iris):
+    X, _ = iris
+    model = StableAutoencoder(alpha=300.0).fit(X)
+    pca = PCA(2).fit(X)
+    assert unexplained(model, X) == pytest.approx(unexplained(pca, X), rel=0.02)
+    codes = model.transform(X)
+    assert (
+        displacement(
+            [codes, pca.transform(X) * np.sign(np.sum(codes * pca.transform(X), 0))]
+        )
+        < 1e-3
+    )
+
+
+# ------------------------------------------------------------ transform and back
+
+
+@pytest.mark.parametrize("n_components", [1, 2, 3])
+def test_rows_are_embedded_one_by_one(n_components, digits):
+    X, _ = digits
+    model = quick(n_components, random_state=0).fit(X[:300])
+    codes = model.transform(X)
+    scale = np.abs(codes).max()
+    alone = np.vstack([model.transform(X[i : i + 1]) for i in range(50)])
+    np.testing.assert_allclose(alone, codes[:50], atol=1e-5 * scale)
+    order = np.random.default_rng(0).permutation(len(X))
+    np.testing.assert_allclose(
+        model.transform(X[order]), codes[order], atol=1e-5 * scale
+    )
+
+
+def test_transform_is_float32_and_inverse_keeps_the_precision_of_codes(iris):
+    X, _ = iris
+    model = quick().fit(X)
+    codes = model.transform(X)
+    assert codes.dtype == np.float32
+    assert model.inverse_transform(codes).dtype == np.float32
+    assert model.inverse_transform(codes.astype(np.float64)).dtype == np.float64
+
+
+def test_enough_components_keep_everything(iris):
+    X, _ = iris
+    model = StableAutoencoder(4, random_state=0).fit(X)
+    assert model.score(X) > 0.9999
+    np.testing.assert_allclose(model.inverse_transform(model.transform(X)), X, atol=0.1)
+
+
+def test_the_fold_changes_no_reconstruction(digits, monkeypatch):
+    X, _ = digits
+    monkeypatch.setattr(
+        "stable_embedding.autoencoder.laid_on", lambda network, *_: network
+    )
+    loose = quick(3, random_state=0).fit(X)
+    monkeypatch.undo()
+    laid = quick(3, random_state=0).fit(X)
+    before, after = (m.inverse_transform(m.transform(X)) for m in (loose, laid))
+    assert np.linalg.norm(after - before) < 1e-5 * np.linalg.norm(before)
+    np.testing.assert_allclose(
+        pdist(laid.transform(X[:50])), pdist(loose.transform(X[:50])), rtol=1e-3
+    )
+
+
+def test_the_map_lies_on_the_pca_scores(iris):
+    X, _ = iris
+    model = StableAutoencoder(random_state=0).fit(X)
+    codes = model.transform(X)
+    np.testing.assert_allclose(codes.mean(axis=0), 0, atol=1e-5)
+    axes = principal_axes((X - model.mean_) / model.scale_, 2)
+    cross = codes.T @ ((X - model.mean_) @ axes.T)
+    # At the Procrustes optimum the cross-covariance is symmetric.
+    np.testing.assert_allclose(cross, cross.T, atol=1e-3 * np.abs(cross).max())
+
+
+def test_score_is_the_explained_variance_and_score_samples_its_parts(digits):
+    X, _ = digits
+    model = quick(5, random_state=0).fit(X)
+    assert model.score(X) == pytest.approx(1 - unexplained(model, X), abs=1e-5)
+    errors = np.square(X - model.inverse_transform(model.transform(X))).sum(axis=1)
+    np.testing.assert_allclose(model.score_samples(X), -errors, rtol=1e-3)
+    far = X[:1] + 100
+    assert model.score_samples(far) < model.score_samples(X).min()
+
+
+def test_align_brings_a_turned_map_home(iris):
+    X, _ = iris
+    model = quick(3, random_state=0).fit(X)
+    codes = model.transform(X)
+    before = model.inverse_transform(codes)
+    turned = codes @ ortho_group.rvs(3, random_state=0) + [1, 2, 3]
+    assert model.align(X, turned) is model
+    scale = np.abs(codes).max()
+    np.testing.assert_allclose(model.transform(X), turned, atol=1e-4 * scale)
+    after = model.inverse_transform(model.transform(X))
+    np.testing.assert_allclose(after, before, atol=1e-4 * np.abs(before).max())
+
+
+def test_align_brings_a_retrained_map_to_its_predecessor(digits):
+    X, _ = digits
+    old = StableAutoencoder(**PLAIN, random_state=0).fit(X[:500]).transform(X[:500])
+    new = StableAutoencoder(**PLAIN, random_state=1).fit(X)
+    before = displacement([old, new.transform(X[:500])])
+    after = displacement([old, new.align(X[:500], old).transform(X[:500])])
+    assert after <= before
+
+
+# ---------------------------------------------------------------------- training
+
+
+@pytest.mark.parametrize("similarity", [*SIMILARITIES, distance, taxicab])
+def test_every_similarity_trains(similarity, iris):
+    X, _ = iris
+    model = quick(3, similarity=similarity, random_state=0).fit(X)
+    assert np.isfinite(model.transform(X)).all()
+    assert 0 <= model.similarity_loss_ < 1
+
+
+def test_a_callable_is_its_name(iris):
+    X, _ = iris
+    named, called = (
+        quick(similarity=s, random_state=0).fit_transform(X)
+        for s in ("rbf", SIMILARITIES["rbf"])
+    )
+    np.testing.assert_array_equal(named, called)
+
+
+def test_the_weight_buys_distances(digits):
+    X, _ = digits
+    kept = [
+        StableAutoencoder(similarity_weight=weight, random_state=0)
+        .fit(X[:600])
+        .similarity_loss_
+        for weight in (0.01, 10.0)
+    ]
+    assert kept[1] < kept[0]
+
+
+def test_losses_are_recorded_term_by_term(iris):
+    X, _ = iris
+    model = quick(random_state=0).fit(X)
+    assert model.n_iter_ == len(model.loss_curve_) == 20
+    assert model.loss_curve_ == model.history_["loss"]
+    assert model.loss_curve_[-1] < model.loss_curve_[0]
+    assert model.reconstruction_loss_ == pytest.approx(1 - model.score(X), abs=1e-5)
+
+
+@pytest.mark.parametrize("parameters", [{}, PLAIN])
+def test_the_same_seed_gives_the_same_bits(parameters, iris):
+    X, _ = iris
+    first, second = (quick(random_state=3, **parameters).fit(X) for _ in range(2))
+    np.testing.assert_array_equal(first.transform(X), second.transform(X))
+    assert first.loss_curve_ == second.loss_curve_
+
+
+def test_the_users_random_streams_are_untouched(iris):
+    X, _ = iris
+    of_numpy = check_random_state(None)  # the global stream itself
+    before = of_numpy.get_state()[1].copy(), torch.get_rng_state()
+    quick(random_state=0, early_stopping=True).fit(X)
+    np.testing.assert_array_equal(before[0], of_numpy.get_state()[1])
+    assert torch.equal(before[1], torch.get_rng_state())
+
+
+def test_early_stopping_holds_out_rows_and_stops(digits):
+    X, _ = digits
+    model = StableAutoencoder(
+        early_stopping=True, n_iter_no_change=3, tol=0.05, random_state=0
+    ).fit(X)
+    assert model.n_iter_ < 60
+    assert len(model.history_["validation_loss"]) == model.n_iter_
+
+
+def test_early_stopping_needs_rows_to_hold_out(rng):
+    with pytest.raises(ValueError, match=r"validation_fraction=0.1 of 10 rows"):
+        quick(early_stopping=True).fit(rng.normal(size=(10, 3)))
+
+
+def test_callbacks_are_called(iris):
+    class Count(Callback):
+        epochs = 0
+
+        def on_epoch_end(self, net, **kwargs):
+            self.epochs += 1
+
+    X, _ = iris
+    count = Count()
+    quick(callbacks=[count]).fit(X)
+    assert count.epochs == 20
+
+
+def test_verbose_shows_progress(iris, capsys):
+    X, _ = iris
+    quick().fit(X)
+    assert capsys.readouterr().err == ""
+    quick(verbose=1).fit(X)
+    assert "20/20" in capsys.readouterr().err
+
+
+def test_warm_start_goes_on_and_keeps_the_frame(digits):
+    X, _ = digits
+    model = quick(warm_start=True, random_state=0).fit(X)
+    codes, loss, mean = model.transform(X), model.loss_curve_[-1], model.mean_
+    model.fit(X)
+    assert model.loss_curve_[-1] < loss
+    assert displacement([codes, model.transform(X)]) < 0.5
+    np.testing.assert_array_equal(mean, model.mean_)
+    assert model.n_samples_seen_ == len(X)
+
+
+def test_warm_start_refuses_another_network(iris):
+    X, _ = iris
+    model = quick(warm_start=True).fit(X)
+    with pytest.raises(ValueError, match=r"n_components.*warm_start=False"):
+        model.set_params(n_components=3).fit(X)
+    assert model.transform(X).shape == (150, 2)
+
+
+def test_without_warm_start_a_fit_starts_anew(iris):
+    X, _ = iris
+    model = quick(random_state=0).fit(X + 5)
+    once = clone(model).fit(X).transform(X)
+    np.testing.assert_array_equal(model.fit(X).transform(X), once)
+
+
+def test_partial_fit_learns_from_chunks(digits):
+    X = np.random.default_rng(0).permutation(digits[0])
+    X_test, chunks = X[:300], np.array_split(X[300:], 5)
+    model = StableAutoencoder(random_state=0).partial_fit(chunks[0])
+    first, mean, codes = model.score(X_test), model.mean_, model.transform(X_test)
+    for chunk in chunks[1:]:
+        model.partial_fit(chunk)
+    assert model.score(X_test) > first
+    assert model.n_samples_seen_ == len(X) - 300
+    np.testing.assert_array_equal(mean, model.mean_)
+    assert displacement([codes, model.transform(X_test)]) < 0.3
+
+
+def test_the_first_partial_fit_is_a_fit(iris):
+    X, _ = iris
+    chunk, whole = quick(random_state=0).partial_fit(X), quick(random_state=0).fit(X)
+    np.testing.assert_array_equal(chunk.transform(X), whole.transform(X))
+
+
+# ----------------------------------------------------------------- unusual data
+
+
+@pytest.mark.parametrize(
+    ("shape", "n_components"),
+    [((2, 5), 2), ((3, 2), 5), ((10, 1), 1), ((10, 1), 3), ((5, 40), 8), ((130, 3), 4)],
+)
+def test_more_components_than_the_data_have(shape, n_components, rng):
+    X = rng.normal(size=shape)
+    model = quick(n_components, random_state=0).fit(X)
+    codes = model.transform(X)
+    assert codes.shape == (shape[0], n_components)
+    assert np.isfinite(codes).all()
+    assert np.isfinite(model.inverse_transform(codes)).all()
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, -1e6, 1e20])
+def test_constant_data_embed_in_one_point(value):
+    X = np.full((20, 3), value)
+    model = quick(random_state=0).fit(X)
+    assert model.scale_ == 1
+    np.testing.assert_allclose(model.transform(X), 0, atol=1e-3)
+    np.testing.assert_allclose(
+        model.inverse_transform(model.transform(X)), X, atol=1e-2
+    )
+
+
+def test_constant_features_and_duplicated_rows(rng):
+    X = np.repeat(rng.normal(size=(10, 4)), 5, axis=0)
+    X[:, 2] = 7
+    model = StableAutoencoder(random_state=0).fit(X)
+    assert np.isfinite(model.transform(X)).all()
+    np.testing.assert_allclose(
+        model.inverse_transform(model.transform(X))[:, 2], 7, atol=1e-2
+    )
+
+
+@pytest.mark.parametrize("scale", [1e-20, 1e-6, 1e6, 1e20])
+def test_the_unit_of_the_data_is_that_of_the_codes(scale, iris):
+    X, _ = iris
+    one, other = (quick(random_state=0).fit(X * s).transform(X * s) for s in (1, scale))
+    np.testing.assert_allclose(other / scale, one, rtol=1e-2, atol=1e-3)
+
+
+def test_an_offset_does_not_count(iris):
+    X, _ = iris
+    one, other = (quick(random_state=0).fit(X + s).transform(X + s) for s in (0, 1e6))
+    np.testing.assert_allclose(other, one, rtol=1e-2, atol=1e-2)
+
+
+@pytest.mark.parametrize("scale", [1e-40, 1e40])
+def test_scales_beyond_float32_are_refused(scale, iris):
+    with pytest.raises(ValueError, match="rescale X"):
+        quick().fit(iris[0] * scale)
+
+
+# -------------------------------------------------------------------- bad input
+
+
+BAD_X = [
+    (np.array([[np.nan, 1], [1, 2]]), ValueError, "NaN"),
+    (np.array([[np.inf, 1], [1, 2]]), ValueError, "infinity"),
+    (np.array([[1 + 1j, 1], [1, 2]]), ValueError, "[Cc]omplex"),
+    (np.array([["a", "b"], ["c", "d"]]), ValueError, "'a'"),
+    (np.array([[{}, 1], [1, 2]], dtype=object), TypeError, "dict"),
+    (np.arange(4.0), ValueError, "1D array"),
+    (np.empty((0, 3)), ValueError, r"0 sample"),
+    (np.ones((1, 3)), ValueError, r"1 sample"),
+    (np.empty((3, 0)), ValueError, r"0 feature"),
+]
+
+
+@pytest.mark.parametrize(("X", "error", "message"), BAD_X)
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_bad_data_are_refused_and_an_earlier_fit_survives(
+    method, X, error, message, iris
+):
+    model = quick(random_state=0).fit(iris[0])
+    before = dict(vars(model))
+    with pytest.raises(error, match=message):
+        getattr(model, method)(X)
+    assert_untouched(model, before)
+
+
+def test_sparse_data_are_refused(iris):
+    from scipy.sparse import csr_array
+
+    with pytest.raises(TypeError, match="[Ss]parse"):
+        quick().fit(csr_array(iris[0]))
+
+
+BAD_PARAMETERS = {
+    "n_components": [0, -1, 1.5, "2", None],
+    "hidden_layer_sizes": [0, (8, 0), (8, -1), (8.5,), "8", ((8,),), ("a",), None],
+    "activation": ["swish", None],
+    "similarity": [
+        "euclidean",
+        3,
+        torch.corrcoef,
+        lambda x: x,
+        lambda x: x.numpy() @ x.numpy().T,
+    ],
+    "similarity_weight": [-1, "1", None],
+    "init": ["kmeans", None],
+    "batch_size": [0, 1, 2.5, "all"],
+    "learning_rate_init": [0, -1e-3, "fast"],
+    "max_iter": [0, 1.5, "all"],
+    "alpha": [-1, "none"],
+    "early_stopping": ["yes", 2],
+    "validation_fraction": [0, 1, -0.1],
+    "n_iter_no_change": [0, 1.5],
+    "tol": [-1e-4, "low"],
+    "warm_start": ["yes"],
+    "callbacks": [Callback(), "print"],
+    "device": ["gpu", "cuda:99", 0],
+    "random_state": ["seed", -1],
+    "verbose": [-1, "loud"],
+}
+
+
+def test_every_parameter_is_tried():
+    assert BAD_PARAMETERS.keys() == StableAutoencoder().get_params().keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [(name, value) for name, values in BAD_PARAMETERS.items() for value in values],
+)
+def test_bad_parameters_are_named_and_an_earlier_fit_survives(name, value, iris):
+    X, _ = iris
+    model = quick(random_state=0).fit(X)
+    codes = model.transform(X)
+    with pytest.raises((ValueError, TypeError), match=name):
+        model.set_params(**{name: value}).fit(X)
+    np.testing.assert_array_equal(model.transform(X), codes)
+
+
+def test_a_loss_that_is_not_finite_says_what_to_lower(iris):
+    X, _ = iris
+    model = quick(random_state=0).fit(X)
+    codes = model.transform(X)
+    with pytest.raises(ValueError, match="lower learning_rate_init"):
+        model.set_params(learning_rate_init=1e30).fit(X)
+    np.testing.assert_array_equal(model.transform(X), codes)
+
+
+def test_an_interrupted_fit_leaves_the_earlier_one(iris):
+    class Interrupt(Callback):
+        def on_batch_end(self, net, **kwargs):
+            raise KeyboardInterrupt
+
+    X, _ = iris
+    model = quick(random_state=0).fit(X).set_params(callbacks=[Interrupt()])
+    before, codes = dict(vars(model)), model.transform(X)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X[:50])
+    assert_untouched(model, before)
+    np.testing.assert_array_equal(model.transform(X), codes)
+
+
+@pytest.mark.parametrize(
+    "method", ["transform", "inverse_transform", "score", "score_samples"]
+)
+def test_unfitted_is_said(method, iris):
+    with pytest.raises(NotFittedError):
+        getattr(StableAutoencoder(), method)(iris[0])
+
+
+def test_unfitted_align_is_said(iris):
+    with pytest.raises(NotFittedError):
+        StableAutoencoder().align(iris[0], np.zeros((150, 2)))
+
+
+def test_wrong_shapes_are_named(iris):
+    X, _ = iris
+    model = quick().fit(X)
+    with pytest.raises(ValueError, match="X has 3 features"):
+        model.transform(X[:, :3])
+    with pytest.raises(ValueError, match="X has 3 components.*n_components=2"):
+        model.inverse_transform(X[:, :3])
+    with pytest.raises(ValueError, match=r"reference has shape \(150, 3\)"):
+        model.align(X, X[:, :3])
+    with pytest.raises(ValueError, match="reference contains NaN"):
+        model.align(X, np.full((150, 2), np.nan))
+
+
+# ----------------------------------------------------------- in company with others
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+def test_data_frames_in_and_out(frame, iris):
+    X, _ = iris
+    names = ["a", "b", "c", "d"]
+    data = frame(dict(zip(names, X.T)))
+    library = frame.__module__.split(".")[0]
+    model = quick(random_state=0).set_output(transform=library)
+    codes = model.fit_transform(data)
+    assert isinstance(codes, frame)
+    assert list(codes.columns) == ["stableautoencoder0", "stableautoencoder1"]
+    assert list(model.feature_names_in_) == names
+    np.testing.assert_array_equal(codes.to_numpy(), clone(model).fit_transform(X))
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.transform(frame(dict(zip("wxyz", X.T))))
+
+
+def test_in_a_pipeline_before_a_classifier(iris):
+    X, y = iris
+    pipeline = make_pipeline(
+        StandardScaler(), StableAutoencoder(), LogisticRegression()
+    )
+    assert cross_val_score(pipeline, X, y, cv=3, n_jobs=2).mean() > 0.85
+
+
+def test_grid_search_of_the_weight_in_a_pipeline(iris):
+    X, y = iris
+    pipeline = make_pipeline(StandardScaler(), quick(), LogisticRegression())
+    search = GridSearchCV(
+        pipeline, {"stableautoencoder__similarity_weight": [0.1, 1.0]}, cv=2, n_jobs=2
+    ).fit(X, y)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert np.isfinite(search.best_estimator_[:-1].transform(X)).all()
+
+
+def test_grid_search_without_scoring_uses_explained_variance(iris):
+    X, _ = iris
+    search = GridSearchCV(quick(), {"n_components": [1, 3]}, cv=2).fit(X)
+    assert search.best_params_ == {"n_components": 3}
+
+
+def test_pickle_gives_the_same_map_and_holds_no_data(digits):
+    X, _ = digits
+    model = quick(random_state=0).fit(X)
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.transform(X), model.transform(X))
+    weights = sum(p.nbytes for p in model.network_.parameters())
+    assert len(pickle.dumps(model)) < weights + 20_000
+    assert len(pickle.dumps(model)) < X.nbytes
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_trained_on_a_gpu_it_unpickles_on_the_cpu(digits):
+    X, _ = digits
+    model = quick(device="cuda", random_state=0).fit(X)
+    again = pickle.loads(pickle.dumps(model))
+    assert again.network_.device.type == "cpu"
+    np.testing.assert_allclose(
+        again.transform(X), model.transform(X), rtol=1e-3, atol=1e-2
+    )
+
+
+# ------------------------------------------------------------------ the arithmetic
+
+
+def test_centre_and_scale_give_unit_total_variance(rng):
+    X = rng.normal(size=(50, 4)) * [1, 10, 100, 0] + 1e6
+    mean, scale = centre_and_scale(X)
+    rows = (X - mean) / scale
+    np.testing.assert_allclose(rows.mean(axis=0), 0, atol=1e-9)
+    assert np.square(rows).sum(axis=1).mean() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("n_components", [1, 3, 8])
+def test_principal_axes_are_pcas_and_zero_beyond(n_components, rng):
+    rows = rng.normal(size=(20, 5))
+    rows -= rows.mean(axis=0)
+    axes = principal_axes(rows, n_components)
+    n_found = min(n_components, 5)
+    expected = PCA(n_found).fit(rows).components_
+    np.testing.assert_allclose(np.abs(axes[:n_found]), np.abs(expected), atol=1e-10)
+    assert not axes[n_found:].any()
+    assert (np.power(axes, 3).sum(axis=1) >= 0).all()
+
+
+def test_signs_of_axes_stay_when_a_row_is_dropped(digits):
+    X, _ = digits
+    X = X - X.mean(axis=0)
+    axes = principal_axes(X, 5)
+    for dropped in range(5):
+        assert (
+            np.sum(principal_axes(np.delete(X, dropped, 0), 5) * axes, axis=1) > 0.99
+        ).all()
+
+
+def test_what_auto_chooses():
+    alphas = [auto_alpha(n) for n in (2, 100, 1_000, 100_000)]
+    assert alphas == sorted(alphas, reverse=True)
+    assert alphas[0] == 100
+    assert auto_max_iter(1) == 600
+    assert auto_max_iter(10_000) == 20
+    assert resolve_device("cpu") == "cpu"
+    assert resolve_device("auto") in {"cpu", "cuda", "mps"}
+
+
+def test_a_bounded_number_of_rows_is_in_memory(digits, monkeypatch):
+    X, _ = digits
+    model = quick().fit(X)
+    seen = []
+    monkeypatch.setattr(
+        model, "_scale_rows", lambda rows: seen.append(len(rows)) or rows
+    )
+    model.transform(np.tile(X, (10, 1)))
+    assert max(seen) <= 4_096 < sum(seen)

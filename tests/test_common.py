@@ -1,0 +1,90 @@
+"""scikit-learn's own checks, all of them, with nothing excused."""
+
+import inspect
+
+import numpy as np
+import pytest
+from numpydoc.docscrape import ClassDoc, FunctionDoc
+from sklearn.utils import estimator_checks
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import stable_embedding
+from stable_embedding import StableAutoencoder
+
+# Few epochs: the checks ask how the estimator behaves, not how well it fits. The
+# defaults, with all of their epochs, stand beside it.
+ESTIMATORS = [
+    StableAutoencoder(max_iter=20),
+    StableAutoencoder(),
+    StableAutoencoder(init="random", similarity_weight=0, max_iter=20),
+]
+
+# What scikit-learn runs on its own estimators beyond `check_estimator`.
+EXTRA_CHECKS = [
+    "check_dataframe_column_names_consistency",
+    "check_get_feature_names_out_error",
+    "check_global_output_transform_pandas",
+    "check_inplace_ensure_writeable",
+    "check_param_validation",
+    "check_set_output_transform",
+    "check_set_output_transform_pandas",
+    "check_set_output_transform_polars",
+    "check_transformer_get_feature_names_out",
+    "check_transformer_get_feature_names_out_pandas",
+]
+
+
+@parametrize_with_checks(ESTIMATORS)
+def test_scikit_learns_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("name", EXTRA_CHECKS)
+def test_scikit_learns_extra_checks(name):
+    estimator = StableAutoencoder(max_iter=5)
+    getattr(estimator_checks, name)("StableAutoencoder", estimator)
+
+
+def public_objects():
+    """Classes, their methods and functions that a user may call."""
+    for name in stable_embedding.__all__:
+        thing = getattr(stable_embedding, name)
+        if inspect.isclass(thing):
+            yield thing
+            for method_name, method in inspect.getmembers(thing, inspect.isfunction):
+                if method_name in vars(thing) and not method_name.startswith("_"):
+                    yield method
+        elif callable(thing):
+            yield thing
+
+
+@pytest.mark.parametrize("thing", list(public_objects()), ids=lambda x: x.__qualname__)
+def test_documented_parameters_are_those_of_the_signature(thing):
+    doc = ClassDoc(thing) if inspect.isclass(thing) else FunctionDoc(thing)
+    documented = [name for item in doc["Parameters"] for name in item.name.split(", ")]
+    signature = [name for name in inspect.signature(thing).parameters if name != "self"]
+    assert documented == signature
+
+
+def test_documented_defaults_are_those_of_the_signature():
+    parameters = inspect.signature(StableAutoencoder).parameters
+    for item in ClassDoc(StableAutoencoder)["Parameters"]:
+        default = parameters[item.name].default
+        shown = item.type.rsplit("default=", 1)[1]
+        assert eval(shown) == default, item.name
+
+
+def test_documented_attributes_are_those_of_a_fit(iris):
+    X, _ = iris
+    model = StableAutoencoder(max_iter=2).fit(X)
+    documented = {item.name for item in ClassDoc(StableAutoencoder)["Attributes"]}
+    found = {name for name in vars(model) if name.endswith("_")}
+    assert documented - {"feature_names_in_"} == found
+
+
+def test_everything_fitted_is_finite(iris):
+    X, _ = iris
+    for estimator in ESTIMATORS:
+        model = estimator.fit(X)
+        assert np.isfinite(model.transform(X)).all()
+        assert np.isfinite(model.loss_curve_).all()

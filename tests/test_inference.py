@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+import torch
+
+from stable_embedding import _inference
+from stable_embedding._inference import apply_in_blocks
+from stable_embedding.networks import Autoencoder
+
+
+@pytest.fixture
+def network():
+    return Autoencoder(6, 2, (8,), "tanh", seed=1)
+
+
+@pytest.mark.parametrize(
+    ("part", "width_in", "width_out"),
+    [("encode", 6, 2), ("decode", 2, 6), ("reconstruct", 6, 6)],
+)
+def test_blocks_change_nothing(part, width_in, width_out, network, rng, monkeypatch):
+    X = rng.normal(size=(50, width_in))
+    whole = apply_in_blocks(network, part, X)
+    expected = getattr(network, part)(torch.from_numpy(X).float()).detach().numpy()
+    np.testing.assert_array_equal(whole, expected)
+    assert whole.dtype == np.float32
+    assert whole.shape == (50, width_out)
+    monkeypatch.setattr(_inference, "_BLOCK_ROWS", 7)
+    np.testing.assert_allclose(apply_in_blocks(network, part, X), whole, rtol=1e-5)
+
+
+def test_a_block_holds_no_more_than_its_bytes(network, monkeypatch):
+    seen = []
+    monkeypatch.setattr(_inference, "_BLOCK_BYTES", 8 * (6 + 8) * 5)
+    apply_in_blocks(
+        network, "encode", np.zeros((12, 6)), lambda x: seen.append(len(x)) or x
+    )
+    assert seen == [5, 5, 2]
+
+
+def test_each_block_is_prepared(network):
+    X = np.ones((5, 6))
+    np.testing.assert_array_equal(
+        apply_in_blocks(network, "encode", X, lambda block: 2 * block),
+        apply_in_blocks(network, "encode", 2 * X),
+    )

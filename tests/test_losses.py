@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.distance import pdist
+
+from stable_embedding.losses import (
+    StableLoss,
+    collapsed_similarity_loss,
+    mean_squared_difference,
+    reconstruction_loss,
+    similarity_loss,
+)
+from stable_embedding.similarities import SIMILARITIES, distance
+
+
+@pytest.fixture
+def rows(rng):
+    x = rng.normal(size=(300, 5)) * [3, 2, 1, 1, 1]
+    x -= x.mean(axis=0)
+    return torch.from_numpy(x / np.sqrt(np.square(x).sum(axis=1).mean()))
+
+
+def test_reconstruction_loss_is_the_unexplained_share_of_variance(rows):
+    assert reconstruction_loss(rows, rows) == 0
+    assert reconstruction_loss(rows, torch.zeros_like(rows)).item() == pytest.approx(1)
+
+
+def test_similarity_loss_of_distances_is_half_the_mean_square_over_pairs(rows, rng):
+    codes = torch.from_numpy(rng.normal(size=(300, 2)))
+    expected = 0.5 * np.mean((pdist(codes) - pdist(rows)) ** 2)
+    found = similarity_loss(rows, codes, distance, 2.0).item()
+    assert found == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", SIMILARITIES)
+def test_similarity_loss_is_0_when_kept_and_1_when_collapsed(name, rows):
+    similarity = SIMILARITIES[name]
+    collapsed_loss = collapsed_similarity_loss(rows, similarity)
+    kept = similarity_loss(rows, rows.clone(), similarity, collapsed_loss).item()
+    origin = torch.zeros(len(rows), 2, dtype=rows.dtype)
+    lost = similarity_loss(rows, origin, similarity, collapsed_loss).item()
+    assert kept == pytest.approx(0, abs=1e-12)
+    # n / (n - 1), where the normaliser of distances is exact only in the limit.
+    assert lost == pytest.approx(1, rel=1 / (len(rows) - 2))
+
+
+@pytest.mark.parametrize("name", ["distance", "rbf"])
+def test_similarity_loss_does_not_see_rigid_maps(name, rows):
+    rotation, _ = torch.linalg.qr(torch.randn(5, 5, dtype=rows.dtype))
+    loss = similarity_loss(rows, rows @ rotation + 1, SIMILARITIES[name], 1.0)
+    assert loss.item() == pytest.approx(0, abs=1e-12)
+
+
+def test_scale_of_the_codes_counts(rows):
+    assert similarity_loss(rows, rows / 2, distance, 2.0).item() > 0.1
+
+
+def test_a_single_row_has_no_pairs_to_lose():
+    assert mean_squared_difference(torch.ones(1, 1), torch.zeros(1, 1)) == 0
+
+
+def test_normaliser_of_constant_rows_is_one():
+    assert collapsed_similarity_loss(torch.zeros(5, 2), SIMILARITIES["rbf"]) == 1.0
+
+
+def test_criterion_returns_the_total_and_its_terms(rows):
+    codes, reconstruction = rows[:, :2], rows * 0.5
+    loss = StableLoss(distance, 0.3, 2.0)
+    total, first, second = loss((codes, reconstruction), rows)
+    assert len(loss.names) == 3
+    assert first == reconstruction_loss(rows, reconstruction)
+    assert second == similarity_loss(rows, codes, distance, 2.0)
+    assert total.item() == pytest.approx((first + 0.3 * second).item())
+
+
+def test_without_weight_the_similarity_is_not_computed(rows):
+    def refuse(_):
+        raise AssertionError
+
+    total, first, second = StableLoss(refuse, 0.0, 1.0)((rows, rows * 0.5), rows)
+    assert total == first
+    assert second == 0

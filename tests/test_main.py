@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from stable_embedding import __main__ as demo
+
+
+@pytest.fixture
+def quick(monkeypatch, tmp_path):
+    """Two seeds and three epochs of the methods, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(demo, "N_SEEDS", 2)
+    monkeypatch.setattr(demo, "N_SEEDS_DRAWN", 2)
+    for name, build in demo.METHODS.items():
+        limits = {} if name == "PCA" else {"max_iter": 3}
+        monkeypatch.setitem(
+            demo.METHODS,
+            name,
+            lambda seed, build=build, limits=limits: build(seed).set_params(**limits),
+        )
+    return tmp_path
+
+
+def test_prints_a_table_and_writes_the_picture(quick, capsys):
+    demo.main()
+    out, err = capsys.readouterr()
+    lines = [line for line in out.splitlines() if line.startswith(tuple(demo.METHODS))]
+    assert len(lines) == 3
+    assert len({len(line) for line in lines}) == 1
+    assert float(lines[0].split()[1]) == 0
+    assert str(quick / "stable_embedding.png") in out
+    assert "6/6" in err
+    picture = imread(quick / "stable_embedding.png")
+    assert np.ptp(picture) > 0
+
+
+def test_methods_are_compared_on_rows_held_out():
+    X_train, X_test, _, _ = demo.load_split()
+    seen = {row.tobytes() for row in X_train}
+    repeats = sum(row.tobytes() in seen for row in X_test)
+    assert repeats == 0
+    assert len(X_test) == pytest.approx(len(X_train) / 2, abs=1)

@@ -1,0 +1,197 @@
+import warnings
+
+import numpy as np
+import pytest
+from scipy.stats import ortho_group
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.manifold import TSNE
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.random_projection import GaussianRandomProjection
+
+from stable_embedding import (
+    StableAutoencoder,
+    manifold_variance,
+    manifold_variance_matrix,
+    manifold_variance_score,
+    stability,
+)
+
+
+def slow_matrix(runs):
+    """The definition, pair by pair."""
+    n_runs, n_points = len(runs), len(runs[0])
+    distances = np.zeros((n_runs, n_points, n_points))
+    for r in range(n_runs):
+        for i in range(n_points):
+            for j in range(n_points):
+                distances[r, i, j] = np.sqrt(np.sum((runs[r][i] - runs[r][j]) ** 2))
+        pairs = [distances[r, i, j] for i in range(n_points) for j in range(i)]
+        distances[r] /= np.mean(pairs)
+    mean = distances.sum(axis=0) / n_runs
+    return ((distances - mean) ** 2).sum(axis=0) / (n_runs - 1), distances
+
+
+def over_pairs(matrix):
+    return matrix[np.triu_indices(len(matrix), 1)]
+
+
+@pytest.mark.parametrize("n_components", [1, 2, 5])
+def test_agrees_with_a_slow_loop(n_components, rng):
+    runs = rng.normal(size=(3, 12, n_components))
+    expected, distances = slow_matrix(runs)
+    np.testing.assert_allclose(manifold_variance_matrix(runs), expected, atol=1e-12)
+    mean = over_pairs(expected).mean()
+    assert manifold_variance(runs) == pytest.approx(mean, rel=1e-10)
+    within = np.mean([over_pairs(of_run).var() for of_run in distances])
+    relative = manifold_variance(runs, relative=True)
+    assert relative == pytest.approx(mean / within, rel=1e-10)
+
+
+@pytest.mark.parametrize("n_components", [1, 2, 8])
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_shift_rotation_reflection_and_scale_do_not_count(n_components, scale, rng):
+    run = rng.normal(size=(50, n_components))
+    rotation = -np.eye(1)
+    if n_components > 1:
+        rotation = ortho_group.rvs(n_components, random_state=0)
+    other = scale * (run @ rotation + 3)
+    assert manifold_variance([run, other], relative=True) < 1e-12
+    assert np.abs(manifold_variance_matrix([run, other])).max() < 1e-12
+
+
+@pytest.mark.parametrize("n_components", [1, 2, 8, 32])
+def test_unrelated_maps_have_a_relative_variance_of_about_one(n_components, rng):
+    runs = rng.normal(size=(8, 300, n_components))
+    assert manifold_variance(runs, relative=True) == pytest.approx(1, abs=0.05)
+
+
+def test_shrinking_does_not_lower_it(rng):
+    runs = rng.normal(size=(3, 40, 2))
+    assert manifold_variance(runs / 100) == pytest.approx(manifold_variance(runs))
+
+
+def test_runs_may_differ_in_their_number_of_components(rng):
+    run = rng.normal(size=(30, 2))
+    padded = np.column_stack([run, np.zeros(30)])
+    assert manifold_variance([run, padded]) < 1e-12
+
+
+def test_matrix_does_not_depend_on_its_blocks(rng, monkeypatch):
+    runs = rng.normal(size=(3, 40, 2))
+    whole = manifold_variance_matrix(runs)
+    monkeypatch.setattr(stability, "_BLOCK_ROWS", 7)
+    np.testing.assert_allclose(manifold_variance_matrix(runs), whole)
+
+
+def test_many_points_are_subsampled_alike_at_each_call(rng):
+    runs = rng.normal(size=(3, 4 * stability.MAX_POINTS, 2))
+    found = manifold_variance(runs, relative=True)
+    assert found == manifold_variance(runs, relative=True)
+    assert found == pytest.approx(1, abs=0.1)
+
+
+@pytest.mark.parametrize("function", [manifold_variance, manifold_variance_matrix])
+@pytest.mark.parametrize(
+    ("runs", "message"),
+    [
+        ([np.ones((5, 2)), np.eye(5)], r"embeddings\[0\] has collapsed"),
+        ([np.eye(5), np.full((5, 2), 0.1)], r"embeddings\[1\] has collapsed"),
+        ([np.eye(5), np.full((5, 2), np.nan)], r"embeddings\[1\] contains NaN"),
+        ([np.eye(5), np.full((5, 2), np.inf)], r"embeddings\[1\] contains infinity"),
+        ([np.eye(5)], "two"),
+        ([np.eye(5), np.eye(4)], r"\[5, 4\] points"),
+        ([np.ones((1, 2)), np.ones((1, 2))], "two"),
+    ],
+)
+def test_bad_embeddings_are_refused(function, runs, message):
+    with pytest.raises(ValueError, match=message):
+        function(runs)
+
+
+def test_equal_distances_have_no_relative_variance():
+    with pytest.raises(ValueError, match="all of their distances are alike"):
+        manifold_variance([np.eye(4), np.eye(4)], relative=True)
+
+
+def test_score_orders_estimators_by_their_stability(iris):
+    X, _ = iris
+    pca = manifold_variance_score(PCA(n_components=2), X)
+    stable = manifold_variance_score(StableAutoencoder(), X)
+    plain = StableAutoencoder(init="random", similarity_weight=0)
+    random = manifold_variance_score(plain, X)
+    assert pca == pytest.approx(1, abs=1e-12)
+    assert pca > stable > 0.99 > random
+
+
+def test_score_works_without_transform(rng):
+    score = manifold_variance_score(
+        TSNE(init="random", perplexity=5), rng.normal(size=(40, 3))
+    )
+    assert np.isfinite(score)
+    assert score < 0.9
+
+
+def test_a_random_state_instance_is_no_false_one(rng):
+    X = rng.normal(size=(50, 20))
+    projection = GaussianRandomProjection(2, random_state=np.random.RandomState(0))
+    assert manifold_variance_score(projection, X) < 0.9
+
+
+def test_score_leaves_the_estimator_alone(iris):
+    X, _ = iris
+    estimator = PCA(n_components=2, random_state=3)
+    manifold_variance_score(estimator, X)
+    assert not hasattr(estimator, "components_")
+    assert estimator.random_state == 3
+
+
+def test_score_of_a_pipeline_is_that_of_its_embedding(rng):
+    X, y = rng.normal(size=(40, 10)), np.arange(40) % 2
+    projection = GaussianRandomProjection(2)
+    alone = manifold_variance_score(make_pipeline(StandardScaler(), projection), X)
+    before = make_pipeline(StandardScaler(), projection, LogisticRegression())
+    assert manifold_variance_score(before, X, y) == alone
+
+
+def test_grid_search_by_stability(iris):
+    X, _ = iris
+    search = GridSearchCV(
+        StableAutoencoder(max_iter=30),
+        {"similarity_weight": [0.1, 1.0]},
+        scoring=manifold_variance_score,
+        cv=2,
+    ).fit(X)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert search.best_score_ > 0.99
+    assert np.isfinite(search.transform(X)).all()
+
+
+class Collapse(TransformerMixin, BaseEstimator):
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return np.zeros((len(X), 2))
+
+
+def test_a_collapsed_candidate_gets_nan(iris):
+    X, y = iris
+    pipeline = Pipeline([("embed", PCA(2)), ("classify", LogisticRegression())])
+    search = GridSearchCV(
+        pipeline,
+        {"embed": [PCA(2), Collapse()]},
+        scoring=manifold_variance_score,
+        cv=2,
+        refit=False,
+    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        search.fit(X, y)
+    assert any("collapsed" in str(one.message) for one in caught)
+    scores = search.cv_results_["mean_test_score"]
+    assert scores[0] == pytest.approx(1)
+    assert np.isnan(scores[1])

@@ -1,0 +1,167 @@
+import numpy as np
+import pytest
+import torch
+from skorch.callbacks import Callback, EarlyStopping
+from skorch.dataset import Dataset
+
+from stable_embedding._training import BatchIterator, count_batches, train
+from stable_embedding.losses import StableLoss
+from stable_embedding.networks import Autoencoder
+from stable_embedding.similarities import distance
+
+
+@pytest.fixture
+def rows():
+    x = torch.randn(50, 4, generator=torch.Generator().manual_seed(0))
+    x -= x.mean(0)
+    return x / x.square().sum(1).mean().sqrt()
+
+
+def run(rows, *, callbacks=(), network=None, **parameters):
+    network = network or Autoencoder(4, 2, (8,), "tanh", axes=torch.eye(4)[:2])
+    defaults = {
+        "alpha": 0.0,
+        "batch_size": 16,
+        "max_iter": 5,
+        "learning_rate": 1e-2,
+        "seed": 0,
+        "device": "cpu",
+        "callbacks": callbacks,
+    }
+    loss = StableLoss(distance, 1.0, 2.0)
+    return train(network, rows, loss, **(defaults | parameters)), network
+
+
+@pytest.mark.parametrize("n_rows", [2, 3, 5, 16, 17, 33, 100])
+@pytest.mark.parametrize("batch_size", [2, 3, 16, 1_000])
+def test_batches_deal_each_row_once_and_leave_none_alone(n_rows, batch_size):
+    dataset = Dataset(torch.arange(n_rows).unsqueeze(1))
+    batches = BatchIterator(dataset, batch_size)
+    sizes, seen = [], []
+    for batch, target in batches:
+        assert batch is target
+        sizes.append(len(batch))
+        seen += batch.flatten().tolist()
+    assert sorted(seen) == list(range(n_rows))
+    assert len(sizes) == batches.n_batches == count_batches(n_rows, batch_size)
+    assert min(sizes) >= 2
+    # Three rows cannot be dealt in twos.
+    assert max(sizes) <= max(batch_size, 3)
+
+
+def test_batches_come_in_a_new_order_on_each_pass():
+    batches = BatchIterator(Dataset(torch.arange(40).unsqueeze(1)), 40)
+    (first, _), (second, _) = [next(iter(batches)) for _ in range(2)]
+    assert not torch.equal(first, second)
+
+
+def test_loss_falls_and_its_terms_add_up(rows):
+    training, network = run(rows, max_iter=40)
+    history = training.history
+    assert {len(values) for values in history.values()} == {40}
+    np.testing.assert_allclose(
+        history["loss"],
+        np.add(history["reconstruction_loss"], history["similarity_loss"]),
+        rtol=1e-5,
+    )
+    assert history["loss"][-1] < 0.9 * history["loss"][0]
+    assert not network.training
+
+
+def test_final_terms_are_those_of_the_trained_network(rows):
+    training, network = run(rows)
+    with torch.no_grad():
+        expected = (network.reconstruct(rows) - rows).square().sum(1).mean().item()
+    assert training.final["reconstruction_loss"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_same_seed_same_bits_and_other_seed_other_order(rows):
+    weights = [run(rows, seed=seed)[1].state_dict() for seed in (0, 0, 1)]
+    for name, value in weights[0].items():
+        assert torch.equal(value, weights[1][name])
+    assert any(
+        not torch.equal(weights[0][name], weights[2][name]) for name in weights[0]
+    )
+
+
+def test_torchs_random_stream_is_left_alone(rows):
+    before = torch.get_rng_state()
+    run(rows)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_learning_rate_rises_to_its_peak_and_falls_to_zero(rows):
+    class Recorder(Callback):
+        def initialize(self):
+            self.rates = []
+            return self
+
+        def on_batch_begin(self, net, training=None, **kwargs):
+            if training:
+                self.rates.append(net.optimizer_.param_groups[0]["lr"])
+
+    recorder = Recorder()
+    run(rows, max_iter=50, callbacks=[recorder])
+    rates = np.array(recorder.rates)
+    assert rates.max() == pytest.approx(1e-2)
+    assert np.argmax(rates) / len(rates) == pytest.approx(0.3, abs=0.02)
+    assert rates[-1] < 1e-6
+
+
+def test_alpha_shrinks_the_perceptrons_and_not_the_linear_path(rows):
+    def size(network):
+        return sum(p.square().sum().item() for p in network.encoder.mlp.parameters())
+
+    _, free = run(rows, max_iter=100, alpha=0.0)
+    _, shrunk = run(rows, max_iter=100, alpha=100.0)
+    assert size(shrunk) < 0.01 * size(free)
+    path = shrunk.encoder.linear_path.weight
+    assert torch.linalg.matrix_norm(path).item() > 1
+
+
+def test_without_validation_rows_nothing_stops_early(rows):
+    training, _ = run(rows, n_iter_no_change=1, tol=10.0, max_iter=7)
+    assert len(training.history["loss"]) == 7
+
+
+def test_early_stopping_returns_the_best_epoch(rows):
+    training, network = run(
+        rows, validation_rows=rows[:10], n_iter_no_change=2, max_iter=300, tol=1e-2
+    )
+    held_out = training.history["validation_loss"]
+    assert len(held_out) < 300
+    with torch.no_grad():
+        error = (network.reconstruct(rows[:10]) - rows[:10]).square().sum(1).mean()
+    best = int(np.argmin(held_out[:-2]))
+    expected = training.history["validation_reconstruction_loss"][best]
+    assert error.item() == pytest.approx(expected, rel=1e-5)
+
+
+class Interrupt(Callback):
+    def on_batch_end(self, net, **kwargs):
+        raise KeyboardInterrupt
+
+
+def test_an_interrupt_is_raised(rows):
+    with pytest.raises(KeyboardInterrupt):
+        run(rows, callbacks=[Interrupt()])
+
+
+def test_a_users_early_stopping_stops(rows):
+    stopper = EarlyStopping(monitor="train_loss", patience=2, threshold=10.0)
+    training, _ = run(rows, max_iter=50, callbacks=[("mine", stopper)])
+    assert len(training.history["loss"]) < 50
+
+
+def test_a_loss_that_is_not_finite_names_what_to_lower(rows):
+    with pytest.raises(ValueError, match=r"learning_rate_init \(it is 1e\+30\)"):
+        run(rows, learning_rate=1e30, max_iter=20)
+
+
+def test_progress_bar_shows_the_terms(rows, capsys):
+    run(rows, verbose=True)
+    shown = capsys.readouterr().err
+    assert "5/5" in shown
+    assert "reconstruction_loss=" in shown
+    run(rows)
+    assert capsys.readouterr().err == ""
