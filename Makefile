@@ -11,6 +11,7 @@ demo: .venv/plot
 
 test: .venv/test
 	$(BIN)/python -m pytest -n 2
+	SCIPY_ARRAY_API=1 $(BIN)/python -m pytest -n 2 tests/test_common.py
 
 lint: .venv/test
 	$(BIN)/ruff check

@@ -246,7 +246,7 @@ def train(
 
 
 def _stopped_early(net: Net) -> bool:
-    """Tell early stopping from an interrupt: skorch raises KeyboardInterrupt for both."""
+    """Tell early stopping, which raises KeyboardInterrupt, from a real interrupt."""
     return any(
         isinstance(callback, EarlyStopping) and callback.misses_ >= callback.patience
         for _, callback in net.callbacks_

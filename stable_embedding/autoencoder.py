@@ -191,10 +191,11 @@ class StableAutoencoder(
     activation : {"identity", "logistic", "relu", "tanh"}, default="relu"
         Activation of the hidden layers.
 
-    similarity : {"distance", "inner_product", "cosine", "rbf"} or callable, \
-            default="distance"
-        Pairwise similarity that codes should share with the data. A callable maps a
-        tensor of shape (n_rows, n_features) to one of shape (n_rows, n_rows).
+    similarity : str or callable, default="distance"
+        Pairwise similarity that codes should share with the data: "distance",
+        "inner_product" (of centred rows; its linear optimum is PCA), "cosine", "rbf"
+        (Gaussian, as wide as the data), or a callable from a tensor of shape
+        (n_rows, n_features) to one of shape (n_rows, n_rows).
 
     similarity_weight : float, default=1.0
         Weight :math:`w` of the similarity loss. With 0 only reconstruction counts.

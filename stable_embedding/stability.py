@@ -33,9 +33,9 @@ def check_embeddings(embeddings):
 
     Parameters
     ----------
-    embeddings : array-like of shape (n_runs, n_samples, n_components) or list of \
-            array-like of shape (n_samples, n_components_of_the_run)
-        Two runs or more, two points or more, nothing missing or infinite.
+    embeddings : array-like of shape (n_runs, n_samples, n_components) or list
+        Two runs or more of the same points, two or more, each of shape
+        (n_samples, n_components_of_the_run).
 
     Returns
     -------
@@ -88,10 +88,9 @@ def manifold_variance_matrix(embeddings):
 
     Parameters
     ----------
-    embeddings : array-like of shape (n_runs, n_samples, n_components) or list of \
-            array-like of shape (n_samples, n_components_of_the_run)
-        The same points in two runs or more. Runs may differ in their number of
-        components.
+    embeddings : array-like of shape (n_runs, n_samples, n_components) or list
+        The same points in two runs or more, each of shape (n_samples,
+        n_components_of_the_run).
 
     Returns
     -------
@@ -145,9 +144,9 @@ def manifold_variance(embeddings, *, relative=False):
 
     Parameters
     ----------
-    embeddings : array-like of shape (n_runs, n_samples, n_components) or list of \
-            array-like of shape (n_samples, n_components_of_the_run)
-        The same points in two runs or more. Above 2,000 points the same 2,000 are
+    embeddings : array-like of shape (n_runs, n_samples, n_components) or list
+        The same points in two runs or more, each of shape (n_samples,
+        n_components_of_the_run). Above 2,000 points the same 2,000 are
         used at each call.
 
     relative : bool, default=False

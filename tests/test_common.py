@@ -39,6 +39,8 @@ def test_scikit_learns_checks(estimator, check):
     check(estimator)
 
 
+# The checks themselves pass arrays to estimators that were fitted on data frames.
+@pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names")
 @pytest.mark.parametrize("name", EXTRA_CHECKS)
 def test_scikit_learns_extra_checks(name):
     estimator = StableAutoencoder(max_iter=5)

@@ -1,0 +1,1 @@
+"""Runnable scripts, one question each: ``python -m benchmarks.<name>``."""

@@ -1,0 +1,49 @@
+"""Data sets of the benchmarks, by name."""
+
+from pathlib import Path
+
+import numpy as np
+from sklearn import datasets
+
+_BUNDLED = {
+    "iris": datasets.load_iris,
+    "wine": datasets.load_wine,
+    "diabetes": datasets.load_diabetes,
+    "breast cancer": datasets.load_breast_cancer,
+    "digits": datasets.load_digits,
+}
+
+NAMES = (*_BUNDLED, "mnist")
+
+# Features in units of their own, to be standardised before any use.
+MIXED_UNITS = {"iris", "wine", "diabetes", "breast cancer"}
+
+
+def load(name, data_dir=None):
+    """Load rows and labels.
+
+    Parameters
+    ----------
+    name : str
+        One of `NAMES`.
+
+    data_dir : path or None, default=None
+        Folder with MNIST as ``mnist.npz`` in Keras's layout. Without it MNIST is
+        fetched from OpenML.
+
+    Returns
+    -------
+    X : ndarray of shape (n_samples, n_features)
+        Rows; MNIST's are the 60,000 for training before the 10,000 for testing.
+
+    y : ndarray of shape (n_samples,)
+        Labels.
+    """
+    if name != "mnist":
+        return _BUNDLED[name](return_X_y=True)
+    if data_dir is None:
+        return datasets.fetch_openml("mnist_784", return_X_y=True, as_frame=False)
+    with np.load(Path(data_dir) / "mnist.npz") as archive:
+        X = np.concatenate([archive["x_train"], archive["x_test"]])
+        y = np.concatenate([archive["y_train"], archive["y_test"]])
+    return X.reshape(len(X), -1).astype(np.float32) / 255, y
