@@ -17,7 +17,6 @@ import sklearn
 import torch
 from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
-from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tqdm.auto import tqdm
 
@@ -46,7 +45,7 @@ def measure(name, n_components, split, data_dir):
         X = X[np.random.default_rng(split).permutation(len(X))[:MNIST_ROWS]]
     X_train, X_test = train_test_split(X, test_size=1 / 3, random_state=split)
     if name in MIXED_UNITS:
-        scaler = make_pipeline(StandardScaler()).fit(X_train)
+        scaler = StandardScaler().fit(X_train)
         X_train, X_test = scaler.transform(X_train), scaler.transform(X_test)
     n_found = min(n_components, X.shape[1])
     of_pca = unexplained(PCA(n_found), X_train, X_test)
