@@ -86,9 +86,12 @@ def draw(results, labels, path):
         len(results), N_SEEDS_DRAWN, figsize=(9, 9), layout="constrained"
     )
     for axes, (method, runs) in zip(grid, results.items()):
-        for seed, (ax, one) in enumerate(zip(axes, runs)):
-            EmbeddingDisplay(one["embedding"], labels).plot(ax=ax, legend=False)
+        drawn = [one["embedding"] for one in runs[:N_SEEDS_DRAWN]]
+        limit = 1.05 * np.abs(drawn).max()
+        for seed, (ax, embedding) in enumerate(zip(axes, drawn)):
+            EmbeddingDisplay(embedding, labels).plot(ax=ax, legend=False)
             ax.set(title=f"{method}, seed {seed}", xlabel="", ylabel="")
+            ax.set(xlim=(-limit, limit), ylim=(-limit, limit))
     figure.supxlabel("component 1")
     figure.supylabel("component 2")
     handles, names = grid[0, 0].get_legend_handles_labels()
