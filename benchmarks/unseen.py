@@ -1,4 +1,4 @@
-"""Does ``alpha="auto"`` keep the map no worse than PCA on rows it has not seen?
+"""Compare ``alpha="auto"`` with PCA on rows that neither has seen.
 
 ``python -m benchmarks.unseen [--data-dir FOLDER]`` splits each data set several times
 into two thirds to train on and a third to measure, standardises features of mixed
@@ -75,9 +75,9 @@ def main():
     for name in NAMES:
         for k in N_COMPONENTS:
             of = [r for r in rows if (r["data"], r["components"]) == (name, k)]
-            pca, ours = (
-                np.array([float(r[m]) for r in of]) for m in ("PCA", "StableAutoencoder")
-            )
+            pca, ours = np.array(
+                [[r["PCA"], r["StableAutoencoder"]] for r in of], dtype=float
+            ).T
             print(
                 f"{name:13} k={k} rows={of[0]['rows']:6}  PCA {pca.mean():.4f}"
                 f"  ours {ours.mean():.4f}  worst difference {(ours - pca).max():+.4f}"
