@@ -1,4 +1,4 @@
-"""A trained network applied to arrays: blocks of rows in, float32 out."""
+"""A trained network applied to arrays, in blocks of rows."""
 
 from collections.abc import Callable
 
@@ -27,7 +27,7 @@ def apply_in_blocks(
     network : Autoencoder
         Where it is: the rows are moved to its device and back.
 
-    part : {"encode", "decode", "reconstruct"}
+    part : {"encode", "decode", "reconstruct", "squared_errors"}
         The method to apply.
 
     X : ndarray of shape (n_rows, n_inputs)
@@ -38,15 +38,26 @@ def apply_in_blocks(
 
     Returns
     -------
-    ndarray of shape (n_rows, n_outputs), dtype float32
+    ndarray of shape (n_rows, n_outputs) or (n_rows,)
+        In the network's precision.
+
+    Raises
+    ------
+    ValueError
+        If what comes out is not finite.
     """
     row_bytes = np.dtype(np.float64).itemsize * (X.shape[1] + network.widest_layer)
     block_size = min(_BLOCK_ROWS, max(1, _BLOCK_BYTES // row_bytes))
-    width = network.n_features if part != "encode" else network.n_components
-    output = np.empty((len(X), width), dtype=np.float32)
+    outputs = []
     with torch.inference_mode():
         for rows in gen_batches(len(X), block_size):
             block = X[rows] if prepare is None else prepare(X[rows])
-            block = torch.as_tensor(block, dtype=torch.float32, device=network.device)
-            output[rows] = getattr(network, part)(block).cpu().numpy()
+            block = torch.as_tensor(block, dtype=network.dtype, device=network.device)
+            outputs.append(getattr(network, part)(block).cpu().numpy())
+    output = np.concatenate(outputs)
+    if not np.isfinite(output).all():
+        raise ValueError(
+            "X holds values so far from the training data that"
+            f" {str(network.dtype).removeprefix('torch.')} overflows"
+        )
     return output

@@ -1,6 +1,8 @@
 """Training of a network on rows in memory: the only module that knows skorch."""
 
+import math
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -13,6 +15,9 @@ from tqdm.auto import tqdm
 
 from .losses import StableLoss
 from .networks import Autoencoder
+
+# Share of the steps in which the learning rate rises.
+RISE = 0.3
 
 
 class Training(NamedTuple):
@@ -35,8 +40,8 @@ class Training(NamedTuple):
 class BatchIterator:
     """Batches of rows in a new random order on each pass, sliced from one tensor.
 
-    Rows are dealt evenly, so that no batch is larger than asked for and none is left
-    with a single row, which would have no pair. A tensor is indexed once a batch; a
+    Rows are dealt evenly, so that no batch is left with a single row, which would have
+    no pair. A tensor is indexed once a batch; a
     loader that collects row by row takes several times as long.
 
     Parameters
@@ -45,15 +50,20 @@ class BatchIterator:
         Holds the rows as a tensor `X`.
 
     batch_size : int
-        Largest number of rows in a batch.
+        Largest number of rows in a batch; of an odd number in twos one has three.
+
+    seed : int
+        Seed of the orders.
     """
 
-    def __init__(self, dataset: Dataset, batch_size: int):
+    def __init__(self, dataset: Dataset, batch_size: int, seed: int = 0):
         self.rows = dataset.X
         self.n_batches = count_batches(len(self.rows), batch_size)
+        self.generator = torch.Generator().manual_seed(seed)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        order = torch.randperm(len(self.rows)).to(self.rows.device)
+        order = torch.randperm(len(self.rows), generator=self.generator)
+        order = order.to(self.rows.device)
         for index in order.tensor_split(self.n_batches):
             batch = self.rows[index]
             yield batch, batch
@@ -92,15 +102,33 @@ class Net(NeuralNet):
             self.notify("on_batch_end", batch=batch, training=training, **step)
         for name, mean in zip(self.criterion_.names, (total / n_rows).tolist()):
             self.history.record(f"{prefix}_{name}", mean)
-
-    def on_epoch_end(self, net, **kwargs):
-        loss = self.history[-1, "train_loss"]
-        if not loss < float("inf"):
+        loss = self.history[:, f"{prefix}_loss"]
+        self.history.record(f"{prefix}_loss_best", loss[-1] == min(loss))
+        if not loss[-1] < float("inf"):
             raise ValueError(
-                f"the training loss became {loss} in epoch {len(self.history)}: lower"
-                f" learning_rate_init (it is {self.lr}) or similarity_weight"
+                f"the training loss became {loss[-1]} in epoch {len(self.history)}:"
+                f" lower learning_rate_init (it is {self.lr}) or similarity_weight"
                 f" (it is {self.criterion_.similarity_weight})"
             )
+
+
+def one_cycle(step: int, n_steps: int) -> float:
+    """Share of the peak learning rate at a step: up a line, then down a cosine."""
+    done = (step + 0.5) / n_steps
+    if done < RISE:
+        return done / RISE
+    return 0.5 * (1 + math.cos(math.pi * (done - RISE) / (1 - RISE)))
+
+
+class PatientEarlyStopping(EarlyStopping):
+    """Early stopping that counts from the peak of the learning rate on.
+
+    Before it steps are small, and no improvement says little.
+    """
+
+    def on_epoch_end(self, net, **kwargs):
+        if len(net.history) > RISE * net.max_epochs:
+            super().on_epoch_end(net, **kwargs)
 
 
 class ProgressBar(Callback):
@@ -118,6 +146,18 @@ class ProgressBar(Callback):
 
     def on_train_end(self, net, **kwargs):
         self.bar_.close()
+
+
+def check_callbacks(callbacks: Sequence) -> None:
+    """Raise if an item is neither a callback of skorch's nor a (name, callback)."""
+    for item in callbacks:
+        callback = item[1] if isinstance(item, tuple) and len(item) == 2 else item
+        is_class = isinstance(callback, type) and issubclass(callback, Callback)
+        if not (isinstance(callback, Callback) or is_class):
+            raise TypeError(
+                f"callbacks holds {item!r}; each item must be a skorch callback, or a"
+                " pair of a name and one"
+            )
 
 
 def train(
@@ -158,7 +198,7 @@ def train(
         As in :class:`~stable_embedding.StableAutoencoder`, all of them numbers.
 
     seed : int
-        Seed of the order of the rows. Torch's own random stream is left as it was.
+        Seed of the order of the rows. Torch's global random stream is not touched.
 
     device : str
         Where to train.
@@ -186,13 +226,10 @@ def train(
     """
     n_batches = count_batches(len(rows), batch_size)
     schedule = LRScheduler(
-        policy=torch.optim.lr_scheduler.OneCycleLR,
+        policy=torch.optim.lr_scheduler.LambdaLR,
         step_every="batch",
         event_name=None,
-        max_lr=learning_rate,
-        total_steps=max_iter * n_batches,
-        pct_start=0.3,
-        cycle_momentum=False,
+        lr_lambda=partial(one_cycle, n_steps=max_iter * n_batches),
     )
     own_callbacks = [("schedule", schedule)]
     train_split = None
@@ -201,7 +238,7 @@ def train(
         own_callbacks.append(
             (
                 "early_stopping",
-                EarlyStopping(
+                PatientEarlyStopping(
                     patience=n_iter_no_change,
                     threshold=tol,
                     threshold_mode="abs",
@@ -212,6 +249,8 @@ def train(
     if verbose:
         own_callbacks.append(("progress", ProgressBar()))
 
+    # One step shrinks a weight by the product of both, and never past zero.
+    decay = min(alpha, 1 / learning_rate)
     net = Net(
         network,
         criterion=loss,
@@ -219,30 +258,29 @@ def train(
         optimizer__betas=(0.9, 0.95),
         optimizer__fused=True,
         optimizer__weight_decay=0.0,
-        optimizer__param_groups=[("*.mlp.*", {"weight_decay": alpha})],
+        optimizer__param_groups=[("*.mlp.*", {"weight_decay": decay})],
         lr=learning_rate,
         max_epochs=max_iter,
         batch_size=batch_size,
         iterator_train=BatchIterator,
+        iterator_train__seed=seed,
         iterator_valid=BatchIterator,
         train_split=train_split,
         callbacks=[*own_callbacks, *callbacks],
         device=device,
         verbose=0,
     )
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        net.initialize()
-        rows = rows.to(device)
-        net.notify("on_train_begin", X=rows, y=None)
-        try:
-            net.fit_loop(rows)
-        except KeyboardInterrupt:
-            if not _stopped_early(net):
-                raise
-        finally:
-            net.notify("on_train_end", X=rows, y=None)
-        return _summary(net, rows)
+    net.initialize()
+    rows = rows.to(device)
+    net.notify("on_train_begin", X=rows, y=None)
+    try:
+        net.fit_loop(rows)
+    except KeyboardInterrupt:
+        if not _stopped_early(net):
+            raise
+    finally:
+        net.notify("on_train_end", X=rows, y=None)
+    return _summary(net, rows)
 
 
 def _stopped_early(net: Net) -> bool:

@@ -14,16 +14,17 @@ from sklearn.base import (
 )
 from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_array, check_random_state, resample
+from sklearn.utils import check_array, check_random_state, gen_batches, resample
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._inference import apply_in_blocks
-from ._training import count_batches, train
+from ._training import check_callbacks, count_batches, train
 from .alignment import rigid_map_onto
 from .losses import StableLoss, collapsed_similarity_loss
 from .networks import ACTIVATIONS, Autoencoder
-from .quality import explained_variance
+from .quality import explained_share
+from .shrinkage import auto_alpha
 from .similarities import SIMILARITIES, resolve_similarity
 
 _DTYPES = (np.float64, np.float32)
@@ -33,8 +34,17 @@ _MAX_SEED = np.iinfo(np.int32).max
 # Rows that the normaliser of a similarity is estimated on.
 _NORMALISER_ROWS = 1_000
 
+# Rows of a block where sums are taken over all of them.
+_BLOCK_ROWS = 4_096
+
 # Totals outside this range cannot be held by float32, in which codes are returned.
 _SCALE_RANGE = (1e-30, 1e30)
+
+
+def squared_deviation(X, mean):
+    """Sum of squared distances of rows from a mean, in float64, block by block."""
+    blocks = gen_batches(len(X), _BLOCK_ROWS)
+    return sum(np.square(X[rows] - mean, dtype=np.float64).sum() for rows in blocks)
 
 
 def centre_and_scale(X):
@@ -42,10 +52,11 @@ def centre_and_scale(X):
 
     The scale of constant data is 1.
     """
-    mean = X.mean(axis=0, dtype=np.float64)
-    scale = np.sqrt(np.square(X - mean).sum(axis=1).mean())
-    rounding = len(X) * np.finfo(np.float64).eps * np.linalg.norm(mean)
-    if scale <= rounding:
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = X.mean(axis=0, dtype=np.float64)
+        scale = np.sqrt(squared_deviation(X, mean) / len(X))
+        rounding = len(X) * np.finfo(np.float64).eps * np.linalg.norm(mean)
+    if scale <= rounding < np.inf:
         return mean, 1.0
     if not _SCALE_RANGE[0] < scale < _SCALE_RANGE[1]:
         raise ValueError(
@@ -77,11 +88,6 @@ def principal_axes(rows, n_components):
     if np.abs(rows).max() > np.finfo(np.float32).eps:  # else they are all alike
         axes[:found] = PCA(found, random_state=0).fit(rows).components_
     return np.where(np.power(axes, 3).sum(axis=1, keepdims=True) < 0, -axes, axes)
-
-
-def auto_alpha(n_samples):
-    """Shrinkage toward PCA for a number of rows: the fewer there are, the more."""
-    return min(100.0, (1_000 / n_samples) ** 1.2)
 
 
 def auto_batch_size(n_samples):
@@ -135,18 +141,26 @@ def check_similarity(similarity, rows):
             f"similarity={similarity!r} returned shape {tuple(values.shape)} for"
             f" {len(rows)} rows; it must return one value for each pair of rows"
         )
-    if not torch.isfinite(similarity(torch.zeros_like(rows))).all():
-        raise ValueError(
-            f"similarity={similarity!r} is not finite for rows of zeros, where codes"
-            " may come to lie; it must be finite everywhere"
-        )
+    for where, at in (("the data", rows), ("rows of zeros", torch.zeros_like(rows))):
+        at = at.clone().requires_grad_()
+        values = similarity(at)
+        if values.requires_grad:
+            values.sum().backward()
+        if at.grad is None or not (
+            values.isfinite().all() and at.grad.isfinite().all()
+        ):
+            raise ValueError(
+                f"similarity={similarity!r} must be finite and have a finite gradient"
+                f" everywhere, but at {where} it has not"
+            )
 
 
 def laid_on(network, codes, reference):
     """Copy a network with one rigid map folded in, which lays codes on a reference."""
-    network = deepcopy(network)
+    device = network.device
+    network = deepcopy(network).cpu()  # not every device has the fold's float64
     network.fold(*map(torch.from_numpy, rigid_map_onto(codes, reference)))
-    return network
+    return network.to(device)
 
 
 @contextmanager
@@ -220,8 +234,9 @@ class StableAutoencoder(
     alpha : float or "auto", default="auto"
         Shrinkage toward PCA: decoupled weight decay on all but the linear path. The
         fewer rows there are, the more is needed for a map that serves unseen rows.
-        "auto" is ``(1000 / n_samples) ** 1.2``, at most 100, and 0 with
-        ``init="random"``.
+        "auto" is ``(1000 / n_samples) ** 1.2``, and more where the scores of PCA do
+        not predict its residuals, so that there is little to gain on it; 100 at most,
+        and 0 with ``init="random"``.
 
     early_stopping : bool, default=False
         Whether to hold out rows, stop when the loss on them no longer improves, and
@@ -231,7 +246,8 @@ class StableAutoencoder(
         Share of the rows to hold out for early stopping.
 
     n_iter_no_change : int, default=10
-        Number of epochs without improvement after which early stopping acts.
+        Number of epochs without improvement after which early stopping acts, counted
+        from the peak of the learning rate on.
 
     tol : float, default=1e-4
         Least decrease of the held-out loss that early stopping counts.
@@ -241,14 +257,16 @@ class StableAutoencoder(
         are then kept as well.
 
     callbacks : list or tuple of skorch callbacks or None, default=None
-        Called during the training. Batches hold scaled rows.
+        Called during the training. Batches hold scaled rows; the history has losses
+        of epochs, not of batches.
 
     device : str, default="auto"
         Torch device to train and transform on. "auto" takes CUDA or MPS where there
         is one.
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the order of the rows and, with ``init="random"``, of the network.
+        Seed of the order of the rows, of those held out for early stopping and, with
+        ``init="random"``, of the network.
         The same integer gives the same map to the last bit on one machine.
 
     verbose : int, default=0
@@ -423,8 +441,8 @@ class StableAutoencoder(
         """Train on one more chunk of data.
 
         The centre, the scale, the start and the frame are those of the first chunk.
-        Each chunk is trained on for `max_iter` epochs, and the map is then laid on
-        where it put the rows of the chunk before.
+        Each chunk is trained on for `max_iter` epochs, where "auto" is 600 steps or
+        more, and the map is then laid on where it put the rows of the chunk before.
 
         Parameters
         ----------
@@ -476,8 +494,8 @@ class StableAutoencoder(
 
         Returns
         -------
-        ndarray of shape (n_samples, n_features)
-            Reconstruction, of the codes' own precision.
+        ndarray of shape (n_samples, n_features), dtype float64
+            Reconstruction. In float32 a large mean would round it.
         """
         check_is_fitted(self)
         codes = check_array(X, dtype=_DTYPES, input_name="X")
@@ -487,7 +505,7 @@ class StableAutoencoder(
                 f" n_components={self._n_features_out}"
             )
         rows = apply_in_blocks(self.network_, "decode", codes / self.scale_)
-        return (rows * self.scale_ + self.mean_).astype(codes.dtype)
+        return rows * self.scale_ + self.mean_
 
     def score(self, X, y=None):
         r"""Return the share of the variance of X that its reconstruction explains.
@@ -508,9 +526,9 @@ class StableAutoencoder(
             1.0 at best; 0.0 is as good as the mean of X.
         """
         check_is_fitted(self)
-        rows = self._scale_rows(self._validate_rows(X))
-        reconstruction = apply_in_blocks(self.network_, "reconstruct", rows)
-        return explained_variance(rows, reconstruction)
+        X = self._validate_rows(X)
+        total = squared_deviation(X, X.mean(axis=0, dtype=np.float64))
+        return explained_share(self._squared_errors(X).sum(), total)
 
     def score_samples(self, X):
         """Return minus the squared reconstruction error of each row: low is anomalous.
@@ -526,10 +544,7 @@ class StableAutoencoder(
             In squared units of the data, 0.0 at best.
         """
         check_is_fitted(self)
-        rows = self._scale_rows(self._validate_rows(X))
-        reconstruction = apply_in_blocks(self.network_, "reconstruct", rows)
-        errors = np.square(rows - reconstruction).sum(axis=1)
-        return -errors.astype(np.float64) * self.scale_**2
+        return -self._squared_errors(self._validate_rows(X))
 
     def align(self, X, reference):
         """Lay the map of X on a reference with one rigid map, within the weights.
@@ -574,9 +589,13 @@ class StableAutoencoder(
             self.n_samples_seen_ = n_seen + len(X)
             if not go_on:
                 self.mean_, self.scale_ = centre_and_scale(X)
-            rows = self._scale_rows(X)
-            network, frame = self._last(rows) if go_on else self._start(rows, seed)
-            training = self._train(network, rows, seed)
+            rows = self._scale_rows(X).astype(np.float32)
+            axes = principal_axes(rows, self.n_components)
+            if go_on:
+                network, frame = self._last(rows)
+            else:
+                network, frame = self._start(axes, seed), rows @ axes.T
+            training = self._train(network, rows, axes, seed)
             self.network_ = laid_on(
                 network, apply_in_blocks(network, "encode", rows), frame
             )
@@ -587,21 +606,20 @@ class StableAutoencoder(
             self.similarity_loss_ = training.final["similarity_loss"]
         return self
 
-    def _start(self, rows, seed):
-        """Build a network, and the PCA scores on which its map is to be laid."""
-        axes = principal_axes(rows, self.n_components)
-        network = Autoencoder(
+    def _start(self, axes, seed):
+        """Build a network."""
+        return Autoencoder(
             **self._architecture(),
             axes=torch.from_numpy(axes) if self.init == "pca" else None,
             seed=seed,
         )
-        return network, rows @ axes.T
 
     def _last(self, rows):
         """Copy the last training's network, and the codes on which to lay the next."""
+        wanted = self._architecture() | {"init": self.init}
         changed = {
             name: value
-            for name, value in self._architecture().items()
+            for name, value in wanted.items()
             if value != getattr(self.network_, name)
         }
         if changed:
@@ -620,8 +638,9 @@ class StableAutoencoder(
             "activation": self.activation,
         }
 
-    def _train(self, network, rows, seed):
+    def _train(self, network, rows, axes, seed):
         """Train a network in place with the parameters of this estimator."""
+        check_callbacks(self.callbacks or ())
         training_rows, validation_rows = torch.from_numpy(rows), None
         loss = self._loss(training_rows)
         if self.early_stopping:
@@ -631,7 +650,8 @@ class StableAutoencoder(
         if batch_size == "auto":
             batch_size = auto_batch_size(n_rows)
         if alpha == "auto":
-            alpha = auto_alpha(self.n_samples_seen_) if self.init == "pca" else 0.0
+            pca = self.init == "pca"
+            alpha = auto_alpha(rows, axes, self.n_samples_seen_) if pca else 0.0
         if max_iter == "auto":
             max_iter = auto_max_iter(count_batches(n_rows, batch_size))
         return train(
@@ -680,7 +700,13 @@ class StableAutoencoder(
         )
 
     def _scale_rows(self, X):
-        return ((X - self.mean_) / self.scale_).astype(np.float32)
+        return (X - self.mean_) / self.scale_
+
+    def _squared_errors(self, X):
+        """Reconstruct in float64, whose range the square of a scale needs."""
+        network = deepcopy(self.network_).cpu().double()
+        errors = apply_in_blocks(network, "squared_errors", X, self._scale_rows)
+        return errors * self.scale_**2
 
     @property
     def _n_features_out(self):

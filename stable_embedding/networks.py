@@ -17,6 +17,24 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 _HIDDEN_SEED = 0
 
 
+def draw_linear(
+    n_inputs: int,
+    n_outputs: int,
+    widened: bool = False,
+    generator: torch.Generator | None = None,
+) -> nn.Linear:
+    """Draw a linear layer from a stream of its own, as torch draws it from the global.
+
+    Torch's range is the square root of 6 smaller than He's, which keeps the size of
+    what passes through a ReLU. A widened layer is drawn from He's.
+    """
+    layer = nn.utils.skip_init(nn.Linear, n_inputs, n_outputs)
+    bound = (6 / n_inputs if widened else 1 / n_inputs) ** 0.5
+    nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
+    nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+    return layer
+
+
 class LinearPathMLP(nn.Module):
     r"""A linear path beside a multilayer perceptron: :math:`x \mapsto Ax + g(cx)`.
 
@@ -32,9 +50,14 @@ class LinearPathMLP(nn.Module):
         Start of the linear path :math:`A`. The last layer of :math:`g` then starts at
         zero, so that the whole starts as :math:`A`. With None there is no linear path.
 
-    gain : float or None, default=None
-        The constant :math:`c` that gives the input of :math:`g` unit variance. None
-        leaves a smaller input as it is.
+    gain : float, default=1.0
+        The constant :math:`c`, by which the input of :math:`g` alone is multiplied.
+
+    widened : sequence of int, default=()
+        Layers that are drawn from He's range, see :func:`draw_linear`.
+
+    generator : torch.Generator or None, default=None
+        Source of the draw.
     """
 
     def __init__(
@@ -42,34 +65,25 @@ class LinearPathMLP(nn.Module):
         sizes: Sequence[int],
         activation: str,
         path: Tensor | None = None,
-        gain: float | None = None,
+        gain: float = 1.0,
+        widened: Sequence[int] = (),
+        generator: torch.Generator | None = None,
     ):
         super().__init__()
         layers: list[nn.Module] = []
-        for n_inputs, n_outputs in pairwise(sizes):
-            layers += [nn.Linear(n_inputs, n_outputs), ACTIVATIONS[activation]()]
+        for i, (n_inputs, n_outputs) in enumerate(pairwise(sizes)):
+            linear = draw_linear(n_inputs, n_outputs, i in widened, generator)
+            layers += [linear, ACTIVATIONS[activation]()]
         self.mlp = nn.Sequential(*layers[:-1])
-        self.gain = gain or 1.0
+        self.gain = gain
         self.linear_path = None
         if path is not None:
-            self._widen_hidden_layers(first=0 if gain else 1)
-            self.linear_path = nn.Linear(sizes[0], sizes[-1], bias=False)
+            self.linear_path = nn.utils.skip_init(
+                nn.Linear, sizes[0], sizes[-1], bias=False
+            )
             self.linear_path.weight.data.copy_(path)
             nn.init.zeros_(self.last.weight)
             nn.init.zeros_(self.last.bias)
-
-    @torch.no_grad()
-    def _widen_hidden_layers(self, first: int) -> None:
-        """Draw hidden layers from He's range, which torch's is the sqrt(6)th part of.
-
-        They then keep the size of what passes through them, and training gets as far
-        in fewer steps. The first layer is left out where its input is small: widened
-        as well, it makes a map that moves more when rows are dropped.
-        """
-        hidden = [layer for layer in self.mlp if isinstance(layer, nn.Linear)][:-1]
-        for layer in hidden[first:]:
-            layer.weight.mul_(6**0.5)
-            layer.bias.mul_(6**0.5)
 
     @property
     def first(self) -> nn.Linear:
@@ -134,16 +148,28 @@ class Autoencoder(nn.Module):
         self.hidden_layer_sizes = tuple(hidden_layer_sizes)
         self.activation = activation
         sizes = [n_features, *hidden_layer_sizes, n_components]
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed if axes is None else _HIDDEN_SEED)
-            self.encoder = LinearPathMLP(sizes, activation, axes)
-            # A code has unit variance over all components; this gives it to each one.
-            self.decoder = LinearPathMLP(
-                sizes[::-1],
-                activation,
-                None if axes is None else axes.T,
-                gain=n_components**0.5,
-            )
+        generator = torch.Generator()
+        generator.manual_seed(seed if axes is None else _HIDDEN_SEED)
+        # Widened layers get as far in fewer steps. Not the encoder's first, whose
+        # input is small: with it the map moves more when rows are dropped.
+        hidden = range(len(hidden_layer_sizes)) if axes is not None else ()
+        self.encoder = LinearPathMLP(
+            sizes, activation, axes, widened=hidden[1:], generator=generator
+        )
+        # A code has unit variance over all components; the gain gives it to each one.
+        self.decoder = LinearPathMLP(
+            sizes[::-1],
+            activation,
+            None if axes is None else axes.T,
+            gain=n_components**0.5,
+            widened=hidden,
+            generator=generator,
+        )
+
+    @property
+    def init(self) -> str:
+        """How it was started: "pca" with a linear path, else "random"."""
+        return "random" if self.encoder.linear_path is None else "pca"
 
     @property
     def widest_layer(self) -> int:
@@ -154,6 +180,11 @@ class Autoencoder(nn.Module):
     def device(self) -> torch.device:
         """Where the weights are."""
         return self.encoder.last.weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision of the weights."""
+        return self.encoder.last.weight.dtype
 
     def encode(self, rows: Tensor) -> Tensor:
         """Return the codes of rows."""
@@ -166,6 +197,10 @@ class Autoencoder(nn.Module):
     def reconstruct(self, rows: Tensor) -> Tensor:
         """Return rows as they come back from their codes."""
         return self.decoder(self.encoder(rows))
+
+    def squared_errors(self, rows: Tensor) -> Tensor:
+        """Return the squared reconstruction error of each row."""
+        return (self.reconstruct(rows) - rows).square().sum(-1)
 
     def forward(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Return the codes of rows and their reconstruction."""

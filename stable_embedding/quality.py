@@ -2,7 +2,6 @@
 
 import numpy as np
 from scipy.spatial.distance import pdist
-from sklearn.metrics import r2_score
 from sklearn.utils import check_array, check_consistent_length
 
 
@@ -24,9 +23,10 @@ def explained_variance(X, X_reconstructed):
     float
         1.0 at best; 0.0 is as good as the mean of X.
 
-    See Also
-    --------
-    sklearn.metrics.r2_score : The function behind it.
+    Notes
+    -----
+    Of data without constant features it is :func:`sklearn.metrics.r2_score` with
+    ``multioutput="variance_weighted"``, which does not see errors in constant ones.
 
     Examples
     --------
@@ -34,7 +34,20 @@ def explained_variance(X, X_reconstructed):
     >>> explained_variance([[0.0], [2.0]], [[0.0], [1.0]])
     0.5
     """
-    return float(r2_score(X, X_reconstructed, multioutput="variance_weighted"))
+    X = check_array(X, dtype=np.float64)
+    X_reconstructed = check_array(
+        X_reconstructed, dtype=np.float64, input_name="X_reconstructed"
+    )
+    check_consistent_length(X, X_reconstructed)
+    error = np.square(X - X_reconstructed).sum()
+    return explained_share(error, np.square(X - X.mean(axis=0)).sum())
+
+
+def explained_share(error, total):
+    """One minus error over total; of constant data all or nothing, as in r2_score."""
+    if total == 0:
+        return float(error == 0)
+    return float(1 - error / total)
 
 
 def distance_correlation(X, X_embedded):

@@ -22,6 +22,8 @@ MAX_POINTS = 2_000
 # Rows of the distance matrices that are held at once.
 _BLOCK_ROWS = 256
 
+_DTYPES = (np.float64, np.float32)
+
 # Trainings that an estimator is scored by.
 _N_RUNS = 5
 
@@ -40,10 +42,10 @@ def check_embeddings(embeddings):
     Returns
     -------
     list of ndarray of shape (n_samples, n_components_of_the_run), dtype float64
-        Each centred.
+        Each centred and of unit size.
     """
     runs = [
-        check_array(run, dtype=np.float64, input_name=f"embeddings[{i}]")
+        check_array(run, dtype=_DTYPES, input_name=f"embeddings[{i}]")
         for i, run in enumerate(embeddings)
     ]
     if len(runs) < 2:
@@ -54,19 +56,23 @@ def check_embeddings(embeddings):
             f"embeddings have {lengths} points; all must embed the same points, two"
             " or more"
         )
-    return [_centred(run, i) for i, run in enumerate(runs)]
+    return [_standardised(run, i) for i, run in enumerate(runs)]
 
 
-def _centred(run, index):
-    """Centre a run; raise if rounding is all that tells its points apart."""
-    centred = run - run.mean(axis=0)
-    rounding = np.finfo(np.float64).eps * np.abs(run).max()
-    if np.abs(centred).max() <= len(run) * rounding:
+def _standardised(run, index):
+    """Centre a run and give it unit size; raise if only rounding tells points apart."""
+    largest = np.abs(run).max()
+    rounding = len(run) * np.finfo(run.dtype).eps
+    if largest > 0:
+        run = run.astype(np.float64) / largest
+    run = run - run.mean(axis=0)
+    size = np.abs(run).max()
+    if size <= rounding:
         raise ValueError(
             f"embeddings[{index}] has collapsed: all of its points are at one place,"
             " which is no stable map"
         )
-    return centred
+    return run / size
 
 
 def _mean_distance(run):
@@ -184,7 +190,7 @@ def manifold_variance(embeddings, *, relative=False):
         kept = resample(
             np.arange(len(runs[0])), replace=False, n_samples=MAX_POINTS, random_state=0
         )
-        runs = [_centred(run[kept], i) for i, run in enumerate(runs)]
+        runs = [_standardised(run[kept], i) for i, run in enumerate(runs)]
     distances = [pdist(run) for run in runs]
     distances = [of_run / of_run.mean() for of_run in distances]
     between = _variance_over_runs(distances).mean()

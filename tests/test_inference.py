@@ -36,6 +36,18 @@ def test_a_block_holds_no_more_than_its_bytes(network, monkeypatch):
     assert seen == [5, 5, 2]
 
 
+def test_squared_errors_are_one_a_row(network, rng):
+    X = rng.normal(size=(9, 6)).astype(np.float32)
+    errors = apply_in_blocks(network, "squared_errors", X)
+    expected = np.square(X - apply_in_blocks(network, "reconstruct", X)).sum(axis=1)
+    np.testing.assert_allclose(errors, expected, rtol=1e-5)
+
+
+def test_what_overflows_is_refused(network):
+    with pytest.raises(ValueError, match="float32 overflows"):
+        apply_in_blocks(network, "reconstruct", np.full((2, 6), 1e60))
+
+
 def test_each_block_is_prepared(network):
     X = np.ones((5, 6))
     np.testing.assert_array_equal(

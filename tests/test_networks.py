@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.stats import ortho_group
 
-from stable_embedding.networks import ACTIVATIONS, Autoencoder
+from stable_embedding.networks import ACTIVATIONS, Autoencoder, draw_linear
 
 
 def axes_of(n_components, n_features, seed=0):
@@ -79,6 +79,14 @@ def test_fold_in_single_precision_changes_reconstructions_by_rounding_only():
     )
     change = (network.reconstruct(rows).detach() - before).norm() / before.norm()
     assert change < 1e-5
+
+
+@pytest.mark.parametrize("widened", [False, True])
+def test_draws_are_torchs_or_wider(widened):
+    layer = draw_linear(50, 200, widened, torch.Generator().manual_seed(0))
+    bound = (6 / 50 if widened else 1 / 50) ** 0.5
+    for values in (layer.weight, layer.bias):
+        assert values.abs().max().item() == pytest.approx(bound, rel=0.05)
 
 
 def test_parts_agree_with_the_whole():

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
+from sklearn.metrics import r2_score
 
 from stable_embedding.quality import distance_correlation, explained_variance
 
@@ -12,6 +13,16 @@ def test_explained_variance_of_pca_is_its_own_figure(iris):
     expected = pca.explained_variance_ratio_.sum()
     assert explained_variance(X, reconstruction) == pytest.approx(expected)
     assert explained_variance(X, np.tile(X.mean(0), (150, 1))) == pytest.approx(0)
+
+
+def test_explained_variance_is_scikit_learns_but_sees_constant_features(rng):
+    X = rng.normal(size=(30, 3))
+    wrong = X + rng.normal(size=X.shape)
+    expected = r2_score(X, wrong, multioutput="variance_weighted")
+    assert explained_variance(X, wrong) == pytest.approx(expected)
+    assert explained_variance([[0, 1], [2, 1]], [[0, 5], [2, 5]]) == -15
+    assert explained_variance([[1, 1]], [[1, 1]]) == 1
+    assert explained_variance([[1, 1]], [[1, 2]]) == 0
 
 
 def test_distance_correlation_does_not_see_scale_or_rigid_maps(rng):

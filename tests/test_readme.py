@@ -11,3 +11,7 @@ README = Path(__file__).parents[1] / "README.md"
 )
 def test_the_readmes_code_runs(block):
     exec(block, {})
+
+
+def test_the_readme_is_finished():
+    assert not re.search("@@|TODO|FIXME", README.read_text())

@@ -52,7 +52,7 @@ def test_agrees_with_a_slow_loop(n_components, rng):
 
 
 @pytest.mark.parametrize("n_components", [1, 2, 8])
-@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize("scale", [1e-200, 1e-6, 1.0, 1e6, 1e200])
 def test_shift_rotation_reflection_and_scale_do_not_count(n_components, scale, rng):
     run = rng.normal(size=(50, n_components))
     rotation = -np.eye(1)
@@ -102,6 +102,10 @@ def test_many_points_are_subsampled_alike_at_each_call(rng):
         ([np.eye(5), np.full((5, 2), 0.1)], r"embeddings\[1\] has collapsed"),
         ([np.eye(5), np.full((5, 2), np.nan)], r"embeddings\[1\] contains NaN"),
         ([np.eye(5), np.full((5, 2), np.inf)], r"embeddings\[1\] contains infinity"),
+        (
+            [np.eye(5), 1_000 + 6e-5 * np.eye(5, dtype=np.float32)],
+            r"embeddings\[1\] has collapsed",
+        ),
         ([np.eye(5)], "two"),
         ([np.eye(5), np.eye(4)], r"\[5, 4\] points"),
         ([np.ones((1, 2)), np.ones((1, 2))], "two"),

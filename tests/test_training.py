@@ -1,7 +1,9 @@
+import copy
+
 import numpy as np
 import pytest
 import torch
-from skorch.callbacks import Callback, EarlyStopping
+from skorch.callbacks import Callback, Checkpoint, EarlyStopping
 from skorch.dataset import Dataset
 
 from stable_embedding._training import BatchIterator, count_batches, train
@@ -103,9 +105,16 @@ def test_learning_rate_rises_to_its_peak_and_falls_to_zero(rows):
     recorder = Recorder()
     run(rows, max_iter=50, callbacks=[recorder])
     rates = np.array(recorder.rates)
-    assert rates.max() == pytest.approx(1e-2)
+    assert rates.max() == pytest.approx(1e-2, rel=1e-3)
     assert np.argmax(rates) / len(rates) == pytest.approx(0.3, abs=0.02)
     assert rates[-1] < 1e-6
+
+
+def test_a_training_of_one_step_learns(rows):
+    before = Autoencoder(4, 2, (8,), "tanh", axes=torch.eye(4)[:2])
+    _, after = run(rows, max_iter=1, batch_size=50, network=copy.deepcopy(before))
+    change = (after.encoder.last.weight - before.encoder.last.weight).abs().max()
+    assert change > 1e-3
 
 
 def test_alpha_shrinks_the_perceptrons_and_not_the_linear_path(rows):
@@ -135,6 +144,12 @@ def test_early_stopping_returns_the_best_epoch(rows):
     best = int(np.argmin(held_out[:-2]))
     expected = training.history["validation_reconstruction_loss"][best]
     assert error.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_users_checkpoint_follows_the_best_epoch(rows, tmp_path):
+    checkpoint = Checkpoint(monitor="train_loss_best", dirname=tmp_path)
+    run(rows, callbacks=[checkpoint])
+    assert (tmp_path / "params.pt").exists()
 
 
 class Interrupt(Callback):
