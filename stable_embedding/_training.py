@@ -41,8 +41,8 @@ class BatchIterator:
     """Batches of rows in a new random order on each pass, sliced from one tensor.
 
     Rows are dealt evenly, so that no batch is left with a single row, which would have
-    no pair. A tensor is indexed once a batch; a
-    loader that collects row by row takes several times as long.
+    no pair. A tensor is indexed once a batch; a loader that collects row by row takes
+    several times as long.
 
     Parameters
     ----------
@@ -85,6 +85,9 @@ class Net(NeuralNet):
     def _default_callbacks(self):
         return []
 
+    def on_train_begin(self, net, **kwargs):
+        self.best_losses_ = {}
+
     def get_loss(self, y_pred, y_true, X=None, training=False):
         terms = super().get_loss(y_pred, y_true, X=X, training=training)
         self.terms_ = terms.detach()
@@ -102,11 +105,13 @@ class Net(NeuralNet):
             self.notify("on_batch_end", batch=batch, training=training, **step)
         for name, mean in zip(self.criterion_.names, (total / n_rows).tolist()):
             self.history.record(f"{prefix}_{name}", mean)
-        loss = self.history[:, f"{prefix}_loss"]
-        self.history.record(f"{prefix}_loss_best", loss[-1] == min(loss))
-        if not loss[-1] < float("inf"):
+        loss = self.history[-1, f"{prefix}_loss"]
+        best = min(loss, self.best_losses_.get(prefix, loss))
+        self.best_losses_[prefix] = best
+        self.history.record(f"{prefix}_loss_best", loss == best)
+        if not loss < float("inf"):
             raise ValueError(
-                f"the training loss became {loss[-1]} in epoch {len(self.history)}:"
+                f"the training loss became {loss} in epoch {len(self.history)}:"
                 f" lower learning_rate_init (it is {self.lr}) or similarity_weight"
                 f" (it is {self.criterion_.similarity_weight})"
             )

@@ -83,7 +83,7 @@ class Comparison:
             self.split[:2] = [scaler.transform(part) for part in self.split[:2]]
         X_train, self.X_test, y_train, y_test = self.split
         self.pca = PCA(n_components).fit(X_train)
-        self.models, self.embeddings, self.r2, self.accuracy = {}, {}, {}, {}
+        self.embeddings, self.r2, self.accuracy = {}, {}, {}
         for name, parameters in (("plain", PLAIN), ("stable", {})):
             models = [
                 StableAutoencoder(n_components, random_state=seed, **parameters).fit(
