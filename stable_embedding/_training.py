@@ -1,8 +1,9 @@
-"""Training of a network on rows in memory: the only module that knows skorch."""
+"""Training of networks on rows in memory: the only module that knows skorch."""
 
 import math
 from collections.abc import Iterator, Sequence
 from functools import partial
+from statistics import fmean
 from typing import NamedTuple
 
 import torch
@@ -15,13 +16,14 @@ from tqdm.auto import tqdm
 
 from .losses import StableLoss
 from .networks import Autoencoder
+from .stacking import stack, unstack
 
 # Share of the steps in which the learning rate rises.
 RISE = 0.3
 
 
 class Training(NamedTuple):
-    """What a training leaves behind.
+    """What the training of one network leaves behind.
 
     Attributes
     ----------
@@ -52,21 +54,39 @@ class BatchIterator:
     batch_size : int
         Largest number of rows in a batch; of an odd number in twos one has three.
 
-    seed : int
-        Seed of the orders.
+    seeds : sequence of int
+        Seed of the orders of each run. Batches of one run have shape
+        (n_rows, n_features), those of several (n_runs, n_rows, n_features).
+
+    index : Tensor of shape (n_runs, n_rows) or None
+        Rows of each run; all by default.
     """
 
-    def __init__(self, dataset: Dataset, batch_size: int, seed: int = 0):
+    def __init__(
+        self,
+        dataset: Dataset,
+        batch_size: int,
+        seeds: Sequence[int] = (0,),
+        index: Tensor | None = None,
+    ):
         self.rows = dataset.X
-        self.n_batches = count_batches(len(self.rows), batch_size)
-        self.generator = torch.Generator().manual_seed(seed)
+        self.index = index
+        self.n_rows = len(self.rows) if index is None else index.shape[1]
+        self.n_batches = count_batches(self.n_rows, batch_size)
+        self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        order = torch.randperm(len(self.rows), generator=self.generator)
-        order = order.to(self.rows.device)
-        for index in order.tensor_split(self.n_batches):
+        for index in self._order().tensor_split(self.n_batches, dim=-1):
             batch = self.rows[index]
             yield batch, batch
+
+    def _order(self) -> Tensor:
+        order = torch.stack(
+            [torch.randperm(self.n_rows, generator=g) for g in self.generators]
+        )
+        if self.index is not None:
+            order = self.index.gather(1, order)
+        return order.squeeze(0).to(self.rows.device)
 
 
 def count_batches(n_rows: int, batch_size: int) -> int:
@@ -78,7 +98,8 @@ class Net(NeuralNet):
     """A net of skorch's with the terms of the loss recorded once an epoch.
 
     skorch reads the loss back from the device after every batch; here the terms are
-    summed where they are and read back once.
+    summed where they are and read back once: those of each run, as ``train_runs`` and
+    ``valid_runs``, and their means over runs under the names of the terms.
     """
 
     @property
@@ -91,7 +112,7 @@ class Net(NeuralNet):
     def get_loss(self, y_pred, y_true, X=None, training=False):
         terms = super().get_loss(y_pred, y_true, X=X, training=training)
         self.terms_ = terms.detach()
-        return terms[0]
+        return terms[0].sum()
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         if iterator is None:
@@ -100,11 +121,14 @@ class Net(NeuralNet):
         for batch in iterator:
             self.notify("on_batch_begin", batch=batch, training=training)
             step = step_fn(batch, **fit_params)
-            total = total + self.terms_ * len(batch[0])
-            n_rows += len(batch[0])
+            total = total + self.terms_ * batch[0].shape[-2]
+            n_rows += batch[0].shape[-2]
             self.notify("on_batch_end", batch=batch, training=training, **step)
-        for name, mean in zip(self.criterion_.names, (total / n_rows).tolist()):
-            self.history.record(f"{prefix}_{name}", mean)
+        names = self.criterion_.names
+        of_runs = (total / n_rows).reshape(len(names), -1).tolist()
+        self.history.record(f"{prefix}_runs", of_runs)
+        for name, values in zip(names, of_runs):
+            self.history.record(f"{prefix}_{name}", fmean(values))
         loss = self.history[-1, f"{prefix}_loss"]
         best = min(loss, self.best_losses_.get(prefix, loss))
         self.best_losses_[prefix] = best
@@ -125,15 +149,65 @@ def one_cycle(step: int, n_steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (done - RISE) / (1 - RISE)))
 
 
-class PatientEarlyStopping(EarlyStopping):
-    """Early stopping that counts from the peak of the learning rate on.
+class RunsEarlyStopping(Callback):
+    """Early stopping of each run by its own loss on the rows held out.
 
-    Before it steps are small, and no improvement says little.
+    It counts from the peak of the learning rate on: before it steps are small, and no
+    improvement says little. A run that has stopped keeps the weights of its best epoch
+    while others go on.
+
+    Parameters
+    ----------
+    n_runs : int
+        Number of runs.
+
+    patience : int
+        Epochs without improvement after which a run stops.
+
+    tol : float
+        Least decrease of the loss that counts.
     """
 
+    def __init__(self, n_runs: int, patience: int, tol: float):
+        self.n_runs = n_runs
+        self.patience = patience
+        self.tol = tol
+
+    def on_train_begin(self, net, **kwargs):
+        self.best_ = torch.full((self.n_runs,), torch.inf)
+        self.misses_ = torch.zeros(self.n_runs, dtype=torch.long)
+        self.n_iter_ = torch.zeros(self.n_runs, dtype=torch.long)
+        self.weights_ = []
+
+    @property
+    def running(self) -> Tensor:
+        """Which runs have not stopped."""
+        return self.misses_ < self.patience
+
     def on_epoch_end(self, net, **kwargs):
-        if len(net.history) > RISE * net.max_epochs:
-            super().on_epoch_end(net, **kwargs)
+        running = self.running
+        self.n_iter_ += running
+        if len(net.history) <= RISE * net.max_epochs:
+            return
+        losses = torch.tensor(net.history[-1, "valid_runs"][0])
+        better = running & (losses < self.best_ - self.tol)
+        self.best_ = torch.where(better, losses, self.best_)
+        self.misses_ = torch.where(better, 0, self.misses_ + running)
+        self._keep(net.module_, better)
+        if not self.running.any():
+            raise KeyboardInterrupt  # skorch's way of ending a training
+
+    def _keep(self, network, better):
+        weights = [weight.detach() for weight in network.parameters()]
+        self.weights_ = self.weights_ or [weight.clone() for weight in weights]
+        for kept, weight in zip(self.weights_, weights):
+            of_run = better.view(-1, *[1] * (weight.dim() - 1)).to(weight.device)
+            kept.copy_(torch.where(of_run, weight, kept))
+
+    @torch.no_grad()
+    def on_train_end(self, net, **kwargs):
+        for kept, weight in zip(self.weights_, net.module_.parameters()):
+            weight.copy_(kept)
 
 
 class ProgressBar(Callback):
@@ -166,7 +240,7 @@ def check_callbacks(callbacks: Sequence) -> None:
 
 
 def train(
-    network: Autoencoder,
+    networks: Sequence[Autoencoder],
     rows: Tensor,
     loss: StableLoss,
     *,
@@ -174,24 +248,28 @@ def train(
     batch_size: int,
     max_iter: int,
     learning_rate: float,
-    seed: int,
+    seeds: Sequence[int],
     device: str,
-    validation_rows: Tensor | None = None,
+    split: tuple[Tensor, Tensor] | None = None,
     n_iter_no_change: int = 10,
     tol: float = 1e-4,
     callbacks: Sequence = (),
     verbose: bool = False,
-) -> Training:
-    """Train a network in place on scaled rows and return the course of its loss.
+) -> list[Training]:
+    """Train networks in place on scaled rows and return the course of their losses.
 
     Adam with a one-cycle learning rate: up over the first three tenths of the steps,
     then down to zero along a cosine. `alpha` is its decoupled weight decay on the
     perceptrons alone, so that a large one leaves the linear path, which is PCA.
 
+    Several networks are trained as one stack. Each sees the batches that it would see
+    alone, and ends where it would end alone, up to rounding.
+
     Parameters
     ----------
-    network : Autoencoder
-        What is trained. It is moved to the device, and stays there.
+    networks : sequence of Autoencoder
+        What is trained, alike but for their weights. They are moved to the device, and
+        stay there.
 
     rows : Tensor of shape (n_rows, n_features)
         Training rows, centred and of unit total variance.
@@ -202,14 +280,16 @@ def train(
     alpha, batch_size, max_iter, learning_rate : float or int
         As in :class:`~stable_embedding.StableAutoencoder`, all of them numbers.
 
-    seed : int
-        Seed of the order of the rows. Torch's global random stream is not touched.
+    seeds : sequence of int
+        Seed of the order of the rows of each network. Torch's global random stream is
+        not touched.
 
     device : str
         Where to train.
 
-    validation_rows : Tensor of shape (n_validation_rows, n_features) or None
-        Rows to stop early by; the best epoch's network is then kept.
+    split : pair of Tensors of shapes (n_networks, n_training), (n_networks, n_held_out)
+        Rows for each network to train on and to stop early by; its best epoch's
+        weights are then kept. By default it is trained on all, and none stops early.
 
     n_iter_no_change, tol : int, float
         As in :class:`~stable_embedding.StableAutoencoder`.
@@ -222,42 +302,37 @@ def train(
 
     Returns
     -------
-    Training
+    list of Training
+        One of each network.
 
     Raises
     ------
     ValueError
-        If the loss stops being finite.
+        If a loss stops being finite.
     """
-    n_batches = count_batches(len(rows), batch_size)
+    training_index, held_out_index = (None, None) if split is None else split
+    n_rows = len(rows) if training_index is None else training_index.shape[1]
     schedule = LRScheduler(
         policy=torch.optim.lr_scheduler.LambdaLR,
         step_every="batch",
         event_name=None,
-        lr_lambda=partial(one_cycle, n_steps=max_iter * n_batches),
+        lr_lambda=partial(
+            one_cycle, n_steps=max_iter * count_batches(n_rows, batch_size)
+        ),
     )
     own_callbacks = [("schedule", schedule)]
-    train_split = None
-    if validation_rows is not None:
-        train_split = predefined_split(Dataset(validation_rows.to(device)))
-        own_callbacks.append(
-            (
-                "early_stopping",
-                PatientEarlyStopping(
-                    patience=n_iter_no_change,
-                    threshold=tol,
-                    threshold_mode="abs",
-                    load_best=True,
-                ),
-            )
-        )
+    if split is not None:
+        stopping = RunsEarlyStopping(len(networks), n_iter_no_change, tol)
+        own_callbacks.append(("early_stopping", stopping))
     if verbose:
         own_callbacks.append(("progress", ProgressBar()))
 
+    rows = rows.to(device)
+    fixed_order = [0] * len(networks)
     # One step shrinks a weight by the product of both, and never past zero.
     decay = min(alpha, 1 / learning_rate)
     net = Net(
-        network,
+        networks[0] if len(networks) == 1 else stack(networks),
         criterion=loss,
         optimizer=torch.optim.AdamW,
         optimizer__betas=(0.9, 0.95),
@@ -268,15 +343,17 @@ def train(
         max_epochs=max_iter,
         batch_size=batch_size,
         iterator_train=BatchIterator,
-        iterator_train__seed=seed,
+        iterator_train__seeds=seeds,
+        iterator_train__index=training_index,
         iterator_valid=BatchIterator,
-        train_split=train_split,
+        iterator_valid__seeds=fixed_order,
+        iterator_valid__index=held_out_index,
+        train_split=None if split is None else predefined_split(Dataset(rows)),
         callbacks=[*own_callbacks, *callbacks],
         device=device,
         verbose=0,
     )
     net.initialize()
-    rows = rows.to(device)
     net.notify("on_train_begin", X=rows, y=None)
     try:
         net.fit_loop(rows)
@@ -285,28 +362,42 @@ def train(
             raise
     finally:
         net.notify("on_train_end", X=rows, y=None)
-    return _summary(net, rows)
+    batches = BatchIterator(Dataset(rows), batch_size, fixed_order, training_index)
+    net.run_single_epoch(
+        batches, training=False, prefix="final", step_fn=net.validation_step
+    )
+    if len(networks) > 1:
+        unstack(net.module_, networks)
+    for network in networks:
+        network.to(device).eval()
+    return [_of_run(net, run) for run in range(len(networks))]
 
 
 def _stopped_early(net: Net) -> bool:
     """Tell early stopping, which raises KeyboardInterrupt, from a real interrupt."""
     return any(
-        isinstance(callback, EarlyStopping) and callback.misses_ >= callback.patience
+        (isinstance(callback, RunsEarlyStopping) and not callback.running.any())
+        or (
+            isinstance(callback, EarlyStopping)
+            and callback.misses_ >= callback.patience
+        )
         for _, callback in net.callbacks_
     )
 
 
-def _summary(net: Net, rows: Tensor) -> Training:
+def _of_run(net: Net, run: int) -> Training:
     names = net.criterion_.names
-    history = {name: net.history[:, f"train_{name}"] for name in names}
+    n_iter = len(net.history)
+    prefixes = {"": "train"}
     if net.train_split is not None:
-        history |= {
-            f"validation_{name}": net.history[:, f"valid_{name}"] for name in names
-        }
-    iterator = net.get_iterator(net.get_dataset(rows), training=False)
-    net.run_single_epoch(
-        iterator, training=False, prefix="final", step_fn=net.validation_step
-    )
-    final = {name: net.history[-1, f"final_{name}"] for name in names}
-    net.module_.eval()
-    return Training(history, final)
+        n_iter = dict(net.callbacks_)["early_stopping"].n_iter_[run]
+        prefixes["validation_"] = "valid"
+    history = {
+        f"{shown}{name}": [
+            epoch[term][run] for epoch in net.history[:n_iter, f"{prefix}_runs"]
+        ]
+        for shown, prefix in prefixes.items()
+        for term, name in enumerate(names)
+    }
+    final = net.history[-1, "final_runs"]
+    return Training(history, {name: final[i][run] for i, name in enumerate(names)})

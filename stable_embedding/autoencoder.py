@@ -26,6 +26,7 @@ from .networks import ACTIVATIONS, Autoencoder
 from .quality import explained_share
 from .shrinkage import auto_alpha
 from .similarities import SIMILARITIES, resolve_similarity
+from .stability import nearest_to_consensus
 
 _DTYPES = (np.float64, np.float32)
 
@@ -221,6 +222,13 @@ class StableAutoencoder(
         drawn from the seed: together with ``similarity_weight=0`` the plain
         autoencoder.
 
+    n_init : int, default=1
+        Number of trainings, from as many seeds that are drawn from `random_state`.
+        They are trained together, as one stack of networks, and the one whose
+        distances are nearest to the mean over all becomes the model, see
+        `transform_runs`. With ``init="pca"`` they start alike and differ in the order
+        of their rows. The first is the one of ``n_init=1``.
+
     batch_size : int or "auto", default="auto"
         Largest number of rows in a batch. "auto" is 128, and 256 from 10,000 rows.
 
@@ -258,7 +266,7 @@ class StableAutoencoder(
 
     callbacks : list or tuple of skorch callbacks or None, default=None
         Called during the training. Batches hold scaled rows; the history has losses
-        of epochs, not of batches.
+        of epochs, not of batches, and with ``n_init > 1`` their means over runs.
 
     device : str, default="auto"
         Torch device to train and transform on. "auto" takes CUDA or MPS where there
@@ -276,6 +284,13 @@ class StableAutoencoder(
     ----------
     network_ : Autoencoder
         The trained network, between scaled rows and scaled codes.
+
+    networks_ : list of Autoencoder
+        The networks of all runs, all laid in one frame.
+
+    best_index_ : int
+        Index in `networks_` of the run nearest to the consensus, which is `network_`.
+        It is chosen by the first training; where training goes on it is kept.
 
     mean_ : ndarray of shape (n_features,)
         Mean of the training data.
@@ -351,6 +366,7 @@ class StableAutoencoder(
         "similarity": [StrOptions(set(SIMILARITIES)), callable],
         "similarity_weight": [Interval(Real, 0, None, closed="left")],
         "init": [StrOptions({"pca", "random"})],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [
             StrOptions({"auto"}),
             Interval(Integral, 2, None, closed="left"),
@@ -378,6 +394,7 @@ class StableAutoencoder(
         similarity="distance",
         similarity_weight=1.0,
         init="pca",
+        n_init=1,
         batch_size="auto",
         learning_rate_init=3e-3,
         max_iter="auto",
@@ -398,6 +415,7 @@ class StableAutoencoder(
         self.similarity = similarity
         self.similarity_weight = similarity_weight
         self.init = init
+        self.n_init = n_init
         self.batch_size = batch_size
         self.learning_rate_init = learning_rate_init
         self.max_iter = max_iter
@@ -479,10 +497,28 @@ class StableAutoencoder(
             Codes, in the units of the data.
         """
         check_is_fitted(self)
+        return self._embed(self.network_, self._validate_rows(X))
+
+    def transform_runs(self, X):
+        """Embed X by every run of ``n_init``, all in one frame.
+
+        How far they lie apart is how far the map would move, were it trained again
+        from another seed.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to embed, seen in training or not.
+
+        Returns
+        -------
+        ndarray of shape (n_init, n_samples, n_components), dtype float32
+            Codes, in the units of the data. Those of `transform` stand at
+            `best_index_`.
+        """
+        check_is_fitted(self)
         X = self._validate_rows(X)
-        codes = apply_in_blocks(self.network_, "encode", X, self._scale_rows)
-        codes *= self.scale_
-        return codes
+        return np.stack([self._embed(network, X) for network in self.networks_])
 
     def inverse_transform(self, X):
         """Reconstruct rows from their codes.
@@ -551,7 +587,7 @@ class StableAutoencoder(
 
         After retraining, lay the new map on the old one: what was trained on old
         codes then goes on working. No distance in the map and no reconstruction
-        changes.
+        changes. Each run of ``n_init`` is laid there by a rigid map of its own.
 
         Parameters
         ----------
@@ -567,16 +603,22 @@ class StableAutoencoder(
             The same estimator, in another frame.
         """
         check_is_fitted(self)
-        codes = self.transform(X)
+        codes = self.transform_runs(X) / self.scale_
         reference = check_array(reference, dtype=np.float64, input_name="reference")
-        if reference.shape != codes.shape:
+        if reference.shape != codes[0].shape:
             raise ValueError(
                 f"reference has shape {reference.shape}, but the codes of X have"
-                f" {codes.shape}; both must be (n_samples, n_components)"
+                f" {codes[0].shape}; both must be (n_samples, n_components)"
             )
-        scale = self.scale_
-        self.network_ = laid_on(self.network_, codes / scale, reference / scale)
+        frames = [reference / self.scale_] * len(codes)
+        self._lay_runs(self.networks_, codes, frames, self.best_index_)
         return self
+
+    def _lay_runs(self, networks, codes, frames, best_index):
+        """Lay the networks of all runs in their frames, and take one as the model."""
+        self.networks_ = list(map(laid_on, networks, codes, frames))
+        self.best_index_ = best_index
+        self.network_ = self.networks_[best_index]
 
     def _is_fitted(self):
         return hasattr(self, "network_")
@@ -585,20 +627,23 @@ class StableAutoencoder(
         """Train anew, or go on from the last training's network; all or nothing."""
         with _all_or_nothing(self):
             X = self._validate_rows(X, reset=not go_on, ensure_min_samples=2)
-            seed = check_random_state(self.random_state).randint(_MAX_SEED)
+            random_state = check_random_state(self.random_state)
+            seeds = random_state.randint(_MAX_SEED, size=self.n_init).tolist()
             self.n_samples_seen_ = n_seen + len(X)
             if not go_on:
                 self.mean_, self.scale_ = centre_and_scale(X)
             rows = self._scale_rows(X).astype(np.float32)
             axes = principal_axes(rows, self.n_components)
             if go_on:
-                network, frame = self._last(rows)
+                networks, frames = self._last(rows)
             else:
-                network, frame = self._start(axes, seed), rows @ axes.T
-            training = self._train(network, rows, axes, seed)
-            self.network_ = laid_on(
-                network, apply_in_blocks(network, "encode", rows), frame
-            )
+                networks = [self._start(axes, seed) for seed in seeds]
+                frames = [rows @ axes.T] * self.n_init
+            trainings = self._train(networks, rows, axes, seeds)
+            codes = [apply_in_blocks(one, "encode", rows) for one in networks]
+            best_index = self.best_index_ if go_on else nearest_to_consensus(codes)
+            self._lay_runs(networks, codes, frames, best_index)
+            training = trainings[best_index]
             self.history_ = training.history
             self.loss_curve_ = training.history["loss"]
             self.n_iter_ = len(self.loss_curve_)
@@ -607,7 +652,7 @@ class StableAutoencoder(
         return self
 
     def _start(self, axes, seed):
-        """Build a network."""
+        """Build the network of one run."""
         return Autoencoder(
             **self._architecture(),
             axes=torch.from_numpy(axes) if self.init == "pca" else None,
@@ -615,20 +660,19 @@ class StableAutoencoder(
         )
 
     def _last(self, rows):
-        """Copy the last training's network, and the codes on which to lay the next."""
-        wanted = self._architecture() | {"init": self.init}
-        changed = {
-            name: value
-            for name, value in wanted.items()
-            if value != getattr(self.network_, name)
-        }
+        """Copy the last training's networks, and the codes on which to lay the next."""
+        wanted = self._architecture() | {"init": self.init, "n_init": self.n_init}
+        fitted = {name: getattr(self.network_, name, None) for name in wanted}
+        fitted["n_init"] = len(self.networks_)
+        changed = [name for name in wanted if wanted[name] != fitted[name]]
         if changed:
-            fitted = {name: getattr(self.network_, name) for name in changed}
             raise ValueError(
-                f"training cannot go on with {changed}: the fitted network has"
-                f" {fitted}; use fit with warm_start=False"
+                f"training cannot go on with { {n: wanted[n] for n in changed} }: the"
+                f" fitted network has { {n: fitted[n] for n in changed} }; use fit with"
+                " warm_start=False"
             )
-        return deepcopy(self.network_), apply_in_blocks(self.network_, "encode", rows)
+        networks = deepcopy(self.networks_)
+        return networks, [apply_in_blocks(one, "encode", rows) for one in networks]
 
     def _architecture(self):
         return {
@@ -638,14 +682,13 @@ class StableAutoencoder(
             "activation": self.activation,
         }
 
-    def _train(self, network, rows, axes, seed):
-        """Train a network in place with the parameters of this estimator."""
+    def _train(self, networks, rows, axes, seeds):
+        """Train networks in place with the parameters of this estimator."""
         check_callbacks(self.callbacks or ())
-        training_rows, validation_rows = torch.from_numpy(rows), None
-        loss = self._loss(training_rows)
+        split, n_rows = None, len(rows)
         if self.early_stopping:
-            training_rows, validation_rows = self._split(training_rows, seed)
-        n_rows = len(training_rows)
+            split = self._split(n_rows, seeds)
+            n_rows = split[0].shape[1]
         batch_size, alpha, max_iter = self.batch_size, self.alpha, self.max_iter
         if batch_size == "auto":
             batch_size = auto_batch_size(n_rows)
@@ -654,17 +697,18 @@ class StableAutoencoder(
             alpha = auto_alpha(rows, axes, self.n_samples_seen_) if pca else 0.0
         if max_iter == "auto":
             max_iter = auto_max_iter(count_batches(n_rows, batch_size))
+        rows = torch.from_numpy(rows)
         return train(
-            network,
-            training_rows,
-            loss,
+            networks,
+            rows,
+            self._loss(rows),
             alpha=alpha,
             batch_size=batch_size,
             max_iter=max_iter,
             learning_rate=self.learning_rate_init,
-            seed=seed,
+            seeds=seeds,
             device=resolve_device(self.device),
-            validation_rows=validation_rows,
+            split=split,
             n_iter_no_change=self.n_iter_no_change,
             tol=self.tol,
             callbacks=self.callbacks or (),
@@ -683,21 +727,28 @@ class StableAutoencoder(
         collapsed_loss = collapsed_similarity_loss(sample, similarity)
         return StableLoss(similarity, float(self.similarity_weight), collapsed_loss)
 
-    def _split(self, rows, seed):
-        """Hold out the rows by which training stops early."""
-        n_held_out = round(self.validation_fraction * len(rows))
-        if min(n_held_out, len(rows) - n_held_out) < 2:
+    def _split(self, n_rows, seeds):
+        """Deal rows to train each run on and, held out, to stop it early by."""
+        n_held_out = round(self.validation_fraction * n_rows)
+        if min(n_held_out, n_rows - n_held_out) < 2:
             raise ValueError(
-                f"validation_fraction={self.validation_fraction} of {len(rows)} rows"
+                f"validation_fraction={self.validation_fraction} of {n_rows} rows"
                 f" holds out {n_held_out}; early stopping needs two rows or more on"
                 " either side"
             )
-        return train_test_split(rows, test_size=n_held_out, random_state=seed)
+        splits = [
+            train_test_split(np.arange(n_rows), test_size=n_held_out, random_state=seed)
+            for seed in seeds
+        ]
+        return tuple(torch.from_numpy(np.stack(part)) for part in zip(*splits))
 
     def _validate_rows(self, X, *, reset=False, ensure_min_samples=1):
         return validate_data(
             self, X, dtype=_DTYPES, reset=reset, ensure_min_samples=ensure_min_samples
         )
+
+    def _embed(self, network, X):
+        return apply_in_blocks(network, "encode", X, self._scale_rows) * self.scale_
 
     def _scale_rows(self, X):
         return (X - self.mean_) / self.scale_
@@ -716,7 +767,9 @@ class StableAutoencoder(
         state = super().__getstate__()
         if self._is_fitted():
             # Weights trained on an accelerator must load where there is none.
-            state["network_"] = deepcopy(self.network_).cpu()
+            networks = [deepcopy(network).cpu() for network in self.networks_]
+            state["networks_"] = networks
+            state["network_"] = networks[self.best_index_]
         return state
 
     def __sklearn_tags__(self):

@@ -19,6 +19,9 @@ from sklearn.utils import check_array, check_random_state, gen_batches, resample
 # Above this number of points the variance is taken over pairs of a fixed subsample.
 MAX_POINTS = 2_000
 
+# The same where a run is chosen.
+_CONSENSUS_POINTS = 1_000
+
 # Rows of the distance matrices that are held at once.
 _BLOCK_ROWS = 256
 
@@ -73,6 +76,16 @@ def _standardised(run, index):
             " which is no stable map"
         )
     return run / size
+
+
+def _subsample(runs, n_points):
+    """At most a number of points of each run, the same at each call."""
+    if len(runs[0]) <= n_points:
+        return runs
+    kept = resample(
+        np.arange(len(runs[0])), replace=False, n_samples=n_points, random_state=0
+    )
+    return [run[kept] for run in runs]
 
 
 def _mean_distance(run):
@@ -185,13 +198,8 @@ def manifold_variance(embeddings, *, relative=False):
     >>> manifold_variance([unrelated[0], 3 * unrelated[0] - 1], relative=True) < 1e-12
     True
     """
-    runs = check_embeddings(embeddings)
-    if len(runs[0]) > MAX_POINTS:
-        kept = resample(
-            np.arange(len(runs[0])), replace=False, n_samples=MAX_POINTS, random_state=0
-        )
-        runs = [_standardised(run[kept], i) for i, run in enumerate(runs)]
-    distances = [pdist(run) for run in runs]
+    runs = _subsample(check_embeddings(embeddings), MAX_POINTS)
+    distances = [pdist(_standardised(run, i)) for i, run in enumerate(runs)]
     distances = [of_run / of_run.mean() for of_run in distances]
     between = _variance_over_runs(distances).mean()
     if not relative:
@@ -209,6 +217,37 @@ def _variance_over_runs(distances):
     """Unbiased variance over runs, one run at a time on top of their mean."""
     mean = sum(distances) / len(distances)
     return sum((of_run - mean) ** 2 for of_run in distances) / (len(distances) - 1)
+
+
+def nearest_to_consensus(embeddings):
+    """Find the run whose normalised distances are nearest to their mean over runs.
+
+    Parameters
+    ----------
+    embeddings : sequence of ndarray of shape (n_samples, n_components)
+        The same points in one run or more. Above 1,000 points the same 1,000 are used
+        at each call.
+
+    Returns
+    -------
+    int
+        Index of the run. One that has collapsed is found only if all have.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from stable_embedding.stability import nearest_to_consensus
+    >>> line = np.array([[0.0], [1.0], [3.0]])
+    >>> nearest_to_consensus([line, line**2, line**1.1])
+    2
+    """
+    distances = [pdist(run) for run in _subsample(embeddings, _CONSENSUS_POINTS)]
+    spread = [i for i, of_run in enumerate(distances) if of_run.mean() > 0]
+    if not spread:
+        return 0
+    normalised = [distances[i] / distances[i].mean() for i in spread]
+    consensus = np.mean(normalised, axis=0)
+    return spread[np.argmin([np.square(d - consensus).sum() for d in normalised])]
 
 
 def manifold_variance_score(estimator, X, y=None):

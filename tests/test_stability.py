@@ -2,6 +2,7 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import pdist
 from scipy.stats import ortho_group
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.decomposition import PCA
@@ -19,6 +20,7 @@ from stable_embedding import (
     manifold_variance_score,
     stability,
 )
+from stable_embedding.stability import nearest_to_consensus
 
 
 def slow_matrix(runs):
@@ -119,6 +121,15 @@ def test_bad_embeddings_are_refused(function, runs, message):
 def test_equal_distances_have_no_relative_variance():
     with pytest.raises(ValueError, match="all of their distances are alike"):
         manifold_variance([np.eye(4), np.eye(4)], relative=True)
+
+
+def test_the_consensus_is_near_the_mean_and_no_collapse(rng):
+    runs = [np.zeros((60, 2)), *rng.normal(size=(4, 60, 2))]
+    between = 10 * sum(run / pdist(run).mean() for run in runs[1:])
+    assert nearest_to_consensus([*runs, between]) == 5
+    assert nearest_to_consensus(runs) != 0
+    assert nearest_to_consensus([runs[0], runs[0]]) == 0
+    assert nearest_to_consensus(runs[1:2]) == 0
 
 
 def test_score_orders_estimators_by_their_stability(iris):

@@ -20,18 +20,32 @@ def rows():
 
 
 def run(rows, *, callbacks=(), network=None, **parameters):
-    network = network or Autoencoder(4, 2, (8,), "tanh", axes=torch.eye(4)[:2])
+    network = network or start()
+    trainings = run_all(rows, [network], callbacks=callbacks, **parameters)
+    return trainings[0], network
+
+
+def start(**parameters):
+    return Autoencoder(4, 2, (8,), "tanh", axes=torch.eye(4)[:2], **parameters)
+
+
+def run_all(rows, networks, **parameters):
     defaults = {
         "alpha": 0.0,
         "batch_size": 16,
         "max_iter": 5,
         "learning_rate": 1e-2,
-        "seed": 0,
+        "seeds": range(len(networks)),
         "device": "cpu",
-        "callbacks": callbacks,
     }
     loss = StableLoss(distance, 1.0, 2.0)
-    return train(network, rows, loss, **(defaults | parameters)), network
+    return train(networks, rows, loss, **(defaults | parameters))
+
+
+def hold_out(n_rows, n_held_out, seed):
+    """A split of one run."""
+    order = torch.randperm(n_rows, generator=torch.Generator().manual_seed(seed))
+    return order[n_held_out:].unsqueeze(0), order[:n_held_out].unsqueeze(0)
 
 
 @pytest.mark.parametrize("n_rows", [2, 3, 5, 16, 17, 33, 100])
@@ -42,6 +56,7 @@ def test_batches_deal_each_row_once_and_leave_none_alone(n_rows, batch_size):
     sizes, seen = [], []
     for batch, target in batches:
         assert batch is target
+        assert batch.shape[1:] == (1,)
         sizes.append(len(batch))
         seen += batch.flatten().tolist()
     assert sorted(seen) == list(range(n_rows))
@@ -55,6 +70,19 @@ def test_batches_come_in_a_new_order_on_each_pass():
     batches = BatchIterator(Dataset(torch.arange(40).unsqueeze(1)), 40)
     (first, _), (second, _) = [next(iter(batches)) for _ in range(2)]
     assert not torch.equal(first, second)
+
+
+def test_batches_of_several_runs_are_those_of_each():
+    dataset = Dataset(torch.arange(20).unsqueeze(1))
+    index = torch.stack([torch.arange(11), torch.arange(9, 20)])
+    together = list(BatchIterator(dataset, 4, seeds=[3, 5], index=index))
+    assert all(batch.shape[0] == 2 for batch, _ in together)
+    for run, seed in enumerate([3, 5]):
+        alone = BatchIterator(dataset, 4, seeds=[seed], index=index[run : run + 1])
+        for (batch, _), (expected, _) in zip(together, alone, strict=True):
+            assert torch.equal(batch[run], expected)
+    dealt = torch.cat([batch for batch, _ in together], dim=1)
+    assert torch.equal(dealt.squeeze(-1).sort().values, index)
 
 
 def test_loss_falls_and_its_terms_add_up(rows):
@@ -78,7 +106,7 @@ def test_final_terms_are_those_of_the_trained_network(rows):
 
 
 def test_same_seed_same_bits_and_other_seed_other_order(rows):
-    weights = [run(rows, seed=seed)[1].state_dict() for seed in (0, 0, 1)]
+    weights = [run(rows, seeds=[seed])[1].state_dict() for seed in (0, 0, 1)]
     for name, value in weights[0].items():
         assert torch.equal(value, weights[1][name])
     assert any(
@@ -111,7 +139,7 @@ def test_learning_rate_rises_to_its_peak_and_falls_to_zero(rows):
 
 
 def test_a_training_of_one_step_learns(rows):
-    before = Autoencoder(4, 2, (8,), "tanh", axes=torch.eye(4)[:2])
+    before = start()
     _, after = run(rows, max_iter=1, batch_size=50, network=copy.deepcopy(before))
     change = (after.encoder.last.weight - before.encoder.last.weight).abs().max()
     assert change > 1e-3
@@ -134,16 +162,63 @@ def test_without_validation_rows_nothing_stops_early(rows):
 
 
 def test_early_stopping_returns_the_best_epoch(rows):
+    split = hold_out(50, 10, seed=0)
     training, network = run(
-        rows, validation_rows=rows[:10], n_iter_no_change=2, max_iter=300, tol=1e-2
+        rows, split=split, n_iter_no_change=2, max_iter=300, tol=1e-2
     )
     held_out = training.history["validation_loss"]
-    assert len(held_out) < 300
-    with torch.no_grad():
-        error = (network.reconstruct(rows[:10]) - rows[:10]).square().sum(1).mean()
-    best = int(np.argmin(held_out[:-2]))
-    expected = training.history["validation_reconstruction_loss"][best]
-    assert error.item() == pytest.approx(expected, rel=1e-5)
+    assert len(held_out) == len(training.history["loss"]) < 300
+    best = len(held_out) - 3  # two epochs without improvement followed
+    for index, losses in (
+        (split[1][0], training.history["validation_reconstruction_loss"][best]),
+        (split[0][0], training.final["reconstruction_loss"]),
+    ):
+        with torch.no_grad():
+            error = network.squared_errors(rows[index]).mean()
+        assert error.item() == pytest.approx(losses, rel=1e-5)
+
+
+def assert_same_weights(first, second, **tolerance):
+    for name, value in first.state_dict().items():
+        torch.testing.assert_close(value, second.state_dict()[name], **tolerance)
+
+
+@pytest.mark.parametrize("with_path", [True, False])
+def test_a_stacked_run_ends_where_it_would_alone(rows, with_path):
+    rows = rows.double()  # in which rounding does not grow over a training
+    if with_path:
+        starts = [start().double() for _ in range(3)]
+    else:
+        starts = [Autoencoder(4, 2, (8,), "tanh", seed=i).double() for i in range(3)]
+    stacked = copy.deepcopy(starts)
+    together = run_all(rows, stacked, max_iter=100, alpha=1.0)
+    for seed, (network, training) in enumerate(zip(starts, together)):
+        alone = run_all(rows, [network], max_iter=100, alpha=1.0, seeds=[seed])[0]
+        assert_same_weights(network, stacked[seed], rtol=0, atol=1e-9)
+        assert training.final == pytest.approx(alone.final, rel=1e-9)
+        for name, losses in alone.history.items():
+            np.testing.assert_allclose(training.history[name], losses, rtol=1e-9)
+        assert not stacked[seed].training
+
+
+def test_stacked_runs_stop_early_each_for_itself(rows):
+    rows = rows.double()
+    parameters = {"n_iter_no_change": 3, "tol": 3e-3, "max_iter": 100}
+    splits = [hold_out(50, 10, seed) for seed in range(3)]
+    networks = [start().double() for _ in range(3)]
+    together = run_all(
+        rows, networks, split=tuple(map(torch.cat, zip(*splits))), **parameters
+    )
+    assert len({len(training.history["loss"]) for training in together}) > 1
+    for seed in range(3):
+        alone = start().double()
+        training = run_all(
+            rows, [alone], split=splits[seed], seeds=[seed], **parameters
+        )[0]
+        assert_same_weights(alone, networks[seed], rtol=0, atol=1e-9)
+        assert training.final == pytest.approx(together[seed].final, rel=1e-9)
+        for name, losses in training.history.items():
+            np.testing.assert_allclose(together[seed].history[name], losses, rtol=1e-9)
 
 
 def test_a_users_checkpoint_follows_the_best_epoch(rows, tmp_path):
