@@ -2,11 +2,8 @@
 
 from ._version import __version__
 from .autoencoder import StableAutoencoder
-from .stability import (
-    manifold_variance,
-    manifold_variance_matrix,
-    manifold_variance_score,
-)
+from .scoring import manifold_variance_score, most_stable_within_one_standard_error
+from .stability import manifold_variance, manifold_variance_matrix
 
 __all__ = [
     "StableAutoencoder",
@@ -14,4 +11,5 @@ __all__ = [
     "manifold_variance",
     "manifold_variance_matrix",
     "manifold_variance_score",
+    "most_stable_within_one_standard_error",
 ]

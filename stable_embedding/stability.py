@@ -12,9 +12,7 @@ become stable. A map that has collapsed to one point is refused for the same rea
 
 import numpy as np
 from scipy.spatial.distance import cdist, pdist
-from sklearn.base import clone
-from sklearn.pipeline import Pipeline
-from sklearn.utils import check_array, check_random_state, gen_batches, resample
+from sklearn.utils import check_array, gen_batches, resample
 
 # Above this number of points the variance is taken over pairs of a fixed subsample.
 MAX_POINTS = 2_000
@@ -26,11 +24,6 @@ _CONSENSUS_POINTS = 1_000
 _BLOCK_ROWS = 256
 
 _DTYPES = (np.float64, np.float32)
-
-# Trainings that an estimator is scored by.
-_N_RUNS = 5
-
-_MAX_SEED = np.iinfo(np.int32).max
 
 
 def check_embeddings(embeddings):
@@ -248,75 +241,3 @@ def nearest_to_consensus(embeddings):
     normalised = [distances[i] / distances[i].mean() for i in spread]
     consensus = np.mean(normalised, axis=0)
     return spread[np.argmin([np.square(d - consensus).sum() for d in normalised])]
-
-
-def manifold_variance_score(estimator, X, y=None):
-    r"""Score how alike an estimator's embeddings of X are from training to training.
-
-    A scorer: pass the function itself as ``scoring`` to
-    :class:`~sklearn.model_selection.GridSearchCV` or
-    :func:`~sklearn.model_selection.cross_val_score`. It is 1 minus the relative
-    :func:`manifold_variance` of five trainings on X that differ in their seed alone.
-
-    Parameters
-    ----------
-    estimator : estimator object
-        A transformer, or a :class:`~sklearn.pipeline.Pipeline` with one: if its last
-        step is no transformer, the steps before it are scored. It is cloned, never
-        changed, and each ``random_state`` in it is replaced by five fixed seeds.
-
-    X : array-like of shape (n_samples, n_features)
-        Rows to train on and to embed.
-
-    y : array-like of shape (n_samples,) or None, default=None
-        Passed to `fit`.
-
-    Returns
-    -------
-    float
-        1.0 at best, about 0.0 for maps that have nothing to do with each other.
-
-    Raises
-    ------
-    ValueError
-        If an embedding has collapsed or is not finite. A search then records NaN.
-
-    Notes
-    -----
-    Stability alone is no goal: PCA has a score of 1. Weigh it against what the map
-    keeps of the data.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> from sklearn.decomposition import PCA
-    >>> from stable_embedding import manifold_variance_score
-    >>> X, _ = load_iris(return_X_y=True)
-    >>> round(manifold_variance_score(PCA(n_components=2), X), 6)
-    1.0
-    """
-    transformer = embedding_steps(estimator)
-    seeds = check_random_state(0).randint(_MAX_SEED, size=_N_RUNS).tolist()
-    runs = [with_seed(transformer, seed).fit_transform(X, y) for seed in seeds]
-    return 1 - manifold_variance(runs, relative=True)
-
-
-def embedding_steps(estimator):
-    """Part of an estimator that embeds: all, or all but a pipeline's last step."""
-    if isinstance(estimator, Pipeline) and not hasattr(estimator, "fit_transform"):
-        return estimator[:-1]
-    return estimator
-
-
-def with_seed(estimator, seed):
-    """Clone an estimator with an integer for each `random_state` in it.
-
-    A RandomState instance would be copied by the clone: all trainings would then draw
-    the same numbers, and their variance would be a false 0.
-    """
-    names = [
-        name
-        for name in estimator.get_params(deep=True)
-        if name == "random_state" or name.endswith("__random_state")
-    ]
-    return clone(estimator).set_params(**dict.fromkeys(names, seed))

@@ -22,6 +22,7 @@ ALLOWED = {
     "stacking": set(),
     "_inference": {"networks"},
     "losses": {"similarities"},
+    "scoring": {"stability"},
     "_training": {"losses", "networks", "stacking"},
     "autoencoder": {
         "_inference",
@@ -34,7 +35,7 @@ ALLOWED = {
         "similarities",
         "stability",
     },
-    "__init__": {"_version", "autoencoder", "stability"},
+    "__init__": {"_version", "autoencoder", "scoring", "stability"},
     "__main__": {"__init__", "plotting", "quality"},
 }
 

@@ -1,23 +1,11 @@
-import warnings
-
 import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
 from scipy.stats import ortho_group
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.decomposition import PCA
-from sklearn.linear_model import LogisticRegression
-from sklearn.manifold import TSNE
-from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.random_projection import GaussianRandomProjection
 
 from stable_embedding import (
-    StableAutoencoder,
     manifold_variance,
     manifold_variance_matrix,
-    manifold_variance_score,
     stability,
 )
 from stable_embedding.stability import nearest_to_consensus
@@ -130,83 +118,3 @@ def test_the_consensus_is_near_the_mean_and_no_collapse(rng):
     assert nearest_to_consensus(runs) != 0
     assert nearest_to_consensus([runs[0], runs[0]]) == 0
     assert nearest_to_consensus(runs[1:2]) == 0
-
-
-def test_score_orders_estimators_by_their_stability(iris):
-    X, _ = iris
-    pca = manifold_variance_score(PCA(n_components=2), X)
-    stable = manifold_variance_score(StableAutoencoder(), X)
-    plain = StableAutoencoder(init="random", similarity_weight=0)
-    random = manifold_variance_score(plain, X)
-    assert pca == pytest.approx(1, abs=1e-12)
-    assert pca > stable > 0.99 > random
-
-
-def test_score_works_without_transform(rng):
-    score = manifold_variance_score(
-        TSNE(init="random", perplexity=5), rng.normal(size=(40, 3))
-    )
-    assert np.isfinite(score)
-    assert score < 0.9
-
-
-def test_a_random_state_instance_is_no_false_one(rng):
-    X = rng.normal(size=(50, 20))
-    projection = GaussianRandomProjection(2, random_state=np.random.RandomState(0))
-    assert manifold_variance_score(projection, X) < 0.9
-
-
-def test_score_leaves_the_estimator_alone(iris):
-    X, _ = iris
-    estimator = PCA(n_components=2, random_state=3)
-    manifold_variance_score(estimator, X)
-    assert not hasattr(estimator, "components_")
-    assert estimator.random_state == 3
-
-
-def test_score_of_a_pipeline_is_that_of_its_embedding(rng):
-    X, y = rng.normal(size=(40, 10)), np.arange(40) % 2
-    projection = GaussianRandomProjection(2)
-    alone = manifold_variance_score(make_pipeline(StandardScaler(), projection), X)
-    before = make_pipeline(StandardScaler(), projection, LogisticRegression())
-    assert manifold_variance_score(before, X, y) == alone
-
-
-def test_grid_search_by_stability(iris):
-    X, _ = iris
-    search = GridSearchCV(
-        StableAutoencoder(max_iter=30),
-        {"similarity_weight": [0.1, 1.0]},
-        scoring=manifold_variance_score,
-        cv=2,
-    ).fit(X)
-    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
-    assert search.best_score_ > 0.99
-    assert np.isfinite(search.transform(X)).all()
-
-
-class Collapse(TransformerMixin, BaseEstimator):
-    def fit(self, X, y=None):
-        return self
-
-    def transform(self, X):
-        return np.zeros((len(X), 2))
-
-
-def test_a_collapsed_candidate_gets_nan(iris):
-    X, y = iris
-    pipeline = Pipeline([("embed", PCA(2)), ("classify", LogisticRegression())])
-    search = GridSearchCV(
-        pipeline,
-        {"embed": [PCA(2), Collapse()]},
-        scoring=manifold_variance_score,
-        cv=2,
-        refit=False,
-    )
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        search.fit(X, y)
-    assert any("collapsed" in str(one.message) for one in caught)
-    scores = search.cv_results_["mean_test_score"]
-    assert scores[0] == pytest.approx(1)
-    assert np.isnan(scores[1])

@@ -1,0 +1,227 @@
+import warnings
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import config_context
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.manifold import MDS, TSNE, Isomap
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.random_projection import GaussianRandomProjection
+
+from stable_embedding import (
+    StableAutoencoder,
+    manifold_variance,
+    manifold_variance_score,
+    most_stable_within_one_standard_error,
+    scoring,
+)
+
+
+def test_score_orders_estimators_by_their_stability(iris):
+    X, _ = iris
+    pca = manifold_variance_score(PCA(n_components=2), X)
+    stable = manifold_variance_score(StableAutoencoder(), X)
+    plain = StableAutoencoder(init="random", similarity_weight=0)
+    random = manifold_variance_score(plain, X)
+    assert pca == pytest.approx(1, abs=1e-12)
+    assert pca > stable > 0.99 > random
+
+
+def test_score_works_without_transform(rng):
+    X = rng.normal(size=(40, 3))
+    for estimator in (TSNE(init="random", perplexity=5), MDS(n_init=1, init="random")):
+        assert manifold_variance_score(estimator, X) < 0.9
+    assert manifold_variance_score(Isomap(), X) == pytest.approx(1)
+
+
+def test_a_random_state_instance_is_no_false_one(rng):
+    X = rng.normal(size=(50, 20))
+    projection = GaussianRandomProjection(2, random_state=np.random.RandomState(0))
+    assert manifold_variance_score(projection, X) < 0.9
+
+
+def test_score_leaves_the_estimator_alone(iris):
+    X, _ = iris
+    estimator = PCA(n_components=2, random_state=3)
+    manifold_variance_score(estimator, X)
+    assert not hasattr(estimator, "components_")
+    assert estimator.random_state == 3
+
+
+def test_score_of_a_pipeline_is_that_of_its_embedding(rng):
+    X, y = rng.normal(size=(40, 10)), np.arange(40) % 2
+    projection = GaussianRandomProjection(2)
+    alone = manifold_variance_score(make_pipeline(StandardScaler(), projection), X)
+    before = make_pipeline(StandardScaler(), projection, LogisticRegression())
+    assert manifold_variance_score(before, X, y) == alone
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    """Make any training by the scorer fail."""
+    monkeypatch.setattr(scoring, "with_seed", None)
+
+
+def test_runs_of_a_fit_are_scored_without_another(iris, no_training):
+    X, _ = iris
+    model = StableAutoencoder(n_init=3, max_iter=5, random_state=0).fit(X[::2])
+    expected = 1 - manifold_variance(model.transform_runs(X[1::2]), relative=True)
+    assert manifold_variance_score(model, X[1::2]) == expected
+    with pytest.raises(TypeError):
+        manifold_variance_score(PCA(2), X)
+
+
+@pytest.mark.parametrize("after", [[], [StandardScaler()], [LogisticRegression()]])
+def test_runs_are_found_within_a_pipeline(after, iris, no_training):
+    X, y = iris
+    model = StableAutoencoder(n_init=2, max_iter=5, random_state=0)
+    pipeline = make_pipeline(StandardScaler(), model, *after).fit(X, y)
+    runs = model.transform_runs(pipeline[0].transform(X))
+    expected = 1 - manifold_variance(runs, relative=True)
+    assert manifold_variance_score(pipeline, X, y) == expected
+
+
+def test_a_pipeline_of_runs_takes_data_frames(iris, no_training):
+    X = pd.DataFrame(iris[0], columns=["a", "b", "c", "d"])
+    model = StableAutoencoder(n_init=2, max_iter=5, random_state=0)
+    pipeline = make_pipeline(StandardScaler(), model).set_output(transform="pandas")
+    assert np.isfinite(manifold_variance_score(pipeline.fit(X), X))
+
+
+def test_a_predictor_is_no_embedding(iris):
+    X, _ = iris
+    clustering = make_pipeline(GaussianRandomProjection(2), KMeans(3, n_init=1))
+    alone = manifold_variance_score(GaussianRandomProjection(2), X)
+    assert manifold_variance_score(clustering, X) == alone
+    with pytest.raises(TypeError, match="has no fit_transform"):
+        manifold_variance_score(LogisticRegression(), X)
+
+
+@pytest.mark.parametrize("n_init", [1, 2])
+def test_cross_validation_by_stability(n_init, iris):
+    X, _ = iris
+    model = StableAutoencoder(n_init=n_init, max_iter=30)
+    scores = cross_val_score(model, X, scoring=manifold_variance_score, cv=2, n_jobs=2)
+    assert ((scores > 0.98) & (scores <= 1)).all()
+
+
+@pytest.mark.parametrize("routing", [False, True])
+def test_grid_search_of_a_pipeline_by_two_scores(routing, iris):
+    X, y = iris
+    with config_context(enable_metadata_routing=routing):
+        scaler, classifier = StandardScaler(), LogisticRegression()
+        fit_parameters = {}
+        if routing:
+            scaler.set_fit_request(sample_weight=False)
+            classifier.set_fit_request(sample_weight=True)
+            classifier.set_score_request(sample_weight=True)
+            fit_parameters["sample_weight"] = np.ones(len(X))
+        model = StableAutoencoder(n_init=2, max_iter=30)
+        search = GridSearchCV(
+            make_pipeline(scaler, model, classifier),
+            {"stableautoencoder__init": ["random", "pca"]},
+            scoring={"stability": manifold_variance_score, "reconstruction": None},
+            refit=most_stable_within_one_standard_error,
+            cv=2,
+            n_jobs=2,
+        ).fit(X, y, **fit_parameters)
+    stability = search.cv_results_["mean_test_stability"]
+    assert stability[0] < stability[1]
+    assert np.isfinite(search.predict_proba(X)).all()
+
+
+def test_digits_the_rule_takes_the_pca_start_and_weight_buys_stability(digits):
+    X, _ = digits
+    search = GridSearchCV(
+        StableAutoencoder(n_init=3, random_state=0),
+        {"init": ["random", "pca"], "similarity_weight": [0, 3]},
+        scoring={"stability": manifold_variance_score, "reconstruction": None},
+        refit=most_stable_within_one_standard_error,
+        cv=KFold(2, shuffle=True, random_state=0),
+    ).fit(X)
+    assert search.best_params_["init"] == "pca"
+    random, pca = search.cv_results_["mean_test_stability"].reshape(2, 2)
+    assert random[0] < random[1] < pca[0] < pca[1]
+    assert np.isfinite(search.transform(X)).all()
+
+
+class Collapse(TransformerMixin, BaseEstimator):
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return np.zeros((len(X), 2))
+
+
+def test_a_collapsed_candidate_gets_nan(iris):
+    X, y = iris
+    pipeline = Pipeline([("embed", PCA(2)), ("classify", LogisticRegression())])
+    search = GridSearchCV(
+        pipeline,
+        {"embed": [PCA(2), Collapse()]},
+        scoring=manifold_variance_score,
+        cv=2,
+        refit=False,
+    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        search.fit(X, y)
+    assert any("collapsed" in str(one.message) for one in caught)
+    scores = search.cv_results_["mean_test_score"]
+    assert scores[0] == pytest.approx(1)
+    assert np.isnan(scores[1])
+
+
+def test_a_collapsed_candidate_gets_nan_beside_other_scores(iris):
+    X, y = iris
+    search = GridSearchCV(
+        Pipeline([("embed", PCA(2)), ("classify", LogisticRegression())]),
+        {"embed": [PCA(2), Collapse()]},
+        scoring={"stability": manifold_variance_score, "accuracy": "accuracy"},
+        cv=2,
+        refit=partial(most_stable_within_one_standard_error, reconstruction="accuracy"),
+    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        search.fit(X, y)
+    assert any("collapsed" in str(one.message) for one in caught)
+    assert np.isnan(search.cv_results_["mean_test_stability"][1])
+    assert search.best_index_ == 0
+
+
+def results(reconstruction, stability):
+    """Results of a search, of shape (n_splits, n_candidates) for each score."""
+    found = {}
+    for name, scores in (("reconstruction", reconstruction), ("stability", stability)):
+        scores = np.asarray(scores, dtype=float)
+        found |= {f"split{i}_test_{name}": row for i, row in enumerate(scores)}
+        found[f"mean_test_{name}"] = scores.mean(axis=0)
+    return found
+
+
+def test_the_rule_looks_within_one_standard_error():
+    # The best mean is 0.6 with a standard error of 0.1.
+    reconstruction = [[0.5, 0.41, 0.39], [0.7, 0.61, 0.59]]
+    stability = [[0.1, 0.2, 0.9], [0.1, 0.2, 0.9]]
+    choose = most_stable_within_one_standard_error
+    assert choose(results(reconstruction, stability)) == 1
+    assert choose(results(reconstruction[:1], stability[:1])) == 0
+    assert choose(results([[1, 1]] * 2, [[0.5, 0.7]] * 2)) == 1
+
+
+def test_the_rule_passes_over_what_has_no_score():
+    nan = np.nan
+    choose = most_stable_within_one_standard_error
+    assert choose(results([[0.9, 0.5], [0.9, 0.5]], [[nan, 0.1], [1, 0.1]])) == 1
+    assert choose(results([[nan, 0.5], [0.9, 0.5]], [[1, 0.1], [1, 0.1]])) == 1
+    with pytest.raises(ValueError, match="no candidate has a finite score"):
+        choose(results([[nan]], [[1]]))
+    with pytest.raises(ValueError, match=r"no scorer named 'trust'.*'stability'"):
+        choose(results([[1]], [[1]]), reconstruction="trust")
