@@ -1,8 +1,34 @@
-"""What a map keeps of the data: functions of arrays, higher is better."""
+"""What a map keeps of the data: functions of arrays.
+
+Distances are Euclidean. Functions of pairs of rows compare all of them, so that time
+grows with the square of the number of rows: give them a sample of a few thousand.
+"""
+
+from typing import NamedTuple
 
 import numpy as np
-from scipy.spatial.distance import pdist
-from sklearn.utils import check_array, check_consistent_length
+from scipy.spatial.distance import cdist, pdist
+from scipy.stats import pearsonr, spearmanr
+from sklearn import manifold
+from sklearn.utils import check_array, check_consistent_length, gen_batches
+
+# Rows of the distance matrices that are held at once.
+_BLOCK_ROWS = 256
+
+
+def _check_pair(X, other, name):
+    """Check data and what was made of them, row by row."""
+    X = check_array(X, dtype=np.float64, ensure_min_samples=1)
+    other = check_array(other, dtype=np.float64, input_name=name)
+    check_consistent_length(X, other)
+    return X, other
+
+
+def _check_embedding(X, X_embedded, n_samples=2):
+    X, X_embedded = _check_pair(X, X_embedded, "X_embedded")
+    if len(X) < n_samples:
+        raise ValueError(f"X has {len(X)} row(s); {n_samples} are needed here")
+    return X, X_embedded
 
 
 def explained_variance(X, X_reconstructed):
@@ -34,11 +60,7 @@ def explained_variance(X, X_reconstructed):
     >>> explained_variance([[0.0], [2.0]], [[0.0], [1.0]])
     0.5
     """
-    X = check_array(X, dtype=np.float64)
-    X_reconstructed = check_array(
-        X_reconstructed, dtype=np.float64, input_name="X_reconstructed"
-    )
-    check_consistent_length(X, X_reconstructed)
+    X, X_reconstructed = _check_pair(X, X_reconstructed, "X_reconstructed")
     error = np.square(X - X_reconstructed).sum()
     return explained_share(error, np.square(X - X.mean(axis=0)).sum())
 
@@ -50,21 +72,29 @@ def explained_share(error, total):
     return float(1 - error / total)
 
 
-def distance_correlation(X, X_embedded):
-    """Pearson correlation of the pairwise distances of data and embedding.
+def distance_correlation(X, X_embedded, *, method="pearson"):
+    """Correlation of the pairwise distances of data and embedding.
 
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
-        The data. All pairs are held at once, so subsample above some 10,000 rows.
+        The data, three rows or more.
 
     X_embedded : array-like of shape (n_samples, n_components)
         Their embedding.
 
+    method : {"pearson", "spearman"}, default="pearson"
+        Correlation of the distances, or of their ranks.
+
     Returns
     -------
     float
-        1.0 if distances are proportional.
+        1.0 if distances are proportional, with "spearman" if their order is kept; NaN
+        if all distances of one side are alike.
+
+    Notes
+    -----
+    It is not the distance correlation of Székely and Rizzo, a measure of dependence.
 
     Examples
     --------
@@ -73,7 +103,232 @@ def distance_correlation(X, X_embedded):
     >>> round(distance_correlation(X, [[0.0], [0.5], [1.5]]), 4)
     0.866
     """
-    X = check_array(X, dtype=np.float64)
-    X_embedded = check_array(X_embedded, dtype=np.float64, input_name="X_embedded")
-    check_consistent_length(X, X_embedded)
-    return float(np.corrcoef(pdist(X), pdist(X_embedded))[0, 1])
+    if method not in _CORRELATIONS:
+        raise ValueError(f"method={method!r} must be one of {sorted(_CORRELATIONS)}")
+    X, X_embedded = _check_embedding(X, X_embedded, n_samples=3)
+    distances = pdist(X), pdist(X_embedded)
+    if any(np.ptp(of_one) == 0 for of_one in distances):
+        return float("nan")
+    return float(_CORRELATIONS[method](*distances).statistic)
+
+
+_CORRELATIONS = {"pearson": pearsonr, "spearman": spearmanr}
+
+
+def normalized_stress(X, X_embedded):
+    r"""Stress of the embedding at the scale that suits it best: lower is better.
+
+    .. math:: \min_\alpha \sqrt{\sum_{i<j} (d_{ij} - \alpha \delta_{ij})^2
+              \Big/ \sum_{i<j} d_{ij}^2}
+
+    with distances :math:`d` of the data and :math:`\delta` of the embedding. At a
+    given scale the stress depends on it so much that it can rank maps in any order.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        The data, not all rows alike.
+
+    X_embedded : array-like of shape (n_samples, n_components)
+        Their embedding.
+
+    Returns
+    -------
+    float
+        0.0 if distances are proportional, 1.0 if the embedding has collapsed.
+
+    References
+    ----------
+    K. Smelser, J. Miller and S. Kobourov, "Normalized stress is not normalized: how to
+    interpret stress correctly", BELIV 2024.
+
+    Examples
+    --------
+    >>> from stable_embedding.quality import normalized_stress
+    >>> X = [[0.0, 0.0], [3.0, 4.0], [6.0, 0.0]]
+    >>> normalized_stress(X, [[0.0, 0.0], [0.3, 0.4], [0.6, 0.0]])
+    0.0
+    >>> round(normalized_stress(X, [[0.0], [3.0], [6.0]]), 4)
+    0.249
+    """
+    X, X_embedded = _check_embedding(X, X_embedded)
+    wanted, found = (
+        of_one / (of_one.max() or 1) for of_one in map(pdist, (X, X_embedded))
+    )
+    if not wanted.any():
+        raise ValueError("X has distances of zero alone, which have no stress")
+    scale = (wanted @ found) / (found @ found) if found.any() else 0.0
+    return float(np.linalg.norm(wanted - scale * found) / np.linalg.norm(wanted))
+
+
+def trustworthiness(X, X_embedded, *, n_neighbors=5):
+    """How far neighbours in the embedding are neighbours in the data.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        The data.
+
+    X_embedded : array-like of shape (n_samples, n_components)
+        Their embedding.
+
+    n_neighbors : int, default=5
+        Size of a neighbourhood, below half the number of samples.
+
+    Returns
+    -------
+    float
+        Between 0.0 and 1.0, which is best: no false neighbours.
+
+    See Also
+    --------
+    sklearn.manifold.trustworthiness : Does the work.
+    continuity : Penalises neighbours that are lost.
+
+    References
+    ----------
+    J. Venna and S. Kaski, "Neighborhood preservation in nonlinear projection methods:
+    an experimental study", ICANN 2001.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from stable_embedding.quality import trustworthiness
+    >>> X = np.random.default_rng(0).normal(size=(50, 3))
+    >>> trustworthiness(X, 2 * X)
+    1.0
+    """
+    X, X_embedded = _check_embedding(X, X_embedded)
+    return float(manifold.trustworthiness(X, X_embedded, n_neighbors=n_neighbors))
+
+
+def continuity(X, X_embedded, *, n_neighbors=5):
+    """How far neighbours in the data are neighbours in the embedding.
+
+    It is :func:`trustworthiness` with data and embedding exchanged.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        The data.
+
+    X_embedded : array-like of shape (n_samples, n_components)
+        Their embedding.
+
+    n_neighbors : int, default=5
+        Size of a neighbourhood, below half the number of samples.
+
+    Returns
+    -------
+    float
+        Between 0.0 and 1.0, which is best: no neighbours lost.
+
+    References
+    ----------
+    J. Venna and S. Kaski, "Neighborhood preservation in nonlinear projection methods:
+    an experimental study", ICANN 2001.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from stable_embedding.quality import continuity
+    >>> X = np.random.default_rng(0).normal(size=(50, 3))
+    >>> continuity(X, X[:, :2]) < 1
+    True
+    """
+    X, X_embedded = _check_embedding(X, X_embedded)
+    return trustworthiness(X_embedded, X, n_neighbors=n_neighbors)
+
+
+class NeighborhoodPreservation(NamedTuple):
+    """Neighbours kept, for each size of a neighbourhood.
+
+    Attributes
+    ----------
+    q_nx : ndarray of shape (n_samples - 2,)
+        Share of neighbours kept, for neighbourhoods of 1 to n_samples - 2.
+
+    r_nx : ndarray of shape (n_samples - 2,)
+        The same corrected for chance: 0 is no better than a random map.
+
+    auc : float
+        Area under `r_nx` over the logarithm of the size: 1.0 if all are kept, about
+        0.0 by chance.
+    """
+
+    q_nx: np.ndarray
+    r_nx: np.ndarray
+    auc: float
+
+
+def neighborhood_preservation(X, X_embedded):
+    r"""Share of nearest neighbours that the embedding keeps, at every size.
+
+    Of the neighbourhoods :math:`\nu_i^K` in the data and :math:`n_i^K` in the
+    embedding of the :math:`N` points,
+
+    .. math:: Q_{NX}(K) = \frac{1}{KN} \sum_i |\nu_i^K \cap n_i^K|, \qquad
+              R_{NX}(K) = \frac{(N-1) Q_{NX}(K) - K}{N - 1 - K}, \qquad
+              \text{AUC} = \sum_K \frac{R_{NX}(K)}{K} \Big/ \sum_K \frac1K
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        The data, three rows or more.
+
+    X_embedded : array-like of shape (n_samples, n_components)
+        Their embedding.
+
+    Returns
+    -------
+    NeighborhoodPreservation
+        The curves `q_nx` and `r_nx`, and `auc`.
+
+    Notes
+    -----
+    A pair is within both neighbourhoods of size K from the larger of its two ranks on,
+    so the curve is the cumulated count of the larger ranks: sums over a corner of the
+    co-ranking matrix, which is never built. Of points at equal distances the one that
+    comes first is nearer.
+
+    References
+    ----------
+    J. A. Lee and M. Verleysen, "Quality assessment of dimensionality reduction:
+    rank-based criteria", Neurocomputing 72, 2009.
+
+    J. A. Lee, D. H. Peluffo-Ordóñez and M. Verleysen, "Multi-scale similarities in
+    stochastic neighbour embedding", Neurocomputing 169, 2015, for the area.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from stable_embedding.quality import neighborhood_preservation
+    >>> X = np.random.default_rng(0).normal(size=(50, 3))
+    >>> neighborhood_preservation(X, X + 1).auc
+    1.0
+    >>> kept = neighborhood_preservation(X, X[:, :2])
+    >>> kept.q_nx.shape
+    (48,)
+    """
+    X, X_embedded = _check_embedding(X, X_embedded, n_samples=3)
+    n = len(X)
+    counts = np.zeros(n, dtype=np.int64)
+    for rows in gen_batches(n, _BLOCK_ROWS):
+        ranks = np.maximum(_neighbor_ranks(X, rows), _neighbor_ranks(X_embedded, rows))
+        counts += np.bincount(ranks.ravel(), minlength=n)
+    sizes = np.arange(1, n - 1)
+    q_nx = counts[1:-1].cumsum() / (sizes * n)
+    r_nx = ((n - 1) * q_nx - sizes) / (n - 1 - sizes)
+    return NeighborhoodPreservation(
+        q_nx, r_nx, float(np.average(r_nx, weights=1 / sizes))
+    )
+
+
+def _neighbor_ranks(X, rows):
+    """Ranks of all points by their distance from some: 0 the point itself, 1 next."""
+    distances = cdist(X[rows], X)
+    distances[np.arange(len(distances)), np.arange(len(X))[rows]] = -1
+    order = distances.argsort(axis=1, kind="stable")
+    ranks = np.empty_like(order)
+    np.put_along_axis(ranks, order, np.arange(len(X)), axis=1)
+    return ranks

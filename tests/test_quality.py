@@ -1,9 +1,39 @@
+import warnings
+
 import numpy as np
 import pytest
+from scipy.spatial.distance import pdist, squareform
+from scipy.stats import ortho_group
+from sklearn import manifold
 from sklearn.decomposition import PCA
 from sklearn.metrics import r2_score
+from sklearn.neighbors import NearestNeighbors
 
-from stable_embedding.quality import distance_correlation, explained_variance
+from stable_embedding import quality
+from stable_embedding.quality import (
+    continuity,
+    distance_correlation,
+    explained_variance,
+    neighborhood_preservation,
+    normalized_stress,
+    trustworthiness,
+)
+
+OF_PAIRS = {
+    "pearson": distance_correlation,
+    "spearman": lambda X, Z: distance_correlation(X, Z, method="spearman"),
+    "stress": lambda X, Z: 1 - normalized_stress(X, Z),
+    "trustworthiness": trustworthiness,
+    "continuity": continuity,
+    "auc": lambda X, Z: neighborhood_preservation(X, Z).auc,
+}
+
+
+@pytest.fixture
+def pair(rng):
+    """Data without ties and a map that keeps some of them."""
+    X = rng.normal(size=(60, 4))
+    return X, X[:, :2] + 0.3 * rng.normal(size=(60, 2))
 
 
 def test_explained_variance_of_pca_is_its_own_figure(iris):
@@ -25,12 +55,140 @@ def test_explained_variance_is_scikit_learns_but_sees_constant_features(rng):
     assert explained_variance([[1, 1]], [[1, 2]]) == 0
 
 
-def test_distance_correlation_does_not_see_scale_or_rigid_maps(rng):
-    X = rng.normal(size=(30, 3))
-    assert distance_correlation(X, -3 * X[:, ::-1] + 1) == pytest.approx(1)
-    assert abs(distance_correlation(X, rng.normal(size=(30, 3)))) < 0.2
+@pytest.mark.parametrize("measure", OF_PAIRS)
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_shift_rotation_reflection_and_scale_do_not_count(measure, scale, pair):
+    X, Z = pair
+    moved = scale * (Z @ ortho_group.rvs(2, random_state=0) + 3)
+    found = OF_PAIRS[measure](X, moved)
+    assert found == pytest.approx(OF_PAIRS[measure](X, Z), abs=1e-6)
+    assert OF_PAIRS[measure](X, scale * X[:, ::-1] - 1) == pytest.approx(1)
 
 
-def test_distance_correlation_needs_the_same_rows(rng):
-    with pytest.raises(ValueError, match=r"\[3, 4\]"):
-        distance_correlation(np.eye(3), np.eye(4))
+@pytest.mark.parametrize("measure", OF_PAIRS)
+def test_a_better_map_has_the_better_figure(measure, pair, rng):
+    X, Z = pair
+    unrelated = rng.normal(size=Z.shape)
+    assert 1 > OF_PAIRS[measure](X, Z) > OF_PAIRS[measure](X, unrelated)
+
+
+@pytest.mark.parametrize("measure", [*OF_PAIRS, "explained_variance"])
+def test_rows_must_correspond_and_be_finite(measure):
+    function = OF_PAIRS.get(measure, explained_variance)
+    with pytest.raises(ValueError, match=r"\[30, 40\]"):
+        function(np.eye(30), np.eye(40))
+    with pytest.raises(ValueError, match="X_(embedded|reconstructed) contains NaN"):
+        function(np.eye(30), np.full((30, 2), np.nan))
+
+
+@pytest.mark.parametrize("measure", OF_PAIRS)
+def test_one_row_has_no_pair(measure):
+    with pytest.raises(ValueError, match=r"row\(s\)|n_neighbors"):
+        OF_PAIRS[measure]([[1.0]], [[2.0]])
+
+
+def test_trustworthiness_is_scikit_learns_and_continuity_its_mirror(pair):
+    X, Z = pair
+    expected = manifold.trustworthiness(X, Z, n_neighbors=7)
+    assert trustworthiness(X, Z, n_neighbors=7) == expected
+    expected = manifold.trustworthiness(Z, X, n_neighbors=7)
+    assert continuity(X, Z, n_neighbors=7) == expected
+    assert trustworthiness(X, Z) == manifold.trustworthiness(X, Z)
+
+
+def test_stress_is_the_least_over_scales(pair):
+    X, Z = pair
+    scales = np.linspace(0.5, 3, 2_501)[:, None]
+    errors = np.square(pdist(X) - scales * pdist(Z)).sum(axis=1)
+    expected = np.sqrt(errors.min() / np.square(pdist(X)).sum())
+    assert normalized_stress(X, Z) == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_collapsed_map_keeps_nothing(pair):
+    X, _ = pair
+    collapsed = np.ones((60, 2))
+    assert normalized_stress(X, collapsed) == 1
+    assert np.isnan(distance_correlation(X, collapsed))
+    assert np.isnan(distance_correlation(X, collapsed, method="spearman"))
+    with pytest.raises(ValueError, match="zero alone"):
+        normalized_stress(collapsed, X)
+
+
+def test_only_known_correlations(pair):
+    with pytest.raises(ValueError, match=r"method='kendall'.*'pearson', 'spearman'"):
+        distance_correlation(*pair, method="kendall")
+
+
+def test_spearman_sees_the_order_of_distances_alone():
+    line = np.arange(10.0)[:, None]
+    stretched = np.cbrt(np.arange(10.0) ** 2)[:, None]
+    assert distance_correlation(line, line, method="spearman") == pytest.approx(1)
+    assert distance_correlation(line, stretched, method="spearman") < 1
+    assert distance_correlation([[0], [1], [3]], [[0], [1], [9]]) < 1
+    assert (
+        distance_correlation([[0], [1], [3]], [[0], [1], [9]], method="spearman") == 1
+    )
+
+
+def kept_neighbors(X, Z, n_neighbors):
+    """Share of neighbours kept, set by set."""
+    sets = [
+        NearestNeighbors(n_neighbors=n_neighbors).fit(A).kneighbors()[1] for A in (X, Z)
+    ]
+    both = [len(set(first) & set(second)) for first, second in zip(*sets)]
+    return np.mean(both) / n_neighbors
+
+
+def test_neighbors_kept_agree_with_sets(pair):
+    X, Z = pair
+    found = neighborhood_preservation(X, Z)
+    assert found.q_nx.shape == found.r_nx.shape == (58,)
+    for k in (1, 2, 10, 58):
+        assert found.q_nx[k - 1] == pytest.approx(kept_neighbors(X, Z, k))
+    sizes = np.arange(1, 59)
+    np.testing.assert_allclose(
+        found.r_nx, (59 * found.q_nx - sizes) / (59 - sizes), atol=1e-12
+    )
+    expected = np.sum(found.r_nx / sizes) / np.sum(1 / sizes)
+    assert found.auc == pytest.approx(expected)
+
+
+def test_neighbors_kept_by_chance_count_as_nothing(rng):
+    X, Z = rng.normal(size=(400, 3)), rng.normal(size=(400, 2))
+    assert neighborhood_preservation(X, Z).auc == pytest.approx(0, abs=0.01)
+
+
+def test_neighbors_do_not_depend_on_blocks(pair, monkeypatch):
+    whole = neighborhood_preservation(*pair)
+    monkeypatch.setattr(quality, "_BLOCK_ROWS", 7)
+    np.testing.assert_array_equal(neighborhood_preservation(*pair).q_nx, whole.q_nx)
+
+
+def test_duplicated_rows_are_neighbors_by_their_order(iris):
+    X, _ = iris
+    assert neighborhood_preservation(X, X).auc == 1
+    assert (squareform(pdist(X))[np.triu_indices(150, 1)] == 0).any()
+
+
+def zadu(name, *arguments, **parameters):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        module = pytest.importorskip(f"zadu.measures.{name}")
+    return module.measure(*arguments, **parameters)
+
+
+def test_agreement_with_zadu(pair):
+    kept = zadu("trustworthiness_continuity", *pair, k=7)
+    expected = kept["trustworthiness"]
+    assert trustworthiness(*pair, n_neighbors=7) == pytest.approx(expected)
+    assert continuity(*pair, n_neighbors=7) == pytest.approx(kept["continuity"])
+    expected = zadu("pearson_r", *pair)["pearson_r"]
+    assert distance_correlation(*pair) == pytest.approx(expected)
+    expected = zadu("spearman_rho", *pair)["spearman_rho"]
+    assert distance_correlation(*pair, method="spearman") == pytest.approx(expected)
+    expected = zadu("scale_normalized_stress", *pair)["scale_normalized_stress"]
+    assert normalized_stress(*pair) == pytest.approx(expected)
+    for k in (3, 20):
+        expected = zadu("local_continuity_meta_criteria", *pair, k=k)["lcmc"]
+        found = neighborhood_preservation(*pair).q_nx[k - 1] - k / 59
+        assert found == pytest.approx(expected)
