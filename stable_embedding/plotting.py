@@ -1,6 +1,17 @@
 """Pictures, in scikit-learn's convention of displays. They need matplotlib."""
 
 import numpy as np
+from scipy.spatial.distance import pdist
+from sklearn.utils import check_array, check_consistent_length, resample
+from sklearn.utils.validation import check_is_fitted
+
+from .scoring import embeddings_of
+from .stability import (
+    MAX_POINTS,
+    check_embeddings,
+    manifold_variance_matrix,
+    nearest_to_consensus,
+)
 
 # Okabe and Ito's colours, told apart with any colour vision, and three more shades of
 # them, so that ten classes have one each.
@@ -17,22 +28,60 @@ COLORS = (
     "#8B5A2B",
 )
 
+MARKERS = "osD^vPX*<>"
+
+# For what has an order; read alike with any colour vision and in grey.
+COLORMAP = "cividis"
+
+# Rows whose pairs a Shepard diagram shows.
+_SHEPARD_ROWS = 1_000
+
+
+def _new_axes(ax, n_columns=1, **size):
+    """Axes to draw on: those given, or those of a new figure."""
+    import matplotlib.pyplot as plt
+
+    if ax is None:
+        _, ax = plt.subplots(1, n_columns, layout="constrained", squeeze=False, **size)
+    axes = np.asarray(ax).ravel()
+    if len(axes) != n_columns:
+        raise ValueError(f"ax holds {len(axes)} axes; {n_columns} are drawn on")
+    return axes
+
+
+def _check_map(embedding, name="embedding"):
+    """Check that points can be drawn on a plane."""
+    embedding = np.asarray(embedding)
+    if embedding.ndim != 2 or embedding.shape[1] != 2:
+        raise ValueError(
+            f"{name} has shape {embedding.shape}; a map that can be drawn has shape"
+            " (n_samples, 2)"
+        )
+    return embedding
+
+
+def _label_components(ax):
+    ax.set(xlabel="component 1", ylabel="component 2", aspect="equal")
+
 
 class EmbeddingDisplay:
-    """A map of two components, each point coloured by its class.
+    """A map of two components, each point coloured by its class; or several of them.
 
     Parameters
     ----------
-    embedding : array-like of shape (n_samples, 2)
-        The points.
+    embedding : array-like of shape (n_samples, 2) or (n_runs, n_samples, 2)
+        The points, in one run or in several, which are drawn side by side at one scale.
 
     y : array-like of shape (n_samples,) or None, default=None
         Class of each point.
 
     Attributes
     ----------
+    axes_ : ndarray of matplotlib Axes
+        Where it was drawn, one for each run.
+
     ax_ : matplotlib Axes
-        Where it was drawn.
+        The first of them.
 
     figure_ : matplotlib Figure
         Holds the axes.
@@ -54,13 +103,13 @@ class EmbeddingDisplay:
         self.y = y
 
     @classmethod
-    def from_estimator(cls, estimator, X, y=None, *, ax=None):
-        """Draw the map of a fitted transformer.
+    def from_estimator(cls, estimator, X, y=None, *, runs=False, ax=None):
+        """Draw the map of a transformer.
 
         Parameters
         ----------
         estimator : transformer
-            Fitted, with two components.
+            With two components. Fitted, unless its runs are drawn.
 
         X : array-like of shape (n_samples, n_features)
             Rows to embed and draw.
@@ -68,13 +117,20 @@ class EmbeddingDisplay:
         y : array-like of shape (n_samples,) or None, default=None
             Class of each row.
 
-        ax : matplotlib Axes or None, default=None
+        runs : bool, default=False
+            Whether to draw several trainings side by side: the runs that it was fitted
+            with, or five new ones on X, as
+            :func:`~stable_embedding.manifold_variance_score` takes them.
+
+        ax : matplotlib Axes, array of them or None, default=None
             Where to draw; a new figure by default.
 
         Returns
         -------
         EmbeddingDisplay
         """
+        if runs:
+            return cls(np.stack(embeddings_of(estimator, X, y)), y).plot(ax=ax)
         return cls(estimator.transform(X), y).plot(ax=ax)
 
     def plot(self, *, ax=None, legend=True):
@@ -82,7 +138,7 @@ class EmbeddingDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes or None, default=None
+        ax : matplotlib Axes, array of them or None, default=None
             Where to draw; a new figure by default.
 
         legend : bool, default=True
@@ -93,16 +149,29 @@ class EmbeddingDisplay:
         EmbeddingDisplay
             This one, with its axes.
         """
-        import matplotlib.pyplot as plt
-
-        embedding = np.asarray(self.embedding)
-        if embedding.ndim != 2 or embedding.shape[1] != 2:
-            raise ValueError(
-                f"embedding has shape {embedding.shape}; a map that can be drawn has"
-                " shape (n_samples, 2)"
+        runs = np.asarray(self.embedding)
+        several = runs.ndim == 3
+        runs = [_check_map(run) for run in (runs if several else runs[None])]
+        if self.y is not None:
+            check_consistent_length(self.y, runs[0])
+        size = {"figsize": (3 * len(runs) + 1, 3.2)} if several else {}
+        self.axes_ = _new_axes(ax, len(runs), **size)
+        self.ax_ = self.axes_[0]
+        self.figure_ = self.ax_.figure
+        for i, (ax, run) in enumerate(zip(self.axes_, runs)):
+            self._draw(ax, run)
+            if several:
+                _set_limits(ax, np.concatenate(runs))
+                ax.set(
+                    title=f"training {i + 1}", ylabel=ax.get_ylabel() if not i else ""
+                )
+        if legend and self.y is not None:
+            self.axes_[-1].legend(
+                loc="center left", bbox_to_anchor=(1, 0.5), markerscale=2
             )
-        if ax is None:
-            _, ax = plt.subplots(layout="constrained")
+        return self
+
+    def _draw(self, ax, embedding):
         y = np.zeros(len(embedding)) if self.y is None else np.asarray(self.y)
         for i, label in enumerate(np.unique(y)):
             ax.scatter(
@@ -112,9 +181,484 @@ class EmbeddingDisplay:
                 color=COLORS[i % len(COLORS)],
                 label=str(label),
             )
-        ax.set(xlabel="component 1", ylabel="component 2", aspect="equal")
-        if legend and self.y is not None:
-            ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=2)
-        self.ax_ = ax
-        self.figure_ = ax.figure
+        _label_components(ax)
+
+
+def _set_limits(ax, points):
+    """Show a square with a margin around all points."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    centre, half = (low + high) / 2, 0.53 * (high - low).max()
+    ax.set(xlim=centre[0] + [-half, half], ylim=centre[1] + [-half, half])
+
+
+class ManifoldVarianceDisplay:
+    """How much each distance, or each point, of a map moves between trainings.
+
+    Parameters
+    ----------
+    variance : array-like of shape (n_samples, n_samples)
+        As from :func:`~stable_embedding.manifold_variance_matrix`.
+
+    embedding : array-like of shape (n_samples, 2) or None, default=None
+        One of the maps, to colour its points.
+
+    y : array-like of shape (n_samples,) or None, default=None
+        Class of each point, by which the matrix is sorted.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Where it was drawn.
+
+    figure_ : matplotlib Figure
+        Holds the axes.
+
+    See Also
+    --------
+    stable_embedding.manifold_variance_matrix : Computes the variance.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from stable_embedding import StableAutoencoder
+    >>> from stable_embedding.plotting import ManifoldVarianceDisplay
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = StableAutoencoder(n_init=3, random_state=0).fit(X)
+    >>> display = ManifoldVarianceDisplay.from_estimator(model, X, y)
+    >>> display.variance.shape
+    (150, 150)
+    """
+
+    def __init__(self, variance, *, embedding=None, y=None):
+        self.variance = variance
+        self.embedding = embedding
+        self.y = y
+
+    @classmethod
+    def from_estimator(cls, estimator, X, y=None, *, kind="matrix", ax=None):
+        """Draw the variance between the trainings of an estimator.
+
+        Parameters
+        ----------
+        estimator : transformer
+            One fitted with ``n_init >= 2`` shows the variance between its runs; any
+            other is trained five times on X.
+
+        X : array-like of shape (n_samples, n_features)
+            Rows to embed.
+
+        y : array-like of shape (n_samples,) or None, default=None
+            Class of each row.
+
+        kind : {"matrix", "map"}, default="matrix"
+            See `plot`.
+
+        ax : matplotlib Axes or None, default=None
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        ManifoldVarianceDisplay
+        """
+        return cls.from_embeddings(embeddings_of(estimator, X, y), y, kind=kind, ax=ax)
+
+    @classmethod
+    def from_embeddings(cls, embeddings, y=None, *, kind="matrix", ax=None):
+        """Draw the variance between several embeddings of the same points.
+
+        Parameters
+        ----------
+        embeddings : array-like of shape (n_runs, n_samples, n_components) or list
+            The same points in two runs or more. Above 2,000 points the same 2,000 are
+            drawn at each call.
+
+        y : array-like of shape (n_samples,) or None, default=None
+            Class of each point.
+
+        kind : {"matrix", "map"}, default="matrix"
+            See `plot`.
+
+        ax : matplotlib Axes or None, default=None
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        ManifoldVarianceDisplay
+        """
+        check_embeddings(embeddings)
+        runs = [np.asarray(run) for run in embeddings]
+        if y is not None:
+            check_consistent_length(y, runs[0])
+        kept = np.arange(len(runs[0]))
+        if len(kept) > MAX_POINTS:
+            kept = resample(kept, replace=False, n_samples=MAX_POINTS, random_state=0)
+        runs = [run[kept] for run in runs]
+        return cls(
+            manifold_variance_matrix(runs),
+            embedding=runs[nearest_to_consensus(runs)],
+            y=None if y is None else np.asarray(y)[kept],
+        ).plot(kind=kind, ax=ax)
+
+    def plot(self, *, kind="matrix", ax=None):
+        """Draw it.
+
+        Parameters
+        ----------
+        kind : {"matrix", "map"}, default="matrix"
+            The variance of each pair's distance as an image, sorted by class; or the
+            map nearest to the consensus with each point coloured by its own variance,
+            the mean of its row. Colours end at the 99th percentile.
+
+        ax : matplotlib Axes or None, default=None
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        ManifoldVarianceDisplay
+            This one, with its axes.
+        """
+        if kind not in ("matrix", "map"):
+            raise ValueError(f"kind={kind!r} must be 'matrix' or 'map'")
+        variance = check_array(self.variance, input_name="variance")
+        if kind == "map":
+            embedding = _check_map(self.embedding)
+            check_consistent_length(variance, embedding)
+        (self.ax_,) = _new_axes(ax)
+        self.figure_ = self.ax_.figure
+        if kind == "matrix":
+            drawn = self._draw_matrix(variance)
+            label = "variance of the normalised distance"
+        else:
+            drawn = self._draw_map(variance.mean(axis=1), embedding)
+            label = "mean variance of a point's normalised distances"
+        self.figure_.colorbar(drawn, ax=self.ax_, label=label, extend="max")
+        return self
+
+    def _draw_matrix(self, variance):
+        order = np.arange(len(variance))
+        if self.y is not None:
+            order = np.argsort(self.y, kind="stable")
+            labels, first = np.unique(np.asarray(self.y)[order], return_index=True)
+            edges = np.append(first, len(order)) - 0.5
+            for edge in edges[1:-1]:
+                self.ax_.axhline(edge, color="white", linewidth=0.5)
+                self.ax_.axvline(edge, color="white", linewidth=0.5)
+            ticks = (edges[1:] + edges[:-1]) / 2
+            self.ax_.set_xticks(ticks, labels)
+            self.ax_.set_yticks(ticks, labels)
+        what = "points in their order" if self.y is None else "points, sorted by class"
+        self.ax_.set(xlabel=what, ylabel=what)
+        return self.ax_.imshow(
+            variance[np.ix_(order, order)],
+            cmap=COLORMAP,
+            vmin=0,
+            vmax=np.quantile(variance, 0.99) or None,
+            interpolation="nearest",
+        )
+
+    def _draw_map(self, of_points, embedding):
+        _label_components(self.ax_)
+        return self.ax_.scatter(
+            *embedding.T,
+            c=of_points,
+            s=8,
+            linewidths=0,
+            cmap=COLORMAP,
+            vmin=0,
+            vmax=np.quantile(of_points, 0.99) or None,
+        )
+
+
+class ShepardDisplay:
+    """Distances in the embedding against those of the data, pair by pair.
+
+    Parameters
+    ----------
+    distances : array-like of shape (n_pairs,)
+        Distances in the data.
+
+    distances_embedded : array-like of shape (n_pairs,)
+        Distances of the same pairs in the embedding.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Where it was drawn.
+
+    figure_ : matplotlib Figure
+        Holds the axes.
+
+    See Also
+    --------
+    stable_embedding.quality.distance_correlation : The same in one number.
+
+    References
+    ----------
+    R. N. Shepard, "The analysis of proximities: multidimensional scaling with an
+    unknown distance function", Psychometrika 27, 1962.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.decomposition import PCA
+    >>> from stable_embedding.plotting import ShepardDisplay
+    >>> X, _ = load_iris(return_X_y=True)
+    >>> display = ShepardDisplay.from_estimator(PCA(2).fit(X), X)
+    >>> display.distances.shape
+    (11175,)
+    """
+
+    def __init__(self, distances, distances_embedded):
+        self.distances = distances
+        self.distances_embedded = distances_embedded
+
+    @classmethod
+    def from_estimator(cls, estimator, X, *, ax=None):
+        """Draw the distances that a fitted transformer keeps.
+
+        Parameters
+        ----------
+        estimator : transformer
+            Fitted.
+
+        X : array-like of shape (n_samples, n_features)
+            Rows to embed.
+
+        ax : matplotlib Axes or None, default=None
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        ShepardDisplay
+        """
+        return cls.from_embedding(X, estimator.transform(X), ax=ax)
+
+    @classmethod
+    def from_embedding(cls, X, X_embedded, *, ax=None):
+        """Draw the distances that an embedding keeps.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The data. Above 1,000 rows the pairs of the same 1,000 are drawn at each
+            call.
+
+        X_embedded : array-like of shape (n_samples, n_components)
+            Their embedding.
+
+        ax : matplotlib Axes or None, default=None
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        ShepardDisplay
+        """
+        X = check_array(X, ensure_min_samples=2)
+        X_embedded = check_array(X_embedded, input_name="X_embedded")
+        check_consistent_length(X, X_embedded)
+        if len(X) > _SHEPARD_ROWS:
+            X, X_embedded = resample(
+                X, X_embedded, replace=False, n_samples=_SHEPARD_ROWS, random_state=0
+            )
+        return cls(pdist(X), pdist(X_embedded)).plot(ax=ax)
+
+    def plot(self, *, ax=None):
+        """Draw it.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        ShepardDisplay
+            This one, with its axes.
+        """
+        (self.ax_,) = _new_axes(ax)
+        self.figure_ = self.ax_.figure
+        wanted, found = np.asarray(self.distances), np.asarray(self.distances_embedded)
+        drawn = self.ax_.hexbin(
+            wanted, found, gridsize=60, bins="log", mincnt=1, cmap=COLORMAP
+        )
+        slope = (wanted @ found) / (wanted @ wanted)
+        self.ax_.axline(
+            (0, 0),
+            slope=slope,
+            color=COLORS[3],
+            label=f"proportional, {slope:.2f} to 1",
+        )
+        self.ax_.set(
+            xlabel="distance in the data (their units)",
+            ylabel="distance in the embedding (its units)",
+            xlim=(0, None),
+            ylim=(0, None),
+        )
+        self.ax_.legend(loc="lower right", bbox_to_anchor=(1, 1), frameon=False)
+        self.figure_.colorbar(drawn, ax=self.ax_, label="number of pairs")
+        return self
+
+
+class LossCurveDisplay:
+    """The terms of the loss by epoch.
+
+    Parameters
+    ----------
+    history : dict of str to list of float
+        As `history_` of a fitted :class:`~stable_embedding.StableAutoencoder`.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Where it was drawn.
+
+    figure_ : matplotlib Figure
+        Holds the axes.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from stable_embedding import StableAutoencoder
+    >>> from stable_embedding.plotting import LossCurveDisplay
+    >>> X, _ = load_iris(return_X_y=True)
+    >>> model = StableAutoencoder(random_state=0).fit(X)
+    >>> LossCurveDisplay.from_estimator(model).ax_.get_xlabel()
+    'epoch'
+    """
+
+    def __init__(self, history):
+        self.history = history
+
+    @classmethod
+    def from_estimator(cls, estimator, *, ax=None):
+        """Draw the course of a training.
+
+        Parameters
+        ----------
+        estimator : StableAutoencoder
+            Fitted.
+
+        ax : matplotlib Axes or None, default=None
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        LossCurveDisplay
+        """
+        check_is_fitted(estimator)
+        return cls(estimator.history_).plot(ax=ax)
+
+    def plot(self, *, ax=None):
+        """Draw it.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        LossCurveDisplay
+            This one, with its axes.
+        """
+        (self.ax_,) = _new_axes(ax)
+        self.figure_ = self.ax_.figure
+        held_out = "validation_"
+        terms = [name for name in self.history if not name.startswith(held_out)]
+        for color, name in zip(COLORS, terms):
+            for key, style in ((name, "-"), (held_out + name, "--")):
+                losses = self.history.get(key, ())
+                if np.any(losses):
+                    self.ax_.plot(
+                        np.arange(1, len(losses) + 1),
+                        losses,
+                        style,
+                        color=color,
+                        # The total stays visible where one term is all of it.
+                        linewidth=3 if name == "loss" else 1.5,
+                        label=key.replace("_", " "),
+                    )
+        self.ax_.set(
+            xlabel="epoch",
+            ylabel="loss (share of what there is to lose)",
+            ylim=(0, None),
+        )
+        self.ax_.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3)
+        return self
+
+
+class StabilityDisplay:
+    """One measure of stability of several estimators, under each perturbation.
+
+    Parameters
+    ----------
+    values : dict of str to dict of str to float
+        For each estimator the measure under each perturbation.
+
+    label : str
+        What is measured.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Where it was drawn.
+
+    figure_ : matplotlib Figure
+        Holds the axes.
+
+    See Also
+    --------
+    stable_embedding.stability_report : Measures, and draws this.
+
+    Examples
+    --------
+    >>> from stable_embedding.plotting import StabilityDisplay
+    >>> values = {"PCA": {"seed": 0.0, "noise": 0.001}}
+    >>> StabilityDisplay(values, "raw displacement").plot().ax_.get_xlabel()
+    'raw displacement'
+    """
+
+    # Values below are drawn on a linear scale down to 0, those above on a logarithmic.
+    _SMALLEST = 1e-4
+
+    def __init__(self, values, label):
+        self.values = values
+        self.label = label
+
+    def plot(self, *, ax=None):
+        """Draw it.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        StabilityDisplay
+            This one, with its axes.
+        """
+        (self.ax_,) = _new_axes(ax)
+        self.figure_ = self.ax_.figure
+        perturbations = list(next(iter(self.values.values())))
+        rows = np.arange(len(perturbations))
+        # Estimators stand a little apart, so that equal values do not hide each other.
+        shifts = (
+            np.linspace(-0.25, 0.25, len(self.values)) if len(self.values) > 1 else [0]
+        )
+        for i, (name, of_estimator) in enumerate(self.values.items()):
+            self.ax_.plot(
+                [of_estimator[perturbation] for perturbation in perturbations],
+                rows + shifts[i],
+                linestyle="none",
+                marker=MARKERS[i % len(MARKERS)],
+                color=COLORS[i % len(COLORS)],
+                label=name,
+            )
+        self.ax_.set_yticks(rows, [name.replace("_", " ") for name in perturbations])
+        self.ax_.invert_yaxis()
+        self.ax_.set_xscale("symlog", linthresh=self._SMALLEST)
+        self.ax_.set(xlabel=self.label, xlim=(0, None))
+        self.ax_.grid(axis="x", alpha=0.3)
+        self.ax_.legend(loc="center left", bbox_to_anchor=(1, 0.5))
         return self

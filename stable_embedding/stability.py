@@ -12,7 +12,10 @@ become stable. A map that has collapsed to one point is refused for the same rea
 
 import numpy as np
 from scipy.spatial.distance import cdist, pdist
+from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_array, gen_batches, resample
+
+from .alignment import rigid_map_onto
 
 # Above this number of points the variance is taken over pairs of a fixed subsample.
 MAX_POINTS = 2_000
@@ -210,6 +213,103 @@ def _variance_over_runs(distances):
     """Unbiased variance over runs, one run at a time on top of their mean."""
     mean = sum(distances) / len(distances)
     return sum((of_run - mean) ** 2 for of_run in distances) / (len(distances) - 1)
+
+
+def displacement(first, second, *, aligned=False):
+    r"""Mean squared distance between two runs' codes, relative to their variance.
+
+    .. math:: \operatorname{mean}_i |a_i - b_i|^2 \Big/
+              \tfrac12 (\operatorname{Var} a + \operatorname{Var} b)
+
+    with total variances :math:`\operatorname{Var} a = \operatorname{mean}_i
+    |a_i - \bar a|^2`. This is what those notice who read coordinates: a classifier
+    trained on old codes, or an eye that knows the old picture.
+
+    Parameters
+    ----------
+    first, second : array-like of shape (n_samples, n_components)
+        The same points in two runs.
+
+    aligned : bool, default=False
+        Whether to lay the second run on the first with the best rigid map before.
+
+    Returns
+    -------
+    float
+        0.0 if no point moves, 2.0 for centred maps that have nothing in common.
+
+    Raises
+    ------
+    ValueError
+        If a run holds NaN or infinity, or both have collapsed to one point.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from stable_embedding.stability import displacement
+    >>> line = np.array([[-1.0], [0.0], [1.0]])
+    >>> displacement(line, -line)
+    4.0
+    >>> displacement(line, -line, aligned=True)
+    0.0
+    """
+    first, second = check_pair(first, second)
+    if aligned:
+        second = rigid_map_onto(second, first)(second)
+    variance = (first.var(axis=0).sum() + second.var(axis=0).sum()) / 2
+    if variance == 0:
+        raise ValueError("embeddings have collapsed: all points are at one place")
+    return float(np.square(first - second).sum(axis=1).mean() / variance)
+
+
+def neighbor_overlap(first, second, *, n_neighbors=10):
+    r"""Share of nearest neighbours that two runs have in common, of all they have.
+
+    The mean over points of the Jaccard index
+    :math:`|A_i \cap B_i| / |A_i \cup B_i|` of their nearest neighbours in both runs.
+
+    Parameters
+    ----------
+    first, second : array-like of shape (n_samples, n_components)
+        The same points in two runs.
+
+    n_neighbors : int, default=10
+        Number of neighbours of each point, fewer than there are other points.
+
+    Returns
+    -------
+    float
+        Between 0.0, none, and 1.0, all.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from stable_embedding.stability import neighbor_overlap
+    >>> line = np.arange(8.0)[:, None]
+    >>> neighbor_overlap(line, line + 1, n_neighbors=2)
+    1.0
+    """
+    first, second = check_pair(first, second)
+    if n_neighbors >= len(first):
+        raise ValueError(
+            f"n_neighbors={n_neighbors} must be less than the {len(first)} points"
+        )
+    search = NearestNeighbors(n_neighbors=n_neighbors)
+    graphs = [search.fit(run).kneighbors_graph() for run in (first, second)]
+    common = graphs[0].multiply(graphs[1]).sum(axis=1)
+    return float(np.mean(common / (2 * n_neighbors - common)))
+
+
+def check_pair(first, second):
+    """Check two runs of the same points with as many components; in float64."""
+    first = check_array(first, dtype=np.float64, input_name="first")
+    second = check_array(second, dtype=np.float64, input_name="second")
+    if first.shape != second.shape:
+        raise ValueError(
+            f"first has shape {first.shape} and second {second.shape}; both must be"
+            " the same points, with as many components"
+        )
+    return first, second
 
 
 def nearest_to_consensus(embeddings):

@@ -14,15 +14,16 @@ ALLOWED = {
     "_version": set(),
     "alignment": set(),
     "networks": set(),
-    "plotting": set(),
     "quality": set(),
     "shrinkage": set(),
     "similarities": set(),
-    "stability": set(),
     "stacking": set(),
+    "stability": {"alignment"},
     "_inference": {"networks"},
     "losses": {"similarities"},
     "scoring": {"stability"},
+    "plotting": {"scoring", "stability"},
+    "report": {"plotting", "quality", "scoring", "stability"},
     "_training": {"losses", "networks", "stacking"},
     "autoencoder": {
         "_inference",
@@ -35,7 +36,7 @@ ALLOWED = {
         "similarities",
         "stability",
     },
-    "__init__": {"_version", "autoencoder", "scoring", "stability"},
+    "__init__": {"_version", "autoencoder", "report", "scoring", "stability"},
     "__main__": {"__init__", "plotting", "quality"},
 }
 

@@ -1,0 +1,389 @@
+"""What moves a map: estimators trained again and again, each time disturbed."""
+
+from html import escape
+from numbers import Integral
+from warnings import warn
+
+import numpy as np
+from sklearn.exceptions import NotFittedError
+from sklearn.utils import (
+    _safe_indexing,
+    check_array,
+    check_consistent_length,
+    check_random_state,
+    resample,
+)
+from sklearn.utils._param_validation import Interval, validate_params
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import _num_samples
+from tqdm.auto import tqdm
+
+from .plotting import StabilityDisplay
+from .quality import explained_variance
+from .scoring import embedding_steps, with_seed
+from .stability import displacement, manifold_variance, neighbor_overlap
+
+PERTURBATIONS = ("seed", "order", "drop_one", "drop_tenth", "noise", "growth")
+
+# Noise of this share of the standard deviation of each feature.
+_NOISE = 0.01
+
+# Rows that are reconstructed; some inverses take long for each.
+_RECONSTRUCTED_ROWS = 1_000
+
+_MAX_SEED = np.iinfo(np.int32).max
+
+_COMPARED = {
+    "raw": "raw displacement",
+    "aligned": "aligned displacement",
+    "manifold_variance": "manifold variance",
+    "neighbor_overlap": "neighbour overlap",
+}
+
+_MEASURES = _COMPARED | {"r2_sd": "sd of R^2"}
+
+
+class StabilityReport:
+    """How much maps moved, as found by :func:`stability_report`.
+
+    Parameters
+    ----------
+    comparisons : list of dict
+        One of each training that was disturbed, with the items "estimator",
+        "perturbation", "run", "raw", "aligned", "manifold_variance",
+        "neighbor_overlap" and "r2".
+
+    Attributes
+    ----------
+    rows : list of dict
+        One of each estimator and perturbation: the means of the measures over runs,
+        and as "r2_sd" the standard deviation of "r2".
+    """
+
+    def __init__(self, comparisons):
+        self.comparisons = comparisons
+        groups = {}
+        for one in comparisons:
+            key = one["estimator"], one["perturbation"]
+            groups.setdefault(key, []).append(one)
+        self.rows = [_summary(*key, runs) for key, runs in groups.items()]
+
+    def to_frame(self):
+        """Return the table as a data frame of pandas, which must be installed.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row for each estimator and perturbation, which are its index, and a
+            column for each measure.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(self.rows).set_index(["estimator", "perturbation"])
+
+    def plot(self, *, measure="raw", ax=None):
+        """Draw one measure of all estimators, under each perturbation.
+
+        Parameters
+        ----------
+        measure : str, default="raw"
+            One of "raw", "aligned", "manifold_variance", "neighbor_overlap" and
+            "r2_sd".
+
+        ax : matplotlib Axes or None, default=None
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        StabilityDisplay
+        """
+        if measure not in _MEASURES:
+            raise ValueError(f"measure={measure!r} must be one of {list(_MEASURES)}")
+        values = {}
+        for row in self.rows:
+            of_estimator = values.setdefault(row["estimator"], {})
+            of_estimator[row["perturbation"]] = row[measure]
+        return StabilityDisplay(values, _MEASURES[measure]).plot(ax=ax)
+
+    def __repr__(self):
+        header, *lines = self._cells()
+        table = [header, *lines]
+        widths = [max(map(len, column)) for column in zip(*table)]
+        return "\n".join(
+            "  ".join(
+                # Names stand on the left of their column, numbers on the right.
+                cell.ljust(width) if i < 2 else cell.rjust(width)
+                for i, (cell, width) in enumerate(zip(line, widths))
+            ).rstrip()
+            for line in table
+        )
+
+    def _repr_html_(self):
+        header, *lines = [[escape(cell) for cell in line] for line in self._cells()]
+        head = "".join(f"<th>{cell}</th>" for cell in header)
+        body = "".join(
+            f"<tr>{''.join(f'<td>{cell}</td>' for cell in line)}</tr>" for line in lines
+        )
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+    def _cells(self):
+        yield ["estimator", "perturbation", *_MEASURES]
+        for row in self.rows:
+            measures = [row[name] for name in _MEASURES]
+            cells = ["-" if np.isnan(value) else f"{value:.4f}" for value in measures]
+            yield [row["estimator"], row["perturbation"], *cells]
+
+
+def _summary(estimator, perturbation, runs):
+    means = {name: float(np.mean([one[name] for one in runs])) for name in _COMPARED}
+    r2 = [one["r2"] for one in runs]
+    r2_sd = float(np.std(r2, ddof=1)) if len(r2) > 1 else float("nan")
+    return {
+        "estimator": estimator,
+        "perturbation": perturbation,
+        **means,
+        "r2_sd": r2_sd,
+    }
+
+
+@validate_params(
+    {
+        "estimators": [dict],
+        "n_runs": [Interval(Integral, 1, None, closed="left")],
+        "perturbations": ["array-like"],
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+        "n_jobs": [Integral, None],
+        "verbose": ["verbose"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def stability_report(
+    estimators,
+    X,
+    y=None,
+    *,
+    n_runs=5,
+    perturbations=PERTURBATIONS,
+    n_neighbors=10,
+    random_state=0,
+    n_jobs=None,
+    verbose=1,
+):
+    """Measure what moves the maps of some estimators.
+
+    Each estimator is trained on X once for reference, and then `n_runs` times under
+    each perturbation:
+
+    ============  ==================================================================
+    perturbation  what differs from the reference
+    ============  ==================================================================
+    "seed"        each ``random_state``, and nothing else
+    "order"       the order of the rows
+    "drop_one"    one row is missing
+    "drop_tenth"  a tenth of the rows are missing
+    "noise"       Gaussian noise, 1 % of the standard deviation of each feature
+    "growth"      a third of the rows are missing, so that the reference shows the
+                  map after the data have grown by a half
+    ============  ==================================================================
+
+    The embedding of each training is compared with the reference on the rows that both
+    were trained on, so that estimators without `transform` can stand beside others.
+    Each estimator meets the same perturbations.
+
+    Parameters
+    ----------
+    estimators : dict of str to estimator object
+        Transformers, or pipelines with one, by the names to show. If the last step of
+        a pipeline has `predict`, the steps before it are looked at. They are cloned.
+
+    X : array-like of shape (n_samples, n_features)
+        Rows to train on.
+
+    y : array-like of shape (n_samples,) or None, default=None
+        Passed to `fit`.
+
+    n_runs : int, default=5
+        Number of trainings under each perturbation.
+
+    perturbations : sequence of str
+        Those to try, by default all.
+
+    n_neighbors : int, default=10
+        Number of neighbours that are compared.
+
+    random_state : int, RandomState instance or None, default=0
+        Source of the seeds and of the perturbations.
+
+    n_jobs : int or None, default=None
+        Number of trainings at the same time, through joblib, whose
+        ``parallel_backend("dask")`` spreads them over a cluster.
+
+    verbose : int, default=1
+        With 0 there is no progress bar.
+
+    Returns
+    -------
+    StabilityReport
+        A table with the means over runs of
+
+        - the raw displacement, see :func:`~stable_embedding.stability.displacement`,
+        - the same after the best rigid map,
+        - the relative :func:`manifold_variance` between both,
+        - the overlap of nearest neighbours, see
+          :func:`~stable_embedding.stability.neighbor_overlap`,
+
+        and the standard deviation of the share of variance that is explained, where
+        there is an inverse. What a collapsed map leaves undefined is NaN.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is not as described.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.decomposition import PCA
+    >>> from stable_embedding import stability_report
+    >>> X, _ = load_iris(return_X_y=True)
+    >>> pca = {"PCA": PCA(2)}
+    >>> stability_report(pca, X, perturbations=["seed", "order"], verbose=0)
+    estimator  perturbation     raw  aligned  manifold_variance ...
+    PCA        seed          0.0000   0.0000             0.0000 ...
+    PCA        order         0.0000   0.0000             0.0000 ...
+    """
+    transformers = _check_estimators(estimators)
+    perturbations = _check_perturbations(perturbations)
+    values = check_array(X, dtype=np.float64)
+    if y is not None:
+        check_consistent_length(X, y)
+    n_left = min(len(rows_of(name, len(values), 0)) for name in perturbations)
+    if n_neighbors >= n_left:
+        raise ValueError(
+            f"n_neighbors={n_neighbors} must be less than {n_left}, the number of rows"
+            " that are left to compare"
+        )
+    X = X if hasattr(X, "columns") else values
+    random_state = check_random_state(random_state)
+    seed, *seeds = random_state.randint(_MAX_SEED, size=n_runs + 1).tolist()
+    trainings = [
+        (name, perturbation, run)
+        for perturbation in (None, *perturbations)
+        for run in range(n_runs if perturbation else 1)
+        for name in transformers
+    ]
+    found = _BarParallel(n_jobs, verbose)(
+        delayed(_train)(transformers[name], X, y, perturbation, seed, seeds[run])
+        for name, perturbation, run in trainings
+    )
+    references = {}
+    comparisons = []
+    for (name, perturbation, run), (rows, embedding, r2) in zip(trainings, found):
+        if perturbation is None:
+            references[name] = embedding
+            continue
+        labels = {"estimator": name, "perturbation": perturbation, "run": run}
+        measures = _compare(labels, references[name][rows], embedding, n_neighbors)
+        comparisons.append(labels | measures | {"r2": r2})
+    return StabilityReport(comparisons)
+
+
+def _check_estimators(estimators):
+    if not estimators:
+        raise ValueError("estimators is empty; give one or more by name")
+    return {str(name): embedding_steps(one) for name, one in estimators.items()}
+
+
+def _check_perturbations(perturbations):
+    unknown = [name for name in perturbations if name not in PERTURBATIONS]
+    if unknown or not len(perturbations):
+        raise ValueError(
+            f"perturbations={perturbations!r} must be one or more of"
+            f" {list(PERTURBATIONS)}"
+        )
+    return list(dict.fromkeys(perturbations))
+
+
+def rows_of(perturbation, n_samples, seed):
+    """Index of the rows that are trained on under a perturbation, in their order."""
+    order = np.random.RandomState(seed).permutation(n_samples)
+    if perturbation == "order":
+        return order
+    dropped = {"drop_one": 1, "drop_tenth": n_samples // 10, "growth": n_samples // 3}
+    return np.sort(order[dropped.get(perturbation, 0) :])
+
+
+def with_noise(X, seed):
+    """Add noise in proportion to the spread of each feature."""
+    values = check_array(X, dtype=np.float64)
+    noise = np.random.RandomState(seed).normal(size=values.shape)
+    values = values + _NOISE * values.std(axis=0) * noise
+    return type(X)(dict(zip(X.columns, values.T))) if hasattr(X, "columns") else values
+
+
+def _train(transformer, X, y, perturbation, seed, seed_of_run):
+    """Train once; return the rows trained on, their embedding, and its R^2."""
+    estimator = with_seed(transformer, seed_of_run if perturbation == "seed" else seed)
+    rows = np.arange(_num_samples(X))
+    if perturbation is not None:
+        rows = rows_of(perturbation, len(rows), seed_of_run)
+    X = _safe_indexing(X, rows)
+    if perturbation == "noise":
+        X = with_noise(X, seed_of_run)
+    try:
+        codes = estimator.fit_transform(
+            X, None if y is None else _safe_indexing(y, rows)
+        )
+    except Exception as error:
+        error.add_note(f"in the training of {transformer!r} under {perturbation!r}")
+        raise
+    return rows, np.asarray(codes), _explained(estimator, X, codes)
+
+
+def _explained(estimator, X, codes):
+    """Share of variance explained, on a sample of rows; NaN without an inverse."""
+    kept = np.arange(_num_samples(X))
+    if len(kept) > _RECONSTRUCTED_ROWS:
+        kept = resample(
+            kept, replace=False, n_samples=_RECONSTRUCTED_ROWS, random_state=0
+        )
+    try:
+        X_reconstructed = estimator.inverse_transform(_safe_indexing(codes, kept))
+    except (AttributeError, NotFittedError):
+        return float("nan")
+    return explained_variance(_safe_indexing(X, kept), X_reconstructed)
+
+
+def _compare(labels, reference, embedding, n_neighbors):
+    """Measures of one training; NaN, with a warning, where they are not defined."""
+    try:
+        return {
+            "raw": displacement(reference, embedding),
+            "aligned": displacement(reference, embedding, aligned=True),
+            "manifold_variance": manifold_variance(
+                [reference, embedding], relative=True
+            ),
+            "neighbor_overlap": neighbor_overlap(
+                reference, embedding, n_neighbors=n_neighbors
+            ),
+        }
+    except ValueError as error:
+        warn(f"nothing is measured of {labels}: {error}", RuntimeWarning, stacklevel=3)
+        return dict.fromkeys(_COMPARED, float("nan"))
+
+
+class _BarParallel(Parallel):
+    """joblib's Parallel, with one bar over its tasks on every backend."""
+
+    def __init__(self, n_jobs, show):
+        super().__init__(n_jobs=n_jobs)
+        self.show = show
+
+    def __call__(self, tasks):
+        tasks = list(tasks)
+        with tqdm(total=len(tasks), unit="training", disable=not self.show) as self.bar:
+            return super().__call__(tasks)
+
+    def print_progress(self):
+        self.bar.update(self.n_completed_tasks - self.bar.n)
