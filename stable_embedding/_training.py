@@ -6,6 +6,7 @@ from functools import partial
 from statistics import fmean
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
@@ -16,6 +17,7 @@ from tqdm.auto import tqdm
 
 from .losses import StableLoss
 from .networks import Autoencoder
+from .shuffling import shuffle
 from .stacking import stack, unstack
 
 # Share of the steps in which the learning rate rises.
@@ -42,9 +44,10 @@ class Training(NamedTuple):
 class BatchIterator:
     """Batches of rows in a new random order on each pass, sliced from one tensor.
 
-    Rows are dealt evenly, so that no batch is left with a single row, which would have
-    no pair. A tensor is indexed once a batch; a loader that collects row by row takes
-    several times as long.
+    The order is drawn from the rows' keys, so that a row more or fewer changes each
+    batch little, see :mod:`~stable_embedding.shuffling`. Rows are dealt evenly, so that
+    no batch is left with a single row, which would have no pair. A tensor is indexed
+    once a batch; a loader that collects row by row takes several times as long.
 
     Parameters
     ----------
@@ -54,11 +57,14 @@ class BatchIterator:
     batch_size : int
         Largest number of rows in a batch; of an odd number in twos one has three.
 
+    keys : ndarray of shape (n_rows,)
+        Keys of the rows.
+
     seeds : sequence of int
         Seed of the orders of each run. Batches of one run have shape
         (n_rows, n_features), those of several (n_runs, n_rows, n_features).
 
-    index : Tensor of shape (n_runs, n_rows) or None
+    index : ndarray of shape (n_runs, n_rows) or None
         Rows of each run; all by default.
     """
 
@@ -66,14 +72,15 @@ class BatchIterator:
         self,
         dataset: Dataset,
         batch_size: int,
+        keys: np.ndarray,
         seeds: Sequence[int] = (0,),
-        index: Tensor | None = None,
+        index: np.ndarray | None = None,
     ):
         self.rows = dataset.X
-        self.index = index
-        self.n_rows = len(self.rows) if index is None else index.shape[1]
-        self.n_batches = count_batches(self.n_rows, batch_size)
-        self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        self.index = [np.arange(len(keys))] * len(seeds) if index is None else index
+        self.keys = [keys[of_run] for of_run in self.index]
+        self.n_batches = count_batches(len(self.index[0]), batch_size)
+        self.rngs = [np.random.default_rng(seed) for seed in seeds]
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         for index in self._order().tensor_split(self.n_batches, dim=-1):
@@ -81,12 +88,11 @@ class BatchIterator:
             yield batch, batch
 
     def _order(self) -> Tensor:
-        order = torch.stack(
-            [torch.randperm(self.n_rows, generator=g) for g in self.generators]
-        )
-        if self.index is not None:
-            order = self.index.gather(1, order)
-        return order.squeeze(0).to(self.rows.device)
+        order = [
+            index[shuffle(keys, rng)]
+            for index, keys, rng in zip(self.index, self.keys, self.rngs)
+        ]
+        return torch.from_numpy(np.stack(order)).squeeze(0).to(self.rows.device)
 
 
 def count_batches(n_rows: int, batch_size: int) -> int:
@@ -242,6 +248,7 @@ def check_callbacks(callbacks: Sequence) -> None:
 def train(
     networks: Sequence[Autoencoder],
     rows: Tensor,
+    keys: np.ndarray,
     loss: StableLoss,
     *,
     alpha: float,
@@ -250,7 +257,7 @@ def train(
     learning_rate: float,
     seeds: Sequence[int],
     device: str,
-    split: tuple[Tensor, Tensor] | None = None,
+    split: tuple[np.ndarray, np.ndarray] | None = None,
     n_iter_no_change: int = 10,
     tol: float = 1e-4,
     callbacks: Sequence = (),
@@ -274,6 +281,9 @@ def train(
     rows : Tensor of shape (n_rows, n_features)
         Training rows, centred and of unit total variance.
 
+    keys : ndarray of shape (n_rows,)
+        Keys of the rows, by which they are dealt to batches.
+
     loss : StableLoss
         What is minimised.
 
@@ -281,15 +291,16 @@ def train(
         As in :class:`~stable_embedding.StableAutoencoder`, all of them numbers.
 
     seeds : sequence of int
-        Seed of the order of the rows of each network. Torch's global random stream is
-        not touched.
+        Seed of the order of the rows of each network. No global random stream is
+        touched.
 
     device : str
         Where to train.
 
-    split : pair of Tensors of shapes (n_networks, n_training), (n_networks, n_held_out)
-        Rows for each network to train on and to stop early by; its best epoch's
-        weights are then kept. By default it is trained on all, and none stops early.
+    split : pair of ndarrays of shape (n_networks, n_of_the_part)
+        Index of the rows for each network to train on, and of those to stop it early
+        by; the weights of its best epoch are then kept. By default it is trained on
+        all, and none stops early.
 
     n_iter_no_change, tol : int, float
         As in :class:`~stable_embedding.StableAutoencoder`.
@@ -343,9 +354,11 @@ def train(
         max_epochs=max_iter,
         batch_size=batch_size,
         iterator_train=BatchIterator,
+        iterator_train__keys=keys,
         iterator_train__seeds=seeds,
         iterator_train__index=training_index,
         iterator_valid=BatchIterator,
+        iterator_valid__keys=keys,
         iterator_valid__seeds=fixed_order,
         iterator_valid__index=held_out_index,
         train_split=None if split is None else predefined_split(Dataset(rows)),
@@ -362,7 +375,9 @@ def train(
             raise
     finally:
         net.notify("on_train_end", X=rows, y=None)
-    batches = BatchIterator(Dataset(rows), batch_size, fixed_order, training_index)
+    batches = BatchIterator(
+        Dataset(rows), batch_size, keys, fixed_order, training_index
+    )
     net.run_single_epoch(
         batches, training=False, prefix="final", step_fn=net.validation_step
     )

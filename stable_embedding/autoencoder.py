@@ -13,7 +13,6 @@ from sklearn.base import (
     _fit_context,
 )
 from sklearn.decomposition import PCA
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array, check_random_state, gen_batches, resample
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -25,6 +24,7 @@ from .losses import StableLoss, collapsed_similarity_loss
 from .networks import ACTIVATIONS, Autoencoder
 from .quality import explained_share
 from .shrinkage import auto_alpha
+from .shuffling import canonical_order, shuffle
 from .similarities import SIMILARITIES, resolve_similarity
 from .stability import nearest_to_consensus
 
@@ -630,6 +630,8 @@ class StableAutoencoder(
             random_state = check_random_state(self.random_state)
             seeds = random_state.randint(_MAX_SEED, size=self.n_init).tolist()
             self.n_samples_seen_ = n_seen + len(X)
+            order, keys = canonical_order(X)
+            X = X[order]
             if not go_on:
                 self.mean_, self.scale_ = centre_and_scale(X)
             rows = self._scale_rows(X).astype(np.float32)
@@ -639,7 +641,7 @@ class StableAutoencoder(
             else:
                 networks = [self._start(axes, seed) for seed in seeds]
                 frames = [rows @ axes.T] * self.n_init
-            trainings = self._train(networks, rows, axes, seeds)
+            trainings = self._train(networks, rows, keys, axes, seeds)
             codes = [apply_in_blocks(one, "encode", rows) for one in networks]
             best_index = self.best_index_ if go_on else nearest_to_consensus(codes)
             self._lay_runs(networks, codes, frames, best_index)
@@ -682,12 +684,12 @@ class StableAutoencoder(
             "activation": self.activation,
         }
 
-    def _train(self, networks, rows, axes, seeds):
+    def _train(self, networks, rows, keys, axes, seeds):
         """Train networks in place with the parameters of this estimator."""
         check_callbacks(self.callbacks or ())
         split, n_rows = None, len(rows)
         if self.early_stopping:
-            split = self._split(n_rows, seeds)
+            split = self._split(keys, seeds)
             n_rows = split[0].shape[1]
         batch_size, alpha, max_iter = self.batch_size, self.alpha, self.max_iter
         if batch_size == "auto":
@@ -701,6 +703,7 @@ class StableAutoencoder(
         return train(
             networks,
             rows,
+            keys,
             self._loss(rows),
             alpha=alpha,
             batch_size=batch_size,
@@ -727,20 +730,19 @@ class StableAutoencoder(
         collapsed_loss = collapsed_similarity_loss(sample, similarity)
         return StableLoss(similarity, float(self.similarity_weight), collapsed_loss)
 
-    def _split(self, n_rows, seeds):
+    def _split(self, keys, seeds):
         """Deal rows to train each run on and, held out, to stop it early by."""
-        n_held_out = round(self.validation_fraction * n_rows)
-        if min(n_held_out, n_rows - n_held_out) < 2:
+        n_held_out = round(self.validation_fraction * len(keys))
+        if min(n_held_out, len(keys) - n_held_out) < 2:
             raise ValueError(
-                f"validation_fraction={self.validation_fraction} of {n_rows} rows"
+                f"validation_fraction={self.validation_fraction} of {len(keys)} rows"
                 f" holds out {n_held_out}; early stopping needs two rows or more on"
                 " either side"
             )
-        splits = [
-            train_test_split(np.arange(n_rows), test_size=n_held_out, random_state=seed)
-            for seed in seeds
-        ]
-        return tuple(torch.from_numpy(np.stack(part)) for part in zip(*splits))
+        # Another stream than that of the batches, which draws from the seed itself.
+        orders = [shuffle(keys, np.random.default_rng([seed, 1])) for seed in seeds]
+        held_out, training = np.split(np.stack(orders), [n_held_out], axis=1)
+        return training, held_out
 
     def _validate_rows(self, X, *, reset=False, ensure_min_samples=1):
         return validate_data(

@@ -422,6 +422,16 @@ def test_losses_are_recorded_term_by_term(iris):
     assert model.reconstruction_loss_ == pytest.approx(1 - model.score(X), abs=1e-5)
 
 
+@pytest.mark.parametrize("parameters", [{}, PLAIN, {"early_stopping": True}])
+def test_the_order_of_the_rows_does_not_count(parameters, digits):
+    X = digits[0][:600]
+    model = quick(random_state=0, **parameters).fit(X)
+    shuffled = np.random.default_rng(0).permutation(X)
+    again = quick(random_state=0, **parameters).fit(shuffled.astype(np.float32))
+    np.testing.assert_array_equal(model.transform(X), again.transform(X))
+    assert model.loss_curve_ == again.loss_curve_
+
+
 @pytest.mark.parametrize("parameters", [{}, PLAIN])
 def test_the_same_seed_gives_the_same_bits(parameters, iris):
     X, _ = iris

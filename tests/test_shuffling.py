@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+
+from stable_embedding import shuffling
+from stable_embedding.shuffling import canonical_order, hash_rows, mix, shuffle
+
+
+def test_mix_is_one_to_one_and_scatters():
+    values = mix(np.arange(100_000, dtype=np.uint64))
+    assert len(np.unique(values)) == 100_000
+    bits = np.unpackbits(values.view(np.uint8)).reshape(-1, 64)
+    np.testing.assert_allclose(bits.mean(axis=0), 0.5, atol=0.01)
+
+
+@pytest.mark.parametrize("distinct", [2, 17, 1_000])
+def test_hashes_tell_rows_apart(distinct, rng):
+    # Small integers, whose bits as floating-point numbers are mostly zeros.
+    X = rng.integers(distinct, size=(20_000, 8)).astype(float)
+    n_rows = len(np.unique(X, axis=0))
+    assert len(np.unique(hash_rows(X))) == n_rows
+    assert len(np.unique(hash_rows(X[:, ::-1]))) == n_rows
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-6, 1 / 3, 1e6, 1e300])
+def test_hashes_do_not_see_units_and_last_bits(unit, rng):
+    X = rng.normal(size=(500, 3))
+    hashes = hash_rows(X)
+    np.testing.assert_array_equal(hash_rows(X * unit), hashes)
+    np.testing.assert_array_equal(hash_rows(X * (1 + 2e-16)), hashes)
+    assert not (hash_rows(X + 0.01) == hashes).any()
+
+
+def test_hashes_of_zeros_are_finite_and_alike():
+    assert len(np.unique(hash_rows(np.zeros((5, 2))))) == 1
+
+
+def test_hashes_see_columns_and_not_types_or_layout(rng):
+    X = rng.normal(size=(50, 3)).astype(np.float32)
+    hashes = hash_rows(X)
+    np.testing.assert_array_equal(hash_rows(X.astype(np.float64)), hashes)
+    np.testing.assert_array_equal(hash_rows(np.asfortranarray(X)), hashes)
+    assert not (hash_rows(X[:, ::-1]) == hashes).any()
+    first, second = hash_rows(np.array([[0.0, 1.0], [-0.0, 1.0]]))
+    assert first == second
+
+
+def test_hashes_do_not_depend_on_blocks(rng, monkeypatch):
+    X = rng.normal(size=(50, 3))
+    whole = hash_rows(X)
+    monkeypatch.setattr(shuffling, "_BLOCK_ROWS", 7)
+    np.testing.assert_array_equal(hash_rows(X), whole)
+
+
+def test_canonical_order_is_that_of_shuffled_rows(rng):
+    X = rng.integers(3, size=(200, 3)).astype(float)  # with many copies
+    shuffled = rng.permutation(X)
+    (order, keys), (other, other_keys) = canonical_order(X), canonical_order(shuffled)
+    np.testing.assert_array_equal(X[order], shuffled[other])
+    np.testing.assert_array_equal(keys, other_keys)
+    assert len(np.unique(keys)) == 200
+
+
+def test_copies_of_a_row_are_scattered():
+    _, keys = canonical_order(np.ones((1_000, 2)))
+    places = np.flatnonzero(shuffle(keys, np.random.default_rng(0)) < 500)
+    assert 400 < np.median(places) < 600
+
+
+def test_a_shuffle_follows_its_seed_and_moves_everything():
+    _, keys = canonical_order(np.arange(1_000.0)[:, None])
+    first, again, other = (
+        shuffle(keys, np.random.default_rng(seed)) for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert sorted(first) == list(range(1_000))
+    for order in (first, other):
+        assert abs(np.corrcoef(order, np.arange(1_000))[0, 1]) < 0.1
+    assert abs(np.corrcoef(first, other)[0, 1]) < 0.1
+
+
+def test_passes_of_one_stream_differ():
+    _, keys = canonical_order(np.arange(100.0)[:, None])
+    rng = np.random.default_rng(0)
+    assert (shuffle(keys, rng) != shuffle(keys, rng)).any()
+
+
+def test_a_row_fewer_leaves_the_order_of_the_others(rng):
+    X = rng.normal(size=(100, 3))
+    order, keys = canonical_order(X)
+    fewer, fewer_keys = canonical_order(np.delete(X, 7, axis=0))
+    rows, left = X[order], np.delete(X, 7, axis=0)[fewer]
+    before = rows[shuffle(keys, np.random.default_rng(3))]
+    after = left[shuffle(fewer_keys, np.random.default_rng(3))]
+    dropped = np.flatnonzero((before == X[7]).all(axis=1))
+    np.testing.assert_array_equal(np.delete(before, dropped, axis=0), after)
