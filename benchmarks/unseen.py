@@ -7,25 +7,19 @@ components. Writes ``benchmarks/results/unseen.csv``.
 """
 
 import argparse
-import csv
-import platform
-from datetime import date
-from pathlib import Path
 
 import numpy as np
-import sklearn
-import torch
 from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 from tqdm.auto import tqdm
 
-from stable_embedding import StableAutoencoder, __version__
+from stable_embedding import StableAutoencoder
 from stable_embedding.quality import explained_variance
 
 from .datasets import MIXED_UNITS, NAMES, load
+from .results import write
 
-RESULT = Path(__file__).parent / "results" / "unseen.csv"
 N_COMPONENTS = (2, 5)
 N_SPLITS = 5
 MNIST_ROWS = 15_000
@@ -83,16 +77,7 @@ def main():
                 f"  ours {ours.mean():.4f}  worst difference {(ours - pca).max():+.4f}"
                 f" ({np.max((ours - pca) / np.maximum(pca, 1e-6)):+.2%})"
             )
-    RESULT.parent.mkdir(exist_ok=True)
-    with RESULT.open("w", newline="") as file:
-        file.write(
-            f"# stable_embedding {__version__}, torch {torch.__version__}, scikit-learn"
-            f" {sklearn.__version__}, {platform.machine()}, {date.today()}\n"
-        )
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
-    print(f"written to {RESULT}")
+    write("unseen", rows)
 
 
 if __name__ == "__main__":

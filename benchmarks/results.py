@@ -1,0 +1,28 @@
+"""What benchmarks write, each file with the versions it was found with."""
+
+import csv
+import platform
+from datetime import date
+from pathlib import Path
+
+import sklearn
+import torch
+
+from stable_embedding import __version__
+
+FOLDER = Path(__file__).parent / "results"
+
+
+def write(name, rows):
+    """Write rows, dicts of one length, to a CSV file below a line with the versions."""
+    FOLDER.mkdir(exist_ok=True)
+    path = FOLDER / f"{name}.csv"
+    with path.open("w", newline="") as file:
+        file.write(
+            f"# stable_embedding {__version__}, torch {torch.__version__}, scikit-learn"
+            f" {sklearn.__version__}, {platform.machine()}, {date.today()}\n"
+        )
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    print(f"written to {path}")

@@ -1,0 +1,61 @@
+"""What the similarity weight and the start buy on digits, and which the rule takes.
+
+``python -m benchmarks.weight [--quick] [--n-jobs N]`` searches a grid of both by
+stability and reconstruction of the rows held out, and chooses by
+:func:`stable_embedding.most_stable_within_one_standard_error`. Writes
+``benchmarks/results/weight.csv``.
+"""
+
+import argparse
+
+from sklearn.model_selection import GridSearchCV, KFold
+
+from stable_embedding import (
+    StableAutoencoder,
+    manifold_variance_score,
+    most_stable_within_one_standard_error,
+)
+
+from .datasets import load
+from .results import write
+
+GRID = {"init": ["random", "pca"], "similarity_weight": [0, 0.1, 0.3, 1, 3]}
+
+
+def main():
+    """Search, print the table and the choice, write it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="2 runs, 2 folds")
+    parser.add_argument("--n-jobs", type=int, help="trainings at the same time")
+    arguments = parser.parse_args()
+    size = 2 if arguments.quick else 5
+    X, _ = load("digits")
+    search = GridSearchCV(
+        StableAutoencoder(2, n_init=size, random_state=0),
+        GRID,
+        scoring={"stability": manifold_variance_score, "reconstruction": None},
+        refit=most_stable_within_one_standard_error,
+        cv=KFold(size, shuffle=True, random_state=0),
+        n_jobs=arguments.n_jobs,
+    ).fit(X)
+    found = search.cv_results_
+    rows = [
+        {
+            **parameters,
+            **{
+                f"{part}_{score}": f"{found[f'{part}_test_{score}'][i]:.6f}"
+                for score in ("stability", "reconstruction")
+                for part in ("mean", "std")
+            },
+            "chosen": i == search.best_index_,
+        }
+        for i, parameters in enumerate(found["params"])
+    ]
+    for row in rows:
+        print(*(f"{name}={value}" for name, value in row.items()))
+    if not arguments.quick:
+        write("weight", rows)
+
+
+if __name__ == "__main__":
+    main()
