@@ -234,7 +234,8 @@ def stability_report(
           :func:`~stable_embedding.stability.neighbor_overlap`,
 
         and the standard deviation of the share of variance that is explained, where
-        there is an inverse. What a collapsed map leaves undefined is NaN.
+        there is an inverse, of all rows or of the same 1,000. What a collapsed map
+        leaves undefined is NaN.
 
     Raises
     ------
@@ -323,36 +324,39 @@ def with_noise(X, seed):
 
 
 def _train(transformer, X, y, perturbation, seed, seed_of_run):
-    """Train once; return the rows trained on, their embedding, and its R^2."""
+    """Train once; return the rows trained on, their embedding, and an R^2."""
     estimator = with_seed(transformer, seed_of_run if perturbation == "seed" else seed)
     rows = np.arange(_num_samples(X))
     if perturbation is not None:
         rows = rows_of(perturbation, len(rows), seed_of_run)
-    X = _safe_indexing(X, rows)
+    X_seen = _safe_indexing(X, rows)
+    y_seen = None if y is None else _safe_indexing(y, rows)
     if perturbation == "noise":
-        X = with_noise(X, seed_of_run)
+        X_seen = with_noise(X_seen, seed_of_run)
     try:
-        codes = estimator.fit_transform(
-            X, None if y is None else _safe_indexing(y, rows)
-        )
+        embedding = np.asarray(estimator.fit_transform(X_seen, y_seen))
+        return rows, embedding, _explained(estimator, X)
     except Exception as error:
         error.add_note(f"in the training of {transformer!r} under {perturbation!r}")
         raise
-    return rows, np.asarray(codes), _explained(estimator, X, codes)
 
 
-def _explained(estimator, X, codes):
-    """Share of variance explained, on a sample of rows; NaN without an inverse."""
-    kept = np.arange(_num_samples(X))
-    if len(kept) > _RECONSTRUCTED_ROWS:
-        kept = resample(
-            kept, replace=False, n_samples=_RECONSTRUCTED_ROWS, random_state=0
-        )
-    try:
-        X_reconstructed = estimator.inverse_transform(_safe_indexing(codes, kept))
-    except (AttributeError, NotFittedError):
+def _explained(estimator, X):
+    """Share of variance explained of the same rows each time; NaN without inverse."""
+    if not hasattr(estimator, "inverse_transform"):
         return float("nan")
-    return explained_variance(_safe_indexing(X, kept), X_reconstructed)
+    rows = np.arange(_num_samples(X))
+    if len(rows) > _RECONSTRUCTED_ROWS:
+        rows = resample(
+            rows, replace=False, n_samples=_RECONSTRUCTED_ROWS, random_state=0
+        )
+    X = _safe_indexing(X, rows)
+    try:
+        return explained_variance(
+            X, estimator.inverse_transform(estimator.transform(X))
+        )
+    except NotFittedError:  # as KernelPCA, which was not asked to learn an inverse
+        return float("nan")
 
 
 def _compare(labels, reference, embedding, n_neighbors):

@@ -30,11 +30,27 @@ def mix(values):
     return values ^ (values >> _SHIFTS[2])
 
 
-def hash_rows(X):
-    """Hash the values of each row, in units of the largest of all and in float32.
+def farthest_row(X):
+    """Find the row farthest from the mean; of several the last in lexical order."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = X.mean(axis=0, dtype=np.float64)
+        distances = np.concatenate(
+            [
+                np.linalg.norm(X[rows] - mean, axis=1)
+                for rows in gen_batches(len(X), _BLOCK_ROWS)
+            ]
+        )
+    # The last bits of the mean depend on the order of the rows.
+    farthest = X[distances >= (1 - 1e-9) * distances.max()]
+    return farthest[np.lexsort(farthest.T)[-1]] if len(farthest) else X[0]
 
-    So equal rows have equal hashes, whatever their float type, unit and last bits,
-    which depend on the order of sums.
+
+def hash_rows(X):
+    """Hash the values of each row, as they differ from those of the farthest one.
+
+    The differences are taken in units of the largest and in float32. So equal rows
+    have equal hashes, whatever their float type, offset, unit and last bits, which
+    depend on the order of sums; and few rows that come or go change those of others.
 
     Parameters
     ----------
@@ -44,12 +60,16 @@ def hash_rows(X):
     -------
     ndarray of shape (n_rows,), dtype uint64
     """
-    unit = np.maximum(X.max(), -X.min()).astype(np.float64) or 1.0
+    origin = farthest_row(X).astype(np.float64)
+    with np.errstate(over="ignore"):
+        unit = np.maximum(
+            (X.max(axis=0) - origin).max(), (origin - X.min(axis=0)).max()
+        )
     columns = mix(np.arange(1, X.shape[1] + 1, dtype=np.uint64) * _INCREMENT)
     hashes = np.empty(len(X), dtype=np.uint64)
     for rows in gen_batches(len(X), _BLOCK_ROWS):
         # The sum with 0 makes a negative zero a positive one.
-        block = np.divide(X[rows], unit, dtype=np.float64).astype(np.float32) + 0
+        block = ((X[rows] - origin) / (unit or 1.0)).astype(np.float32) + 0
         bits = np.ascontiguousarray(block).view(np.uint32).astype(np.uint64)
         hashes[rows] = mix(bits ^ columns).sum(axis=1)
     return mix(hashes)

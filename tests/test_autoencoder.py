@@ -212,15 +212,13 @@ def test_runs_are_the_fits_of_their_seeds(parameters, digits):
     seeds = np.random.RandomState(0)
     for run in range(3):
         alone = quick(max_iter=2, random_state=seeds, **parameters).fit(X)
-        codes = alone.transform(X)
-        np.testing.assert_allclose(
-            runs.transform_runs(X)[run], codes, atol=1e-5 * np.abs(codes).max()
-        )
+        codes = [runs.transform_runs(X)[run], alone.transform(X)]
+        assert displacement(codes) < 1e-7  # other runs' are 1e-4 and more away
         if run == runs.best_index_:
             for name, losses in alone.history_.items():
-                np.testing.assert_allclose(runs.history_[name], losses, rtol=1e-5)
+                np.testing.assert_allclose(runs.history_[name], losses, rtol=1e-4)
             assert runs.reconstruction_loss_ == pytest.approx(
-                alone.reconstruction_loss_, rel=1e-5
+                alone.reconstruction_loss_, rel=1e-4
             )
 
 
@@ -263,7 +261,7 @@ def test_the_consensus_of_runs_is_stabler_than_one(digits):
     variance = {}
     for n_init in (1, 5):
         runs = [
-            StableAutoencoder(n_init=n_init, random_state=seed).fit_transform(X)
+            quick(n_init=n_init, init="random", random_state=seed).fit_transform(X)
             for seed in range(10)
         ]
         variance[n_init] = manifold_variance(runs)

@@ -222,15 +222,15 @@ def test_a_stacked_run_ends_where_it_would_alone(rows, with_path):
 
 def test_stacked_runs_stop_early_each_for_itself(rows):
     rows = rows.double()
-    parameters = {"n_iter_no_change": 3, "tol": 3e-3, "max_iter": 100}
-    splits = [hold_out(50, 10, seed) for seed in range(3)]
-    networks = [start().double() for _ in range(3)]
+    parameters = {"n_iter_no_change": 2, "tol": 1e-2, "max_iter": 100}
+    splits = [hold_out(50, 10, seed) for seed in range(5)]
+    networks = [Autoencoder(4, 2, (8,), "tanh", seed=i).double() for i in range(5)]
+    starts = copy.deepcopy(networks)
     together = run_all(
         rows, networks, split=tuple(map(np.concatenate, zip(*splits))), **parameters
     )
-    assert len({len(training.history["loss"]) for training in together}) > 1
-    for seed in range(3):
-        alone = start().double()
+    assert len({len(training.history["loss"]) for training in together}) > 2
+    for seed, alone in enumerate(starts):
         training = run_all(
             rows, [alone], split=splits[seed], seeds=[seed], **parameters
         )[0]
