@@ -378,7 +378,7 @@ def _compare(labels, reference, embedding, n_neighbors):
 
 
 class _BarParallel(Parallel):
-    """joblib's Parallel, with one bar over its tasks on every backend."""
+    """Parallel trainings with one bar over them, on every backend of joblib."""
 
     def __init__(self, n_jobs, show):
         super().__init__(n_jobs=n_jobs)

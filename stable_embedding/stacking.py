@@ -6,7 +6,7 @@ side share the preparation.
 
 from collections.abc import Sequence
 from copy import deepcopy
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -56,7 +56,7 @@ def stack(networks: Sequence[Network]) -> Network:
     for name, module in list(stacked.named_modules()):
         if isinstance(module, nn.Linear):
             layers = [network.get_submodule(name) for network in networks]
-            stacked.set_submodule(name, StackedLinear(layers))
+            stacked.set_submodule(name, StackedLinear(cast(list[nn.Linear], layers)))
     return stacked
 
 
