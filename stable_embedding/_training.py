@@ -331,12 +331,12 @@ def train(
             one_cycle, n_steps=max_iter * count_batches(n_rows, batch_size)
         ),
     )
-    own_callbacks = [("schedule", schedule)]
+    own_callbacks = [("own_schedule", schedule)]
     if split is not None:
         stopping = RunsEarlyStopping(len(networks), n_iter_no_change, tol)
-        own_callbacks.append(("early_stopping", stopping))
+        own_callbacks.append(("own_early_stopping", stopping))
     if verbose:
-        own_callbacks.append(("progress", ProgressBar()))
+        own_callbacks.append(("own_progress", ProgressBar()))
 
     rows = rows.to(device)
     fixed_order = [0] * len(networks)
@@ -405,7 +405,7 @@ def _of_run(net: Net, run: int) -> Training:
     n_iter = len(net.history)
     prefixes = {"": "train"}
     if net.train_split is not None:
-        n_iter = dict(net.callbacks_)["early_stopping"].n_iter_[run]
+        n_iter = dict(net.callbacks_)["own_early_stopping"].n_iter_[run]
         prefixes["validation_"] = "valid"
     history = {
         f"{shown}{name}": [

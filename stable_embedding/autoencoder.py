@@ -13,7 +13,7 @@ from sklearn.base import (
     _fit_context,
 )
 from sklearn.decomposition import PCA
-from sklearn.utils import check_array, check_random_state, gen_batches, resample
+from sklearn.utils import check_array, check_random_state, gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -26,11 +26,9 @@ from .quality import explained_share
 from .shrinkage import auto_alpha
 from .shuffling import canonical_order, shuffle
 from .similarities import SIMILARITIES, resolve_similarity
-from .stability import nearest_to_consensus
+from .stability import fixed_sample, nearest_to_consensus
 
 _DTYPES = (np.float64, np.float32)
-
-_MAX_SEED = np.iinfo(np.int32).max
 
 # Rows that the normaliser of a similarity is estimated on.
 _NORMALISER_ROWS = 1_000
@@ -68,11 +66,12 @@ def centre_and_scale(X):
 
 
 def principal_axes(rows, n_components):
-    """Leading principal axes of centred rows, with signs that small changes keep.
+    """Leading principal axes of centred rows, with signs that mostly stay.
 
-    The cubes of an axis's entries sum to a positive number. (The largest entry, whose
-    sign scikit-learn fixes, can be another one when a single row is dropped.) Axes
-    beyond the rank that the data can have are zero.
+    An axis points to where its large entries and its far scores are. The largest entry
+    alone, whose sign scikit-learn fixes, can be another one when a few rows are
+    dropped; here that is rarer. Where both lean nowhere no rule keeps the sign, and
+    `align` restores it. Axes beyond the rank that the data can have are zero.
 
     Parameters
     ----------
@@ -88,7 +87,14 @@ def principal_axes(rows, n_components):
     found = min(n_components, *rows.shape)
     if np.abs(rows).max() > np.finfo(np.float32).eps:  # else they are all alike
         axes[:found] = PCA(found, random_state=0).fit(rows).components_
-    return np.where(np.power(axes, 3).sum(axis=1, keepdims=True) < 0, -axes, axes)
+    leaning = lopsidedness(axes.T, 5) + lopsidedness(rows @ axes.T, 3)
+    return np.where(leaning[:, None] < 0, -axes, axes)
+
+
+def lopsidedness(values, power):
+    """Sum of odd powers of each column over that of their sizes: between -1 and 1."""
+    powers = np.power(values, power, dtype=np.float64)
+    return powers.sum(axis=0) / (np.abs(powers).sum(axis=0) + np.finfo(np.float64).tiny)
 
 
 def auto_batch_size(n_samples):
@@ -99,6 +105,12 @@ def auto_batch_size(n_samples):
 def auto_max_iter(n_batches):
     """Epochs for a number of batches in each: at least 600 steps and 20 epochs."""
     return max(20, -(-600 // n_batches))
+
+
+def draw_seeds(random_state, n_seeds):
+    """Draw integers to seed trainings with."""
+    random_state = check_random_state(random_state)
+    return random_state.randint(np.iinfo(np.int32).max, size=n_seeds).tolist()
 
 
 def resolve_device(device):
@@ -227,7 +239,7 @@ class StableAutoencoder(
         They are trained together, as one stack of networks, and the one whose
         distances are nearest to the mean over all becomes the model, see
         `transform_runs`. With ``init="pca"`` they start alike and differ in the order
-        of their rows. The first is the one of ``n_init=1``.
+        of their rows. The first has the seed and the batches of ``n_init=1``.
 
     batch_size : int or "auto", default="auto"
         Largest number of rows in a batch. "auto" is 128, and 256 from 10,000 rows.
@@ -266,7 +278,8 @@ class StableAutoencoder(
 
     callbacks : list or tuple of skorch callbacks or None, default=None
         Called during the training. Batches hold scaled rows; the history has losses
-        of epochs, not of batches, and with ``n_init > 1`` their means over runs.
+        of epochs, not of batches. With ``n_init > 1`` these are means over runs, and
+        the net's module holds the layers of all runs, stacked.
 
     device : str, default="auto"
         Torch device to train and transform on. "auto" takes CUDA or MPS where there
@@ -627,8 +640,7 @@ class StableAutoencoder(
         """Train anew, or go on from the last training's network; all or nothing."""
         with _all_or_nothing(self):
             X = self._validate_rows(X, reset=not go_on, ensure_min_samples=2)
-            random_state = check_random_state(self.random_state)
-            seeds = random_state.randint(_MAX_SEED, size=self.n_init).tolist()
+            seeds = draw_seeds(self.random_state, self.n_init)
             self.n_samples_seen_ = n_seen + len(X)
             order, keys = canonical_order(X)
             X = X[order]
@@ -723,8 +735,7 @@ class StableAutoencoder(
         similarity = resolve_similarity(self.similarity)
         if not self.similarity_weight:
             return StableLoss(similarity, 0.0, 1.0)
-        n_rows = min(len(rows), _NORMALISER_ROWS)
-        sample = resample(rows, replace=False, n_samples=n_rows, random_state=0)
+        sample = rows[fixed_sample(len(rows), _NORMALISER_ROWS)]
         if callable(self.similarity):
             check_similarity(similarity, sample)
         collapsed_loss = collapsed_similarity_loss(sample, similarity)

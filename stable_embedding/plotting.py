@@ -2,13 +2,14 @@
 
 import numpy as np
 from scipy.spatial.distance import pdist
-from sklearn.utils import check_array, check_consistent_length, resample
+from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from .scoring import embeddings_of
 from .stability import (
     MAX_POINTS,
     check_embeddings,
+    fixed_sample,
     manifold_variance_matrix,
     nearest_to_consensus,
 )
@@ -172,10 +173,11 @@ class EmbeddingDisplay:
         return self
 
     def _draw(self, ax, embedding):
-        y = np.zeros(len(embedding)) if self.y is None else np.asarray(self.y)
-        for i, label in enumerate(np.unique(y)):
+        y = np.zeros(len(embedding)) if self.y is None else self.y
+        labels, classes = np.unique(y, return_inverse=True)
+        for i, label in enumerate(labels):
             ax.scatter(
-                *embedding[y == label].T,
+                *embedding[classes == i].T,
                 s=6,
                 linewidths=0,
                 color=COLORS[i % len(COLORS)],
@@ -189,6 +191,11 @@ def _set_limits(ax, points):
     low, high = points.min(axis=0), points.max(axis=0)
     centre, half = (low + high) / 2, 0.53 * (high - low).max()
     ax.set(xlim=centre[0] + [-half, half], ylim=centre[1] + [-half, half])
+
+
+def _check_kind(kind):
+    if kind not in ("matrix", "map"):
+        raise ValueError(f"kind={kind!r} must be 'matrix' or 'map'")
 
 
 class ManifoldVarianceDisplay:
@@ -285,13 +292,12 @@ class ManifoldVarianceDisplay:
         -------
         ManifoldVarianceDisplay
         """
+        _check_kind(kind)
         check_embeddings(embeddings)
         runs = [np.asarray(run) for run in embeddings]
         if y is not None:
             check_consistent_length(y, runs[0])
-        kept = np.arange(len(runs[0]))
-        if len(kept) > MAX_POINTS:
-            kept = resample(kept, replace=False, n_samples=MAX_POINTS, random_state=0)
+        kept = fixed_sample(len(runs[0]), MAX_POINTS)
         runs = [run[kept] for run in runs]
         return cls(
             manifold_variance_matrix(runs),
@@ -317,9 +323,10 @@ class ManifoldVarianceDisplay:
         ManifoldVarianceDisplay
             This one, with its axes.
         """
-        if kind not in ("matrix", "map"):
-            raise ValueError(f"kind={kind!r} must be 'matrix' or 'map'")
+        _check_kind(kind)
         variance = check_array(self.variance, input_name="variance")
+        if self.y is not None:
+            check_consistent_length(variance, self.y)
         if kind == "map":
             embedding = _check_map(self.embedding)
             check_consistent_length(variance, embedding)
@@ -456,11 +463,8 @@ class ShepardDisplay:
         X = check_array(X, ensure_min_samples=2)
         X_embedded = check_array(X_embedded, input_name="X_embedded")
         check_consistent_length(X, X_embedded)
-        if len(X) > _SHEPARD_ROWS:
-            X, X_embedded = resample(
-                X, X_embedded, replace=False, n_samples=_SHEPARD_ROWS, random_state=0
-            )
-        return cls(pdist(X), pdist(X_embedded)).plot(ax=ax)
+        kept = fixed_sample(len(X), _SHEPARD_ROWS)
+        return cls(pdist(X[kept]), pdist(X_embedded[kept])).plot(ax=ax)
 
     def plot(self, *, ax=None):
         """Draw it.
@@ -475,9 +479,11 @@ class ShepardDisplay:
         ShepardDisplay
             This one, with its axes.
         """
+        wanted, found = np.asarray(self.distances), np.asarray(self.distances_embedded)
+        if not wanted.any():
+            raise ValueError("distances are all zero; there is nothing to draw against")
         (self.ax_,) = _new_axes(ax)
         self.figure_ = self.ax_.figure
-        wanted, found = np.asarray(self.distances), np.asarray(self.distances_embedded)
         drawn = self.ax_.hexbin(
             wanted, found, gridsize=60, bins="log", mincnt=1, cmap=COLORMAP
         )
@@ -546,6 +552,11 @@ class LossCurveDisplay:
         LossCurveDisplay
         """
         check_is_fitted(estimator)
+        if not hasattr(estimator, "history_"):
+            raise TypeError(
+                f"estimator={estimator!r} keeps no history_ of its losses, as a fitted"
+                " StableAutoencoder does"
+            )
         return cls(estimator.history_).plot(ax=ax)
 
     def plot(self, *, ax=None):
@@ -598,6 +609,10 @@ class StabilityDisplay:
     label : str
         What is measured.
 
+    log : bool, default=True
+        Whether the axis is logarithmic, down to 1e-4, as suits what is 0 at best; else
+        it shows all from 0 to 1.
+
     Attributes
     ----------
     ax_ : matplotlib Axes
@@ -621,9 +636,10 @@ class StabilityDisplay:
     # Values below are drawn on a linear scale down to 0, those above on a logarithmic.
     _SMALLEST = 1e-4
 
-    def __init__(self, values, label):
+    def __init__(self, values, label, *, log=True):
         self.values = values
         self.label = label
+        self.log = log
 
     def plot(self, *, ax=None):
         """Draw it.
@@ -657,8 +673,9 @@ class StabilityDisplay:
             )
         self.ax_.set_yticks(rows, [name.replace("_", " ") for name in perturbations])
         self.ax_.invert_yaxis()
-        self.ax_.set_xscale("symlog", linthresh=self._SMALLEST)
-        self.ax_.set(xlabel=self.label, xlim=(0, None))
+        if self.log:
+            self.ax_.set_xscale("symlog", linthresh=self._SMALLEST)
+        self.ax_.set(xlabel=self.label, xlim=(0, None if self.log else 1.02))
         self.ax_.grid(axis="x", alpha=0.3)
         self.ax_.legend(loc="center left", bbox_to_anchor=(1, 0.5))
         return self

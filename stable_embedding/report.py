@@ -11,7 +11,6 @@ from sklearn.utils import (
     check_array,
     check_consistent_length,
     check_random_state,
-    resample,
 )
 from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.parallel import Parallel, delayed
@@ -21,7 +20,12 @@ from tqdm.auto import tqdm
 from .plotting import StabilityDisplay
 from .quality import explained_variance
 from .scoring import embedding_steps, with_seed
-from .stability import displacement, manifold_variance, neighbor_overlap
+from .stability import (
+    displacement,
+    fixed_sample,
+    manifold_variance,
+    neighbor_overlap,
+)
 
 PERTURBATIONS = ("seed", "order", "drop_one", "drop_tenth", "noise", "growth")
 
@@ -31,16 +35,14 @@ _NOISE = 0.01
 # Rows that are reconstructed; some inverses take long for each.
 _RECONSTRUCTED_ROWS = 1_000
 
-_MAX_SEED = np.iinfo(np.int32).max
-
 _COMPARED = {
-    "raw": "raw displacement",
-    "aligned": "aligned displacement",
-    "manifold_variance": "manifold variance",
-    "neighbor_overlap": "neighbour overlap",
+    "raw": "raw displacement (share of the variance)",
+    "aligned": "aligned displacement (share of the variance)",
+    "manifold_variance": "relative manifold variance",
+    "neighbor_overlap": "neighbour overlap (Jaccard index)",
 }
 
-_MEASURES = _COMPARED | {"r2_sd": "sd of R^2"}
+_MEASURES = _COMPARED | {"r2_sd": "standard deviation of $R^2$"}
 
 
 class StabilityReport:
@@ -103,7 +105,8 @@ class StabilityReport:
         for row in self.rows:
             of_estimator = values.setdefault(row["estimator"], {})
             of_estimator[row["perturbation"]] = row[measure]
-        return StabilityDisplay(values, _MEASURES[measure]).plot(ax=ax)
+        changes = measure != "neighbor_overlap"  # whose best is 1, and not 0
+        return StabilityDisplay(values, _MEASURES[measure], log=changes).plot(ax=ax)
 
     def __repr__(self):
         header, *lines = self._cells()
@@ -131,7 +134,7 @@ class StabilityReport:
         for row in self.rows:
             measures = [row[name] for name in _MEASURES]
             cells = ["-" if np.isnan(value) else f"{value:.4f}" for value in measures]
-            yield [row["estimator"], row["perturbation"], *cells]
+            yield [str(row["estimator"]), row["perturbation"], *cells]
 
 
 def _summary(estimator, perturbation, runs):
@@ -233,9 +236,9 @@ def stability_report(
         - the overlap of nearest neighbours, see
           :func:`~stable_embedding.stability.neighbor_overlap`,
 
-        and the standard deviation of the share of variance that is explained, where
-        there is an inverse, of all rows or of the same 1,000. What a collapsed map
-        leaves undefined is NaN.
+        and, of all rows or of the same 1,000, the standard deviation over runs of the
+        share of variance that is explained. NaN are what a collapsed map leaves
+        undefined, and that deviation without an inverse or with one run.
 
     Raises
     ------
@@ -267,7 +270,8 @@ def stability_report(
         )
     X = X if hasattr(X, "columns") else values
     random_state = check_random_state(random_state)
-    seed, *seeds = random_state.randint(_MAX_SEED, size=n_runs + 1).tolist()
+    n_seeds = n_runs + 1
+    seed, *seeds = random_state.randint(np.iinfo(np.int32).max, size=n_seeds).tolist()
     trainings = [
         (name, perturbation, run)
         for perturbation in (None, *perturbations)
@@ -275,7 +279,7 @@ def stability_report(
         for name in transformers
     ]
     found = _BarParallel(n_jobs, verbose)(
-        delayed(_train)(transformers[name], X, y, perturbation, seed, seeds[run])
+        delayed(_train)(name, transformers[name], X, y, perturbation, seed, seeds[run])
         for name, perturbation, run in trainings
     )
     references = {}
@@ -293,7 +297,7 @@ def stability_report(
 def _check_estimators(estimators):
     if not estimators:
         raise ValueError("estimators is empty; give one or more by name")
-    return {str(name): embedding_steps(one) for name, one in estimators.items()}
+    return {name: embedding_steps(one) for name, one in estimators.items()}
 
 
 def _check_perturbations(perturbations):
@@ -311,8 +315,10 @@ def rows_of(perturbation, n_samples, seed):
     order = np.random.RandomState(seed).permutation(n_samples)
     if perturbation == "order":
         return order
-    dropped = {"drop_one": 1, "drop_tenth": n_samples // 10, "growth": n_samples // 3}
-    return np.sort(order[dropped.get(perturbation, 0) :])
+    share = {"drop_one": 0, "drop_tenth": 1 / 10, "growth": 1 / 3}
+    if perturbation not in share:
+        return np.arange(n_samples)
+    return np.sort(order[max(1, round(share[perturbation] * n_samples)) :])
 
 
 def with_noise(X, seed):
@@ -320,10 +326,12 @@ def with_noise(X, seed):
     values = check_array(X, dtype=np.float64)
     noise = np.random.RandomState(seed).normal(size=values.shape)
     values = values + _NOISE * values.std(axis=0) * noise
+    if hasattr(X, "iloc"):
+        return type(X)(values, index=X.index, columns=X.columns)
     return type(X)(dict(zip(X.columns, values.T))) if hasattr(X, "columns") else values
 
 
-def _train(transformer, X, y, perturbation, seed, seed_of_run):
+def _train(name, transformer, X, y, perturbation, seed, seed_of_run):
     """Train once; return the rows trained on, their embedding, and an R^2."""
     estimator = with_seed(transformer, seed_of_run if perturbation == "seed" else seed)
     rows = np.arange(_num_samples(X))
@@ -334,23 +342,23 @@ def _train(transformer, X, y, perturbation, seed, seed_of_run):
     if perturbation == "noise":
         X_seen = with_noise(X_seen, seed_of_run)
     try:
-        embedding = np.asarray(estimator.fit_transform(X_seen, y_seen))
+        embedding = check_array(
+            estimator.fit_transform(X_seen, y_seen),
+            ensure_all_finite=False,
+            input_name="the embedding",
+        )
         return rows, embedding, _explained(estimator, X)
     except Exception as error:
-        error.add_note(f"in the training of {transformer!r} under {perturbation!r}")
+        how = f"under {perturbation!r}" if perturbation else "for reference"
+        error.add_note(f"in a training of {name!r} {how}")
         raise
 
 
 def _explained(estimator, X):
     """Share of variance explained of the same rows each time; NaN without inverse."""
-    if not hasattr(estimator, "inverse_transform"):
+    if not all(hasattr(estimator, name) for name in ("transform", "inverse_transform")):
         return float("nan")
-    rows = np.arange(_num_samples(X))
-    if len(rows) > _RECONSTRUCTED_ROWS:
-        rows = resample(
-            rows, replace=False, n_samples=_RECONSTRUCTED_ROWS, random_state=0
-        )
-    X = _safe_indexing(X, rows)
+    X = _safe_indexing(X, fixed_sample(_num_samples(X), _RECONSTRUCTED_ROWS))
     try:
         return explained_variance(
             X, estimator.inverse_transform(estimator.transform(X))
@@ -373,7 +381,12 @@ def _compare(labels, reference, embedding, n_neighbors):
             ),
         }
     except ValueError as error:
-        warn(f"nothing is measured of {labels}: {error}", RuntimeWarning, stacklevel=3)
+        warn(
+            f"run {labels['run']} of {labels['estimator']!r} under"
+            f" {labels['perturbation']!r} cannot be compared: {error}",
+            RuntimeWarning,
+            stacklevel=4,
+        )
         return dict.fromkeys(_COMPARED, float("nan"))
 
 

@@ -10,8 +10,6 @@ from .stability import manifold_variance
 # Trainings that an estimator without runs of its own is scored by.
 _N_RUNS = 5
 
-_MAX_SEED = np.iinfo(np.int32).max
-
 
 def manifold_variance_score(estimator, X, y=None):
     r"""Score how alike an estimator's embeddings of X are from training to training.
@@ -21,9 +19,10 @@ def manifold_variance_score(estimator, X, y=None):
     :func:`~sklearn.model_selection.cross_val_score`, alone or in a dict. It is 1 minus
     the relative :func:`manifold_variance` of several embeddings of X:
 
-    - Of a :class:`StableAutoencoder` that was fitted with ``n_init >= 2``, also within
-      a pipeline, they are those of its runs. Nothing is trained, and in a search the
-      rows held out are scored by maps that never saw them: prefer this.
+    - Of a :class:`StableAutoencoder` that was fitted with ``n_init >= 2``, alone or as
+      the last step of a pipeline that embeds, they are those of its runs. Nothing is
+      trained, and in a search the rows held out are scored by maps that never saw
+      them: prefer this.
     - Anything else, a :class:`StableAutoencoder` with ``n_init=1`` or any other
       transformer, is trained five times *on X*, with other seeds alone. That takes
       five trainings, and in a search they are of the rows held out, which are fewer
@@ -150,9 +149,10 @@ def most_stable_within_one_standard_error(
 
 def _scores(cv_results, name):
     """Scores of all candidates on each split, of shape (n_splits, n_candidates)."""
-    if f"mean_test_{name}" not in cv_results:
+    prefix = "mean_test_"
+    if f"{prefix}{name}" not in cv_results:
         found = [
-            key.removeprefix("mean_test_") for key in cv_results if "mean_t" in key
+            key.removeprefix(prefix) for key in cv_results if key.startswith(prefix)
         ]
         raise ValueError(
             f"the search has no scorer named {name!r}; it has {found}. Pass scoring as"
@@ -180,27 +180,31 @@ def embeddings_of(estimator, X, y=None):
         One of each run.
     """
     transformer = embedding_steps(estimator)
-    runs = _fitted_runs(transformer, X)
-    if runs is not None:
-        return runs
-    seeds = check_random_state(0).randint(_MAX_SEED, size=_N_RUNS).tolist()
-    return [with_seed(transformer, seed).fit_transform(X, y) for seed in seeds]
+    if _has_runs(transformer):
+        while isinstance(transformer, Pipeline):
+            X = transformer[:-1].transform(X) if len(transformer) > 1 else X
+            transformer = transformer[-1]
+        return transformer.transform_runs(X)
+    seeds = check_random_state(0).randint(np.iinfo(np.int32).max, size=_N_RUNS)
+    return [with_seed(transformer, seed).fit_transform(X, y) for seed in seeds.tolist()]
 
 
-def _fitted_runs(transformer, X):
-    """Embeddings of X by the runs of a step that was fitted with several, or None."""
-    steps = transformer if isinstance(transformer, Pipeline) else [transformer]
-    for i in reversed(range(len(steps))):
-        if len(getattr(steps[i], "networks_", ())) > 1:
-            return steps[i].transform_runs(steps[:i].transform(X) if i else X)
-    return None
+def _has_runs(transformer):
+    """Whether the last step was fitted with several runs."""
+    while isinstance(transformer, Pipeline):
+        transformer = transformer[-1]
+    n_runs = len(getattr(transformer, "networks_", ()))
+    return n_runs > 1 and hasattr(transformer, "transform_runs")
 
 
 def embedding_steps(estimator):
     """Part of an estimator that embeds: all, or all but a pipeline's predictor."""
-    several = isinstance(estimator, Pipeline) and len(estimator) > 1
-    if several and hasattr(estimator[-1], "predict"):
-        return estimator[:-1]
+    if isinstance(estimator, Pipeline) and len(estimator) > 1:
+        *steps, (name, last) = estimator.steps
+        if isinstance(last, Pipeline):
+            return Pipeline([*steps, (name, embedding_steps(last))])
+        if hasattr(last, "predict"):
+            return estimator[:-1]
     if not hasattr(estimator, "fit_transform"):
         raise TypeError(
             f"estimator={estimator!r} has no fit_transform; it must be a transformer,"

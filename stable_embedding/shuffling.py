@@ -32,51 +32,54 @@ def mix(values):
 
 def farthest_row(X):
     """Find the row farthest from the mean; of several the last in lexical order."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean = X.mean(axis=0, dtype=np.float64)
-        distances = np.concatenate(
-            [
-                np.linalg.norm(X[rows] - mean, axis=1)
-                for rows in gen_batches(len(X), _BLOCK_ROWS)
-            ]
-        )
+    mean = X.mean(axis=0, dtype=np.float64)
+    distances = np.concatenate(
+        [
+            np.linalg.norm(X[rows] - mean, axis=1)
+            for rows in gen_batches(len(X), _BLOCK_ROWS)
+        ]
+    )
     # The last bits of the mean depend on the order of the rows.
     farthest = X[distances >= (1 - 1e-9) * distances.max()]
     return farthest[np.lexsort(farthest.T)[-1]] if len(farthest) else X[0]
 
 
-def hash_rows(X):
-    """Hash the values of each row, as they differ from those of the farthest one.
-
-    The differences are taken in units of the largest and in float32. So equal rows
-    have equal hashes, whatever their float type, offset, unit and last bits, which
-    depend on the order of sums; and few rows that come or go change those of others.
+def hash_rows(X, origin=0.0, unit=1.0, dtype=np.float64):
+    """Hash the values of each row, as they differ from an origin, in some unit.
 
     Parameters
     ----------
     X : ndarray of shape (n_rows, n_features)
 
+    origin : float or ndarray of shape (n_features,), default=0.0
+
+    unit : float, default=1.0
+
+    dtype : {float32, float64}, default=float64
+        Precision in which values count as equal.
+
     Returns
     -------
     ndarray of shape (n_rows,), dtype uint64
     """
-    origin = farthest_row(X).astype(np.float64)
-    with np.errstate(over="ignore"):
-        unit = np.maximum(
-            (X.max(axis=0) - origin).max(), (origin - X.min(axis=0)).max()
-        )
     columns = mix(np.arange(1, X.shape[1] + 1, dtype=np.uint64) * _INCREMENT)
+    bits_of = np.dtype(f"u{np.dtype(dtype).itemsize}")
     hashes = np.empty(len(X), dtype=np.uint64)
     for rows in gen_batches(len(X), _BLOCK_ROWS):
         # The sum with 0 makes a negative zero a positive one.
-        block = ((X[rows] - origin) / (unit or 1.0)).astype(np.float32) + 0
-        bits = np.ascontiguousarray(block).view(np.uint32).astype(np.uint64)
+        block = ((X[rows].astype(np.float64) - origin) / unit).astype(dtype) + 0
+        bits = np.ascontiguousarray(block).view(bits_of).astype(np.uint64)
         hashes[rows] = mix(bits ^ columns).sum(axis=1)
     return mix(hashes)
 
 
 def canonical_order(X):
     """Find an order of rows that does not depend on the one they come in.
+
+    Rows are hashed as they differ from the farthest one, in units of the largest
+    difference and in float32. So a row's hash does not depend on the float type, the
+    offset, the unit and the last bits of the data, which are those of the order of
+    sums; and other rows that come or go seldom change it.
 
     Parameters
     ----------
@@ -101,8 +104,12 @@ def canonical_order(X):
     >>> bool((X[order] == X[::-1][again]).all() and (keys == same_keys).all())
     True
     """
-    hashes = hash_rows(X)
-    order = np.argsort(hashes)
+    with np.errstate(over="ignore", invalid="ignore"):
+        origin = farthest_row(X).astype(np.float64)
+        unit = max((X.max(axis=0) - origin).max(), (origin - X.min(axis=0)).max())
+        hashes = hash_rows(X, origin, unit or 1.0, np.float32)
+        # Beside a row very far away the others have one hash, but differ.
+        order = np.lexsort((hash_rows(X), hashes))
     hashes = hashes[order]
     copy = np.arange(len(X)) - np.searchsorted(hashes, hashes)
     return order, mix(hashes + copy.astype(np.uint64) * _INCREMENT)

@@ -63,5 +63,15 @@ SIMILARITIES: dict[str, Similarity] = {
 
 
 def resolve_similarity(similarity: str | Similarity) -> Similarity:
-    """Look up a similarity by its name; a callable is returned as it is."""
-    return similarity if callable(similarity) else SIMILARITIES[similarity]
+    """Look up a similarity by its name; of a user's, take one batch at a time."""
+    if isinstance(similarity, str):
+        return SIMILARITIES[similarity]
+    if similarity in SIMILARITIES.values():
+        return similarity
+
+    def of_each_batch(rows: Tensor) -> Tensor:
+        if rows.dim() == 2:
+            return similarity(rows)
+        return torch.stack([of_each_batch(batch) for batch in rows])
+
+    return of_each_batch

@@ -74,14 +74,13 @@ def _standardised(run, index):
     return run / size
 
 
-def _subsample(runs, n_points):
-    """At most a number of points of each run, the same at each call."""
-    if len(runs[0]) <= n_points:
-        return runs
-    kept = resample(
-        np.arange(len(runs[0])), replace=False, n_samples=n_points, random_state=0
+def fixed_sample(n_samples, n_kept):
+    """Index of at most so many samples, the same at each call."""
+    if n_samples <= n_kept:
+        return np.arange(n_samples)
+    return resample(
+        np.arange(n_samples), replace=False, n_samples=n_kept, random_state=0
     )
-    return [run[kept] for run in runs]
 
 
 def _mean_distance(run):
@@ -194,7 +193,9 @@ def manifold_variance(embeddings, *, relative=False):
     >>> manifold_variance([unrelated[0], 3 * unrelated[0] - 1], relative=True) < 1e-12
     True
     """
-    runs = _subsample(check_embeddings(embeddings), MAX_POINTS)
+    runs = check_embeddings(embeddings)
+    kept = fixed_sample(len(runs[0]), MAX_POINTS)
+    runs = [run[kept] for run in runs]
     distances = [pdist(_standardised(run, i)) for i, run in enumerate(runs)]
     distances = [of_run / of_run.mean() for of_run in distances]
     between = _variance_over_runs(distances).mean()
@@ -257,7 +258,8 @@ def displacement(first, second, *, aligned=False):
     if aligned:
         second = rigid_map_onto(second, first)(second)
     variance = (first.var(axis=0).sum() + second.var(axis=0).sum()) / 2
-    if variance == 0:
+    rounding = len(first) * np.finfo(np.float64).eps * np.abs([first, second]).max()
+    if variance <= rounding**2:
         raise ValueError("embeddings have collapsed: all points are at one place")
     return float(np.square(first - second).sum(axis=1).mean() / variance)
 
@@ -334,7 +336,8 @@ def nearest_to_consensus(embeddings):
     >>> nearest_to_consensus([line, line**2, line**1.1])
     2
     """
-    distances = [pdist(run) for run in _subsample(embeddings, _CONSENSUS_POINTS)]
+    kept = fixed_sample(len(embeddings[0]), _CONSENSUS_POINTS)
+    distances = [pdist(run[kept]) for run in embeddings]
     spread = [i for i, of_run in enumerate(distances) if of_run.mean() > 0]
     if not spread:
         return 0

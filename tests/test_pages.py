@@ -1,5 +1,6 @@
 """The pages run, block after block, as a reader would type them."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -16,7 +17,18 @@ def test_the_code_of_a_page_runs(page, capsys):
     names = {}
     for block in blocks:
         exec(block, names)
+        for expression, shown in re.findall(r"^(\S.*?)  # (.*)$", block, re.MULTILINE):
+            if (value := literal(shown)) is not None:
+                assert eval(expression, names) == value, expression
     plt.close("all")
+
+
+def literal(comment):
+    """Value that a comment shows, if it starts with one."""
+    try:
+        return ast.literal_eval(comment.removesuffix(", all in one frame"))
+    except (SyntaxError, ValueError):
+        return None
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

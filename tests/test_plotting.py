@@ -156,6 +156,8 @@ def test_bad_variances_are_refused(rng):
         ManifoldVarianceDisplay.from_embeddings(runs[:1])
     with pytest.raises(ValueError, match=r"\[9, 10\]"):
         ManifoldVarianceDisplay.from_embeddings(runs, np.arange(9))
+    with pytest.raises(ValueError, match=r"\[10, 9\]"):
+        ManifoldVarianceDisplay(np.eye(10), y=np.arange(9)).plot()
 
 
 # ------------------------------------------------------------------- the others
@@ -170,6 +172,21 @@ def test_shepard_shows_every_pair_and_the_best_line(rng):
     assert display.ax_.get_legend().get_texts()[0].get_text().endswith("2.00 to 1")
     with pytest.raises(ValueError, match=r"\[40, 39\]"):
         ShepardDisplay.from_embedding(X, X[:39])
+
+
+def test_shepard_needs_distances():
+    with pytest.raises(ValueError, match="all zero"):
+        ShepardDisplay.from_embedding(np.ones((5, 2)), np.eye(5))
+
+
+def test_loss_curves_need_a_history(iris):
+    with pytest.raises(TypeError, match=r"PCA.*keeps no history_"):
+        LossCurveDisplay.from_estimator(PCA(2).fit(iris[0]))
+
+
+def test_a_missing_class_is_a_class(rng):
+    display = EmbeddingDisplay(rng.normal(size=(3, 2)), [1, 2, np.nan]).plot()
+    assert sum(len(group.get_offsets()) for group in display.ax_.collections) == 3
 
 
 def test_shepard_of_many_rows_keeps_pairs_together(rng, monkeypatch):
@@ -211,3 +228,11 @@ def test_equal_stabilities_do_not_hide_each_other():
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["seed", "order"]
     texts = [text.get_text() for text in ax.get_legend().get_texts()]
     assert texts == ["a", "b"]
+
+
+@pytest.mark.parametrize(("log", "scale"), [(True, "symlog"), (False, "linear")])
+def test_what_is_best_at_one_has_a_linear_axis(log, scale):
+    values = {"a": {"seed": 0.4, "order": 1.0}}
+    ax = StabilityDisplay(values, "neighbour overlap", log=log).plot().ax_
+    assert ax.get_xscale() == scale
+    assert ax.get_xlim()[0] == 0

@@ -78,14 +78,34 @@ def test_runs_of_a_fit_are_scored_without_another(iris, no_training):
         manifold_variance_score(PCA(2), X)
 
 
-@pytest.mark.parametrize("after", [[], [StandardScaler()], [LogisticRegression()]])
-def test_runs_are_found_within_a_pipeline(after, iris, no_training):
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda model: make_pipeline(StandardScaler(), model),
+        lambda model: make_pipeline(StandardScaler(), model, LogisticRegression()),
+        lambda model: make_pipeline(
+            StandardScaler(), make_pipeline("passthrough", model, LogisticRegression())
+        ),
+        lambda model: make_pipeline(
+            make_pipeline(StandardScaler(), model), LogisticRegression()
+        ),
+    ],
+)
+def test_runs_are_found_within_pipelines(build, iris, no_training):
     X, y = iris
     model = StableAutoencoder(n_init=2, max_iter=5, random_state=0)
-    pipeline = make_pipeline(StandardScaler(), model, *after).fit(X, y)
-    runs = model.transform_runs(pipeline[0].transform(X))
+    pipeline = build(model).fit(X, y)
+    runs = model.transform_runs(StandardScaler().fit_transform(X))
     expected = 1 - manifold_variance(runs, relative=True)
     assert manifold_variance_score(pipeline, X, y) == expected
+
+
+def test_a_step_after_the_network_is_scored_too(iris):
+    X, _ = iris
+    model = StableAutoencoder(4, n_init=2, max_iter=5, random_state=0)
+    projected = make_pipeline(model, GaussianRandomProjection(2)).fit(X)
+    assert manifold_variance_score(model, X) > 0.99
+    assert manifold_variance_score(projected, X) < 0.9
 
 
 def test_a_pipeline_of_runs_takes_data_frames(iris, no_training):
@@ -140,7 +160,7 @@ def test_grid_search_of_a_pipeline_by_two_scores(routing, iris):
 def test_digits_the_rule_takes_the_pca_start_and_weight_buys_stability(digits):
     X, _ = digits
     search = GridSearchCV(
-        StableAutoencoder(n_init=3, random_state=0),
+        StableAutoencoder(10, n_init=3, random_state=0),
         {"init": ["random", "pca"], "similarity_weight": [0, 3]},
         scoring={"stability": manifold_variance_score, "reconstruction": None},
         refit=most_stable_within_one_standard_error,
@@ -223,5 +243,7 @@ def test_the_rule_passes_over_what_has_no_score():
     assert choose(results([[nan, 0.5], [0.9, 0.5]], [[1, 0.1], [1, 0.1]])) == 1
     with pytest.raises(ValueError, match="no candidate has a finite score"):
         choose(results([[nan]], [[1]]))
-    with pytest.raises(ValueError, match=r"no scorer named 'trust'.*'stability'"):
-        choose(results([[1]], [[1]]), reconstruction="trust")
+    found = results([[1]], [[1]]) | {"mean_train_score": 1}
+    message = r"no scorer named 'trust'; it has \['reconstruction', 'stability'\]"
+    with pytest.raises(ValueError, match=message):
+        choose(found, reconstruction="trust")

@@ -66,4 +66,17 @@ def test_distances_do_not_change_under_rigid_maps(rng):
 
 def test_names_and_callables_are_resolved():
     assert resolve_similarity("distance") is distance
-    assert resolve_similarity(torch.cdist) is torch.cdist
+    assert resolve_similarity(distance) is distance
+
+
+def test_a_users_similarity_is_given_one_batch_at_a_time():
+    shapes = []
+
+    def of_one_batch(rows):
+        shapes.append(tuple(rows.shape))
+        return rows @ rows.T
+
+    rows = torch.randn(2, 3, 5, 4)
+    found = resolve_similarity(of_one_batch)(rows)
+    torch.testing.assert_close(found, rows @ rows.mT)
+    assert set(shapes) == {(5, 4)}

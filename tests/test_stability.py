@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from scipy.spatial.distance import pdist
+from scipy.spatial.distance import pdist, squareform
 from scipy.stats import ortho_group
 
 from stable_embedding import (
@@ -8,7 +8,11 @@ from stable_embedding import (
     manifold_variance_matrix,
     stability,
 )
-from stable_embedding.stability import nearest_to_consensus
+from stable_embedding.stability import (
+    displacement,
+    nearest_to_consensus,
+    neighbor_overlap,
+)
 
 
 def slow_matrix(runs):
@@ -109,6 +113,42 @@ def test_bad_embeddings_are_refused(function, runs, message):
 def test_equal_distances_have_no_relative_variance():
     with pytest.raises(ValueError, match="all of their distances are alike"):
         manifold_variance([np.eye(4), np.eye(4)], relative=True)
+
+
+def test_displacement_of_collapsed_runs_is_refused():
+    for value in (0.0, 0.1):
+        with pytest.raises(ValueError, match="collapsed"):
+            displacement(np.full((3, 2), value), np.full((3, 2), 0.7))
+
+
+def test_displacement_by_hand(rng):
+    first, second = rng.normal(size=(2, 50, 3))
+    moved = np.square(first - second).sum() / 50
+    variance = (first.var(axis=0).sum() + second.var(axis=0).sum()) / 2
+    assert displacement(first, second) == pytest.approx(moved / variance)
+    turned = first @ ortho_group.rvs(3, random_state=0) + 5
+    assert displacement(first, turned) > 1
+    assert displacement(first, turned, aligned=True) < 1e-12
+    assert displacement(first, second, aligned=True) <= displacement(first, second)
+
+
+def test_neighbor_overlap_by_hand(rng):
+    first, second = rng.normal(size=(2, 30, 2))
+    distances = [squareform(pdist(run)) for run in (first, second)]
+    near = [np.argsort(of_run, axis=1)[:, 1:5] for of_run in distances]
+    expected = np.mean(
+        [len({*a} & {*b}) / len({*a} | {*b}) for a, b in zip(*near, strict=True)]
+    )
+    found = neighbor_overlap(first, second, n_neighbors=4)
+    assert found == pytest.approx(expected)
+    with pytest.raises(ValueError, match="n_neighbors=30 must be less than the 30"):
+        neighbor_overlap(first, second, n_neighbors=30)
+
+
+@pytest.mark.parametrize("measure", [displacement, neighbor_overlap])
+def test_pairs_must_be_alike_in_shape(measure):
+    with pytest.raises(ValueError, match=r"\(30, 2\) and second \(30, 3\)"):
+        measure(np.ones((30, 2)), np.ones((30, 3)))
 
 
 def test_the_consensus_is_near_the_mean_and_no_collapse(rng):
