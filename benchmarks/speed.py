@@ -1,8 +1,15 @@
-"""What several runs cost, in trainings of one.
+"""What a step costs beyond its arithmetic, and what the similarity and runs add.
 
-``python -m benchmarks.speed [--quick] [--threads N]`` fits digits (64 features, hidden
-layers of 128 and 32, batches of 128) with one run and with eight, in turns, and
-compares the medians. Writes ``benchmarks/results/speed.csv``.
+``python -m benchmarks.speed [--quick] [--threads N]`` times in turns, and compares the
+medians of
+
+- training by :func:`stable_embedding._training.train` and by a loop written by hand,
+  with the same network, loss and optimiser (fused AdamW) and as many batches, and by
+  skorch with its default loader, which collects row by row;
+- training with similarity weight 1 and with 0;
+- fits with eight runs and with one.
+
+Writes ``benchmarks/results/speed.csv``.
 """
 
 import argparse
@@ -10,48 +17,149 @@ from time import perf_counter
 
 import numpy as np
 import torch
+from skorch import NeuralNet
 from tqdm.auto import trange
 
 from stable_embedding import StableAutoencoder
+from stable_embedding._training import train
+from stable_embedding.losses import StableLoss
+from stable_embedding.networks import Autoencoder
+from stable_embedding.shuffling import canonical_order
+from stable_embedding.similarities import distance
 
 from .datasets import load
 from .results import write
 
-N_RUNS = (1, 8)
+N_BATCHES = 20
+N_EPOCHS = 5
+SMALL, WIDE = (64, (128, 32)), (784, (256, 64))
 
 
-def seconds(X, n_init, seed):
-    """Time one fit."""
-    model = StableAutoencoder(
-        2, hidden_layer_sizes=(128, 32), batch_size=128, n_init=n_init
+class Case:
+    """A network and rows to train it on."""
+
+    def __init__(self, size, batch_size):
+        n_features, hidden_layer_sizes = size
+        generator = torch.Generator().manual_seed(0)
+        rows = torch.randn(N_BATCHES * batch_size, n_features, generator=generator)
+        self.rows = rows / n_features**0.5
+        self.keys = canonical_order(self.rows.numpy())[1]
+        self.batch_size = batch_size
+        axes = torch.eye(n_features)[:2]
+        self.start = lambda: Autoencoder(
+            n_features, 2, hidden_layer_sizes, "relu", axes=axes
+        )
+
+    def ours(self, weight):
+        """Train as the estimator does."""
+        train(
+            [self.start()],
+            self.rows,
+            self.keys,
+            StableLoss(distance, weight, 2.0),
+            alpha=1.0,
+            batch_size=self.batch_size,
+            max_iter=N_EPOCHS,
+            learning_rate=1e-3,
+            seeds=[0],
+            device="cpu",
+        )
+
+    def by_hand(self, weight):
+        """Train in a plain loop."""
+        network, loss = self.start(), StableLoss(distance, weight, 2.0)
+        parameters = network.parameters()
+        optimizer = torch.optim.AdamW(parameters, 1e-3, (0.9, 0.95), fused=True)
+        for _ in range(N_EPOCHS):
+            for index in torch.randperm(len(self.rows)).split(self.batch_size):
+                batch = self.rows[index]
+                optimizer.zero_grad()
+                loss(network(batch), batch)[0].backward()
+                optimizer.step()
+
+    def by_skorch(self, weight):
+        """Train as skorch does by default."""
+
+        class Net(NeuralNet):
+            def get_loss(self, y_pred, y_true, X=None, training=False):
+                return super().get_loss(y_pred, y_true)[0]
+
+        Net(
+            self.start(),
+            criterion=StableLoss(distance, weight, 2.0),
+            optimizer=torch.optim.AdamW,
+            optimizer__fused=True,
+            lr=1e-3,
+            batch_size=self.batch_size,
+            max_epochs=N_EPOCHS,
+            train_split=None,
+            iterator_train__shuffle=True,
+            verbose=0,
+        ).fit(self.rows, self.rows)
+
+
+def several_runs(n_init):
+    """Fit digits with a number of runs."""
+    X, _ = load("digits")
+    StableAutoencoder(
+        2, hidden_layer_sizes=(128, 32), batch_size=128, n_init=n_init, random_state=0
+    ).fit(X)
+
+
+def comparisons():
+    """Name what is compared: a job, and the one by whose time it is divided."""
+    small, wide = Case(SMALL, 128), Case(WIDE, 256)
+    yield "overhead, 64 features", lambda: small.ours(0.0), lambda: small.by_hand(0.0)
+    yield "overhead, 784 features", lambda: wide.ours(0.0), lambda: wide.by_hand(0.0)
+    yield (
+        "skorch's loader, 64 features",
+        lambda: small.by_skorch(0.0),
+        lambda: small.ours(0.0),
     )
+    for case, name in (
+        (wide, "784 features, 256 rows"),
+        (Case(SMALL, 256), "64 features, 256 rows"),
+        (Case(SMALL, 512), "64 features, 512 rows"),
+    ):
+        yield (
+            f"similarity, {name}",
+            lambda case=case: case.ours(1.0),
+            lambda case=case: case.ours(0.0),
+        )
+    yield "eight runs", lambda: several_runs(8), lambda: several_runs(1)
+
+
+def seconds(job):
+    """Time a job."""
     start = perf_counter()
-    model.set_params(random_state=seed).fit(X)
+    job()
     return perf_counter() - start
 
 
 def main():
-    """Fit in turns, print and write the ratio of the medians."""
+    """Time in turns, print and write the ratios."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="3 turns instead of 15")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    X, _ = load("digits")
-    for n_init in N_RUNS:
-        seconds(X, n_init, 0)
-    turns = trange(3 if arguments.quick else 15, unit="turn")
-    found = [[seconds(X, n_init, seed) for n_init in N_RUNS] for seed in turns]
-    one, eight = np.median(found, axis=0)
-    row = {
-        "threads": arguments.threads,
-        "one_run_seconds": f"{one:.3f}",
-        "eight_runs_seconds": f"{eight:.3f}",
-        "ratio": f"{eight / one:.2f}",
-    }
-    print(*(f"{name}={value}" for name, value in row.items()))
+    rows = []
+    for name, job, yardstick in comparisons():
+        job(), yardstick()
+        turns = trange(3 if arguments.quick else 15, desc=name, unit="turn")
+        times = np.median([[seconds(job), seconds(yardstick)] for _ in turns], axis=0)
+        rows.append(
+            {
+                "what": name,
+                "threads": arguments.threads,
+                "seconds": f"{times[0]:.4f}",
+                "yardstick_seconds": f"{times[1]:.4f}",
+                "ratio": f"{times[0] / times[1]:.2f}",
+            }
+        )
+        print(*(f"{key}={value}" for key, value in rows[-1].items()))
     if not arguments.quick:
-        write("speed", [row])
+        write("speed", rows)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 from skorch.dataset import Dataset
 from skorch.helper import predefined_split
+from skorch.utils import TeeGenerator
 from torch import Tensor
 from tqdm.auto import tqdm
 
@@ -115,14 +116,34 @@ class Net(NeuralNet):
     def on_train_begin(self, net, **kwargs):
         self.best_losses_ = {}
 
+    def on_batch_begin(self, net, **kwargs):
+        # The history has one batch an epoch, empty, since some callbacks look for it.
+        if not self.history[-1]["batches"]:
+            self.history.new_batch()
+
     def get_loss(self, y_pred, y_true, X=None, training=False):
-        terms = super().get_loss(y_pred, y_true, X=X, training=training)
+        terms = self.criterion_(y_pred, y_true)
         self.terms_ = terms.detach()
         return terms[0].sum()
+
+    def train_step(self, batch, **fit_params):
+        # What skorch's does for any data and optimizer, for tensors and ours alone.
+        rows, target = batch
+        self.optimizer_.zero_grad()
+        output = self.module_(rows)
+        loss = self.get_loss(output, target)
+        loss.backward()
+        parameters = TeeGenerator(self.get_all_learnable_params())
+        self.notify(
+            "on_grad_computed", named_parameters=parameters, batch=batch, training=True
+        )
+        self.optimizer_.step()
+        return {"loss": loss, "y_pred": output}
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         if iterator is None:
             return
+        self._set_training(training)
         total, n_rows = 0.0, 0
         for batch in iterator:
             self.notify("on_batch_begin", batch=batch, training=training)

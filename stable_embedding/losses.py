@@ -7,8 +7,12 @@ that a weight means the same everywhere. Arguments are batches of shape
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
-from .similarities import Similarity, distance
+from .similarities import SMALLEST_DISTANCE, Similarity, distance
+
+# Rows of a batch whose pairs are compared; of larger batches those within such blocks.
+_PAIRED_ROWS = 128
 
 
 def reconstruction_loss(rows: Tensor, reconstruction: Tensor) -> Tensor:
@@ -30,6 +34,56 @@ def mean_squared_difference(first: Tensor, second: Tensor) -> Tensor:
     return total / max(n_rows * (n_rows - 1), 1)
 
 
+class _DistanceLoss(torch.autograd.Function):
+    r"""Mean squared difference of distances, with its gradient derived by hand.
+
+    .. math:: \partial L / \partial z_i = \frac{4}{b (b - 1)}
+              \sum_j (1 - d^x_{ij} / d^z_{ij}) (z_i - z_j)
+
+    That is one matrix of weights and a product with it, where the graph of a square
+    root would keep and pass through several matrices.
+    """
+
+    @staticmethod
+    def forward(ctx, codes, rows):
+        n_rows = rows.shape[-2]
+        found = distance(codes)
+        # Weights of pairs whose codes coincide are those of a gradient of 0.
+        weights = distance(rows).div_(found).neg_().add_(1)
+        weights.diagonal(dim1=-2, dim2=-1).zero_()
+        loss = (weights * found).square_().sum((-2, -1))
+        weights.masked_fill_(found <= SMALLEST_DISTANCE, 0)
+        ctx.save_for_backward(codes, weights)
+        ctx.n_pairs = max(n_rows * (n_rows - 1), 1)
+        return loss / ctx.n_pairs
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient):
+        codes, weights = ctx.saved_tensors
+        pull = weights.sum(-1, keepdim=True) * codes - weights @ codes
+        return pull * (4 / ctx.n_pairs * gradient)[..., None, None], None
+
+
+def distance_loss(rows: Tensor, codes: Tensor) -> Tensor:
+    """Mean squared difference of distances, over pairs within blocks of rows.
+
+    A batch of more than 128 rows is cut into blocks of as many or fewer, so that the
+    number of pairs grows with that of rows and not with its square. A few rows at its
+    end may be left out.
+    """
+    n_rows = rows.shape[-2]
+    n_blocks = -(-n_rows // _PAIRED_ROWS)
+    if n_blocks > 1:
+        kept = n_rows // n_blocks * n_blocks
+        blocks = (n_blocks, n_rows // n_blocks)
+        rows, codes = (
+            part[..., :kept, :].unflatten(-2, blocks) for part in (rows, codes)
+        )
+    lost = _DistanceLoss.apply(codes, rows)
+    return lost.mean(-1) if n_blocks > 1 else lost
+
+
 def similarity_loss(
     rows: Tensor, codes: Tensor, similarity: Similarity, collapsed_loss: float
 ) -> Tensor:
@@ -42,6 +96,8 @@ def similarity_loss(
     constant of the training set, never of the batch: the scale of the codes is part
     of their stability.
     """
+    if similarity is distance:
+        return distance_loss(rows, codes) / collapsed_loss
     return mean_squared_difference(similarity(codes), similarity(rows)) / collapsed_loss
 
 

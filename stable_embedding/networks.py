@@ -97,7 +97,7 @@ class LinearPathMLP(nn.Module):
 
     def forward(self, rows: Tensor) -> Tensor:
         """Map rows of shape (..., n_inputs) to (..., n_outputs)."""
-        output = self.mlp(self.gain * rows)
+        output = self.mlp(rows if self.gain == 1 else self.gain * rows)
         return output if self.linear_path is None else output + self.linear_path(rows)
 
 

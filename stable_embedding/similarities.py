@@ -13,9 +13,9 @@ from torch.nn import functional
 
 Similarity = Callable[[Tensor], Tensor]
 
-# Square roots of squared distances below this are taken of this instead: their
-# gradient would be infinite, and float32 rounding is larger anyway.
-_SMALLEST_SQUARE = 1e-12
+# Distances below this are taken as this: their gradient would be infinite, and the
+# rounding of float32 is larger anyway.
+SMALLEST_DISTANCE = 1e-6
 
 
 def squared_distance(rows: Tensor) -> Tensor:
@@ -26,12 +26,12 @@ def squared_distance(rows: Tensor) -> Tensor:
     """
     products = rows @ rows.mT
     norms = products.diagonal(dim1=-2, dim2=-1)
-    return norms.unsqueeze(-1) + norms.unsqueeze(-2) - 2 * products
+    return (norms.unsqueeze(-1) + norms.unsqueeze(-2)).sub_(products, alpha=2)
 
 
 def distance(rows: Tensor) -> Tensor:
     """Euclidean distances ``|x_i - x_j|``."""
-    return squared_distance(rows).clamp_min(_SMALLEST_SQUARE).sqrt()
+    return squared_distance(rows).clamp_min_(SMALLEST_DISTANCE**2).sqrt_()
 
 
 def inner_product(rows: Tensor) -> Tensor:
@@ -42,7 +42,7 @@ def inner_product(rows: Tensor) -> Tensor:
 
 def cosine(rows: Tensor) -> Tensor:
     """Cosines of the angles between rows; of a row of zeros they are 0."""
-    unit = functional.normalize(rows, dim=-1, eps=_SMALLEST_SQUARE**0.5)
+    unit = functional.normalize(rows, dim=-1, eps=SMALLEST_DISTANCE)
     return unit @ unit.mT
 
 
