@@ -31,7 +31,7 @@ from .datasets import load
 from .results import write
 
 N_BATCHES = 20
-N_EPOCHS = 5
+N_EPOCHS = 20
 SMALL, WIDE = (64, (128, 32)), (784, (256, 64))
 
 
@@ -139,14 +139,14 @@ def seconds(job):
 def main():
     """Time in turns, print and write the ratios."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="3 turns instead of 15")
+    parser.add_argument("--quick", action="store_true", help="3 turns instead of 9")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     rows = []
     for name, job, yardstick in comparisons():
         job(), yardstick()
-        turns = trange(3 if arguments.quick else 15, desc=name, unit="turn")
+        turns = trange(3 if arguments.quick else 9, desc=name, unit="turn")
         times = np.median([[seconds(job), seconds(yardstick)] for _ in turns], axis=0)
         rows.append(
             {
