@@ -66,7 +66,21 @@ def explained_variance(X, X_reconstructed):
 
 
 def explained_share(error, total):
-    """One minus error over total; of constant data all or nothing, as in r2_score."""
+    """One minus error over total; of constant data all or nothing, as in r2_score.
+
+    Parameters
+    ----------
+    error : float
+        Sum of squared errors.
+
+    total : float
+        Sum of squared distances from the mean.
+
+    Returns
+    -------
+    float
+        1.0 at best.
+    """
     if total == 0:
         return float(error == 0)
     return float(1 - error / total)

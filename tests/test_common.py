@@ -9,7 +9,7 @@ from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import stable_embedding
-from stable_embedding import StableAutoencoder
+from stable_embedding import StableAutoencoder, plotting, quality
 
 # Few epochs: the checks ask how the estimator behaves, not how well it fits. The
 # defaults, with all of their epochs, stand beside it.
@@ -50,14 +50,23 @@ def test_scikit_learns_extra_checks(name):
 
 def public_objects():
     """Classes, their methods and functions that a user may call."""
-    for name in stable_embedding.__all__:
-        thing = getattr(stable_embedding, name)
+    things = [getattr(stable_embedding, name) for name in stable_embedding.__all__]
+    things += members(quality, inspect.isfunction)
+    things += members(plotting, inspect.isclass)
+    for thing in things:
         if inspect.isclass(thing):
             yield thing
             for method_name, method in inspect.getmembers(thing, inspect.isfunction):
                 if method_name in vars(thing) and not method_name.startswith("_"):
                     yield method
         elif callable(thing):
+            yield thing
+
+
+def members(module, kind):
+    """What a module defines itself, less what is private."""
+    for name, thing in inspect.getmembers(module, kind):
+        if thing.__module__ == module.__name__ and not name.startswith("_"):
             yield thing
 
 
