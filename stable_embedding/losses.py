@@ -48,10 +48,10 @@ class _DistanceLoss(torch.autograd.Function):
     def forward(ctx, codes, rows):
         n_rows = rows.shape[-2]
         found = distance(codes)
-        # Weights of pairs whose codes coincide are those of a gradient of 0.
         weights = distance(rows).div_(found).neg_().add_(1)
         weights.diagonal(dim1=-2, dim2=-1).zero_()
         loss = (weights * found).square_().sum((-2, -1))
+        # Codes that coincide have no direction to part in.
         weights.masked_fill_(found <= SMALLEST_DISTANCE, 0)
         ctx.save_for_backward(codes, weights)
         ctx.n_pairs = max(n_rows * (n_rows - 1), 1)
