@@ -13,6 +13,11 @@ from stable_embedding import __version__
 FOLDER = Path(__file__).parent / "results"
 
 
+def show(row):
+    """Print a row on one line."""
+    print(*(f"{name}={value}" for name, value in row.items()))
+
+
 def write(name, rows):
     """Write rows, dicts of one length, to a CSV file below a line with the versions."""
     FOLDER.mkdir(exist_ok=True)

@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 from stable_embedding.autoencoder import lopsidedness
 
 from .datasets import load
-from .results import write
+from .results import show, write
 
 RULES = {
     "largest entry": lambda axes, scores: axes[np.arange(2), np.abs(axes).argmax(1)],
@@ -71,7 +71,7 @@ def main():
         for (share, rule), count in turned.items()
     ]
     for row in rows:
-        print(*(f"{name}={value}" for name, value in row.items()))
+        show(row)
     if not arguments.quick:
         write("signs", rows)
 

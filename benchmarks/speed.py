@@ -28,7 +28,7 @@ from stable_embedding.shuffling import canonical_order
 from stable_embedding.similarities import distance
 
 from .datasets import load
-from .results import write
+from .results import show, write
 
 N_BATCHES = 20
 N_EPOCHS = 20
@@ -157,7 +157,7 @@ def main():
                 "ratio": f"{times[0] / times[1]:.2f}",
             }
         )
-        print(*(f"{key}={value}" for key, value in rows[-1].items()))
+        show(rows[-1])
     if not arguments.quick:
         write("speed", rows)
 

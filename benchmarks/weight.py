@@ -18,7 +18,7 @@ from stable_embedding import (
 )
 
 from .datasets import load
-from .results import write
+from .results import show, write
 
 GRID = {"init": ["random", "pca"], "similarity_weight": [0, 0.1, 0.3, 1, 3]}
 
@@ -66,7 +66,7 @@ def main():
         for row in search(X, k, shuffle, arguments.quick, arguments.n_jobs)
     ]
     for row in rows:
-        print(*(f"{name}={value}" for name, value in row.items()))
+        show(row)
     if not arguments.quick:
         write("weight", rows)
 

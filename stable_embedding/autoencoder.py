@@ -13,7 +13,7 @@ from sklearn.base import (
     _fit_context,
 )
 from sklearn.decomposition import PCA
-from sklearn.utils import check_array, check_random_state, gen_batches
+from sklearn.utils import check_array, gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -23,6 +23,7 @@ from .alignment import rigid_map_onto
 from .losses import StableLoss, collapsed_similarity_loss
 from .networks import ACTIVATIONS, Autoencoder
 from .quality import explained_share
+from .seeding import draw_seeds
 from .shrinkage import auto_alpha
 from .shuffling import canonical_order, shuffle
 from .similarities import SIMILARITIES, resolve_similarity
@@ -105,12 +106,6 @@ def auto_batch_size(n_samples):
 def auto_max_iter(n_batches):
     """Epochs for a number of batches in each: at least 600 steps and 20 epochs."""
     return max(20, -(-600 // n_batches))
-
-
-def draw_seeds(random_state, n_seeds):
-    """Draw integers to seed trainings with."""
-    random_state = check_random_state(random_state)
-    return random_state.randint(np.iinfo(np.int32).max, size=n_seeds).tolist()
 
 
 def resolve_device(device):

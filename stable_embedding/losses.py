@@ -73,15 +73,13 @@ def distance_loss(rows: Tensor, codes: Tensor) -> Tensor:
     end may be left out.
     """
     n_rows = rows.shape[-2]
+    if n_rows <= _PAIRED_ROWS:
+        return _DistanceLoss.apply(codes, rows)
     n_blocks = -(-n_rows // _PAIRED_ROWS)
-    if n_blocks > 1:
-        kept = n_rows // n_blocks * n_blocks
-        blocks = (n_blocks, n_rows // n_blocks)
-        rows, codes = (
-            part[..., :kept, :].unflatten(-2, blocks) for part in (rows, codes)
-        )
-    lost = _DistanceLoss.apply(codes, rows)
-    return lost.mean(-1) if n_blocks > 1 else lost
+    kept = n_rows // n_blocks * n_blocks
+    blocks = (n_blocks, n_rows // n_blocks)
+    rows, codes = (part[..., :kept, :].unflatten(-2, blocks) for part in (rows, codes))
+    return _DistanceLoss.apply(codes, rows).mean(-1)
 
 
 def similarity_loss(

@@ -38,24 +38,30 @@ COLORMAP = "cividis"
 _SHEPARD_ROWS = 1_000
 
 
-def _new_axes(ax, n_columns=1, **size):
-    """Axes to draw on: those given, or those of a new figure."""
-    import matplotlib.pyplot as plt
+class _Display:
+    """What every display does first."""
 
-    if ax is None:
-        _, ax = plt.subplots(1, n_columns, layout="constrained", squeeze=False, **size)
-    axes = np.asarray(ax).ravel()
-    if len(axes) != n_columns:
-        raise ValueError(f"ax holds {len(axes)} axes; {n_columns} are drawn on")
-    return axes
+    def _open(self, ax, n_columns=1, **size):
+        """Draw on the axes that are given, or on those of a new figure."""
+        import matplotlib.pyplot as plt
+
+        if ax is None:
+            _, ax = plt.subplots(
+                1, n_columns, layout="constrained", squeeze=False, **size
+            )
+        axes = np.asarray(ax).ravel()
+        if len(axes) != n_columns:
+            raise ValueError(f"ax holds {len(axes)} axes; {n_columns} are drawn on")
+        self.axes_, self.ax_ = axes, axes[0]
+        self.figure_ = self.ax_.figure
 
 
-def _check_map(embedding, name="embedding"):
+def _check_map(embedding):
     """Check that points can be drawn on a plane."""
     embedding = np.asarray(embedding)
     if embedding.ndim != 2 or embedding.shape[1] != 2:
         raise ValueError(
-            f"{name} has shape {embedding.shape}; a map that can be drawn has shape"
+            f"embedding has shape {embedding.shape}; a map that can be drawn has shape"
             " (n_samples, 2)"
         )
     return embedding
@@ -65,7 +71,7 @@ def _label_components(ax):
     ax.set(xlabel="component 1", ylabel="component 2", aspect="equal")
 
 
-class EmbeddingDisplay:
+class EmbeddingDisplay(_Display):
     """A map of two components, each point coloured by its class; or several of them.
 
     Parameters
@@ -156,9 +162,7 @@ class EmbeddingDisplay:
         if self.y is not None:
             check_consistent_length(self.y, runs[0])
         size = {"figsize": (3 * len(runs) + 1, 3.2)} if several else {}
-        self.axes_ = _new_axes(ax, len(runs), **size)
-        self.ax_ = self.axes_[0]
-        self.figure_ = self.ax_.figure
+        self._open(ax, len(runs), **size)
         for i, (ax, run) in enumerate(zip(self.axes_, runs)):
             self._draw(ax, run)
             if several:
@@ -198,7 +202,7 @@ def _check_kind(kind):
         raise ValueError(f"kind={kind!r} must be 'matrix' or 'map'")
 
 
-class ManifoldVarianceDisplay:
+class ManifoldVarianceDisplay(_Display):
     """How much each distance, or each point, of a map moves between trainings.
 
     Parameters
@@ -330,8 +334,7 @@ class ManifoldVarianceDisplay:
         if kind == "map":
             embedding = _check_map(self.embedding)
             check_consistent_length(variance, embedding)
-        (self.ax_,) = _new_axes(ax)
-        self.figure_ = self.ax_.figure
+        self._open(ax)
         if kind == "matrix":
             drawn = self._draw_matrix(variance)
             label = "variance of the normalised distance"
@@ -376,7 +379,7 @@ class ManifoldVarianceDisplay:
         )
 
 
-class ShepardDisplay:
+class ShepardDisplay(_Display):
     """Distances in the embedding against those of the data, pair by pair.
 
     Parameters
@@ -482,8 +485,7 @@ class ShepardDisplay:
         wanted, found = np.asarray(self.distances), np.asarray(self.distances_embedded)
         if not wanted.any():
             raise ValueError("distances are all zero; there is nothing to draw against")
-        (self.ax_,) = _new_axes(ax)
-        self.figure_ = self.ax_.figure
+        self._open(ax)
         drawn = self.ax_.hexbin(
             wanted, found, gridsize=60, bins="log", mincnt=1, cmap=COLORMAP
         )
@@ -505,7 +507,7 @@ class ShepardDisplay:
         return self
 
 
-class LossCurveDisplay:
+class LossCurveDisplay(_Display):
     """The terms of the loss by epoch.
 
     Parameters
@@ -572,8 +574,7 @@ class LossCurveDisplay:
         LossCurveDisplay
             This one, with its axes.
         """
-        (self.ax_,) = _new_axes(ax)
-        self.figure_ = self.ax_.figure
+        self._open(ax)
         held_out = "validation_"
         terms = [name for name in self.history if not name.startswith(held_out)]
         for color, name in zip(COLORS, terms):
@@ -598,7 +599,7 @@ class LossCurveDisplay:
         return self
 
 
-class StabilityDisplay:
+class StabilityDisplay(_Display):
     """One measure of stability of several estimators, under each perturbation.
 
     Parameters
@@ -654,8 +655,7 @@ class StabilityDisplay:
         StabilityDisplay
             This one, with its axes.
         """
-        (self.ax_,) = _new_axes(ax)
-        self.figure_ = self.ax_.figure
+        self._open(ax)
         perturbations = list(next(iter(self.values.values())))
         rows = np.arange(len(perturbations))
         # Estimators stand a little apart, so that equal values do not hide each other.

@@ -10,7 +10,6 @@ from sklearn.utils import (
     _safe_indexing,
     check_array,
     check_consistent_length,
-    check_random_state,
 )
 from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.parallel import Parallel, delayed
@@ -19,7 +18,8 @@ from tqdm.auto import tqdm
 
 from .plotting import StabilityDisplay
 from .quality import explained_variance
-from .scoring import embedding_steps, with_seed
+from .scoring import embedding_steps
+from .seeding import draw_seeds, with_seed
 from .stability import (
     displacement,
     fixed_sample,
@@ -269,9 +269,7 @@ def stability_report(
             " that are left to compare"
         )
     X = X if hasattr(X, "columns") else values
-    random_state = check_random_state(random_state)
-    n_seeds = n_runs + 1
-    seed, *seeds = random_state.randint(np.iinfo(np.int32).max, size=n_seeds).tolist()
+    seed, *seeds = draw_seeds(random_state, n_runs + 1)
     trainings = [
         (name, perturbation, run)
         for perturbation in (None, *perturbations)
@@ -311,7 +309,7 @@ def _check_perturbations(perturbations):
 
 
 def rows_of(perturbation, n_samples, seed):
-    """Index of the rows that are trained on under a perturbation, in their order."""
+    """Index of the rows that are trained on, in order; of all where none is dropped."""
     order = np.random.RandomState(seed).permutation(n_samples)
     if perturbation == "order":
         return order
@@ -334,9 +332,7 @@ def with_noise(X, seed):
 def _train(name, transformer, X, y, perturbation, seed, seed_of_run):
     """Train once; return the rows trained on, their embedding, and an R^2."""
     estimator = with_seed(transformer, seed_of_run if perturbation == "seed" else seed)
-    rows = np.arange(_num_samples(X))
-    if perturbation is not None:
-        rows = rows_of(perturbation, len(rows), seed_of_run)
+    rows = rows_of(perturbation, _num_samples(X), seed_of_run)
     X_seen = _safe_indexing(X, rows)
     y_seen = None if y is None else _safe_indexing(y, rows)
     if perturbation == "noise":

@@ -1,10 +1,9 @@
 """Scoring and choosing estimators by how alike their trainings are."""
 
 import numpy as np
-from sklearn.base import clone
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_random_state
 
+from .seeding import draw_seeds, with_seed
 from .stability import manifold_variance
 
 # Trainings that an estimator without runs of its own is scored by.
@@ -185,8 +184,8 @@ def embeddings_of(estimator, X, y=None):
             X = transformer[:-1].transform(X) if len(transformer) > 1 else X
             transformer = transformer[-1]
         return transformer.transform_runs(X)
-    seeds = check_random_state(0).randint(np.iinfo(np.int32).max, size=_N_RUNS)
-    return [with_seed(transformer, seed).fit_transform(X, y) for seed in seeds.tolist()]
+    seeds = draw_seeds(0, _N_RUNS)
+    return [with_seed(transformer, seed).fit_transform(X, y) for seed in seeds]
 
 
 def _has_runs(transformer):
@@ -211,17 +210,3 @@ def embedding_steps(estimator):
             " or a pipeline with one before its last step"
         )
     return estimator
-
-
-def with_seed(estimator, seed):
-    """Clone an estimator with an integer for each `random_state` in it.
-
-    A RandomState instance would be copied by the clone: all trainings would then draw
-    the same numbers, and their variance would be a false 0.
-    """
-    names = [
-        name
-        for name in estimator.get_params(deep=True)
-        if name == "random_state" or name.endswith("__random_state")
-    ]
-    return clone(estimator).set_params(**dict.fromkeys(names, seed))

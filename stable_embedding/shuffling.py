@@ -108,8 +108,10 @@ def canonical_order(X):
         origin = farthest_row(X).astype(np.float64)
         unit = max((X.max(axis=0) - origin).max(), (origin - X.min(axis=0)).max())
         hashes = hash_rows(X, origin, unit or 1.0, np.float32)
-        # Beside a row very far away the others have one hash, but differ.
-        order = np.lexsort((hash_rows(X), hashes))
+        order = np.argsort(hashes)
+        if not np.diff(hashes[order]).all():
+            # Copies; or rows that differ, but not beside one that is very far away.
+            order = np.lexsort((hash_rows(X), hashes))
     hashes = hashes[order]
     copy = np.arange(len(X)) - np.searchsorted(hashes, hashes)
     return order, mix(hashes + copy.astype(np.uint64) * _INCREMENT)

@@ -1,5 +1,6 @@
 import pickle
 from concurrent.futures import ThreadPoolExecutor
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 from skorch.callbacks import Callback
 
-from stable_embedding import StableAutoencoder, manifold_variance
+from stable_embedding import StableAutoencoder, manifold_variance, stability
 from stable_embedding.alignment import rigid_map_onto
 from stable_embedding.autoencoder import (
     auto_max_iter,
@@ -50,13 +51,10 @@ def unexplained(estimator, X):
 
 
 def displacement(embeddings):
-    """Mean squared distance between two runs' codes over the embedding's variance."""
-    runs = np.asarray(embeddings, dtype=np.float64)
-    n = len(runs)
-    between = [
-        np.square(runs[i] - runs[j]).sum(1).mean() for i in range(n) for j in range(i)
-    ]
-    return np.mean(between) / np.mean([run.var(axis=0).sum() for run in runs])
+    """Mean over pairs of runs of the displacement between their codes."""
+    return np.mean(
+        [stability.displacement(*pair) for pair in combinations(embeddings, 2)]
+    )
 
 
 def assert_untouched(estimator, before):
