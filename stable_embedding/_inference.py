@@ -4,14 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from sklearn.utils import gen_batches
 
+from .blocks import blocks
 from .networks import Autoencoder
-
-# Rows of a block: no more at once, since their activations would leave the cache, and
-# no more than this many bytes of them.
-_BLOCK_ROWS = 4_096
-_BLOCK_BYTES = 2**27
 
 
 def apply_in_blocks(
@@ -19,6 +14,8 @@ def apply_in_blocks(
     part: str,
     X: np.ndarray,
     prepare: Callable[[np.ndarray], np.ndarray] | None = None,
+    finish: Callable[[np.ndarray], np.ndarray] | None = None,
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
     """Apply a part of a network to the rows of an array, in bounded memory.
 
@@ -30,34 +27,38 @@ def apply_in_blocks(
     part : {"encode", "decode", "reconstruct", "squared_errors"}
         The method to apply.
 
-    X : ndarray of shape (n_rows, n_inputs)
-        Rows, of which one block at a time is prepared.
+    X : {ndarray, sparse matrix} of shape (n_rows, n_inputs)
+        Rows, of which one block at a time is dense and prepared.
 
-    prepare : callable or None, default=None
-        Applied to each block first.
+    prepare, finish : callable or None, default=None
+        Applied to each block before the network and after it.
+
+    out : ndarray or None, default=None
+        Where to write; a new array in the network's precision by default.
 
     Returns
     -------
     ndarray of shape (n_rows, n_outputs) or (n_rows,)
-        In the network's precision.
 
     Raises
     ------
     ValueError
         If what comes out is not finite.
     """
-    row_bytes = np.dtype(np.float64).itemsize * (X.shape[1] + network.widest_layer)
-    block_size = min(_BLOCK_ROWS, max(1, _BLOCK_BYTES // row_bytes))
-    outputs = []
     with torch.inference_mode():
-        for rows in gen_batches(len(X), block_size):
-            block = X[rows] if prepare is None else prepare(X[rows])
+        for rows, block in blocks(X, width=network.widest_layer):
+            if prepare is not None:
+                block = prepare(block)
             block = torch.as_tensor(block, dtype=network.dtype, device=network.device)
-            outputs.append(getattr(network, part)(block).cpu().numpy())
-    output = np.concatenate(outputs)
-    if not np.isfinite(output).all():
-        raise ValueError(
-            "X holds values so far from the training data that"
-            f" {str(network.dtype).removeprefix('torch.')} overflows"
-        )
-    return output
+            output = getattr(network, part)(block).cpu().numpy()
+            if not np.isfinite(output).all():
+                raise ValueError(
+                    "X holds values so far from the training data that"
+                    f" {str(network.dtype).removeprefix('torch.')} overflows"
+                )
+            if finish is not None:
+                output = finish(output)
+            if out is None:
+                out = np.empty((X.shape[0], *output.shape[1:]), dtype=output.dtype)
+            out[rows] = output
+    return out

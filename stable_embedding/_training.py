@@ -1,7 +1,7 @@
-"""Training of networks on rows in memory: the only module that knows skorch."""
+"""Training of networks: the only module that knows skorch's nets and callbacks."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from statistics import fmean
 from typing import NamedTuple
@@ -16,9 +16,9 @@ from skorch.utils import TeeGenerator
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from ._batches import BatchIterator, RowsOnDemand
 from .losses import StableLoss
 from .networks import Autoencoder
-from .shuffling import shuffle
 from .stacking import stack, unstack
 
 # Share of the steps in which the learning rate rises.
@@ -40,65 +40,6 @@ class Training(NamedTuple):
 
     history: dict[str, list[float]]
     final: dict[str, float]
-
-
-class BatchIterator:
-    """Batches of rows in a new random order on each pass, sliced from one tensor.
-
-    The order is drawn from the rows' keys, so that a row more or fewer changes each
-    batch little, see :mod:`~stable_embedding.shuffling`. Rows are dealt evenly, so that
-    no batch is left with a single row, which would have no pair. A tensor is indexed
-    once a batch; a loader that collects row by row takes several times as long.
-
-    Parameters
-    ----------
-    dataset : skorch.dataset.Dataset
-        Holds the rows as a tensor `X`.
-
-    batch_size : int
-        Largest number of rows in a batch; of an odd number in twos one has three.
-
-    keys : ndarray of shape (n_rows,)
-        Keys of the rows.
-
-    seeds : sequence of int
-        Seed of the orders of each run. Batches of one run have shape
-        (n_rows, n_features), those of several (n_runs, n_rows, n_features).
-
-    index : ndarray of shape (n_runs, n_rows) or None
-        Rows of each run; all by default.
-    """
-
-    def __init__(
-        self,
-        dataset: Dataset,
-        batch_size: int,
-        keys: np.ndarray,
-        seeds: Sequence[int] = (0,),
-        index: np.ndarray | None = None,
-    ):
-        self.rows = dataset.X
-        self.index = [np.arange(len(keys))] * len(seeds) if index is None else index
-        self.keys = [keys[of_run] for of_run in self.index]
-        self.n_batches = count_batches(len(self.index[0]), batch_size)
-        self.rngs = [np.random.default_rng(seed) for seed in seeds]
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        for index in self._order().tensor_split(self.n_batches, dim=-1):
-            batch = self.rows[index]
-            yield batch, batch
-
-    def _order(self) -> Tensor:
-        order = [
-            index[shuffle(keys, rng)]
-            for index, keys, rng in zip(self.index, self.keys, self.rngs)
-        ]
-        return torch.from_numpy(np.stack(order)).squeeze(0).to(self.rows.device)
-
-
-def count_batches(n_rows: int, batch_size: int) -> int:
-    """Count the batches of at most `batch_size` rows with two rows or more in each."""
-    return max(1, min(-(-n_rows // batch_size), n_rows // 2))
 
 
 class Net(NeuralNet):
@@ -268,7 +209,7 @@ def check_callbacks(callbacks: Sequence) -> None:
 
 def train(
     networks: Sequence[Autoencoder],
-    rows: Tensor,
+    rows: Tensor | RowsOnDemand,
     keys: np.ndarray,
     loss: StableLoss,
     *,
@@ -299,7 +240,7 @@ def train(
         What is trained, alike but for their weights. They are moved to the device, and
         stay there.
 
-    rows : Tensor of shape (n_rows, n_features)
+    rows : Tensor or RowsOnDemand of shape (n_rows, n_features)
         Training rows, centred and of unit total variance.
 
     keys : ndarray of shape (n_rows,)
@@ -343,14 +284,16 @@ def train(
         If a loss stops being finite.
     """
     training_index, held_out_index = (None, None) if split is None else split
-    n_rows = len(rows) if training_index is None else training_index.shape[1]
+    rows = rows.to(device)
+    fixed_order = [0] * len(networks)
+    in_fixed_order = BatchIterator(
+        Dataset(rows), batch_size, keys, fixed_order, training_index
+    )
     schedule = LRScheduler(
         policy=torch.optim.lr_scheduler.LambdaLR,
         step_every="batch",
         event_name=None,
-        lr_lambda=partial(
-            one_cycle, n_steps=max_iter * count_batches(n_rows, batch_size)
-        ),
+        lr_lambda=partial(one_cycle, n_steps=max_iter * len(in_fixed_order)),
     )
     own_callbacks = [("own_schedule", schedule)]
     if split is not None:
@@ -359,8 +302,6 @@ def train(
     if verbose:
         own_callbacks.append(("own_progress", ProgressBar()))
 
-    rows = rows.to(device)
-    fixed_order = [0] * len(networks)
     # One step shrinks a weight by the product of both, and never past zero.
     decay = min(alpha, 1 / learning_rate)
     net = Net(
@@ -396,11 +337,8 @@ def train(
             raise
     finally:
         net.notify("on_train_end", X=rows, y=None)
-    batches = BatchIterator(
-        Dataset(rows), batch_size, keys, fixed_order, training_index
-    )
     net.run_single_epoch(
-        batches, training=False, prefix="final", step_fn=net.validation_step
+        in_fixed_order, training=False, prefix="final", step_fn=net.validation_step
     )
     if len(networks) > 1:
         unstack(net.module_, networks)

@@ -6,26 +6,37 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     _fit_context,
 )
-from sklearn.decomposition import PCA
-from sklearn.utils import check_array, gen_batches
+from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ._batches import RowsOnDemand, chunks_of, count_batches, hold_out
 from ._inference import apply_in_blocks
-from ._training import check_callbacks, count_batches, train
+from ._training import check_callbacks, train
 from .alignment import rigid_map_onto
+from .blocks import blocks
 from .losses import StableLoss, collapsed_similarity_loss
 from .networks import ACTIVATIONS, Autoencoder
+from .principal import (
+    MOST_COORDINATES,
+    is_wide,
+    leading_axes,
+    narrow_basis,
+    oriented,
+)
 from .quality import explained_share
+from .scaling import ScaledRows, centre_and_scale, mean_of_features, squared_deviation
 from .seeding import draw_seeds
 from .shrinkage import auto_alpha
-from .shuffling import canonical_order, shuffle
+from .shuffling import canonical_order, hash_rows
 from .similarities import SIMILARITIES, resolve_similarity
 from .stability import fixed_sample, nearest_to_consensus
 
@@ -34,68 +45,13 @@ _DTYPES = (np.float64, np.float32)
 # Rows that the normaliser of a similarity is estimated on.
 _NORMALISER_ROWS = 1_000
 
-# Rows of a block where sums are taken over all of them.
-_BLOCK_ROWS = 4_096
+# Bytes of float32 rows that are held for a training; more are read in chunks.
+_HELD_BYTES = 2**29
 
-# Totals outside this range cannot be held by float32, in which codes are returned.
-_SCALE_RANGE = (1e-30, 1e30)
-
-
-def squared_deviation(X, mean):
-    """Sum of squared distances of rows from a mean, in float64, block by block."""
-    blocks = gen_batches(len(X), _BLOCK_ROWS)
-    return sum(np.square(X[rows] - mean, dtype=np.float64).sum() for rows in blocks)
-
-
-def centre_and_scale(X):
-    """Mean of each feature and the square root of the total variance, in float64.
-
-    The scale of constant data is 1.
-    """
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean = X.mean(axis=0, dtype=np.float64)
-        scale = np.sqrt(squared_deviation(X, mean) / len(X))
-        rounding = len(X) * np.finfo(np.float64).eps * np.linalg.norm(mean)
-    if scale <= rounding < np.inf:
-        return mean, 1.0
-    if not _SCALE_RANGE[0] < scale < _SCALE_RANGE[1]:
-        raise ValueError(
-            f"X has a total standard deviation of {scale:.3g}; float32 codes need one"
-            f" between {_SCALE_RANGE[0]:g} and {_SCALE_RANGE[1]:g}: rescale X"
-        )
-    return mean, float(scale)
-
-
-def principal_axes(rows, n_components):
-    """Leading principal axes of centred rows, with signs that mostly stay.
-
-    An axis points to where its large entries and its far scores are. The largest entry
-    alone, whose sign scikit-learn fixes, can be another one when a few rows are
-    dropped; here that is rarer. Where both lean nowhere no rule keeps the sign, and
-    `align` restores it. Axes beyond the rank that the data can have are zero.
-
-    Parameters
-    ----------
-    rows : ndarray of shape (n_samples, n_features)
-
-    n_components : int
-
-    Returns
-    -------
-    ndarray of shape (n_components, n_features)
-    """
-    axes = np.zeros((n_components, rows.shape[1]), dtype=rows.dtype)
-    found = min(n_components, *rows.shape)
-    if np.abs(rows).max() > np.finfo(np.float32).eps:  # else they are all alike
-        axes[:found] = PCA(found, random_state=0).fit(rows).components_
-    leaning = lopsidedness(axes.T, 5) + lopsidedness(rows @ axes.T, 3)
-    return np.where(leaning[:, None] < 0, -axes, axes)
-
-
-def lopsidedness(values, power):
-    """Sum of odd powers of each column over that of their sizes: between -1 and 1."""
-    powers = np.power(values, power, dtype=np.float64)
-    return powers.sum(axis=0) / (np.abs(powers).sum(axis=0) + np.finfo(np.float64).tiny)
+# Of rows that are not held, a sample stands for all where a frame is found: so many
+# bytes of float32, and of sparse rows, which are made dense for it, no more than these.
+_SAMPLE_BYTES = 2**26
+_SPARSE_SAMPLE_ROWS = 5_000
 
 
 def auto_batch_size(n_samples):
@@ -134,6 +90,62 @@ def layer_sizes(hidden_layer_sizes):
             " for each hidden layer, or () for a linear network"
         )
     return tuple(int(size) for size in sizes)
+
+
+def is_large(X):
+    """Tell whether X is an array of numbers too large to be held once more."""
+    return (
+        isinstance(X, np.ndarray)
+        and X.ndim == 2
+        and X.dtype.kind in "biuf"
+        and X.size * np.dtype(np.float32).itemsize > _HELD_BYTES
+    )
+
+
+def order_and_keys(X):
+    """Find an order of the rows and keys to shuffle them by, both by their content.
+
+    Large arrays are read as they lie.
+    """
+    return (None, hash_rows(X)) if is_large(X) else canonical_order(X)
+
+
+def sample_of(rows):
+    """Compute the rows that stand for all where axes and frames are found."""
+    row_bytes = np.dtype(np.float32).itemsize * rows.width
+    if issparse(rows.X):
+        most = min(_SPARSE_SAMPLE_ROWS, _SAMPLE_BYTES // row_bytes)
+    elif is_large(rows.X):
+        most = _SAMPLE_BYTES // row_bytes
+    else:
+        return rows[:]
+    return rows[fixed_sample(len(rows), max(2, most))]
+
+
+def training_rows(rows, sample, basis):
+    """Rows to train on, in a basis: as a tensor where they can be held."""
+    if len(sample) == len(rows) and not issparse(rows.X):
+        return torch.from_numpy(sample if basis is None else sample @ basis.T)
+    rows = rows.on(basis)
+    n_bytes = np.dtype(np.float32).itemsize * rows.width * len(rows)
+    if n_bytes > _HELD_BYTES or (issparse(rows.X) and basis is None):
+        return RowsOnDemand(rows)
+    return torch.from_numpy(rows[:])
+
+
+def rebased(networks, basis):
+    """Copy networks to rows in another basis, or leave them.
+
+    Fewer coordinates have the larger values; a gain makes steps along them as large as
+    they would be along the features.
+    """
+    if basis is None:
+        return networks
+    gain = max(1.0, (basis.shape[1] / basis.shape[0]) ** 0.5)
+    return [
+        network.rebased(torch.from_numpy(basis).to(network.device), gain)
+        for network in networks
+    ]
 
 
 def check_similarity(similarity, rows):
@@ -393,6 +405,9 @@ class StableAutoencoder(
         "verbose": ["verbose"],
     }
 
+    # It is no metadata to route, though it looks like it.
+    __metadata_request__transform = {"out": UNUSED}
+
     def __init__(
         self,
         n_components=2,
@@ -491,7 +506,7 @@ class StableAutoencoder(
         go_on = self._is_fitted()
         return self._fit(X, go_on, n_seen=self.n_samples_seen_ if go_on else 0)
 
-    def transform(self, X):
+    def transform(self, X, out=None):
         """Embed X.
 
         Parameters
@@ -499,13 +514,28 @@ class StableAutoencoder(
         X : array-like of shape (n_samples, n_features)
             Rows to embed, seen in training or not. Each is embedded by itself.
 
+        out : ndarray of shape (n_samples, n_components) or None, default=None
+            Where to write the codes, for instance a file mapped into memory; a new
+            array by default.
+
         Returns
         -------
         ndarray of shape (n_samples, n_components), dtype float32
-            Codes, in the units of the data.
+            Codes, in the units of the data; `out` where it is given.
+
+        Raises
+        ------
+        ValueError
+            If X or `out` is not as described.
         """
         check_is_fitted(self)
-        return self._embed(self.network_, self._validate_rows(X))
+        X = self._validate_rows(X)
+        shape = (X.shape[0], self._n_features_out)
+        if out is not None and np.shape(out) != shape:
+            raise ValueError(
+                f"out has shape {np.shape(out)}, but the codes have {shape}"
+            )
+        return self._embed(self.network_, X, out)
 
     def transform_runs(self, X):
         """Embed X by every run of ``n_init``, all in one frame.
@@ -571,7 +601,7 @@ class StableAutoencoder(
         """
         check_is_fitted(self)
         X = self._validate_rows(X)
-        total = squared_deviation(X, X.mean(axis=0, dtype=np.float64))
+        total = squared_deviation(X, mean_of_features(X))
         return explained_share(self._squared_errors(X).sum(), total)
 
     def score_samples(self, X):
@@ -635,21 +665,25 @@ class StableAutoencoder(
         """Train anew, or go on from the last training's network; all or nothing."""
         with _all_or_nothing(self):
             X = self._validate_rows(X, reset=not go_on, ensure_min_samples=2)
-            seeds = draw_seeds(self.random_state, self.n_init)
-            self.n_samples_seen_ = n_seen + len(X)
-            order, keys = canonical_order(X)
-            X = X[order]
+            self.n_samples_seen_ = n_seen + X.shape[0]
+            order, keys = order_and_keys(X)
             if not go_on:
-                self.mean_, self.scale_ = centre_and_scale(X)
-            rows = self._scale_rows(X).astype(np.float32)
-            axes = principal_axes(rows, self.n_components)
+                self.mean_, self.scale_ = centre_and_scale(X, order)
+            rows = ScaledRows(X, self.mean_, self.scale_, order)
+            sample = sample_of(rows)
+            axes, basis, dropped = self._axes(rows, sample, narrow=not go_on)
+            seeds = draw_seeds(self.random_state, self.n_init)
             if go_on:
-                networks, frames = self._last(rows)
+                networks, frames = self._last(sample)
             else:
                 networks = [self._start(axes, seed) for seed in seeds]
-                frames = [rows @ axes.T] * self.n_init
-            trainings = self._train(networks, rows, keys, axes, seeds)
-            codes = [apply_in_blocks(one, "encode", rows) for one in networks]
+                frames = [sample @ axes.T] * self.n_init
+            loss, alpha = self._loss(sample, dropped), self._alpha(sample, axes)
+            networks = rebased(networks, basis)
+            source = training_rows(rows, sample, basis)
+            trainings = self._train(networks, source, keys, loss, alpha, seeds)
+            networks = rebased(networks, None if basis is None else basis.T)
+            codes = [apply_in_blocks(one, "encode", sample) for one in networks]
             best_index = self.best_index_ if go_on else nearest_to_consensus(codes)
             self._lay_runs(networks, codes, frames, best_index)
             training = trainings[best_index]
@@ -691,27 +725,60 @@ class StableAutoencoder(
             "activation": self.activation,
         }
 
-    def _train(self, networks, rows, keys, axes, seeds):
+    def _axes(self, rows, sample, narrow):
+        """Find the principal axes, and of wide rows a narrow basis to train in.
+
+        Returns the axes, the basis or None, and the share of variance outside of it.
+        """
+        # The rotation of a user's similarity would not be seen by the user.
+        narrow &= self.init == "pca" and self.similarity == "distance"
+        narrow &= is_wide(rows.X)
+        n_axes = (
+            max(self.n_components, MOST_COORDINATES) if narrow else self.n_components
+        )
+        part = issparse(rows.X) and len(sample) < len(rows)
+        axes, shares = leading_axes(rows.X if part else sample, n_axes)
+        basis = narrow_basis(axes, shares, self.n_components) if narrow else None
+        dropped = 0.0 if basis is None else max(0.0, 1 - shares[: len(basis)].sum())
+        return oriented(axes[: self.n_components], sample), basis, dropped
+
+    def _alpha(self, sample, axes):
+        """Choose the weight decay."""
+        if self.alpha != "auto":
+            return self.alpha
+        if self.init == "random":
+            return 0.0
+        return auto_alpha(sample, axes, self.n_samples_seen_)
+
+    def _loss(self, sample, dropped):
+        """Build the loss, with the normaliser of the similarity from a sample."""
+        similarity = resolve_similarity(self.similarity)
+        if not self.similarity_weight:
+            return StableLoss(similarity, 0.0, 1.0, dropped)
+        sample = torch.from_numpy(sample[fixed_sample(len(sample), _NORMALISER_ROWS)])
+        if callable(self.similarity):
+            check_similarity(similarity, sample)
+        collapsed_loss = collapsed_similarity_loss(sample, similarity)
+        weight = float(self.similarity_weight)
+        return StableLoss(similarity, weight, collapsed_loss, dropped)
+
+    def _train(self, networks, rows, keys, loss, alpha, seeds):
         """Train networks in place with the parameters of this estimator."""
         check_callbacks(self.callbacks or ())
         split, n_rows = None, len(rows)
         if self.early_stopping:
-            split = self._split(keys, seeds)
+            split = self._split(keys, seeds, chunks_of(rows))
             n_rows = split[0].shape[1]
-        batch_size, alpha, max_iter = self.batch_size, self.alpha, self.max_iter
+        batch_size, max_iter = self.batch_size, self.max_iter
         if batch_size == "auto":
             batch_size = auto_batch_size(n_rows)
-        if alpha == "auto":
-            pca = self.init == "pca"
-            alpha = auto_alpha(rows, axes, self.n_samples_seen_) if pca else 0.0
         if max_iter == "auto":
             max_iter = auto_max_iter(count_batches(n_rows, batch_size))
-        rows = torch.from_numpy(rows)
         return train(
             networks,
             rows,
             keys,
-            self._loss(rows),
+            loss,
             alpha=alpha,
             batch_size=batch_size,
             max_iter=max_iter,
@@ -725,41 +792,47 @@ class StableAutoencoder(
             verbose=bool(self.verbose),
         )
 
-    def _loss(self, rows):
-        """Build the loss, with the normaliser of the similarity from a sample."""
-        similarity = resolve_similarity(self.similarity)
-        if not self.similarity_weight:
-            return StableLoss(similarity, 0.0, 1.0)
-        sample = rows[fixed_sample(len(rows), _NORMALISER_ROWS)]
-        if callable(self.similarity):
-            check_similarity(similarity, sample)
-        collapsed_loss = collapsed_similarity_loss(sample, similarity)
-        return StableLoss(similarity, float(self.similarity_weight), collapsed_loss)
-
-    def _split(self, keys, seeds):
+    def _split(self, keys, seeds, chunks):
         """Deal rows to train each run on and, held out, to stop it early by."""
-        n_held_out = round(self.validation_fraction * len(keys))
-        if min(n_held_out, len(keys) - n_held_out) < 2:
+        fraction = self.validation_fraction
+        splits = [hold_out(keys, fraction, seed, chunks) for seed in seeds]
+        training, held_out = (np.stack(part) for part in zip(*splits))
+        if min(training.shape[1], held_out.shape[1]) < 2:
             raise ValueError(
-                f"validation_fraction={self.validation_fraction} of {len(keys)} rows"
-                f" holds out {n_held_out}; early stopping needs two rows or more on"
+                f"validation_fraction={fraction} of {len(keys)} rows holds out"
+                f" {held_out.shape[1]}; early stopping needs two rows or more on"
                 " either side"
             )
-        # Another stream than that of the batches, which draws from the seed itself.
-        orders = [shuffle(keys, np.random.default_rng([seed, 1])) for seed in seeds]
-        held_out, training = np.split(np.stack(orders), [n_held_out], axis=1)
         return training, held_out
 
     def _validate_rows(self, X, *, reset=False, ensure_min_samples=1):
-        return validate_data(
-            self, X, dtype=_DTYPES, reset=reset, ensure_min_samples=ensure_min_samples
+        large = is_large(X)
+        X = validate_data(
+            self,
+            X,
+            accept_sparse="csr",
+            dtype=None if large else _DTYPES,
+            reset=reset,
+            ensure_all_finite=not large,
+            ensure_min_samples=ensure_min_samples,
         )
+        if large:  # the check of all at once would read all of a file into memory
+            for _, block in blocks(X):
+                assert_all_finite(
+                    block, estimator_name=type(self).__name__, input_name="X"
+                )
+        return X
 
-    def _embed(self, network, X):
-        return apply_in_blocks(network, "encode", X, self._scale_rows) * self.scale_
+    def _embed(self, network, X, out=None):
+        return apply_in_blocks(
+            network, "encode", X, self._scale_rows, self._unscale_codes, out
+        )
 
     def _scale_rows(self, X):
         return (X - self.mean_) / self.scale_
+
+    def _unscale_codes(self, codes):
+        return codes * self.scale_
 
     def _squared_errors(self, X):
         """Reconstruct in float64, whose range the square of a scale needs."""
@@ -783,4 +856,5 @@ class StableAutoencoder(
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
+        tags.input_tags.sparse = True
         return tags

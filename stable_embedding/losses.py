@@ -45,10 +45,10 @@ class _DistanceLoss(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, codes, rows):
+    def forward(ctx, codes, rows, dropped):
         n_rows = rows.shape[-2]
         found = distance(codes)
-        weights = distance(rows).div_(found).neg_().add_(1)
+        weights = distance(rows, 2 * dropped).div_(found).neg_().add_(1)
         weights.diagonal(dim1=-2, dim2=-1).zero_()
         loss = (weights * found).square_().sum((-2, -1))
         # Codes that coincide have no direction to part in.
@@ -62,11 +62,14 @@ class _DistanceLoss(torch.autograd.Function):
     def backward(ctx, gradient):
         codes, weights = ctx.saved_tensors
         pull = weights.sum(-1, keepdim=True) * codes - weights @ codes
-        return pull * (4 / ctx.n_pairs * gradient)[..., None, None], None
+        return pull * (4 / ctx.n_pairs * gradient)[..., None, None], None, None
 
 
-def distance_loss(rows: Tensor, codes: Tensor) -> Tensor:
+def distance_loss(rows: Tensor, codes: Tensor, dropped: float = 0.0) -> Tensor:
     """Mean squared difference of distances, over pairs within blocks of rows.
+
+    Twice the share of variance that the rows have dropped is what it adds to a squared
+    distance in the mean, and in many dimensions nearly to each.
 
     A batch of more than 128 rows is cut into blocks of as many or fewer, so that the
     number of pairs grows with that of rows and not with its square. A few rows at its
@@ -74,16 +77,20 @@ def distance_loss(rows: Tensor, codes: Tensor) -> Tensor:
     """
     n_rows = rows.shape[-2]
     if n_rows <= _PAIRED_ROWS:
-        return _DistanceLoss.apply(codes, rows)
+        return _DistanceLoss.apply(codes, rows, dropped)
     n_blocks = -(-n_rows // _PAIRED_ROWS)
     kept = n_rows // n_blocks * n_blocks
     blocks = (n_blocks, n_rows // n_blocks)
     rows, codes = (part[..., :kept, :].unflatten(-2, blocks) for part in (rows, codes))
-    return _DistanceLoss.apply(codes, rows).mean(-1)
+    return _DistanceLoss.apply(codes, rows, dropped).mean(-1)
 
 
 def similarity_loss(
-    rows: Tensor, codes: Tensor, similarity: Similarity, collapsed_loss: float
+    rows: Tensor,
+    codes: Tensor,
+    similarity: Similarity,
+    collapsed_loss: float,
+    dropped: float = 0.0,
 ) -> Tensor:
     r"""Squared difference between the similarities of the input and of the codes.
 
@@ -92,10 +99,10 @@ def similarity_loss(
 
     with :math:`c` the same mean for a collapsed map, ``collapsed_loss``. It is a
     constant of the training set, never of the batch: the scale of the codes is part
-    of their stability.
+    of their stability. What rows have dropped is made up for in distances alone.
     """
     if similarity is distance:
-        return distance_loss(rows, codes) / collapsed_loss
+        return distance_loss(rows, codes, dropped) / collapsed_loss
     return mean_squared_difference(similarity(codes), similarity(rows)) / collapsed_loss
 
 
@@ -124,24 +131,35 @@ class StableLoss(nn.Module):
 
     collapsed_loss : float
         Normaliser of the similarity loss, see :func:`similarity_loss`.
+
+    dropped : float, default=0.0
+        Share of the variance that rows have lost before the network, and that no
+        reconstruction explains.
     """
 
     names = ("loss", "reconstruction_loss", "similarity_loss")
 
     def __init__(
-        self, similarity: Similarity, similarity_weight: float, collapsed_loss: float
+        self,
+        similarity: Similarity,
+        similarity_weight: float,
+        collapsed_loss: float,
+        dropped: float = 0.0,
     ):
         super().__init__()
         self.similarity = similarity
         self.similarity_weight = similarity_weight
         self.collapsed_loss = collapsed_loss
+        self.dropped = dropped
 
     def forward(self, output: tuple[Tensor, Tensor], rows: Tensor) -> Tensor:
         """Return the total and its terms, in the order of `names`."""
         codes, reconstruction = output
-        lost_rows = reconstruction_loss(rows, reconstruction)
+        lost_rows = reconstruction_loss(rows, reconstruction) + self.dropped
         if not self.similarity_weight:
             return torch.stack([lost_rows, lost_rows, torch.zeros_like(lost_rows)])
-        lost_pairs = similarity_loss(rows, codes, self.similarity, self.collapsed_loss)
+        lost_pairs = similarity_loss(
+            rows, codes, self.similarity, self.collapsed_loss, self.dropped
+        )
         total = lost_rows + self.similarity_weight * lost_pairs
         return torch.stack([total, lost_rows, lost_pairs])

@@ -1,6 +1,7 @@
 """The network: an encoder and a decoder, each a linear path beside a perceptron."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from itertools import pairwise
 
 import torch
@@ -206,6 +207,41 @@ class Autoencoder(nn.Module):
         """Return the codes of rows and their reconstruction."""
         codes = self.encode(rows)
         return codes, self.decode(codes)
+
+    @torch.no_grad()
+    def rebased(self, basis: Tensor, gain: float = 1.0) -> "Autoencoder":
+        r"""Copy the network to rows in another basis, :math:`x' = Bx`.
+
+        Weights meet :math:`x'` as they met :math:`B^\top x'`, and what is decoded is
+        multiplied by :math:`B`. Of an orthonormal basis back and forth changes nothing
+        within its span.
+
+        Parameters
+        ----------
+        basis : Tensor of shape (n_coordinates, n_features)
+            The matrix :math:`B`, with orthonormal rows or columns.
+
+        gain : float, default=1.0
+            Of the copy's encoder; its weights are the smaller by it.
+
+        Returns
+        -------
+        Autoencoder
+            With `n_coordinates` in place of `n_features`.
+        """
+        network = deepcopy(self)
+        network.n_features = len(basis)
+        encoder, decoder = network.encoder, network.decoder
+        reader, writer = encoder.first, decoder.last
+        reader.weight = nn.Parameter(reader.weight @ basis.T * (encoder.gain / gain))
+        writer.weight = nn.Parameter(basis @ writer.weight)
+        writer.bias = nn.Parameter(basis @ writer.bias)
+        encoder.gain = gain
+        if encoder.linear_path is not None and decoder.linear_path is not None:
+            to_codes, from_codes = encoder.linear_path, decoder.linear_path
+            to_codes.weight = nn.Parameter(to_codes.weight @ basis.T)
+            from_codes.weight = nn.Parameter(basis @ from_codes.weight)
+        return network
 
     @torch.no_grad()
     def fold(self, rotation: Tensor, shift: Tensor) -> None:

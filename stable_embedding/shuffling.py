@@ -6,15 +6,14 @@ none: trainings on nearly the same data see nearly the same batches.
 """
 
 import numpy as np
-from sklearn.utils import gen_batches
+
+from .blocks import blocks, take
+from .scaling import mean_of_features
 
 # The multipliers and shifts of splitmix64's output function, and its increment.
 _MULTIPLIERS = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _SHIFTS = np.uint64(30), np.uint64(27), np.uint64(31)
 _INCREMENT = np.uint64(0x9E3779B97F4A7C15)
-
-# Rows whose bits are mixed at once.
-_BLOCK_ROWS = 4_096
 
 
 def mix(values):
@@ -32,16 +31,17 @@ def mix(values):
 
 def farthest_row(X):
     """Find the row farthest from the mean; of several the last in lexical order."""
-    mean = X.mean(axis=0, dtype=np.float64)
+    mean = mean_of_features(X)
     distances = np.concatenate(
-        [
-            np.linalg.norm(X[rows] - mean, axis=1)
-            for rows in gen_batches(len(X), _BLOCK_ROWS)
-        ]
+        [np.linalg.norm(block - mean, axis=1) for _, block in blocks(X)]
     )
     # The last bits of the mean depend on the order of the rows.
-    farthest = X[distances >= (1 - 1e-9) * distances.max()]
-    return farthest[np.lexsort(farthest.T)[-1]] if len(farthest) else X[0]
+    farthest = np.flatnonzero(distances >= (1 - 1e-9) * distances.max())
+    last = take(X, farthest[:1] if len(farthest) else slice(1))
+    for _, block in blocks(X, farthest):
+        found = np.concatenate([last, block])
+        last = found[np.lexsort(found.T)[-1:]]
+    return last[0]
 
 
 def hash_rows(X, origin=0.0, unit=1.0, dtype=np.float64):
@@ -49,7 +49,7 @@ def hash_rows(X, origin=0.0, unit=1.0, dtype=np.float64):
 
     Parameters
     ----------
-    X : ndarray of shape (n_rows, n_features)
+    X : {ndarray, sparse matrix} of shape (n_rows, n_features)
 
     origin : float or ndarray of shape (n_features,), default=0.0
 
@@ -64,10 +64,10 @@ def hash_rows(X, origin=0.0, unit=1.0, dtype=np.float64):
     """
     columns = mix(np.arange(1, X.shape[1] + 1, dtype=np.uint64) * _INCREMENT)
     bits_of = np.dtype(f"u{np.dtype(dtype).itemsize}")
-    hashes = np.empty(len(X), dtype=np.uint64)
-    for rows in gen_batches(len(X), _BLOCK_ROWS):
+    hashes = np.empty(X.shape[0], dtype=np.uint64)
+    for rows, block in blocks(X):
         # The sum with 0 makes a negative zero a positive one.
-        block = ((X[rows].astype(np.float64) - origin) / unit).astype(dtype) + 0
+        block = ((block.astype(np.float64) - origin) / unit).astype(dtype) + 0
         bits = np.ascontiguousarray(block).view(bits_of).astype(np.uint64)
         hashes[rows] = mix(bits ^ columns).sum(axis=1)
     return mix(hashes)
@@ -83,7 +83,7 @@ def canonical_order(X):
 
     Parameters
     ----------
-    X : ndarray of shape (n_rows, n_features)
+    X : {ndarray, sparse matrix} of shape (n_rows, n_features)
 
     Returns
     -------
@@ -106,14 +106,14 @@ def canonical_order(X):
     """
     with np.errstate(over="ignore", invalid="ignore"):
         origin = farthest_row(X).astype(np.float64)
-        unit = max((X.max(axis=0) - origin).max(), (origin - X.min(axis=0)).max())
+        unit = max(np.abs(block - origin).max() for _, block in blocks(X))
         hashes = hash_rows(X, origin, unit or 1.0, np.float32)
         order = np.argsort(hashes)
         if not np.diff(hashes[order]).all():
             # Copies; or rows that differ, but not beside one that is very far away.
             order = np.lexsort((hash_rows(X), hashes))
     hashes = hashes[order]
-    copy = np.arange(len(X)) - np.searchsorted(hashes, hashes)
+    copy = np.arange(len(hashes)) - np.searchsorted(hashes, hashes)
     return order, mix(hashes + copy.astype(np.uint64) * _INCREMENT)
 
 

@@ -29,9 +29,12 @@ def squared_distance(rows: Tensor) -> Tensor:
     return (norms.unsqueeze(-1) + norms.unsqueeze(-2)).sub_(products, alpha=2)
 
 
-def distance(rows: Tensor) -> Tensor:
-    """Euclidean distances ``|x_i - x_j|``."""
-    return squared_distance(rows).clamp_min_(SMALLEST_DISTANCE**2).sqrt_()
+def distance(rows: Tensor, offset: float = 0.0) -> Tensor:
+    """Euclidean distances ``|x_i - x_j|``, with a constant added to their squares."""
+    squares = squared_distance(rows)
+    if offset:
+        squares += offset
+    return squares.clamp_min_(SMALLEST_DISTANCE**2).sqrt_()
 
 
 def inner_product(rows: Tensor) -> Tensor:
