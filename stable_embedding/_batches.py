@@ -1,12 +1,12 @@
 """Batches of rows in a new order on each pass, from memory or from where rows lie."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from scipy.sparse import issparse
 from sklearn.utils import gen_even_slices
-from skorch.dataset import Dataset
 from torch import Tensor
 
 from .scaling import ScaledRows
@@ -34,7 +34,7 @@ class RowsOnDemand:
     def __init__(self, rows: ScaledRows, device: str = "cpu"):
         self.rows = rows
         self.device = device
-        n_bytes = np.dtype(np.float32).itemsize * rows.width * len(rows)
+        n_bytes = rows.row_bytes * len(rows)
         n_chunks = 1 if issparse(rows.X) else -(-n_bytes // _CHUNK_BYTES)
         self.chunks = list(gen_even_slices(len(rows), n_chunks))
 
@@ -88,8 +88,8 @@ class BatchIterator:
 
     Parameters
     ----------
-    dataset : skorch.dataset.Dataset
-        Holds the rows as `X`, a tensor or `RowsOnDemand`.
+    dataset : object
+        As skorch hands it over, with the rows as `X`, a tensor or `RowsOnDemand`.
 
     batch_size : int
         Largest number of rows in a batch; of an odd number in twos one has three.
@@ -110,7 +110,7 @@ class BatchIterator:
 
     def __init__(
         self,
-        dataset: Dataset,
+        dataset: Any,
         batch_size: int,
         keys: np.ndarray,
         seeds: Sequence[int] = (0,),

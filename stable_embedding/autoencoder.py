@@ -48,10 +48,9 @@ _NORMALISER_ROWS = 1_000
 # Bytes of float32 rows that are held for a training; more are read in chunks.
 _HELD_BYTES = 2**29
 
-# Of rows that are not held, a sample stands for all where a frame is found: so many
-# bytes of float32, and of sparse rows, which are made dense for it, no more than these.
+# Bytes of a sample that stands for all rows where these are not held or sparse.
 _SAMPLE_BYTES = 2**26
-_SPARSE_SAMPLE_ROWS = 5_000
+_SPARSE_SAMPLE_BYTES = 2**24
 
 
 def auto_batch_size(n_samples):
@@ -112,14 +111,13 @@ def order_and_keys(X):
 
 def sample_of(rows):
     """Compute the rows that stand for all where axes and frames are found."""
-    row_bytes = np.dtype(np.float32).itemsize * rows.width
     if issparse(rows.X):
-        most = min(_SPARSE_SAMPLE_ROWS, _SAMPLE_BYTES // row_bytes)
+        most = _SPARSE_SAMPLE_BYTES // rows.row_bytes
     elif is_large(rows.X):
-        most = _SAMPLE_BYTES // row_bytes
+        most = _SAMPLE_BYTES // rows.row_bytes
     else:
         return rows[:]
-    return rows[fixed_sample(len(rows), max(2, most))]
+    return rows[np.sort(fixed_sample(len(rows), max(2, most)))]
 
 
 def training_rows(rows, sample, basis):
@@ -127,8 +125,7 @@ def training_rows(rows, sample, basis):
     if len(sample) == len(rows) and not issparse(rows.X):
         return torch.from_numpy(sample if basis is None else sample @ basis.T)
     rows = rows.on(basis)
-    n_bytes = np.dtype(np.float32).itemsize * rows.width * len(rows)
-    if n_bytes > _HELD_BYTES or (issparse(rows.X) and basis is None):
+    if rows.row_bytes * len(rows) > _HELD_BYTES or (issparse(rows.X) and basis is None):
         return RowsOnDemand(rows)
     return torch.from_numpy(rows[:])
 
@@ -284,9 +281,10 @@ class StableAutoencoder(
         are then kept as well.
 
     callbacks : list or tuple of skorch callbacks or None, default=None
-        Called during the training. Batches hold scaled rows; the history has losses
-        of epochs, not of batches. With ``n_init > 1`` these are means over runs, and
-        the net's module holds the layers of all runs, stacked.
+        Called during the training. Batches hold scaled rows, those of wide data by
+        coordinates (see Notes); the history has losses of epochs, not of batches.
+        With ``n_init > 1`` these are means over runs, and the net's module holds the
+        layers of all runs, stacked.
 
     device : str, default="auto"
         Torch device to train and transform on. "auto" takes CUDA or MPS where there
@@ -356,6 +354,17 @@ class StableAutoencoder(
     -----
     Computations are in float32, and so are codes. The fitted object holds no training
     data.
+
+    Rows of more than 128 features whose leading principal axes, at most 256 and half
+    as many as there are features, hold nine tenths of the variance are trained on by
+    as many coordinates. The rotation is folded into the network, so nothing else
+    changes: what the other axes hold counts as not explained, and its mean is added
+    to squared distances. That is so with ``init="pca"`` and
+    ``similarity="distance"``, and not where training goes on.
+
+    Sparse rows are made dense a batch at a time. Data of more than half a gigabyte in
+    float32, such as a file mapped into memory, are read in chunks, in a new order in
+    each epoch; principal axes and the frame are then those of a sample.
 
     References
     ----------

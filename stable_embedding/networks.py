@@ -37,7 +37,9 @@ def draw_linear(
 
 
 class LinearPathMLP(nn.Module):
-    r"""A linear path beside a multilayer perceptron: :math:`x \mapsto Ax + g(cx)`.
+    r"""A linear path beside a multilayer perceptron: :math:`x \mapsto Ax + d\,g(cx)`.
+
+    Two constants set how far a step of the optimiser goes, and nothing else.
 
     Parameters
     ----------
@@ -51,8 +53,9 @@ class LinearPathMLP(nn.Module):
         Start of the linear path :math:`A`. The last layer of :math:`g` then starts at
         zero, so that the whole starts as :math:`A`. With None there is no linear path.
 
-    gain : float, default=1.0
-        The constant :math:`c`, by which the input of :math:`g` alone is multiplied.
+    gain, output_gain : float, default=1.0
+        The constants :math:`c` and :math:`d`, by which the input of :math:`g` alone
+        and its output are multiplied.
 
     widened : sequence of int, default=()
         Layers that are drawn from He's range, see :func:`draw_linear`.
@@ -67,6 +70,7 @@ class LinearPathMLP(nn.Module):
         activation: str,
         path: Tensor | None = None,
         gain: float = 1.0,
+        output_gain: float = 1.0,
         widened: Sequence[int] = (),
         generator: torch.Generator | None = None,
     ):
@@ -77,6 +81,7 @@ class LinearPathMLP(nn.Module):
             layers += [linear, ACTIVATIONS[activation]()]
         self.mlp = nn.Sequential(*layers[:-1])
         self.gain = gain
+        self.output_gain = output_gain
         self.linear_path = None
         if path is not None:
             self.linear_path = nn.utils.skip_init(
@@ -99,6 +104,8 @@ class LinearPathMLP(nn.Module):
     def forward(self, rows: Tensor) -> Tensor:
         """Map rows of shape (..., n_inputs) to (..., n_outputs)."""
         output = self.mlp(rows if self.gain == 1 else self.gain * rows)
+        if self.output_gain != 1:
+            output = self.output_gain * output
         return output if self.linear_path is None else output + self.linear_path(rows)
 
 
@@ -222,7 +229,8 @@ class Autoencoder(nn.Module):
             The matrix :math:`B`, with orthonormal rows or columns.
 
         gain : float, default=1.0
-            Of the copy's encoder; its weights are the smaller by it.
+            By which the copy's encoder multiplies its input; its decoder multiplies
+            its output by the square root. Their weights are the smaller.
 
         Returns
         -------
@@ -234,9 +242,11 @@ class Autoencoder(nn.Module):
         encoder, decoder = network.encoder, network.decoder
         reader, writer = encoder.first, decoder.last
         reader.weight = nn.Parameter(reader.weight @ basis.T * (encoder.gain / gain))
-        writer.weight = nn.Parameter(basis @ writer.weight)
-        writer.bias = nn.Parameter(basis @ writer.bias)
-        encoder.gain = gain
+        output_gain = gain**0.5
+        to_output = basis * (decoder.output_gain / output_gain)
+        writer.weight = nn.Parameter(to_output @ writer.weight)
+        writer.bias = nn.Parameter(to_output @ writer.bias)
+        encoder.gain, decoder.output_gain = gain, output_gain
         if encoder.linear_path is not None and decoder.linear_path is not None:
             to_codes, from_codes = encoder.linear_path, decoder.linear_path
             to_codes.weight = nn.Parameter(to_codes.weight @ basis.T)
@@ -259,7 +269,8 @@ class Autoencoder(nn.Module):
         """
         encoder, decoder = self.encoder, self.decoder
         encoder.last.weight.copy_(rotation.T @ encoder.last.weight.double())
-        encoder.last.bias.copy_(encoder.last.bias.double() @ rotation + shift)
+        moved = encoder.last.bias.double() @ rotation + shift / encoder.output_gain
+        encoder.last.bias.copy_(moved)
         decoder.first.weight.copy_(decoder.first.weight.double() @ rotation)
         decoder.first.bias.sub_(decoder.gain * (decoder.first.weight.double() @ shift))
         if encoder.linear_path is not None and decoder.linear_path is not None:
@@ -269,4 +280,4 @@ class Autoencoder(nn.Module):
             )
             to_codes.copy_(rotation.T @ to_codes.double())
             from_codes.copy_(from_codes.double() @ rotation)
-            decoder.last.bias.sub_(from_codes.double() @ shift)
+            decoder.last.bias.sub_(from_codes.double() @ shift / decoder.output_gain)

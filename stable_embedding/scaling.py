@@ -93,6 +93,11 @@ class ScaledRows:
         """Number of values of a row."""
         return (self.X if self.basis is None else self.basis.T).shape[1]
 
+    @property
+    def row_bytes(self):
+        """Size of a row."""
+        return np.dtype(np.float32).itemsize * self.width
+
     def on(self, basis):
         """Return the same rows in another basis."""
         return ScaledRows(self.X, self.mean, self.scale, self.order, basis)

@@ -2,11 +2,14 @@
 
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
-from sklearn.utils import resample
+from sklearn.utils import gen_batches, resample
 
 # Rows and neighbours by which the residuals of PCA are predicted.
 _SAMPLE_ROWS = 5_000
 _N_NEIGHBORS = 5
+
+# Rows of a block, whose neighbours' residuals are held at once.
+_BLOCK_ROWS = 128
 
 # Below this share of predictable residuals there is less and less to gain on PCA.
 _CLEAR_SHARE = 0.03
@@ -48,8 +51,8 @@ def predictable_share(rows, axes):
     nearest = NearestNeighbors(n_neighbors=n_neighbors).fit(scores)
     index = nearest.kneighbors(return_distance=False)
     error = sum(
-        np.square(residuals[i] - residuals[near].mean(axis=0)).sum()
-        for i, near in enumerate(index)
+        np.square(residuals[block] - residuals[index[block]].mean(axis=1)).sum()
+        for block in gen_batches(len(rows), _BLOCK_ROWS)
     )
     return float(1 - error / total / (1 + 1 / n_neighbors))
 

@@ -13,6 +13,7 @@ from .scaling import mean_of_features
 # The multipliers and shifts of splitmix64's output function, and its increment.
 _MULTIPLIERS = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _SHIFTS = np.uint64(30), np.uint64(27), np.uint64(31)
+_HALF = np.uint64(32)
 _INCREMENT = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -62,14 +63,15 @@ def hash_rows(X, origin=0.0, unit=1.0, dtype=np.float64):
     -------
     ndarray of shape (n_rows,), dtype uint64
     """
-    columns = mix(np.arange(1, X.shape[1] + 1, dtype=np.uint64) * _INCREMENT)
+    multipliers = mix(np.arange(1, X.shape[1] + 1, dtype=np.uint64) * _INCREMENT)
     bits_of = np.dtype(f"u{np.dtype(dtype).itemsize}")
     hashes = np.empty(X.shape[0], dtype=np.uint64)
     for rows, block in blocks(X):
         # The sum with 0 makes a negative zero a positive one.
         block = ((block.astype(np.float64) - origin) / unit).astype(dtype) + 0
         bits = np.ascontiguousarray(block).view(bits_of).astype(np.uint64)
-        hashes[rows] = mix(bits ^ columns).sum(axis=1)
+        # Products lose the high bits, where round numbers have all of theirs.
+        hashes[rows] = (bits ^ (bits >> _HALF)) @ multipliers
     return mix(hashes)
 
 

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_array
 
-from stable_embedding import _inference
+from stable_embedding import blocks
 from stable_embedding._inference import apply_in_blocks
 from stable_embedding.networks import Autoencoder
 
@@ -23,13 +24,13 @@ def test_blocks_change_nothing(part, width_in, width_out, network, rng, monkeypa
     np.testing.assert_array_equal(whole, expected)
     assert whole.dtype == np.float32
     assert whole.shape == (50, width_out)
-    monkeypatch.setattr(_inference, "_BLOCK_ROWS", 7)
+    monkeypatch.setattr(blocks, "_BLOCK_ROWS", 7)
     np.testing.assert_allclose(apply_in_blocks(network, part, X), whole, rtol=1e-5)
 
 
 def test_a_block_holds_no_more_than_its_bytes(network, monkeypatch):
     seen = []
-    monkeypatch.setattr(_inference, "_BLOCK_BYTES", 8 * (6 + 8) * 5)
+    monkeypatch.setattr(blocks, "_BLOCK_BYTES", 8 * (6 + 8) * 5)
     apply_in_blocks(
         network, "encode", np.zeros((12, 6)), lambda x: seen.append(len(x)) or x
     )
@@ -53,4 +54,19 @@ def test_each_block_is_prepared(network):
     np.testing.assert_array_equal(
         apply_in_blocks(network, "encode", X, lambda block: 2 * block),
         apply_in_blocks(network, "encode", 2 * X),
+    )
+
+
+def test_what_comes_out_is_finished_and_written_where_it_is_wanted(network, rng):
+    X = rng.normal(size=(9, 6))
+    out = np.zeros((9, 2))
+    assert apply_in_blocks(network, "encode", X, None, np.negative, out) is out
+    np.testing.assert_array_equal(out, -apply_in_blocks(network, "encode", X))
+
+
+def test_sparse_rows_are_those_of_the_dense_array(network, rng):
+    X = rng.normal(size=(9, 6))
+    np.testing.assert_array_equal(
+        apply_in_blocks(network, "encode", csr_array(X)),
+        apply_in_blocks(network, "encode", X),
     )

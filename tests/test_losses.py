@@ -63,6 +63,24 @@ def test_the_gradient_by_hand_is_that_of_autograd(shape, rng):
     torch.testing.assert_close(found, expected)
 
 
+def test_what_rows_have_dropped_is_made_up_for(rng):
+    # Noise in many directions: no two rows share any of it.
+    rows = torch.from_numpy(rng.normal(size=(100, 3)))
+    noise = torch.from_numpy(0.03 * rng.normal(size=(100, 20_000)))
+    noise -= noise.mean(0)
+    whole = torch.cat([rows, noise], dim=1)
+    dropped = noise.square().sum().item() / 99  # over pairs of different rows
+    codes = torch.from_numpy(rng.normal(size=(100, 2)))
+    expected = distance_loss(whole, codes).item()
+    assert distance_loss(rows, codes, dropped).item() == pytest.approx(expected, 0.01)
+    assert distance_loss(rows, codes).item() > 2 * expected
+    output = (codes, torch.zeros_like(rows))
+    terms = StableLoss(distance, 1.0, 2.0, dropped)(output, rows)
+    lost = reconstruction_loss(whole, torch.zeros_like(whole))
+    torch.testing.assert_close(terms[1], lost)
+    torch.testing.assert_close(terms[0], terms[1] + terms[2])
+
+
 def test_the_gradient_is_finite_where_codes_coincide(rows):
     codes = torch.zeros(20, 2, dtype=rows.dtype, requires_grad=True)
     distance_loss(rows[:20], codes).backward()

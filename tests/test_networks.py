@@ -69,6 +69,34 @@ def test_fold_moves_codes_and_keeps_reconstructions(hidden, start):
     torch.testing.assert_close(still, reconstruction)
 
 
+@pytest.mark.parametrize("hidden", [(), (8,), (16, 8)])
+@pytest.mark.parametrize("start", [None, "pca"])
+@pytest.mark.parametrize("gain", [1.0, 3.0])
+def test_a_network_in_another_basis_maps_coordinates_as_it_mapped_rows(
+    hidden, start, gain
+):
+    axes = None if start is None else axes_of(2, 6)
+    network = perturb(Autoencoder(6, 2, hidden, "tanh", axes=axes)).double()
+    basis = torch.from_numpy(ortho_group.rvs(6, random_state=1)[:4])
+    rows = torch.randn(20, 4, dtype=torch.float64) @ basis
+    codes, reconstruction = network(rows)
+    narrow = network.rebased(basis, gain)
+    found, coordinates = narrow(rows @ basis.T)
+    torch.testing.assert_close(found, codes)
+    torch.testing.assert_close(coordinates, reconstruction @ basis.T)
+    assert (narrow.n_features, network.n_features) == (4, 6)
+    rotation = torch.from_numpy(ortho_group.rvs(2, random_state=1))
+    shift = torch.tensor([1.0, -2.0], dtype=torch.float64)
+    turned = copy.deepcopy(narrow)
+    turned.fold(rotation, shift)
+    torch.testing.assert_close(turned.encode(rows @ basis.T), codes @ rotation + shift)
+    torch.testing.assert_close(turned.reconstruct(rows @ basis.T), coordinates)
+    back = narrow.rebased(basis.T)
+    torch.testing.assert_close(back.encode(rows), codes)
+    torch.testing.assert_close(back.decode(codes), coordinates @ basis)
+    assert back.encoder.gain == back.decoder.output_gain == 1
+
+
 def test_fold_in_single_precision_changes_reconstructions_by_rounding_only():
     network = perturb(Autoencoder(64, 3, (128, 32), "relu", axes=axes_of(3, 64)))
     rows = torch.randn(200, 64)

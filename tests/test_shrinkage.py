@@ -3,14 +3,14 @@ import pytest
 from sklearn.datasets import make_swiss_roll
 
 from stable_embedding import shrinkage
-from stable_embedding.autoencoder import principal_axes
+from stable_embedding.principal import leading_axes
 from stable_embedding.shrinkage import auto_alpha, predictable_share
 
 
 def share_and_alpha(X, n_components=2):
     rows = X - X.mean(axis=0)
     rows /= np.sqrt(np.square(rows).sum(axis=1).mean())
-    axes = principal_axes(rows, n_components)
+    axes, _ = leading_axes(rows, n_components)
     return predictable_share(rows, axes), auto_alpha(rows, axes, len(rows))
 
 
@@ -41,7 +41,7 @@ def test_curved_data_are_left_to_the_network(digits):
 def test_share_agrees_with_a_slow_loop(rng):
     rows = rng.normal(size=(40, 6)) ** 2
     rows -= rows.mean(axis=0)
-    axes = principal_axes(rows, 2)
+    axes, _ = leading_axes(rows, 2)
     scores = rows @ axes.T
     residuals = rows - scores @ axes
     error = 0.0
@@ -73,7 +73,7 @@ def test_where_pca_keeps_everything_nothing_is_to_be_gained(n_components, rng):
 
 @pytest.mark.parametrize("X", [np.zeros((5, 2)), np.array([[0.0, 1.0], [2.0, 0.0]])])
 def test_the_smallest_data(X):
-    axes = principal_axes(X - X.mean(axis=0), 1)
+    axes, _ = leading_axes(X - X.mean(axis=0), 1)
     assert auto_alpha(X - X.mean(axis=0), axes, len(X)) == 100
 
 

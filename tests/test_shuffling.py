@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
-from stable_embedding import shuffling
+from stable_embedding import blocks
 from stable_embedding.shuffling import (
     canonical_order,
     farthest_row,
@@ -97,8 +98,14 @@ def test_hashes_see_columns_and_not_types_or_layout(rng):
 def test_hashes_do_not_depend_on_blocks(rng, monkeypatch):
     X = rng.normal(size=(50, 3))
     whole = hash_rows(X)
-    monkeypatch.setattr(shuffling, "_BLOCK_ROWS", 7)
+    monkeypatch.setattr(blocks, "_BLOCK_ROWS", 7)
     np.testing.assert_array_equal(hash_rows(X), whole)
+
+
+def test_sparse_rows_are_ordered_as_dense_ones(rng):
+    X = rng.integers(2, size=(200, 6)) * rng.normal(size=(200, 6))
+    for sparse, dense in zip(canonical_order(csr_array(X)), canonical_order(X)):
+        np.testing.assert_array_equal(sparse, dense)
 
 
 def test_canonical_order_is_that_of_shuffled_rows(rng):

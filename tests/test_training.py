@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import torch
 from skorch.callbacks import Callback, Checkpoint, EarlyStopping
-from skorch.dataset import Dataset
 
-from stable_embedding._training import BatchIterator, count_batches, train
+from stable_embedding._training import train
 from stable_embedding.losses import StableLoss
 from stable_embedding.networks import Autoencoder
 from stable_embedding.shuffling import canonical_order
@@ -51,57 +50,6 @@ def hold_out(n_rows, n_held_out, seed):
     """A split of one run."""
     order = np.random.default_rng(seed).permutation(n_rows)
     return order[None, n_held_out:], order[None, :n_held_out]
-
-
-@pytest.mark.parametrize("n_rows", [2, 3, 5, 16, 17, 33, 100])
-@pytest.mark.parametrize("batch_size", [2, 3, 16, 1_000])
-def test_batches_deal_each_row_once_and_leave_none_alone(n_rows, batch_size):
-    dataset = Dataset(torch.arange(n_rows).unsqueeze(1))
-    batches = BatchIterator(dataset, batch_size, keys_of(n_rows))
-    sizes, seen = [], []
-    for batch, target in batches:
-        assert batch is target
-        assert batch.shape[1:] == (1,)
-        sizes.append(len(batch))
-        seen += batch.flatten().tolist()
-    assert sorted(seen) == list(range(n_rows))
-    assert len(sizes) == batches.n_batches == count_batches(n_rows, batch_size)
-    assert min(sizes) >= 2
-    # Three rows cannot be dealt in twos.
-    assert max(sizes) <= max(batch_size, 3)
-
-
-def test_batches_come_in_a_new_order_on_each_pass():
-    batches = BatchIterator(Dataset(torch.arange(40).unsqueeze(1)), 40, keys_of(40))
-    (first, _), (second, _) = [next(iter(batches)) for _ in range(2)]
-    assert not torch.equal(first, second)
-
-
-def test_batches_of_several_runs_are_those_of_each():
-    dataset = Dataset(torch.arange(20).unsqueeze(1))
-    keys = keys_of(20)
-    index = np.stack([np.arange(11), np.arange(9, 20)])
-    together = list(BatchIterator(dataset, 4, keys, seeds=[3, 5], index=index))
-    assert all(batch.shape[0] == 2 for batch, _ in together)
-    for run, seed in enumerate([3, 5]):
-        alone = BatchIterator(dataset, 4, keys, [seed], index[run : run + 1])
-        for (batch, _), (expected, _) in zip(together, alone, strict=True):
-            assert torch.equal(batch[run], expected)
-    dealt = torch.cat([batch for batch, _ in together], dim=1)
-    np.testing.assert_array_equal(dealt.squeeze(-1).sort().values, index)
-
-
-def test_a_row_fewer_changes_each_batch_by_few():
-    n_rows, keys = 640, keys_of(640)
-    left = np.delete(np.arange(n_rows), 123)
-    batches, fewer = (
-        [set(batch.flatten().tolist()) for batch, _ in BatchIterator(*arguments)]
-        for arguments in (
-            (Dataset(torch.arange(n_rows).unsqueeze(1)), 64, keys),
-            (Dataset(torch.from_numpy(left).unsqueeze(1)), 64, keys[left]),
-        )
-    )
-    assert max(len(a ^ b) for a, b in zip(batches, fewer, strict=True)) <= 4
 
 
 def test_loss_falls_and_its_terms_add_up(rows):

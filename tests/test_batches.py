@@ -1,0 +1,131 @@
+import numpy as np
+import pytest
+import torch
+from scipy.sparse import csr_array
+from skorch.dataset import Dataset
+
+from stable_embedding import _batches
+from stable_embedding._batches import (
+    BatchIterator,
+    RowsOnDemand,
+    chunks_of,
+    count_batches,
+    hold_out,
+)
+from stable_embedding.scaling import ScaledRows
+from stable_embedding.shuffling import canonical_order
+
+
+def keys_of(n_rows):
+    return canonical_order(np.arange(n_rows)[:, None])[1]
+
+
+@pytest.fixture
+def in_chunks(monkeypatch):
+    """A hundred rows, each its number, that are read in chunks of ten."""
+    monkeypatch.setattr(_batches, "_CHUNK_BYTES", 40)
+    return RowsOnDemand(ScaledRows(np.arange(100.0)[:, None], 0.0, 1.0))
+
+
+@pytest.mark.parametrize("n_rows", [2, 3, 5, 16, 17, 33, 100])
+@pytest.mark.parametrize("batch_size", [2, 3, 16, 1_000])
+def test_batches_deal_each_row_once_and_leave_none_alone(n_rows, batch_size):
+    dataset = Dataset(torch.arange(n_rows).unsqueeze(1))
+    batches = BatchIterator(dataset, batch_size, keys_of(n_rows))
+    sizes, seen = [], []
+    for batch, target in batches:
+        assert batch is target
+        assert batch.shape[1:] == (1,)
+        sizes.append(len(batch))
+        seen += batch.flatten().tolist()
+    assert sorted(seen) == list(range(n_rows))
+    assert len(sizes) == len(batches) == count_batches(n_rows, batch_size)
+    assert min(sizes) >= 2
+    # Three rows cannot be dealt in twos.
+    assert max(sizes) <= max(batch_size, 3)
+
+
+def test_batches_come_in_a_new_order_on_each_pass():
+    batches = BatchIterator(Dataset(torch.arange(40).unsqueeze(1)), 40, keys_of(40))
+    (first, _), (second, _) = [next(iter(batches)) for _ in range(2)]
+    assert not torch.equal(first, second)
+
+
+def test_batches_of_several_runs_are_those_of_each():
+    dataset = Dataset(torch.arange(20).unsqueeze(1))
+    keys = keys_of(20)
+    index = np.stack([np.arange(11), np.arange(9, 20)])
+    together = list(BatchIterator(dataset, 4, keys, seeds=[3, 5], index=index))
+    assert all(batch.shape[0] == 2 for batch, _ in together)
+    for run, seed in enumerate([3, 5]):
+        alone = BatchIterator(dataset, 4, keys, [seed], index[run : run + 1])
+        for (batch, _), (expected, _) in zip(together, alone, strict=True):
+            assert torch.equal(batch[run], expected)
+    dealt = torch.cat([batch for batch, _ in together], dim=1)
+    np.testing.assert_array_equal(dealt.squeeze(-1).sort().values, index)
+
+
+def test_a_row_fewer_changes_each_batch_by_few():
+    n_rows, keys = 640, keys_of(640)
+    left = np.delete(np.arange(n_rows), 123)
+    batches, fewer = (
+        [set(batch.flatten().tolist()) for batch, _ in BatchIterator(*arguments)]
+        for arguments in (
+            (Dataset(torch.arange(n_rows).unsqueeze(1)), 64, keys),
+            (Dataset(torch.from_numpy(left).unsqueeze(1)), 64, keys[left]),
+        )
+    )
+    assert max(len(a ^ b) for a, b in zip(batches, fewer, strict=True)) <= 4
+
+
+def test_rows_in_chunks_are_each_dealt_once_with_those_of_their_chunk(in_chunks):
+    batches = BatchIterator(Dataset(in_chunks), 4, keys_of(100))
+    passes = [[batch.flatten() for batch, _ in batches] for _ in range(2)]
+    for dealt in passes:
+        assert len(dealt) == len(batches) == 30
+        assert sorted(torch.cat(dealt).tolist()) == list(range(100))
+        assert all(len(set((batch // 10).tolist())) == 1 for batch in dealt)
+    chunks = [[int(batch[0] // 10) for batch in dealt] for dealt in passes]
+    assert chunks[0] != chunks[1]
+
+
+def test_rows_of_a_chunk_are_read_at_once(in_chunks, monkeypatch):
+    read = []
+    rows_of = ScaledRows.__getitem__
+    monkeypatch.setattr(
+        ScaledRows, "__getitem__", lambda self, at: read.append(at) or rows_of(self, at)
+    )
+    list(BatchIterator(Dataset(in_chunks), 4, keys_of(100)))
+    assert sorted(at.start for at in read) == list(range(0, 100, 10))
+
+
+def test_sparse_rows_are_read_by_batches_as_dense_ones_are_dealt(rng, monkeypatch):
+    monkeypatch.setattr(_batches, "_CHUNK_BYTES", 40)
+    X = rng.normal(size=(30, 3)).astype(np.float32)
+    lazy = RowsOnDemand(ScaledRows(csr_array(X), np.zeros(3), 1.0))
+    assert chunks_of(lazy) == chunks_of(torch.from_numpy(X)) == [slice(0, 30)]
+    for seeds in ([0], [0, 1]):
+        both = [
+            BatchIterator(Dataset(rows), 4, keys_of(30), seeds)
+            for rows in (lazy, torch.from_numpy(X))
+        ]
+        for (batch, _), (expected, _) in zip(*both, strict=True):
+            assert torch.equal(batch, expected)
+
+
+def test_processes_share_each_batch():
+    rows, keys = Dataset(torch.arange(41).unsqueeze(1)), keys_of(41)
+    whole = BatchIterator(rows, 8, keys)
+    shares = [BatchIterator(rows, 8, keys, share=(part, 2)) for part in range(2)]
+    for (batch, _), *parts in zip(whole, *shares, strict=True):
+        assert torch.equal(torch.cat([part for part, _ in parts]), batch)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_same_share_of_each_chunk_is_held_out(seed, in_chunks):
+    training, held_out = hold_out(keys_of(100), 0.2, seed, chunks_of(in_chunks))
+    assert sorted([*training, *held_out]) == list(range(100))
+    np.testing.assert_array_equal(np.bincount(held_out // 10), np.full(10, 2))
+    dealt = BatchIterator(Dataset(in_chunks), 4, keys_of(100), index=training[None])
+    rows = torch.cat([batch for batch, _ in dealt]).flatten()
+    assert sorted(rows.tolist()) == sorted(training.tolist())

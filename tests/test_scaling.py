@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+
+from stable_embedding import blocks
+from stable_embedding.scaling import (
+    ScaledRows,
+    centre_and_scale,
+    mean_of_features,
+    squared_deviation,
+)
+
+
+def test_centre_and_scale_give_unit_total_variance(rng):
+    X = rng.normal(size=(50, 4)) * [1, 10, 100, 0] + 1e6
+    mean, scale = centre_and_scale(X)
+    rows = (X - mean) / scale
+    np.testing.assert_allclose(rows.mean(axis=0), 0, atol=1e-9)
+    assert np.square(rows).sum(axis=1).mean() == pytest.approx(1)
+
+
+def test_sums_are_those_of_numpy_in_blocks_too(rng, monkeypatch):
+    X = rng.normal(size=(50, 4)).astype(np.float32)
+    monkeypatch.setattr(blocks, "_BLOCK_ROWS", 7)
+    for rows in (X, csr_array(X)):
+        mean = mean_of_features(rows)
+        np.testing.assert_allclose(mean, X.mean(axis=0, dtype=np.float64))
+        expected = np.square(X - mean).sum()
+        assert squared_deviation(rows, mean) == pytest.approx(expected)
+
+
+def test_shuffled_rows_in_one_order_have_the_same_bits(rng):
+    X = rng.normal(size=(500, 3))
+    order = rng.permutation(500)
+    expected = centre_and_scale(X[order])
+    for found, value in zip(centre_and_scale(X, order), expected):
+        np.testing.assert_array_equal(found, value)
+
+
+@pytest.mark.parametrize("scale", [1e-40, 1e40])
+def test_a_scale_that_float32_cannot_hold_is_refused(scale, rng):
+    with pytest.raises(ValueError, match="rescale X"):
+        centre_and_scale(scale * rng.normal(size=(50, 3)))
+
+
+@pytest.mark.parametrize("kind", [np.asarray, csr_array])
+def test_rows_are_centred_scaled_ordered_and_turned(kind, rng):
+    X = rng.normal(size=(20, 4))
+    order = rng.permutation(20)
+    basis = np.linalg.qr(rng.normal(size=(4, 2)))[0].T.astype(np.float32)
+    mean, scale = centre_and_scale(X)
+    expected = ((X - mean) / scale)[order]
+    rows = ScaledRows(kind(X), mean, scale, order)
+    assert (len(rows), rows.width, rows.on(basis).width) == (20, 4, 2)
+    assert rows[:].dtype == np.float32
+    for index in (slice(None), slice(3, 9), order[:5], order[:6].reshape(2, 3)):
+        np.testing.assert_allclose(rows[index], expected[index], rtol=1e-6)
+        turned = expected[index] @ basis.T
+        np.testing.assert_allclose(rows.on(basis)[index], turned, atol=1e-6)
