@@ -1,6 +1,7 @@
 """A trained network applied to arrays, in blocks of rows."""
 
 from collections.abc import Callable
+from typing import cast
 
 import numpy as np
 import torch
@@ -61,4 +62,4 @@ def apply_in_blocks(
             if out is None:
                 out = np.empty((X.shape[0], *output.shape[1:]), dtype=output.dtype)
             out[rows] = output
-    return out
+    return cast(np.ndarray, out)

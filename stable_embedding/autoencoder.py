@@ -33,7 +33,13 @@ from .principal import (
     oriented,
 )
 from .quality import explained_share
-from .scaling import ScaledRows, centre_and_scale, mean_of_features, squared_deviation
+from .scaling import (
+    ScaledRows,
+    centre_and_scale,
+    mean_of_features,
+    scaled,
+    squared_deviation,
+)
 from .seeding import draw_seeds
 from .shrinkage import auto_alpha
 from .shuffling import canonical_order, hash_rows
@@ -838,7 +844,7 @@ class StableAutoencoder(
         )
 
     def _scale_rows(self, X):
-        return (X - self.mean_) / self.scale_
+        return scaled(X, self.mean_, self.scale_)
 
     def _unscale_codes(self, codes):
         return codes * self.scale_
@@ -846,7 +852,9 @@ class StableAutoencoder(
     def _squared_errors(self, X):
         """Reconstruct in float64, whose range the square of a scale needs."""
         network = deepcopy(self.network_).cpu().double()
-        errors = apply_in_blocks(network, "squared_errors", X, self._scale_rows)
+        errors = apply_in_blocks(
+            network, "squared_errors", X, lambda rows: (rows - self.mean_) / self.scale_
+        )
         return errors * self.scale_**2
 
     @property

@@ -9,7 +9,7 @@ from sklearn.utils import gen_batches
 # Rows of a block: no more at once, since they would leave the cache, and no more than
 # this many bytes of them in float64.
 _BLOCK_ROWS = 4_096
-_BLOCK_BYTES = 2**25
+_BLOCK_BYTES = 2**23
 
 
 def take(X, index):

@@ -60,6 +60,31 @@ def centre_and_scale(X, order=None):
     return mean, float(scale)
 
 
+def scaled(block, mean, scale):
+    """Centre rows and divide them by the scale, as they enter the network.
+
+    Parameters
+    ----------
+    block : ndarray of shape (n_rows, n_features)
+
+    mean : ndarray of shape (n_features,)
+
+    scale : float
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_features), dtype float32
+    """
+    if block.dtype != np.float32:
+        return ((block - mean) / scale).astype(np.float32)
+    # The mean in two parts, which float32 holds: nothing that the rows have is lost.
+    nearest = mean.astype(np.float32)
+    rows = block - nearest
+    rows -= (mean - nearest).astype(np.float32)
+    rows /= np.float32(scale)
+    return rows
+
+
 class ScaledRows:
     """Rows of X as the network sees them, computed when they are indexed.
 
@@ -126,5 +151,5 @@ class ScaledRows:
         return rows
 
     def _prepare(self, block):
-        rows = ((block - self.mean) / self.scale).astype(np.float32)
+        rows = scaled(block, self.mean, self.scale)
         return rows if self.basis is None else rows @ self.basis.T
