@@ -222,6 +222,7 @@ def train(
     split: tuple[np.ndarray, np.ndarray] | None = None,
     n_iter_no_change: int = 10,
     tol: float = 1e-4,
+    pace: float = 1.0,
     callbacks: Sequence = (),
     verbose: bool = False,
 ) -> list[Training]:
@@ -266,6 +267,10 @@ def train(
 
     n_iter_no_change, tol : int, float
         As in :class:`~stable_embedding.StableAutoencoder`.
+
+    pace : float, default=1.0
+        How far to go on the straight way from the weights at the start to those at the
+        end: means of weights that were trained on other rows serve all of them.
 
     callbacks : sequence of skorch callbacks
         Called in order during the training.
@@ -329,6 +334,7 @@ def train(
         verbose=0,
     )
     net.initialize()
+    starts = [weight.detach().clone() for weight in net.module_.parameters()]
     net.notify("on_train_begin", X=rows, y=None)
     try:
         net.fit_loop(rows)
@@ -337,6 +343,9 @@ def train(
             raise
     finally:
         net.notify("on_train_end", X=rows, y=None)
+    with torch.no_grad():
+        for start, weight in zip(starts, net.module_.parameters()):
+            weight.copy_(start.lerp(weight, pace))
     net.run_single_epoch(
         in_fixed_order, training=False, prefix="final", step_fn=net.validation_step
     )

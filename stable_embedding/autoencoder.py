@@ -498,7 +498,10 @@ class StableAutoencoder(
 
         The centre, the scale, the start and the frame are those of the first chunk.
         Each chunk is trained on for `max_iter` epochs, where "auto" is 600 steps or
-        more, and the map is then laid on where it put the rows of the chunk before.
+        more. Of all the rows seen a chunk is a part; the square root of that part is
+        how far the weights move from the last ones to those that were trained on it,
+        so that earlier chunks are not forgotten. The map is then laid on where it put
+        the rows of the chunk before.
 
         Parameters
         ----------
@@ -696,7 +699,8 @@ class StableAutoencoder(
             loss, alpha = self._loss(sample, dropped), self._alpha(sample, axes)
             networks = rebased(networks, basis)
             source = training_rows(rows, sample, basis)
-            trainings = self._train(networks, source, keys, loss, alpha, seeds)
+            pace = (len(rows) / self.n_samples_seen_) ** 0.5
+            trainings = self._train(networks, source, keys, loss, alpha, pace, seeds)
             networks = rebased(networks, None if basis is None else basis.T)
             codes = [apply_in_blocks(one, "encode", sample) for one in networks]
             best_index = self.best_index_ if go_on else nearest_to_consensus(codes)
@@ -777,7 +781,7 @@ class StableAutoencoder(
         weight = float(self.similarity_weight)
         return StableLoss(similarity, weight, collapsed_loss, dropped)
 
-    def _train(self, networks, rows, keys, loss, alpha, seeds):
+    def _train(self, networks, rows, keys, loss, alpha, pace, seeds):
         """Train networks in place with the parameters of this estimator."""
         check_callbacks(self.callbacks or ())
         split, n_rows = None, len(rows)
@@ -803,6 +807,7 @@ class StableAutoencoder(
             split=split,
             n_iter_no_change=self.n_iter_no_change,
             tol=self.tol,
+            pace=pace,
             callbacks=self.callbacks or (),
             verbose=bool(self.verbose),
         )

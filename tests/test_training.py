@@ -112,6 +112,19 @@ def test_a_training_of_one_step_learns(rows):
     assert change > 1e-3
 
 
+@pytest.mark.parametrize("n_runs", [1, 2])
+def test_pace_is_the_share_of_the_way_that_is_gone(n_runs, rows):
+    first, last, between = ([start() for _ in range(n_runs)] for _ in range(3))
+    run_all(rows, last)
+    trainings = run_all(rows, between, pace=0.25)
+    for networks in zip(first, last, between):
+        for a, b, c in zip(*(network.parameters() for network in networks)):
+            torch.testing.assert_close(c, 0.75 * a + 0.25 * b)
+    with torch.no_grad():
+        error = between[0].squared_errors(rows).mean().item()
+    assert trainings[0].final["reconstruction_loss"] == pytest.approx(error, rel=1e-5)
+
+
 def test_alpha_shrinks_the_perceptrons_and_not_the_linear_path(rows):
     def size(network):
         return sum(p.square().sum().item() for p in network.encoder.mlp.parameters())
