@@ -61,7 +61,7 @@ def centre_and_scale(X, order=None):
 
 
 def scaled(block, mean, scale):
-    """Centre rows and divide them by the scale, as they enter the network.
+    """Centre rows and divide them by the scale, in their own precision.
 
     Parameters
     ----------
@@ -73,15 +73,16 @@ def scaled(block, mean, scale):
 
     Returns
     -------
-    ndarray of shape (n_rows, n_features), dtype float32
+    ndarray of shape (n_rows, n_features), dtype float32 or float64
     """
     if block.dtype != np.float32:
-        return ((block - mean) / scale).astype(np.float32)
+        return (block - mean) / scale
     # The mean in two parts, which float32 holds: nothing that the rows have is lost.
     nearest = mean.astype(np.float32)
-    rows = block - nearest
-    rows -= (mean - nearest).astype(np.float32)
-    rows /= np.float32(scale)
+    with np.errstate(over="ignore"):
+        rows = block - nearest
+        rows -= (mean - nearest).astype(np.float32)
+        rows /= np.float32(scale)
     return rows
 
 
@@ -151,5 +152,6 @@ class ScaledRows:
         return rows
 
     def _prepare(self, block):
-        rows = scaled(block, self.mean, self.scale)
+        # In float64 first, so that the type of X does not change a training.
+        rows = ((block - self.mean) / self.scale).astype(np.float32)
         return rows if self.basis is None else rows @ self.basis.T

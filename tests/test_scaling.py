@@ -7,6 +7,7 @@ from stable_embedding.scaling import (
     ScaledRows,
     centre_and_scale,
     mean_of_features,
+    scaled,
     squared_deviation,
 )
 
@@ -41,6 +42,17 @@ def test_shuffled_rows_in_one_order_have_the_same_bits(rng):
 def test_a_scale_that_float32_cannot_hold_is_refused(scale, rng):
     with pytest.raises(ValueError, match="rescale X"):
         centre_and_scale(scale * rng.normal(size=(50, 3)))
+
+
+@pytest.mark.parametrize("offset", [0, 1e3, 1e6])
+def test_single_precision_loses_nothing_that_rows_have(offset, rng):
+    X = (rng.normal(size=(50, 4)) + offset).astype(np.float32)
+    mean, scale = X.mean(axis=0, dtype=np.float64), 2.0
+    rows = scaled(X, mean, scale)
+    assert rows.dtype == np.float32
+    exact = scaled(X.astype(np.float64), mean, scale)
+    assert exact.dtype == np.float64
+    np.testing.assert_allclose(rows, exact, rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize("kind", [np.asarray, csr_array])
