@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from functools import partial
 from statistics import fmean
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 from skorch.dataset import Dataset
 from skorch.helper import predefined_split
+from skorch.hf import AccelerateMixin
 from skorch.utils import TeeGenerator
 from torch import Tensor
 from tqdm.auto import tqdm
@@ -73,13 +74,21 @@ class Net(NeuralNet):
         self.optimizer_.zero_grad()
         output = self.module_(rows)
         loss = self.get_loss(output, target)
-        loss.backward()
+        self.backward(loss)
         parameters = TeeGenerator(self.get_all_learnable_params())
         self.notify(
             "on_grad_computed", named_parameters=parameters, batch=batch, training=True
         )
         self.optimizer_.step()
         return {"loss": loss, "y_pred": output}
+
+    def backward(self, loss):
+        """Compute the gradient of the loss."""
+        loss.backward()
+
+    def sum_over_processes(self, totals):
+        """Add up what every process has found; here there is one."""
+        return totals
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         if iterator is None:
@@ -93,7 +102,9 @@ class Net(NeuralNet):
             n_rows += batch[0].shape[-2]
             self.notify("on_batch_end", batch=batch, training=training, **step)
         names = self.criterion_.names
-        of_runs = (total / n_rows).reshape(len(names), -1).tolist()
+        counted = torch.cat([total.flatten(), total.new_tensor([n_rows])])
+        *sums, n_rows = self.sum_over_processes(counted).tolist()
+        of_runs = (np.reshape(sums, (len(names), -1)) / n_rows).tolist()
         self.history.record(f"{prefix}_runs", of_runs)
         for name, values in zip(names, of_runs):
             self.history.record(f"{prefix}_{name}", fmean(values))
@@ -107,6 +118,16 @@ class Net(NeuralNet):
                 f" lower learning_rate_init (it is {self.lr}) or similarity_weight"
                 f" (it is {self.criterion_.similarity_weight})"
             )
+
+
+class SharedNet(AccelerateMixin, Net):
+    """The same in several processes, each with its share of every batch."""
+
+    def backward(self, loss):
+        self.accelerator.backward(loss)
+
+    def sum_over_processes(self, totals):
+        return self.accelerator.reduce(totals, reduction="sum")
 
 
 def one_cycle(step: int, n_steps: int) -> float:
@@ -223,6 +244,7 @@ def train(
     n_iter_no_change: int = 10,
     tol: float = 1e-4,
     pace: float = 1.0,
+    accelerator: Any = None,
     callbacks: Sequence = (),
     verbose: bool = False,
 ) -> list[Training]:
@@ -258,7 +280,7 @@ def train(
         touched.
 
     device : str
-        Where to train.
+        Where to train; with an accelerator its own.
 
     split : pair of ndarrays of shape (n_networks, n_of_the_part)
         Index of the rows for each network to train on, and of those to stop it early
@@ -271,6 +293,9 @@ def train(
     pace : float, default=1.0
         How far to go on the straight way from the weights at the start to those at the
         end: means of weights that were trained on other rows serve all of them.
+
+    accelerator : accelerate.Accelerator or None, default=None
+        Shares each batch among processes, and decides on the device and the precision.
 
     callbacks : sequence of skorch callbacks
         Called in order during the training.
@@ -289,10 +314,13 @@ def train(
         If a loss stops being finite.
     """
     training_index, held_out_index = (None, None) if split is None else split
+    share = (0, 1)
+    if accelerator is not None:
+        share = (accelerator.process_index, accelerator.num_processes)
     rows = rows.to(device)
     fixed_order = [0] * len(networks)
     in_fixed_order = BatchIterator(
-        Dataset(rows), batch_size, keys, fixed_order, training_index
+        Dataset(rows), batch_size, keys, fixed_order, training_index, share
     )
     schedule = LRScheduler(
         policy=torch.optim.lr_scheduler.LambdaLR,
@@ -304,14 +332,14 @@ def train(
     if split is not None:
         stopping = RunsEarlyStopping(len(networks), n_iter_no_change, tol)
         own_callbacks.append(("own_early_stopping", stopping))
-    if verbose:
+    if verbose and share[0] == 0:
         own_callbacks.append(("own_progress", ProgressBar()))
 
     # One step shrinks a weight by the product of both, and never past zero.
     decay = min(alpha, 1 / learning_rate)
-    net = Net(
+    net = (Net if accelerator is None else SharedNet)(
         networks[0] if len(networks) == 1 else stack(networks),
-        criterion=loss,
+        criterion=lambda: loss,  # it has no weights to be moved or wrapped
         optimizer=torch.optim.AdamW,
         optimizer__betas=(0.9, 0.95),
         optimizer__fused=True,
@@ -324,14 +352,16 @@ def train(
         iterator_train__keys=keys,
         iterator_train__seeds=seeds,
         iterator_train__index=training_index,
+        iterator_train__share=share,
         iterator_valid=BatchIterator,
         iterator_valid__keys=keys,
         iterator_valid__seeds=fixed_order,
         iterator_valid__index=held_out_index,
+        iterator_valid__share=share,
         train_split=None if split is None else predefined_split(Dataset(rows)),
         callbacks=[*own_callbacks, *callbacks],
-        device=device,
         verbose=0,
+        **({"device": device} if accelerator is None else {"accelerator": accelerator}),
     )
     net.initialize()
     starts = [weight.detach().clone() for weight in net.module_.parameters()]

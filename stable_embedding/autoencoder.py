@@ -14,12 +14,13 @@ from sklearn.base import (
     _fit_context,
 )
 from sklearn.utils import assert_all_finite, check_array
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._batches import RowsOnDemand, chunks_of, count_batches, hold_out
 from ._inference import apply_in_blocks
+from ._lazy import is_lazy, map_rows
 from ._training import check_callbacks, train
 from .alignment import rigid_map_onto
 from .blocks import blocks
@@ -296,6 +297,12 @@ class StableAutoencoder(
         Torch device to train and transform on. "auto" takes CUDA or MPS where there
         is one.
 
+    accelerator : accelerate.Accelerator or None, default=None
+        Trains in all the processes of a launcher at once, on one machine or several:
+        each calls `fit` with the same data and has its share of every batch, and all
+        end with the same model. Decides on the device of the training, which should
+        be left at "auto", and on its precision. Needs the extra ``distributed``.
+
     random_state : int, RandomState instance or None, default=None
         Seed of the order of the rows, of those held out for early stopping and, with
         ``init="random"``, of the network.
@@ -416,6 +423,7 @@ class StableAutoencoder(
         "warm_start": ["boolean"],
         "callbacks": [list, tuple, None],
         "device": [str],
+        "accelerator": [HasMethods(["prepare", "backward", "reduce"]), None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -444,6 +452,7 @@ class StableAutoencoder(
         warm_start=False,
         callbacks=None,
         device="auto",
+        accelerator=None,
         random_state=None,
         verbose=0,
     ):
@@ -465,6 +474,7 @@ class StableAutoencoder(
         self.warm_start = warm_start
         self.callbacks = callbacks
         self.device = device
+        self.accelerator = accelerator
         self.random_state = random_state
         self.verbose = verbose
 
@@ -474,7 +484,7 @@ class StableAutoencoder(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training data, two rows or more.
 
         y : None
@@ -505,7 +515,7 @@ class StableAutoencoder(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             A chunk of the training data, two rows or more.
 
         y : None
@@ -529,7 +539,7 @@ class StableAutoencoder(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, dask array} of shape (n_samples, n_features)
             Rows to embed, seen in training or not. Each is embedded by itself.
 
         out : ndarray of shape (n_samples, n_components) or None, default=None
@@ -539,7 +549,8 @@ class StableAutoencoder(
         Returns
         -------
         ndarray of shape (n_samples, n_components), dtype float32
-            Codes, in the units of the data; `out` where it is given.
+            Codes, in the units of the data; `out` where it is given. Of a dask array
+            they are one as well, whose blocks are embedded when they are asked for.
 
         Raises
         ------
@@ -547,6 +558,9 @@ class StableAutoencoder(
             If X or `out` is not as described.
         """
         check_is_fitted(self)
+        if is_lazy(X) and out is None:
+            n_outputs = self._n_features_out
+            return map_rows(self, self.transform, X, n_outputs, np.float32)
         X = self._validate_rows(X)
         shape = (X.shape[0], self._n_features_out)
         if out is not None and np.shape(out) != shape:
@@ -563,7 +577,7 @@ class StableAutoencoder(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows to embed, seen in training or not.
 
         Returns
@@ -606,7 +620,7 @@ class StableAutoencoder(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows to reconstruct.
 
         y : None
@@ -627,7 +641,7 @@ class StableAutoencoder(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows to reconstruct.
 
         Returns
@@ -647,7 +661,7 @@ class StableAutoencoder(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows whose codes are laid on the reference.
 
         reference : array-like of shape (n_samples, n_components)
@@ -803,14 +817,25 @@ class StableAutoencoder(
             max_iter=max_iter,
             learning_rate=self.learning_rate_init,
             seeds=seeds,
-            device=resolve_device(self.device),
+            device=self._device(),
             split=split,
             n_iter_no_change=self.n_iter_no_change,
             tol=self.tol,
             pace=pace,
+            accelerator=self.accelerator,
             callbacks=self.callbacks or (),
             verbose=bool(self.verbose),
         )
+
+    def _device(self):
+        if self.accelerator is None:
+            return resolve_device(self.device)
+        if self.device != "auto":
+            raise ValueError(
+                f"device={self.device!r} must be 'auto' where an accelerator is given,"
+                " since it decides on the device"
+            )
+        return self.accelerator.device
 
     def _split(self, keys, seeds, chunks):
         """Deal rows to train each run on and, held out, to stop it early by."""
@@ -867,7 +892,8 @@ class StableAutoencoder(
         return self.network_.n_components
 
     def __getstate__(self):
-        state = super().__getstate__()
+        state = dict(super().__getstate__())
+        state["accelerator"] = None  # it belongs to the processes of its launcher
         if self._is_fitted():
             # Weights trained on an accelerator must load where there is none.
             networks = [deepcopy(network).cpu() for network in self.networks_]

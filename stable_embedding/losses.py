@@ -5,8 +5,11 @@ that a weight means the same everywhere. Arguments are batches of shape
 (..., n_rows, n_features); leading axes stand for separate batches and are kept.
 """
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from .similarities import SMALLEST_DISTANCE, Similarity, distance
@@ -118,7 +121,8 @@ def collapsed_similarity_loss(rows: Tensor, similarity: Similarity) -> float:
     return mean_squared_difference(similarity(origin), similarity(rows)).item() or 1.0
 
 
-class StableLoss(nn.Module):
+@dataclass(frozen=True)
+class StableLoss:
     """Reconstruction loss and weighted similarity loss, as a criterion.
 
     Parameters
@@ -137,22 +141,14 @@ class StableLoss(nn.Module):
         reconstruction explains.
     """
 
-    names = ("loss", "reconstruction_loss", "similarity_loss")
+    similarity: Similarity
+    similarity_weight: float
+    collapsed_loss: float
+    dropped: float = 0.0
 
-    def __init__(
-        self,
-        similarity: Similarity,
-        similarity_weight: float,
-        collapsed_loss: float,
-        dropped: float = 0.0,
-    ):
-        super().__init__()
-        self.similarity = similarity
-        self.similarity_weight = similarity_weight
-        self.collapsed_loss = collapsed_loss
-        self.dropped = dropped
+    names: ClassVar = ("loss", "reconstruction_loss", "similarity_loss")
 
-    def forward(self, output: tuple[Tensor, Tensor], rows: Tensor) -> Tensor:
+    def __call__(self, output: tuple[Tensor, Tensor], rows: Tensor) -> Tensor:
         """Return the total and its terms, in the order of `names`."""
         codes, reconstruction = output
         lost_rows = reconstruction_loss(rows, reconstruction) + self.dropped

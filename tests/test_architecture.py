@@ -23,6 +23,7 @@ ALLOWED = {
     "stacking": set(),
     "stability": {"alignment"},
     "_inference": {"blocks", "networks"},
+    "_lazy": set(),
     "losses": {"similarities"},
     "scaling": {"blocks"},
     "shuffling": {"blocks", "scaling"},
@@ -34,6 +35,7 @@ ALLOWED = {
     "autoencoder": {
         "_batches",
         "_inference",
+        "_lazy",
         "_training",
         "alignment",
         "blocks",

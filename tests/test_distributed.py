@@ -1,0 +1,96 @@
+"""Several processes that train one model together."""
+
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from stable_embedding import StableAutoencoder
+from stable_embedding.stability import displacement
+
+accelerate = pytest.importorskip("accelerate")
+
+PARAMETERS = {"max_iter": 10, "batch_size": 256, "random_state": 0}
+
+# What every process runs.
+SCRIPT = """
+import sys
+import numpy as np
+import torch
+from accelerate import Accelerator
+from sklearn.datasets import load_digits
+from stable_embedding import StableAutoencoder
+
+torch.set_num_threads(1)
+accelerator = Accelerator(cpu=True)
+X, _ = load_digits(return_X_y=True)
+model = StableAutoencoder(accelerator=accelerator, **eval(sys.argv[1])).fit(X)
+np.savez(
+    f"{sys.argv[2]}/{accelerator.process_index}.npz",
+    codes=model.transform_runs(X),
+    loss=model.loss_curve_,
+    n_processes=accelerator.num_processes,
+    reconstruction_loss=model.reconstruction_loss_,
+)
+"""
+
+
+def train_in_two_processes(parameters, folder):
+    script = folder / "script.py"
+    script.write_text(SCRIPT)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2"]
+    done = subprocess.run(
+        [
+            *launcher,
+            "--master_port=0",
+            "--standalone",
+            script,
+            repr(parameters),
+            folder,
+        ],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return [np.load(folder / f"{process}.npz") for process in range(2)]
+
+
+@pytest.mark.parametrize("more", [{}, {"n_init": 2, "early_stopping": True}])
+def test_two_processes_end_with_the_model_of_one(more, digits, tmp_path):
+    first, second = train_in_two_processes(PARAMETERS | more, tmp_path)
+    assert first["n_processes"] == 2
+    np.testing.assert_array_equal(first["codes"], second["codes"])
+    np.testing.assert_array_equal(first["loss"], second["loss"])
+    alone = StableAutoencoder(**PARAMETERS, **more).fit(digits[0])
+    np.testing.assert_allclose(first["loss"], alone.loss_curve_, rtol=1e-3)
+    assert first["reconstruction_loss"] == pytest.approx(
+        alone.reconstruction_loss_, rel=1e-3
+    )
+    for codes, expected in zip(first["codes"], alone.transform_runs(digits[0])):
+        assert displacement(codes, expected) < 1e-4
+
+
+@pytest.fixture
+def accelerator():
+    return accelerate.Accelerator(cpu=True)
+
+
+def test_in_one_process_an_accelerator_changes_nothing(accelerator, iris):
+    X, _ = iris
+    plain = StableAutoencoder(max_iter=5, random_state=0)
+    shared = clone(plain).set_params(accelerator=accelerator)
+    np.testing.assert_array_equal(shared.fit_transform(X), plain.fit_transform(X))
+    clone(shared).fit(X)
+    again = pickle.loads(pickle.dumps(shared))
+    assert again.accelerator is None
+    assert shared.accelerator is accelerator
+    np.testing.assert_array_equal(again.transform(X), shared.transform(X))
+
+
+def test_an_accelerator_decides_on_the_device(accelerator, iris):
+    with pytest.raises(ValueError, match="device='cpu' must be 'auto'"):
+        StableAutoencoder(accelerator=accelerator, device="cpu").fit(iris[0])
