@@ -7,18 +7,16 @@ medians of
   with the same network, loss and optimiser (fused AdamW) and as many batches, and by
   skorch with its default loader, which collects row by row;
 - training with similarity weight 1 and with 0;
-- fits with eight runs and with one.
+- fits with eight runs and with one;
+- `transform` and the bare module, on many rows and on one.
 
 Writes ``benchmarks/results/speed.csv``.
 """
 
 import argparse
-from time import perf_counter
 
-import numpy as np
 import torch
 from skorch import NeuralNet
-from tqdm.auto import trange
 
 from stable_embedding import StableAutoencoder
 from stable_embedding._training import train
@@ -29,6 +27,7 @@ from stable_embedding.similarities import distance
 
 from .datasets import load
 from .results import show, write
+from .timing import medians
 
 N_BATCHES = 20
 N_EPOCHS = 20
@@ -106,6 +105,30 @@ def several_runs(n_init):
     ).fit(X)
 
 
+class Embedding:
+    """Rows to embed, by the estimator and by its bare network."""
+
+    def __init__(self, n_rows, n_features):
+        generator = torch.Generator().manual_seed(0)
+        self.rows = torch.randn(n_rows, n_features, generator=generator)
+        self.model = StableAutoencoder(max_iter=1, random_state=0)
+        self.model.fit(torch.randn(5_000, n_features, generator=generator).numpy())
+
+    def ours(self):
+        """Validate, scale and embed."""
+        self.model.transform(self.rows.numpy())
+
+    def bare(self):
+        """Only embed."""
+        with torch.inference_mode():
+            self.model.network_.encode(self.rows)
+
+
+def repeated(job, n_times):
+    """Name a job that does another so many times."""
+    return lambda: [job() for _ in range(n_times)]
+
+
 def comparisons():
     """Name what is compared: a job, and the one by whose time it is divided."""
     small, wide = Case(SMALL, 128), Case(WIDE, 256)
@@ -127,13 +150,15 @@ def comparisons():
             lambda case=case: case.ours(0.0),
         )
     yield "eight runs", lambda: several_runs(8), lambda: several_runs(1)
-
-
-def seconds(job):
-    """Time a job."""
-    start = perf_counter()
-    job()
-    return perf_counter() - start
+    for size in ((1_000_000, 64), (200_000, 784)):
+        many = Embedding(*size)
+        yield "transform, {:,} rows of {} features".format(*size), many.ours, many.bare
+    one = Embedding(1, 64)
+    yield (
+        "transform, one row, a thousand times",
+        repeated(one.ours, 1_000),
+        repeated(one.bare, 1_000),
+    )
 
 
 def main():
@@ -145,15 +170,13 @@ def main():
     torch.set_num_threads(arguments.threads)
     rows = []
     for name, job, yardstick in comparisons():
-        job(), yardstick()
-        turns = trange(3 if arguments.quick else 9, desc=name, unit="turn")
-        times = np.median([[seconds(job), seconds(yardstick)] for _ in turns], axis=0)
+        times = medians([job, yardstick], 3 if arguments.quick else 9, name)
         rows.append(
             {
                 "what": name,
                 "threads": arguments.threads,
-                "seconds": f"{times[0]:.4f}",
-                "yardstick_seconds": f"{times[1]:.4f}",
+                "seconds": f"{times[0]:.6f}",
+                "yardstick_seconds": f"{times[1]:.6f}",
                 "ratio": f"{times[0] / times[1]:.2f}",
             }
         )
