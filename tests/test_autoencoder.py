@@ -704,6 +704,7 @@ BAD_PARAMETERS = {
     "warm_start": ["yes"],
     "callbacks": [Callback(), "print", [3], ["print"], [("a", 3)]],
     "device": ["gpu", "cuda:99", 0],
+    "accelerator": [3, "cuda", object()],
     "random_state": ["seed", -1],
     "verbose": [-1, "loud"],
 }
@@ -828,7 +829,27 @@ def test_pickle_gives_the_same_map_and_holds_no_data(digits):
     assert len(pickle.dumps(model)) < X.nbytes
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+needs_cuda = pytest.mark.skipif(
+    not torch.cuda.is_available(), reason="needs a CUDA device"
+)
+
+
+@needs_cuda
+@pytest.mark.parametrize("parameters", [{}, {"n_init": 2}, {"early_stopping": True}])
+def test_a_gpu_gives_the_map_of_the_cpu(parameters, digits):
+    X, _ = digits
+    wide = X @ ortho_group.rvs(300, random_state=0)[:64]
+    for rows in (X, wide):
+        maps = [
+            StableAutoencoder(device=device, random_state=0, **parameters)
+            .fit(rows)
+            .transform(rows)
+            for device in ("cpu", "cuda")
+        ]
+        assert displacement(maps) < 0.01
+
+
+@needs_cuda
 def test_trained_on_a_gpu_it_unpickles_on_the_cpu(digits):
     X, _ = digits
     model = quick(device="cuda", random_state=0).fit(X)
