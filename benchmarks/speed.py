@@ -79,13 +79,15 @@ class Case:
     def by_skorch(self, weight):
         """Train as skorch does by default."""
 
+        loss = StableLoss(distance, weight, 2.0)
+
         class Net(NeuralNet):
             def get_loss(self, y_pred, y_true, X=None, training=False):
                 return super().get_loss(y_pred, y_true)[0]
 
         Net(
             self.start(),
-            criterion=StableLoss(distance, weight, 2.0),
+            criterion=lambda: loss,
             optimizer=torch.optim.AdamW,
             optimizer__fused=True,
             lr=1e-3,

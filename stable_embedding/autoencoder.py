@@ -561,7 +561,7 @@ class StableAutoencoder(
         if is_lazy(X) and out is None:
             n_outputs = self._n_features_out
             return map_rows(self, self.transform, X, n_outputs, np.float32)
-        X = self._validate_rows(X)
+        X = self._validate_all_but_values(X)
         shape = (X.shape[0], self._n_features_out)
         if out is not None and np.shape(out) != shape:
             raise ValueError(
@@ -587,7 +587,7 @@ class StableAutoencoder(
             `best_index_`.
         """
         check_is_fitted(self)
-        X = self._validate_rows(X)
+        X = self._validate_all_but_values(X)
         return np.stack([self._embed(network, X) for network in self.networks_])
 
     def inverse_transform(self, X):
@@ -632,9 +632,9 @@ class StableAutoencoder(
             1.0 at best; 0.0 is as good as the mean of X.
         """
         check_is_fitted(self)
-        X = self._validate_rows(X)
-        total = squared_deviation(X, mean_of_features(X))
-        return explained_share(self._squared_errors(X).sum(), total)
+        X = self._validate_all_but_values(X)
+        errors = self._squared_errors(X)
+        return explained_share(errors.sum(), squared_deviation(X, mean_of_features(X)))
 
     def score_samples(self, X):
         """Return minus the squared reconstruction error of each row: low is anomalous.
@@ -650,7 +650,7 @@ class StableAutoencoder(
             In squared units of the data, 0.0 at best.
         """
         check_is_fitted(self)
-        return -self._squared_errors(self._validate_rows(X))
+        return -self._squared_errors(self._validate_all_but_values(X))
 
     def align(self, X, reference):
         """Lay the map of X on a reference with one rigid map, within the weights.
@@ -851,30 +851,38 @@ class StableAutoencoder(
         return training, held_out
 
     def _validate_rows(self, X, *, reset=False, ensure_min_samples=1):
-        large = is_large(X)
-        X = validate_data(
+        """Validate rows to train on."""
+        X = self._validate_all_but_values(X, reset, ensure_min_samples)
+        for _, block in blocks(X):
+            self._check_values(block)
+        return X
+
+    def _validate_all_but_values(self, X, reset=False, ensure_min_samples=1):
+        """Validate rows whose values are checked block by block.
+
+        A check of all at once would read all of a file into memory.
+        """
+        return validate_data(
             self,
             X,
             accept_sparse="csr",
-            dtype=None if large else _DTYPES,
+            dtype=None if is_large(X) else _DTYPES,
             reset=reset,
-            ensure_all_finite=not large,
+            ensure_all_finite=False,
             ensure_min_samples=ensure_min_samples,
         )
-        if large:  # the check of all at once would read all of a file into memory
-            for _, block in blocks(X):
-                assert_all_finite(
-                    block, estimator_name=type(self).__name__, input_name="X"
-                )
-        return X
+
+    def _check_values(self, block):
+        assert_all_finite(block, estimator_name=type(self).__name__, input_name="X")
 
     def _embed(self, network, X, out=None):
         return apply_in_blocks(
             network, "encode", X, self._scale_rows, self._unscale_codes, out
         )
 
-    def _scale_rows(self, X):
-        return scaled(X, self.mean_, self.scale_)
+    def _scale_rows(self, block):
+        self._check_values(block)
+        return scaled(block, self.mean_, self.scale_)
 
     def _unscale_codes(self, codes):
         return codes * self.scale_
@@ -882,10 +890,12 @@ class StableAutoencoder(
     def _squared_errors(self, X):
         """Reconstruct in float64, whose range the square of a scale needs."""
         network = deepcopy(self.network_).cpu().double()
-        errors = apply_in_blocks(
-            network, "squared_errors", X, lambda rows: (rows - self.mean_) / self.scale_
-        )
+        errors = apply_in_blocks(network, "squared_errors", X, self._scale_exactly)
         return errors * self.scale_**2
+
+    def _scale_exactly(self, block):
+        self._check_values(block)
+        return (block - self.mean_) / self.scale_
 
     @property
     def _n_features_out(self):
