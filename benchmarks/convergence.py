@@ -37,14 +37,17 @@ def held_out_loss(parameters, train, test):
 
 
 def fewest_epochs(parameters, goal, most, train, test):
-    """Find the fewest epochs that reach a loss, by bisection."""
+    """Find the fewest epochs that reach a loss, by bisection; None if none do."""
+
+    def reached(epochs):
+        return held_out_loss(parameters | {"max_iter": epochs}, train, test) <= goal
+
+    if not reached(most):
+        return None
     least = 0
     while most - least > 1:
         epochs = (least + most) // 2
-        if held_out_loss(parameters | {"max_iter": epochs}, train, test) <= goal:
-            most = epochs
-        else:
-            least = epochs
+        least, most = (least, epochs) if reached(epochs) else (epochs, most)
     return most
 
 
@@ -56,6 +59,8 @@ def compare(name, n_components, train, test, n_turns):
     for rate in LEARNING_RATES:
         ours = {"n_components": n_components, "learning_rate_init": rate}
         epochs = fewest_epochs(ours, goal, whole, train, test)
+        if epochs is None:
+            continue
         ours["max_iter"] = epochs
         our_seconds, plain_seconds = medians(
             [

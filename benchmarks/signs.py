@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.decomposition import PCA
 from tqdm.auto import tqdm
 
-from stable_embedding.autoencoder import lopsidedness
+from stable_embedding.principal import lopsidedness
 
 from .datasets import load
 from .results import show, write

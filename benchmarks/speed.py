@@ -78,7 +78,6 @@ class Case:
 
     def by_skorch(self, weight):
         """Train as skorch does by default."""
-
         loss = StableLoss(distance, weight, 2.0)
 
         class Net(NeuralNet):

@@ -1,58 +1,14 @@
-"""Batches of rows in a new order on each pass, from memory or from where rows lie."""
+"""Batches of rows in a new order on each pass, and rows held out from them."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from scipy.sparse import issparse
-from sklearn.utils import gen_even_slices
 from torch import Tensor
 
-from .scaling import ScaledRows
 from .shuffling import shuffle
-
-# Bytes of the rows that are read at once where not all of them are held.
-_CHUNK_BYTES = 2**26
-
-
-class RowsOnDemand:
-    """Rows that are read when they are indexed, as tensors.
-
-    Dense rows are read in chunks, one after the other, since those of a file should not
-    be read one by one; sparse ones by batches, which are made dense.
-
-    Parameters
-    ----------
-    rows : ScaledRows
-        What is read.
-
-    device : str, default="cpu"
-        Where the tensors are.
-    """
-
-    def __init__(self, rows: ScaledRows, device: str = "cpu"):
-        self.rows = rows
-        self.device = device
-        n_bytes = rows.row_bytes * len(rows)
-        n_chunks = 1 if issparse(rows.X) else -(-n_bytes // _CHUNK_BYTES)
-        self.chunks = list(gen_even_slices(len(rows), n_chunks))
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def to(self, device: str) -> "RowsOnDemand":
-        """Return the same rows as tensors on a device."""
-        return RowsOnDemand(self.rows, device)
-
-    def __getitem__(self, index: slice | Tensor) -> Tensor:
-        wanted = index.cpu().numpy() if isinstance(index, Tensor) else index
-        return torch.from_numpy(self.rows[wanted]).to(self.device)
-
-
-def chunks_of(rows: Tensor | RowsOnDemand) -> list[slice]:
-    """Slices of rows among which a batch does not mix; of a tensor it is one."""
-    return rows.chunks if isinstance(rows, RowsOnDemand) else [slice(0, len(rows))]
+from .sources import chunks_of
 
 
 def count_batches(n_rows: int, batch_size: int) -> int:
@@ -62,21 +18,17 @@ def count_batches(n_rows: int, batch_size: int) -> int:
 
 def hold_out(
     keys: np.ndarray, fraction: float, seed: int, chunks: Sequence[slice]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Draw the rows to train on and those held out, the same share of each chunk."""
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Draw the rows of each chunk to train on, and those held out."""
     # Another stream than that of the batches, which draws from the seed itself.
     rng = np.random.default_rng([seed, 1])
-    held_out, training = [], []
-    for chunk in chunks:
-        order = chunk.start + shuffle(keys[chunk], rng)
-        n_held_out = round(fraction * len(order))
-        held_out.append(order[:n_held_out])
-        training.append(order[n_held_out:])
-    return np.concatenate(training), np.concatenate(held_out)
+    orders = [chunk.start + shuffle(keys[chunk], rng) for chunk in chunks]
+    at = [round(fraction * len(order)) for order in orders]
+    return [(order[n:], order[:n]) for n, order in zip(at, orders)]
 
 
 class BatchIterator:
-    """Batches of rows in a new random order on each pass, sliced from one tensor.
+    """Batches of rows in a new random order on each pass, sliced from tensors.
 
     The order is drawn from the rows' keys, so that a row more or fewer changes each
     batch little, see :mod:`~stable_embedding.shuffling`. Rows are dealt evenly, so that
@@ -101,11 +53,16 @@ class BatchIterator:
         Seed of the orders of each run. Batches of one run have shape
         (n_rows, n_features), those of several (n_runs, n_rows, n_features).
 
-    index : ndarray of shape (n_runs, n_rows) or None
-        Rows of each run; all by default. Runs have as many rows of each chunk.
+    index : sequence of ndarray of shape (n_runs, n_rows_of_chunk) or None
+        Rows of each run, for each chunk; all by default.
 
     share : pair of int, default=(0, 1)
         Which part of each batch to take, and of how many: one for each process.
+
+    Raises
+    ------
+    ValueError
+        If a part of a batch would have a single row or none.
     """
 
     def __init__(
@@ -114,7 +71,7 @@ class BatchIterator:
         batch_size: int,
         keys: np.ndarray,
         seeds: Sequence[int] = (0,),
-        index: np.ndarray | None = None,
+        index: Sequence[np.ndarray] | None = None,
         share: tuple[int, int] = (0, 1),
     ):
         self.rows = dataset.X
@@ -125,40 +82,53 @@ class BatchIterator:
         self.share = share
         self.rng_of_chunks = np.random.default_rng(0)
         self.rngs = [np.random.default_rng(seed) for seed in seeds]
+        smallest = min(n // self._count(n) for n in map(self._n_rows, self._places()))
+        if share[1] > 1 and smallest < 2 * share[1]:
+            raise ValueError(
+                f"a batch of {smallest} rows leaves fewer than two for some of"
+                f" {share[1]} processes: raise batch_size (it is {batch_size}), or"
+                " train on more rows"
+            )
 
     def __len__(self) -> int:
         """Count the batches of a pass."""
-        return sum(
-            count_batches(len(self._rows_of(0, chunk)), self.batch_size)
-            for chunk in self.chunks
-        )
+        return sum(self._count(self._n_rows(at)) for at in self._places())
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         part, n_parts = self.share
         for at in self.rng_of_chunks.permutation(len(self.chunks)):
             chunk, rows = self.chunks[at], self.rows
-            order = self._order(chunk)
+            order = self._order(at)
             if len(self.chunks) > 1:
                 rows, order = rows[chunk], order - chunk.start
-            n_batches = count_batches(order.shape[-1], self.batch_size)
+            n_batches = self._count(order.shape[-1])
             for index in order.to(rows.device).tensor_split(n_batches, dim=-1):
                 if n_parts > 1:
                     index = index.tensor_split(n_parts, dim=-1)[part]
                 batch = rows[index]
                 yield batch, batch
 
-    def _rows_of(self, run: int, chunk: slice) -> np.ndarray:
-        """Index of a run's rows within a chunk."""
-        if self.index is None:
-            return np.arange(chunk.start, chunk.stop)
-        index = self.index[run]
-        if len(self.chunks) == 1:
-            return index
-        return index[(index >= chunk.start) & (index < chunk.stop)]
+    def _places(self) -> range:
+        return range(len(self.chunks))
 
-    def _order(self, chunk: slice) -> Tensor:
+    def _n_rows(self, at: int) -> int:
+        """Count the rows of a run in a chunk."""
+        if self.index is not None:
+            return len(self.index[at][0])
+        return self.chunks[at].stop - self.chunks[at].start
+
+    def _count(self, n_rows: int) -> int:
+        return count_batches(n_rows, self.batch_size)
+
+    def _order(self, at: int) -> Tensor:
+        """Draw the orders of all runs of the rows in a chunk."""
+        chunk = self.chunks[at]
         orders = []
         for run, rng in enumerate(self.rngs):
-            index = self._rows_of(run, chunk)
+            index = (
+                np.arange(chunk.start, chunk.stop)
+                if self.index is None
+                else self.index[at][run]
+            )
             orders.append(index[shuffle(self.keys[index], rng)])
         return torch.from_numpy(np.stack(orders)).squeeze(0)

@@ -1,7 +1,7 @@
 """A trained network applied to arrays, in blocks of rows."""
 
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from .networks import Autoencoder
 def apply_in_blocks(
     network: Autoencoder,
     part: str,
-    X: np.ndarray,
+    X: Any,
     prepare: Callable[[np.ndarray], np.ndarray] | None = None,
     finish: Callable[[np.ndarray], np.ndarray] | None = None,
     out: np.ndarray | None = None,

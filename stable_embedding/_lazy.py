@@ -1,7 +1,6 @@
 """Dask arrays, whose blocks are mapped when their values are asked for."""
 
 import numpy as np
-from sklearn.utils.validation import _check_n_features
 
 
 def is_lazy(X):
@@ -9,37 +8,39 @@ def is_lazy(X):
     return type(X).__module__.startswith("dask.array")
 
 
-def map_rows(estimator, function, X, n_outputs, dtype):
+def map_rows(function, X, n_outputs, out=None):
     """Map the blocks of a dask array's rows, lazily.
 
     Parameters
     ----------
-    estimator : estimator
-        Fitted, for as many features as X has.
-
     function : callable
-        From an ndarray of rows to one of `n_outputs` columns.
+        From an ndarray of rows to a float32 one of `n_outputs` columns.
 
     X : dask.array.Array of shape (n_rows, n_features)
 
     n_outputs : int
 
-    dtype : dtype
+    out : ndarray of shape (n_rows, n_outputs) or None, default=None
+        If given, blocks are computed at once, and written there.
 
     Returns
     -------
-    dask.array.Array of shape (n_rows, n_outputs)
-
-    Raises
-    ------
-    ValueError
-        If X has another number of features.
+    dask.array.Array of shape (n_rows, n_outputs), or `out`
     """
-    _check_n_features(estimator, X, reset=False)
+
+    def of_block(block):
+        if not len(block):
+            return np.empty((0, n_outputs), dtype=np.float32)
+        return function(block)
+
     whole_rows = X.rechunk({1: -1})
-    return whole_rows.map_blocks(
-        function,
+    mapped = whole_rows.map_blocks(
+        of_block,
         chunks=(whole_rows.chunks[0], (n_outputs,)),
-        dtype=dtype,
-        meta=np.empty((0, n_outputs), dtype=dtype),
+        dtype=np.float32,
+        meta=np.empty((0, n_outputs), dtype=np.float32),
     )
+    if out is None:
+        return mapped
+    mapped.store(out)
+    return out

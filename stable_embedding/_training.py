@@ -17,9 +17,10 @@ from skorch.utils import TeeGenerator
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from ._batches import BatchIterator, RowsOnDemand
+from ._batches import BatchIterator
 from .losses import StableLoss
 from .networks import Autoencoder
+from .sources import RowsOnDemand
 from .stacking import stack, unstack
 
 # Share of the steps in which the learning rate rises.
@@ -128,6 +129,15 @@ class SharedNet(AccelerateMixin, Net):
 
     def sum_over_processes(self, totals):
         return self.accelerator.reduce(totals, reduction="sum")
+
+
+def agreed(value: Any, accelerator: Any) -> Any:
+    """Return what the main process has found, in every process."""
+    if accelerator is None:
+        return value
+    from accelerate.utils import broadcast_object_list
+
+    return broadcast_object_list([value])[0]
 
 
 def one_cycle(step: int, n_steps: int) -> float:
@@ -239,8 +249,8 @@ def train(
     max_iter: int,
     learning_rate: float,
     seeds: Sequence[int],
-    device: str,
-    split: tuple[np.ndarray, np.ndarray] | None = None,
+    device: str | torch.device,
+    split: tuple[list[np.ndarray], list[np.ndarray]] | None = None,
     n_iter_no_change: int = 10,
     tol: float = 1e-4,
     pace: float = 1.0,
@@ -279,13 +289,13 @@ def train(
         Seed of the order of the rows of each network. No global random stream is
         touched.
 
-    device : str
+    device : str or torch.device
         Where to train; with an accelerator its own.
 
-    split : pair of ndarrays of shape (n_networks, n_of_the_part)
+    split : pair of lists of ndarray of shape (n_networks, n_of_the_part)
         Index of the rows for each network to train on, and of those to stop it early
-        by; the weights of its best epoch are then kept. By default it is trained on
-        all, and none stops early.
+        by, for each chunk of the rows; the weights of its best epoch are then kept. By
+        default it is trained on all, and none stops early.
 
     n_iter_no_change, tol : int, float
         As in :class:`~stable_embedding.StableAutoencoder`.
@@ -339,7 +349,7 @@ def train(
     decay = min(alpha, 1 / learning_rate)
     net = (Net if accelerator is None else SharedNet)(
         networks[0] if len(networks) == 1 else stack(networks),
-        criterion=lambda: loss,  # it has no weights to be moved or wrapped
+        criterion=partial(StableLoss, **vars(loss)),  # skorch calls it
         optimizer=torch.optim.AdamW,
         optimizer__betas=(0.9, 0.95),
         optimizer__fused=True,

@@ -1,7 +1,7 @@
 """The estimator: an autoencoder whose embedding stays put."""
 
 from contextlib import contextmanager
-from copy import deepcopy
+from copy import copy, deepcopy
 from numbers import Integral, Real
 
 import numpy as np
@@ -16,12 +16,16 @@ from sklearn.base import (
 from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import (
+    _check_n_features,
+    check_is_fitted,
+    validate_data,
+)
 
-from ._batches import RowsOnDemand, chunks_of, count_batches, hold_out
+from ._batches import count_batches, hold_out
 from ._inference import apply_in_blocks
 from ._lazy import is_lazy, map_rows
-from ._training import check_callbacks, train
+from ._training import agreed, check_callbacks, train
 from .alignment import rigid_map_onto
 from .blocks import blocks
 from .losses import StableLoss, collapsed_similarity_loss
@@ -43,21 +47,14 @@ from .scaling import (
 )
 from .seeding import draw_seeds
 from .shrinkage import auto_alpha
-from .shuffling import canonical_order, hash_rows
 from .similarities import SIMILARITIES, resolve_similarity
+from .sources import chunks_of, is_large, order_and_keys, sample_of, training_rows
 from .stability import fixed_sample, nearest_to_consensus
 
 _DTYPES = (np.float64, np.float32)
 
 # Rows that the normaliser of a similarity is estimated on.
 _NORMALISER_ROWS = 1_000
-
-# Bytes of float32 rows that are held for a training; more are read in chunks.
-_HELD_BYTES = 2**29
-
-# Bytes of a sample that stands for all rows where these are not held or sparse.
-_SAMPLE_BYTES = 2**26
-_SPARSE_SAMPLE_BYTES = 2**24
 
 
 def auto_batch_size(n_samples):
@@ -98,46 +95,7 @@ def layer_sizes(hidden_layer_sizes):
     return tuple(int(size) for size in sizes)
 
 
-def is_large(X):
-    """Tell whether X is an array of numbers too large to be held once more."""
-    return (
-        isinstance(X, np.ndarray)
-        and X.ndim == 2
-        and X.dtype.kind in "biuf"
-        and X.size * np.dtype(np.float32).itemsize > _HELD_BYTES
-    )
-
-
-def order_and_keys(X):
-    """Find an order of the rows and keys to shuffle them by, both by their content.
-
-    Large arrays are read as they lie.
-    """
-    return (None, hash_rows(X)) if is_large(X) else canonical_order(X)
-
-
-def sample_of(rows):
-    """Compute the rows that stand for all where axes and frames are found."""
-    if issparse(rows.X):
-        most = _SPARSE_SAMPLE_BYTES // rows.row_bytes
-    elif is_large(rows.X):
-        most = _SAMPLE_BYTES // rows.row_bytes
-    else:
-        return rows[:]
-    return rows[np.sort(fixed_sample(len(rows), max(2, most)))]
-
-
-def training_rows(rows, sample, basis):
-    """Rows to train on, in a basis: as a tensor where they can be held."""
-    if len(sample) == len(rows) and not issparse(rows.X):
-        return torch.from_numpy(sample if basis is None else sample @ basis.T)
-    rows = rows.on(basis)
-    if rows.row_bytes * len(rows) > _HELD_BYTES or (issparse(rows.X) and basis is None):
-        return RowsOnDemand(rows)
-    return torch.from_numpy(rows[:])
-
-
-def rebased(networks, basis):
+def in_basis(networks, basis):
     """Copy networks to rows in another basis, or leave them.
 
     Fewer coordinates have the larger values; a gain makes steps along them as large as
@@ -150,6 +108,12 @@ def rebased(networks, basis):
         network.rebased(torch.from_numpy(basis).to(network.device), gain)
         for network in networks
     ]
+
+
+def lost_by(rows):
+    """Share of the variance that rows of unit total variance lack in a basis."""
+    part = rows if isinstance(rows, torch.Tensor) else rows[rows.chunks[0]]
+    return max(0.0, 1 - part.square().sum(1).mean(dtype=torch.float64).item())
 
 
 def check_similarity(similarity, rows):
@@ -177,6 +141,15 @@ def check_similarity(similarity, rows):
                 f"similarity={similarity!r} must be finite and have a finite gradient"
                 f" everywhere, but at {where} it has not"
             )
+
+
+def check_out(out, shape):
+    """Raise if codes cannot be written to an array."""
+    if not (isinstance(out, np.ndarray) and np.issubdtype(out.dtype, np.floating)):
+        kind = getattr(out, "dtype", type(out).__name__)
+        raise TypeError(f"out is of {kind}; it must be an ndarray of floats")
+    if out.shape != shape:
+        raise ValueError(f"out has shape {out.shape}, but the codes have {shape}")
 
 
 def laid_on(network, codes, reference):
@@ -301,7 +274,8 @@ class StableAutoencoder(
         Trains in all the processes of a launcher at once, on one machine or several:
         each calls `fit` with the same data and has its share of every batch, and all
         end with the same model. Decides on the device of the training, which should
-        be left at "auto", and on its precision. Needs the extra ``distributed``.
+        be left at "auto", and on its precision. Copies and pickles have none. Needs
+        the extra ``distributed``.
 
     random_state : int, RandomState instance or None, default=None
         Seed of the order of the rows, of those held out for early stopping and, with
@@ -370,14 +344,16 @@ class StableAutoencoder(
 
     Rows of more than 128 features whose leading principal axes, at most 256 and half
     as many as there are features, hold nine tenths of the variance are trained on by
-    as many coordinates. The rotation is folded into the network, so nothing else
-    changes: what the other axes hold counts as not explained, and its mean is added
-    to squared distances. That is so with ``init="pca"`` and
-    ``similarity="distance"``, and not where training goes on.
+    as many coordinates; sparse rows of more than 1,000 are not. The rotation is folded
+    into the network, so nothing else changes: what the other axes hold counts as not
+    explained, and its mean is added to squared distances. That is so with
+    ``init="pca"`` and ``similarity="distance"``, and not where training goes on.
 
-    Sparse rows are made dense a batch at a time. Data of more than half a gigabyte in
-    float32, such as a file mapped into memory, are read in chunks, in a new order in
-    each epoch; principal axes and the frame are then those of a sample.
+    Sparse rows, or their coordinates, are made dense a batch at a time; so is a sample
+    of them, by which the frame is found. Data of more than half a gigabyte in float32,
+    such as a file mapped into memory, are read in chunks, in a new order in each epoch.
+    They stay in the order they come in, which then decides on the batches; principal
+    axes and the frame are those of a sample, which is drawn by the rows' content.
 
     References
     ----------
@@ -542,7 +518,7 @@ class StableAutoencoder(
         X : {array-like, sparse matrix, dask array} of shape (n_samples, n_features)
             Rows to embed, seen in training or not. Each is embedded by itself.
 
-        out : ndarray of shape (n_samples, n_components) or None, default=None
+        out : ndarray of floats of shape (n_samples, n_components), default=None
             Where to write the codes, for instance a file mapped into memory; a new
             array by default.
 
@@ -554,20 +530,15 @@ class StableAutoencoder(
 
         Raises
         ------
-        ValueError
+        TypeError, ValueError
             If X or `out` is not as described.
         """
         check_is_fitted(self)
-        if is_lazy(X) and out is None:
-            n_outputs = self._n_features_out
-            return map_rows(self, self.transform, X, n_outputs, np.float32)
-        X = self._validate_all_but_values(X)
-        shape = (X.shape[0], self._n_features_out)
-        if out is not None and np.shape(out) != shape:
-            raise ValueError(
-                f"out has shape {np.shape(out)}, but the codes have {shape}"
-            )
-        return self._embed(self.network_, X, out)
+        if is_lazy(X):
+            _check_n_features(self, X, reset=False)
+            snapshot = copy(self)  # a later fit shall not change what is asked for
+            return map_rows(snapshot._codes, X, self._n_features_out, out)
+        return self._codes(X, out)
 
     def transform_runs(self, X):
         """Embed X by every run of ``n_init``, all in one frame.
@@ -702,20 +673,21 @@ class StableAutoencoder(
             if not go_on:
                 self.mean_, self.scale_ = centre_and_scale(X, order)
             rows = ScaledRows(X, self.mean_, self.scale_, order)
-            sample = sample_of(rows)
-            axes, basis, dropped = self._axes(rows, sample, narrow=not go_on)
-            seeds = draw_seeds(self.random_state, self.n_init)
+            sample = sample_of(rows, keys, self.n_components)
+            axes, basis, alpha, seeds = agreed(
+                self._choices(rows, sample, narrow=not go_on), self.accelerator
+            )
             if go_on:
                 networks, frames = self._last(sample)
             else:
                 networks = [self._start(axes, seed) for seed in seeds]
                 frames = [sample @ axes.T] * self.n_init
-            loss, alpha = self._loss(sample, dropped), self._alpha(sample, axes)
-            networks = rebased(networks, basis)
+            networks = in_basis(networks, basis)
             source = training_rows(rows, sample, basis)
+            loss = self._loss(sample, 0.0 if basis is None else lost_by(source))
             pace = (len(rows) / self.n_samples_seen_) ** 0.5
             trainings = self._train(networks, source, keys, loss, alpha, pace, seeds)
-            networks = rebased(networks, None if basis is None else basis.T)
+            networks = in_basis(networks, None if basis is None else basis.T)
             codes = [apply_in_blocks(one, "encode", sample) for one in networks]
             best_index = self.best_index_ if go_on else nearest_to_consensus(codes)
             self._lay_runs(networks, codes, frames, best_index)
@@ -758,22 +730,22 @@ class StableAutoencoder(
             "activation": self.activation,
         }
 
-    def _axes(self, rows, sample, narrow):
-        """Find the principal axes, and of wide rows a narrow basis to train in.
+    def _choices(self, rows, sample, narrow):
+        """Choose what a training starts from, by the data and at random.
 
-        Returns the axes, the basis or None, and the share of variance outside of it.
+        Returns the principal axes, a narrow basis or None, the weight decay and a seed
+        of each run.
         """
-        # The rotation of a user's similarity would not be seen by the user.
+        # A user's similarity would be given coordinates where it expects features.
         narrow &= self.init == "pca" and self.similarity == "distance"
         narrow &= is_wide(rows.X)
-        n_axes = (
-            max(self.n_components, MOST_COORDINATES) if narrow else self.n_components
-        )
-        part = issparse(rows.X) and len(sample) < len(rows)
-        axes, shares = leading_axes(rows.X if part else sample, n_axes)
+        n_axes = max(self.n_components, MOST_COORDINATES if narrow else 0)
+        in_part = issparse(rows.X) and len(sample) < len(rows)
+        axes, shares = leading_axes(rows.X if in_part else sample, n_axes)
         basis = narrow_basis(axes, shares, self.n_components) if narrow else None
-        dropped = 0.0 if basis is None else max(0.0, 1 - shares[: len(basis)].sum())
-        return oriented(axes[: self.n_components], sample), basis, dropped
+        axes = oriented(axes[: self.n_components], sample)
+        seeds = draw_seeds(self.random_state, self.n_init)
+        return axes, basis, self._alpha(sample, axes), seeds
 
     def _alpha(self, sample, axes):
         """Choose the weight decay."""
@@ -801,7 +773,7 @@ class StableAutoencoder(
         split, n_rows = None, len(rows)
         if self.early_stopping:
             split = self._split(keys, seeds, chunks_of(rows))
-            n_rows = split[0].shape[1]
+            n_rows = sum(part.shape[1] for part in split[0])
         batch_size, max_iter = self.batch_size, self.max_iter
         if batch_size == "auto":
             batch_size = auto_batch_size(n_rows)
@@ -840,14 +812,19 @@ class StableAutoencoder(
     def _split(self, keys, seeds, chunks):
         """Deal rows to train each run on and, held out, to stop it early by."""
         fraction = self.validation_fraction
-        splits = [hold_out(keys, fraction, seed, chunks) for seed in seeds]
-        training, held_out = (np.stack(part) for part in zip(*splits))
-        if min(training.shape[1], held_out.shape[1]) < 2:
-            raise ValueError(
-                f"validation_fraction={fraction} of {len(keys)} rows holds out"
-                f" {held_out.shape[1]}; early stopping needs two rows or more on"
-                " either side"
-            )
+        of_runs = [hold_out(keys, fraction, seed, chunks) for seed in seeds]
+        training, held_out = [], []
+        for splits in zip(*of_runs):  # of each chunk
+            for parts, part in zip((training, held_out), zip(*splits)):
+                parts.append(np.stack(part))
+            n_held_out = held_out[-1].shape[1]
+            if min(training[-1].shape[1], n_held_out) < 2:
+                raise ValueError(
+                    f"validation_fraction={fraction} of"
+                    f" {training[-1].shape[1] + n_held_out} rows holds out"
+                    f" {n_held_out}; early stopping needs two rows or more on either"
+                    " side"
+                )
         return training, held_out
 
     def _validate_rows(self, X, *, reset=False, ensure_min_samples=1):
@@ -874,6 +851,13 @@ class StableAutoencoder(
 
     def _check_values(self, block):
         assert_all_finite(block, estimator_name=type(self).__name__, input_name="X")
+
+    def _codes(self, X, out=None):
+        """Validate rows and embed them by the model."""
+        X = self._validate_all_but_values(X)
+        if out is not None:
+            check_out(out, (X.shape[0], self._n_features_out))
+        return self._embed(self.network_, X, out)
 
     def _embed(self, network, X, out=None):
         return apply_in_blocks(

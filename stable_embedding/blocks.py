@@ -50,14 +50,14 @@ def blocks(X, order=None, width=0):
 
 
 def mapped_file(X):
-    """Find the map of a file that an array only reads from, whose pages may go.
+    """Find the map of a file that `numpy.memmap` shares, whose pages may go.
 
     A map that is private to the process holds what was written to it: it has to stay.
     """
     if not hasattr(mmap, "MADV_DONTNEED"):
         return None
+    shared = False
     while isinstance(X, np.ndarray):
-        if isinstance(X, np.memmap) and X.mode not in ("r", "r+"):
-            return None
+        shared |= isinstance(X, np.memmap) and X.mode in ("r", "r+", "w+")
         X = X.base
-    return X if isinstance(X, mmap.mmap) else None
+    return X if shared and isinstance(X, mmap.mmap) else None

@@ -6,7 +6,7 @@ from scipy.sparse import issparse
 from sklearn.decomposition import PCA
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
-# Up to this many features all axes are computed at once, exactly, from the covariance.
+# Up to this many features of wide rows all axes are computed, from the covariance.
 _FEATURES_OF_COVARIANCE = 1_000
 
 # Rows of more features than this are wide: they are trained on by their coordinates in
@@ -15,6 +15,9 @@ _FEATURES_OF_COVARIANCE = 1_000
 _WIDE = 128
 MOST_COORDINATES = 256
 _KEPT_SHARE = 0.9
+
+# An axis with less of the variance than this is one of rounding.
+_SMALLEST_SHARE = 1e-6
 
 # The number of coordinates is a multiple of this, so that it seldom changes with the
 # data.
@@ -34,18 +37,20 @@ def leading_axes(rows, n_axes):
     Returns
     -------
     axes : ndarray of shape (n_axes, n_features), dtype float32
-        Unit vectors; zeros beyond the rank that the data can have.
+        Unit vectors; zeros beyond the number that there can be.
 
     shares : ndarray of shape (n_axes,)
     """
     axes = np.zeros((n_axes, rows.shape[1]), dtype=np.float32)
     shares = np.zeros(n_axes)
-    few = rows.shape[1] <= _FEATURES_OF_COVARIANCE
-    solver, found = "covariance_eigh" if few else "auto", min(n_axes, *rows.shape)
+    solver, found = "auto", min(n_axes, *rows.shape)
+    if rows.shape[1] <= _FEATURES_OF_COVARIANCE:
+        if issparse(rows) or is_wide(rows):
+            solver = "covariance_eigh"
+    elif issparse(rows):
+        solver, found = "arpack", min(n_axes, min(rows.shape) - 1)
     if issparse(rows):
         rows = rows.astype(np.float64)
-        if not few:
-            solver, found = "arpack", min(n_axes, min(rows.shape) - 1)
     if found and not is_constant(rows):
         pca = PCA(found, svd_solver=solver, random_state=0).fit(rows)
         axes[:found], shares[:found] = pca.components_, pca.explained_variance_ratio_
@@ -88,11 +93,6 @@ def lopsidedness(values, power):
     return powers.sum(axis=0) / (np.abs(powers).sum(axis=0) + np.finfo(np.float64).tiny)
 
 
-def principal_axes(rows, n_components):
-    """Leading principal axes of centred dense rows, oriented."""
-    return oriented(leading_axes(rows, n_components)[0], rows)
-
-
 def is_wide(rows):
     """Tell whether to look for a basis with fewer coordinates than there are features.
 
@@ -116,7 +116,7 @@ def narrow_basis(axes, shares, n_components):
     Parameters
     ----------
     axes : ndarray of shape (n_axes, n_features)
-        Leading principal axes; those beyond the rank are zero.
+        Leading principal axes.
 
     shares : ndarray of shape (n_axes,)
         Share of the variance along each.
@@ -129,7 +129,7 @@ def narrow_basis(axes, shares, n_components):
     ndarray of shape (n_coordinates, n_features) or None
         Orthonormal rows.
     """
-    rank = np.count_nonzero(axes.any(axis=1))
+    rank = np.count_nonzero(shares > _SMALLEST_SHARE)
     enough = max(n_components, 1 + np.searchsorted(np.cumsum(shares), _KEPT_SHARE))
     count = min(-(-enough // _STEP) * _STEP, rank)
     if not enough <= count <= axes.shape[1] / 2:

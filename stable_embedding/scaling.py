@@ -76,10 +76,10 @@ def scaled(block, mean, scale):
     ndarray of shape (n_rows, n_features), dtype float32 or float64
     """
     if block.dtype != np.float32:
-        return (block - mean) / scale
+        return ((block - mean) / scale).astype(np.float64, copy=False)
     # The mean in two parts, which float32 holds: nothing that the rows have is lost.
-    nearest = mean.astype(np.float32)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
+        nearest = mean.astype(np.float32)
         rows = block - nearest
         rows -= (mean - nearest).astype(np.float32)
         rows /= np.float32(scale)

@@ -114,9 +114,31 @@ def canonical_order(X):
         if not np.diff(hashes[order]).all():
             # Copies; or rows that differ, but not beside one that is very far away.
             order = np.lexsort((hash_rows(X), hashes))
-    hashes = hashes[order]
+    return order, keys_of_sorted(hashes[order])
+
+
+def keys_of_sorted(hashes):
+    """Turn sorted hashes into keys: those of copies differ, so that they scatter."""
     copy = np.arange(len(hashes)) - np.searchsorted(hashes, hashes)
-    return order, mix(hashes + copy.astype(np.uint64) * _INCREMENT)
+    return mix(hashes + copy.astype(np.uint64) * _INCREMENT)
+
+
+def keys_in_place(X):
+    """Find keys of rows that stay in the order they come in.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix} of shape (n_rows, n_features)
+
+    Returns
+    -------
+    ndarray of shape (n_rows,), dtype uint64
+    """
+    hashes = hash_rows(X)
+    order = np.argsort(hashes, kind="stable")
+    keys = np.empty_like(hashes)
+    keys[order] = keys_of_sorted(hashes[order])
+    return keys
 
 
 def shuffle(keys, rng):

@@ -1,6 +1,7 @@
 """The house: which module may import which. Arrows point down only."""
 
 import ast
+import importlib
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 import stable_embedding
 
 PACKAGE = Path(stable_embedding.__file__).parent
+BENCHMARKS = sorted((PACKAGE.parent / "benchmarks").glob("*.py"))
 
 # Floors from the ground up; a module may import what stands lower, listed here.
 ALLOWED = {
@@ -27,11 +29,12 @@ ALLOWED = {
     "losses": {"similarities"},
     "scaling": {"blocks"},
     "shuffling": {"blocks", "scaling"},
-    "_batches": {"scaling", "shuffling"},
+    "sources": {"scaling", "shuffling"},
+    "_batches": {"shuffling", "sources"},
     "scoring": {"seeding", "stability"},
     "plotting": {"scoring", "stability"},
     "report": {"plotting", "quality", "scoring", "seeding", "stability"},
-    "_training": {"_batches", "losses", "networks", "stacking"},
+    "_training": {"_batches", "losses", "networks", "sources", "stacking"},
     "autoencoder": {
         "_batches",
         "_inference",
@@ -46,8 +49,8 @@ ALLOWED = {
         "scaling",
         "seeding",
         "shrinkage",
-        "shuffling",
         "similarities",
+        "sources",
         "stability",
     },
     "__init__": {"_version", "autoencoder", "report", "scoring", "stability"},
@@ -115,3 +118,14 @@ def test_what_is_public_is_listed():
     assert sorted(stable_embedding.__all__) == stable_embedding.__all__
     for name in stable_embedding.__all__:
         assert getattr(stable_embedding, name) is not None
+
+
+@pytest.mark.parametrize("path", BENCHMARKS, ids=lambda path: path.stem)
+def test_benchmarks_import_what_there_is(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(
+            "stable_embedding"
+        ):
+            module = importlib.import_module(node.module)
+            for alias in node.names:
+                assert hasattr(module, alias.name), alias.name

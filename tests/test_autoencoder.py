@@ -653,8 +653,8 @@ def test_scales_beyond_float32_are_refused(scale, iris):
 
 
 BAD_X = [
-    (np.array([[np.nan, 1], [1, 2]]), ValueError, "NaN"),
-    (np.array([[np.inf, 1], [1, 2]]), ValueError, "infinity"),
+    (np.array([[np.nan, 1, 2, 3], [1, 2, 3, 4]]), ValueError, "NaN"),
+    (np.array([[np.inf, 1, 2, 3], [1, 2, 3, 4]]), ValueError, "infinity"),
     (np.array([[1 + 1j, 1], [1, 2]]), ValueError, "[Cc]omplex"),
     (np.array([["a", "b"], ["c", "d"]]), ValueError, "'a'"),
     (np.array([[{}, 1], [1, 2]], dtype=object), TypeError, "dict"),

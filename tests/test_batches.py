@@ -4,16 +4,15 @@ import torch
 from scipy.sparse import csr_array
 from skorch.dataset import Dataset
 
-from stable_embedding import _batches
+from stable_embedding import sources
 from stable_embedding._batches import (
     BatchIterator,
-    RowsOnDemand,
-    chunks_of,
     count_batches,
     hold_out,
 )
 from stable_embedding.scaling import ScaledRows
 from stable_embedding.shuffling import canonical_order
+from stable_embedding.sources import RowsOnDemand, chunks_of
 
 
 def keys_of(n_rows):
@@ -23,7 +22,7 @@ def keys_of(n_rows):
 @pytest.fixture
 def in_chunks(monkeypatch):
     """A hundred rows, each its number, that are read in chunks of ten."""
-    monkeypatch.setattr(_batches, "_CHUNK_BYTES", 40)
+    monkeypatch.setattr(sources, "_CHUNK_BYTES", 40)
     return RowsOnDemand(ScaledRows(np.arange(100.0)[:, None], 0.0, 1.0))
 
 
@@ -55,10 +54,10 @@ def test_batches_of_several_runs_are_those_of_each():
     dataset = Dataset(torch.arange(20).unsqueeze(1))
     keys = keys_of(20)
     index = np.stack([np.arange(11), np.arange(9, 20)])
-    together = list(BatchIterator(dataset, 4, keys, seeds=[3, 5], index=index))
+    together = list(BatchIterator(dataset, 4, keys, seeds=[3, 5], index=[index]))
     assert all(batch.shape[0] == 2 for batch, _ in together)
     for run, seed in enumerate([3, 5]):
-        alone = BatchIterator(dataset, 4, keys, [seed], index[run : run + 1])
+        alone = BatchIterator(dataset, 4, keys, [seed], [index[run : run + 1]])
         for (batch, _), (expected, _) in zip(together, alone, strict=True):
             assert torch.equal(batch[run], expected)
     dealt = torch.cat([batch for batch, _ in together], dim=1)
@@ -100,7 +99,7 @@ def test_rows_of_a_chunk_are_read_at_once(in_chunks, monkeypatch):
 
 
 def test_sparse_rows_are_read_by_batches_as_dense_ones_are_dealt(rng, monkeypatch):
-    monkeypatch.setattr(_batches, "_CHUNK_BYTES", 40)
+    monkeypatch.setattr(sources, "_CHUNK_BYTES", 40)
     X = rng.normal(size=(30, 3)).astype(np.float32)
     lazy = RowsOnDemand(ScaledRows(csr_array(X), np.zeros(3), 1.0))
     assert chunks_of(lazy) == chunks_of(torch.from_numpy(X)) == [slice(0, 30)]
@@ -121,11 +120,21 @@ def test_processes_share_each_batch():
         assert torch.equal(torch.cat([part for part, _ in parts]), batch)
 
 
+def test_a_process_has_two_rows_or_more():
+    rows, keys = Dataset(torch.arange(15).unsqueeze(1)), keys_of(15)
+    assert len(BatchIterator(rows, 4, keys, share=(0, 1))) == 4
+    with pytest.raises(ValueError, match=r"raise batch_size \(it is 4\)"):
+        BatchIterator(rows, 4, keys, share=(0, 2))
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_the_same_share_of_each_chunk_is_held_out(seed, in_chunks):
-    training, held_out = hold_out(keys_of(100), 0.2, seed, chunks_of(in_chunks))
-    assert sorted([*training, *held_out]) == list(range(100))
-    np.testing.assert_array_equal(np.bincount(held_out // 10), np.full(10, 2))
-    dealt = BatchIterator(Dataset(in_chunks), 4, keys_of(100), index=training[None])
+    splits = hold_out(keys_of(100), 0.2, seed, chunks_of(in_chunks))
+    for chunk, (training, held_out) in zip(in_chunks.chunks, splits, strict=True):
+        assert (len(training), len(held_out)) == (8, 2)
+        expected = range(chunk.start, chunk.stop)
+        assert sorted([*training, *held_out]) == list(expected)
+    index = [training[None] for training, _ in splits]
+    dealt = BatchIterator(Dataset(in_chunks), 4, keys_of(100), index=index)
     rows = torch.cat([batch for batch, _ in dealt]).flatten()
-    assert sorted(rows.tolist()) == sorted(training.tolist())
+    assert sorted(rows.tolist()) == sorted(np.concatenate([t for t, _ in splits]))

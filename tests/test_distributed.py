@@ -74,6 +74,12 @@ def test_two_processes_end_with_the_model_of_one(more, digits, tmp_path):
         assert displacement(codes, expected) < 1e-4
 
 
+def test_without_a_seed_two_processes_agree_on_one(tmp_path):
+    parameters = {"max_iter": 3, "batch_size": 256, "early_stopping": True}
+    first, second = train_in_two_processes(parameters, tmp_path)
+    np.testing.assert_array_equal(first["codes"], second["codes"])
+
+
 @pytest.fixture
 def accelerator():
     return accelerate.Accelerator(cpu=True)

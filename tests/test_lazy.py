@@ -54,6 +54,28 @@ def test_nothing_is_computed_before_it_is_asked_for(model):
         codes[:5].compute()
 
 
+def test_a_later_fit_does_not_change_what_is_asked_for(digits):
+    X = digits[0]
+    model = StableAutoencoder(max_iter=5, random_state=0).fit(X[:500])
+    expected = model.transform(X)
+    codes = model.transform(da.from_array(X, chunks=(500, 64)))
+    model.fit(X[500:])
+    assert_allclose(codes.compute(), expected, rtol=1e-5, atol=1e-4)
+
+
+def test_chunks_without_rows_have_no_codes(model, digits):
+    X = da.from_array(digits[0], chunks=(10, 64))
+    chosen = model.transform(X[X[:, 10] > 15]).compute()
+    expected = model.transform(digits[0][digits[0][:, 10] > 15])
+    assert_allclose(chosen, expected, rtol=1e-5, atol=1e-4)
+
+
+def test_blocks_are_written_where_they_are_wanted(model, digits):
+    X, out = da.from_array(digits[0], chunks=(500, 64)), np.empty((1_797, 2))
+    assert model.transform(X, out=out) is out
+    assert_allclose(out, model.transform(digits[0]), rtol=1e-5, atol=1e-4)
+
+
 def test_other_features_are_refused_at_once(model):
     with pytest.raises(ValueError, match="3 features, but StableAutoencoder"):
         model.transform(da.zeros((10, 3)))

@@ -122,3 +122,21 @@ def test_wide_is_what_it_pays_for():
     assert is_wide(np.zeros((2, 784)))
     assert is_wide(csr_array((2, 784)))
     assert not is_wide(csr_array((2, 5_000)))
+
+
+def test_a_basis_has_no_axes_of_rounding(rng):
+    # Of twenty axes and no noise: the others are anything at all.
+    rows = centred(rng.normal(size=(500, 20)) @ rng.normal(size=(20, 300)))
+    bases = []
+    for X in (rows, centred(rows[1:])):
+        axes, shares = leading_axes(X, principal.MOST_COORDINATES)
+        bases.append(narrow_basis(axes, shares, 2))
+        assert len(bases[-1]) == 20
+    np.testing.assert_allclose(*bases, atol=1e-3)
+
+
+def test_small_axes_are_found_beside_a_large_one(rng):
+    X = rng.normal(size=(60, 12)) * [1e5, *[1] * 11]
+    expected = PCA(2).fit(X).components_
+    found, _ = leading_axes(centred(X), 2)
+    np.testing.assert_allclose(np.abs(found), np.abs(expected), atol=1e-3)

@@ -49,7 +49,7 @@ def keys_of(n_rows):
 def hold_out(n_rows, n_held_out, seed):
     """A split of one run."""
     order = np.random.default_rng(seed).permutation(n_rows)
-    return order[None, n_held_out:], order[None, :n_held_out]
+    return [order[None, n_held_out:]], [order[None, :n_held_out]]
 
 
 def test_loss_falls_and_its_terms_add_up(rows):
@@ -150,8 +150,8 @@ def test_early_stopping_returns_the_best_epoch(rows):
     assert len(held_out) == len(training.history["loss"]) < 300
     best = len(held_out) - 3  # two epochs without improvement followed
     for index, losses in (
-        (split[1][0], training.history["validation_reconstruction_loss"][best]),
-        (split[0][0], training.final["reconstruction_loss"]),
+        (split[1][0][0], training.history["validation_reconstruction_loss"][best]),
+        (split[0][0][0], training.final["reconstruction_loss"]),
     ):
         with torch.no_grad():
             error = network.squared_errors(rows[index]).mean()
@@ -187,8 +187,9 @@ def test_stacked_runs_stop_early_each_for_itself(rows):
     splits = [hold_out(50, 10, seed) for seed in range(5)]
     networks = [Autoencoder(4, 2, (8,), "tanh", seed=i).double() for i in range(5)]
     starts = copy.deepcopy(networks)
+    merged = [[part for (part,) in parts] for parts in zip(*splits)]
     together = run_all(
-        rows, networks, split=tuple(map(np.concatenate, zip(*splits))), **parameters
+        rows, networks, split=[[np.concatenate(s)] for s in merged], **parameters
     )
     assert len({len(training.history["loss"]) for training in together}) > 2
     for seed, alone in enumerate(starts):
@@ -201,10 +202,15 @@ def test_stacked_runs_stop_early_each_for_itself(rows):
             np.testing.assert_allclose(together[seed].history[name], losses, rtol=1e-9)
 
 
-def test_a_users_checkpoint_follows_the_best_epoch(rows, tmp_path):
-    checkpoint = Checkpoint(monitor="train_loss_best", dirname=tmp_path)
-    run(rows, callbacks=[checkpoint])
+@pytest.mark.parametrize("load_best", [False, True])
+def test_a_users_checkpoint_follows_the_best_epoch(load_best, rows, tmp_path):
+    checkpoint = Checkpoint(
+        monitor="train_loss_best", dirname=tmp_path, load_best=load_best
+    )
+    training, network = run(rows, callbacks=[checkpoint])
     assert (tmp_path / "params.pt").exists()
+    error = network.squared_errors(rows).mean().item()
+    assert training.final["reconstruction_loss"] == pytest.approx(error, rel=1e-5)
 
 
 class Interrupt(Callback):

@@ -10,10 +10,9 @@ from scipy.stats import ortho_group
 
 from stable_embedding import (
     StableAutoencoder,
-    _batches,
-    autoencoder,
     manifold_variance,
     principal,
+    sources,
 )
 from stable_embedding.networks import Autoencoder
 from stable_embedding.similarities import distance
@@ -69,6 +68,16 @@ def test_the_losses_of_wide_rows_are_those_of_all_their_features(wide):
     assert model.similarity_loss_ == pytest.approx(expected, rel=0.1)
 
 
+@pytest.mark.parametrize("noise", [0.0, 0.2])
+def test_wide_rows_stay_when_one_is_dropped(noise, digits):
+    # Without noise the data have 61 axes, and rounding where others might be.
+    X = digits[0] @ ortho_group.rvs(300, random_state=0)[:64]
+    X += noise * np.random.default_rng(0).normal(size=X.shape)
+    codes = StableAutoencoder(random_state=0).fit(X).transform(X)
+    fewer = StableAutoencoder(random_state=0).fit(np.delete(X, 5, axis=0))
+    assert displacement(codes, fewer.transform(X)) < 0.01
+
+
 def test_wide_rows_go_on_in_all_features(wide):
     model = quick(n_init=2, max_iter=10).fit(wide)
     codes, score = model.transform(wide), model.score(wide)
@@ -116,7 +125,7 @@ def test_sparse_rows_are_never_all_dense(rng):
 
 
 def test_a_sample_stands_for_many_sparse_rows(digits, monkeypatch):
-    monkeypatch.setattr(autoencoder, "_SPARSE_SAMPLE_BYTES", 4 * 64 * 500)
+    monkeypatch.setattr(sources, "_SPARSE_SAMPLE_BYTES", 4 * 64 * 500)
     X = digits[0]
     dense = StableAutoencoder(random_state=0).fit(X)
     model = StableAutoencoder(random_state=0).fit(sparse.csr_array(X))
@@ -130,8 +139,8 @@ def test_a_sample_stands_for_many_sparse_rows(digits, monkeypatch):
 @pytest.fixture
 def little_memory(monkeypatch):
     """Digits are then read in chunks of 200 rows."""
-    monkeypatch.setattr(autoencoder, "_HELD_BYTES", 1)
-    monkeypatch.setattr(_batches, "_CHUNK_BYTES", 4 * 64 * 200)
+    monkeypatch.setattr(sources, "_HELD_BYTES", 1)
+    monkeypatch.setattr(sources, "_CHUNK_BYTES", 4 * 64 * 200)
 
 
 @pytest.fixture
@@ -149,7 +158,7 @@ def test_a_file_is_trained_on_in_chunks_as_well_as_in_memory(
     X = np.array(on_disk)  # a file and an array are one to it
     again = StableAutoencoder(random_state=0).fit(X)
     np.testing.assert_array_equal(again.transform(X), maps[0])
-    monkeypatch.setattr(autoencoder, "_HELD_BYTES", X.nbytes)
+    monkeypatch.setattr(sources, "_HELD_BYTES", X.nbytes)
     held = StableAutoencoder(random_state=0).fit(X)
     assert models[0].score(X) > held.score(X) - 0.01
     assert displacement(held.transform(X), maps[0]) < 0.02
@@ -168,12 +177,22 @@ def test_in_chunks_everything_works(parameters, on_disk, little_memory):
 def test_wide_files_are_held_by_their_coordinates(wide, tmp_path, monkeypatch):
     np.save(tmp_path / "X.npy", wide.astype(np.float32))
     X = np.load(tmp_path / "X.npy", mmap_mode="r")
-    monkeypatch.setattr(autoencoder, "_HELD_BYTES", 4 * 40 * len(wide))
-    monkeypatch.setattr(autoencoder, "RowsOnDemand", None)
+    monkeypatch.setattr(sources, "_HELD_BYTES", 4 * 40 * len(wide))
+    monkeypatch.setattr(sources, "RowsOnDemand", None)
     model = StableAutoencoder(random_state=0).fit(X)
-    monkeypatch.setattr(autoencoder, "_HELD_BYTES", wide.nbytes)
+    monkeypatch.setattr(sources, "_HELD_BYTES", wide.nbytes)
     held = StableAutoencoder(random_state=0).fit(wide)
     assert model.score(wide) > held.score(wide) - 0.01
+
+
+def test_shuffled_and_copied_rows_of_a_file_give_nearly_the_same_map(
+    on_disk, little_memory, rng
+):
+    X = np.array(on_disk)
+    maps = [quick(max_iter=40).fit(rows).transform(X) for rows in (X, X[::-1].copy())]
+    assert displacement(*maps) < 0.02
+    blank = np.vstack([X, np.zeros((1_000, 64), dtype=np.float32)])
+    assert quick(max_iter=40).fit(blank).score(X) > 0.4
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float64])
@@ -201,3 +220,6 @@ def test_codes_are_written_where_they_are_wanted(iris, tmp_path):
     np.testing.assert_array_equal(np.load(path), model.transform(X))
     with pytest.raises(ValueError, match=r"out has shape \(3, 2\), but the codes"):
         model.transform(X, out=np.empty((3, 2)))
+    for unfit in (np.empty(shape, dtype=int), np.empty(shape).tolist()):
+        with pytest.raises(TypeError, match="it must be an ndarray of floats"):
+            model.transform(X, out=unfit)

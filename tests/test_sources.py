@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+import torch
+from scipy.sparse import csr_array
+
+from stable_embedding import sources
+from stable_embedding.scaling import ScaledRows
+from stable_embedding.sources import (
+    RowsOnDemand,
+    chunks_of,
+    is_large,
+    order_and_keys,
+    sample_of,
+    training_rows,
+)
+
+
+def plain(X):
+    """Rows as they are."""
+    return ScaledRows(X, np.zeros(X.shape[1]), 1.0)
+
+
+@pytest.fixture
+def X(rng):
+    return rng.normal(size=(500, 4)).astype(np.float32)
+
+
+@pytest.fixture
+def little_memory(monkeypatch):
+    monkeypatch.setattr(sources, "_HELD_BYTES", 1)
+    monkeypatch.setattr(sources, "_SAMPLE_BYTES", 1)
+    monkeypatch.setattr(sources, "_SPARSE_SAMPLE_BYTES", 1)
+    monkeypatch.setattr(sources, "_SAMPLE_ROWS", 50)
+
+
+def test_large_is_an_array_of_numbers(X, little_memory):
+    assert is_large(X)
+    assert not is_large(csr_array(X))
+    assert not is_large(X.astype(object))
+    assert not is_large(X.tolist())
+
+
+def test_small_data_are_their_own_sample(X):
+    keys = order_and_keys(X)[1]
+    np.testing.assert_array_equal(sample_of(plain(X), keys, 2), X)
+    assert isinstance(training_rows(plain(X), X, None), torch.Tensor)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, csr_array])
+def test_a_sample_is_drawn_by_content(kind, X, rng, little_memory):
+    def sampled(rows):
+        order, keys = order_and_keys(kind(rows))
+        rows = ScaledRows(kind(rows), np.zeros(4), 1.0, order)
+        return {tuple(row) for row in sample_of(rows, keys, 2).tolist()}
+
+    sample = sampled(X)
+    assert len(sample) == 50
+    assert sampled(rng.permutation(X)) == sample
+    assert len(sampled(X[1:]) & sample) >= 49
+
+
+def test_a_sample_has_rows_enough_for_a_frame(X, little_memory):
+    keys = order_and_keys(X)[1]
+    assert len(sample_of(plain(X), keys, 2)) == 50
+    assert len(sample_of(plain(X), keys, 20)) == 200
+
+
+def test_copies_in_large_data_have_keys_of_their_own(little_memory):
+    _, keys = order_and_keys(np.ones((300, 3), dtype=np.float32))
+    assert len(np.unique(keys)) == 300
+
+
+def test_keys_of_large_data_are_those_of_their_rows(X, rng, little_memory):
+    shuffled = rng.permutation(500)
+    _, keys = order_and_keys(X)
+    np.testing.assert_array_equal(order_and_keys(X[shuffled])[1], keys[shuffled])
+
+
+def test_rows_on_demand_are_the_rows(X, monkeypatch):
+    monkeypatch.setattr(sources, "_CHUNK_BYTES", X.nbytes // 4)
+    rows = RowsOnDemand(plain(X))
+    assert len(rows) == 500
+    assert [chunk.stop for chunk in rows.chunks] == [125, 250, 375, 500]
+    assert chunks_of(rows) == rows.chunks
+    for index in (slice(3, 9), torch.tensor([4, 1]), torch.tensor([[4, 1], [2, 0]])):
+        np.testing.assert_array_equal(rows[index], X[index])
+
+
+@pytest.mark.parametrize("in_basis", [False, True])
+def test_what_is_too_large_is_read_when_needed(in_basis, X, little_memory):
+    basis = np.eye(2, 4, dtype=np.float32) if in_basis else None
+    rows = training_rows(plain(X), X[:100], basis)
+    assert isinstance(rows, RowsOnDemand)
+    expected = X if basis is None else X[:, :2]
+    np.testing.assert_array_equal(rows[slice(0, 500)], expected)
