@@ -5,9 +5,6 @@ that a weight means the same everywhere. Arguments are batches of shape
 (..., n_rows, n_features); leading axes stand for separate batches and are kept.
 """
 
-from dataclasses import dataclass
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
@@ -121,7 +118,6 @@ def collapsed_similarity_loss(rows: Tensor, similarity: Similarity) -> float:
     return mean_squared_difference(similarity(origin), similarity(rows)).item() or 1.0
 
 
-@dataclass(frozen=True)
 class StableLoss:
     """Reconstruction loss and weighted similarity loss, as a criterion.
 
@@ -141,12 +137,19 @@ class StableLoss:
         reconstruction explains.
     """
 
-    similarity: Similarity
-    similarity_weight: float
-    collapsed_loss: float
-    dropped: float = 0.0
+    names = ("loss", "reconstruction_loss", "similarity_loss")
 
-    names: ClassVar = ("loss", "reconstruction_loss", "similarity_loss")
+    def __init__(
+        self,
+        similarity: Similarity,
+        similarity_weight: float,
+        collapsed_loss: float,
+        dropped: float = 0.0,
+    ):
+        self.similarity = similarity
+        self.similarity_weight = similarity_weight
+        self.collapsed_loss = collapsed_loss
+        self.dropped = dropped
 
     def __call__(self, output: tuple[Tensor, Tensor], rows: Tensor) -> Tensor:
         """Return the total and its terms, in the order of `names`."""
