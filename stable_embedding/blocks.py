@@ -4,7 +4,6 @@ import mmap
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils import gen_batches
 
 # Rows of a block: no more at once, since they would leave the cache, and no more than
 # this many bytes of them in float64.
@@ -43,7 +42,9 @@ def blocks(X, order=None, width=0):
     n_rows = X.shape[0] if order is None else len(order)
     row_bytes = np.dtype(np.float64).itemsize * (X.shape[1] + width)
     mapped = mapped_file(X)
-    for steps in gen_batches(n_rows, min(_BLOCK_ROWS, _BLOCK_BYTES // row_bytes or 1)):
+    size = min(_BLOCK_ROWS, _BLOCK_BYTES // row_bytes or 1)
+    for start in range(0, n_rows, size):
+        steps = slice(start, min(start + size, n_rows))
         yield steps, take(X, steps if order is None else order[steps])
         if mapped is not None:
             mapped.madvise(mmap.MADV_DONTNEED)
