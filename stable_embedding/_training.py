@@ -95,15 +95,17 @@ class Net(NeuralNet):
         if iterator is None:
             return
         self._set_training(training)
-        total, n_rows = 0.0, 0
+        terms, sizes = [], []
         for batch in iterator:
             self.notify("on_batch_begin", batch=batch, training=training)
             step = step_fn(batch, **fit_params)
-            total = total + self.terms_ * batch[0].shape[-2]
-            n_rows += batch[0].shape[-2]
+            terms.append(self.terms_)
+            sizes.append(batch[0].shape[-2])
             self.notify("on_batch_end", batch=batch, training=training, **step)
         names = self.criterion_.names
-        counted = torch.cat([total.flatten(), total.new_tensor([n_rows])])
+        weights = terms[0].new_tensor(sizes)
+        total = torch.stack(terms, -1) @ weights
+        counted = torch.cat([total.flatten(), weights.sum(0, keepdim=True)])
         *sums, n_rows = self.sum_over_processes(counted).tolist()
         of_runs = (np.reshape(sums, (len(names), -1)) / n_rows).tolist()
         self.history.record(f"{prefix}_runs", of_runs)
