@@ -14,14 +14,10 @@ import torch
 from sklearn.datasets import load_digits
 
 from stable_embedding import StableAutoencoder
-from stable_embedding._training import train
-from stable_embedding.losses import StableLoss
-from stable_embedding.networks import Autoencoder
-from stable_embedding.shuffling import canonical_order
-from stable_embedding.similarities import distance
 from stable_embedding.stability import displacement
 
 from .results import show, write
+from .speed import Case
 from .timing import medians
 
 SIZES = (
@@ -49,32 +45,11 @@ def peak_operations(n_turns):
 
 def training(size, device):
     """Name a training, and count its rows and operations."""
-    n_features, hidden_layer_sizes, batch_size = size
-    generator = torch.Generator().manual_seed(0)
-    rows = torch.randn(N_BATCHES * batch_size, n_features, generator=generator)
-    rows /= n_features**0.5
-    keys = canonical_order(rows[:, :8].numpy())[1]
-    axes = torch.eye(n_features)[:2]
-
-    def job():
-        network = Autoencoder(n_features, 2, hidden_layer_sizes, "relu", axes=axes)
-        train(
-            [network],
-            rows,
-            keys,
-            StableLoss(distance, 1.0, 2.0),
-            alpha=1.0,
-            batch_size=batch_size,
-            max_iter=N_EPOCHS,
-            learning_rate=1e-3,
-            seeds=[0],
-            device=device,
-        )
-
-    network = Autoencoder(n_features, 2, hidden_layer_sizes, "relu", axes=axes)
-    n_weights = sum(weight.numel() for weight in network.parameters())
-    n_rows = N_EPOCHS * len(rows)
-    return job, n_rows, 6 * n_weights * n_rows
+    *shape, batch_size = size
+    case = Case(shape, batch_size, N_BATCHES)
+    n_weights = sum(weight.numel() for weight in case.start().parameters())
+    n_rows = N_EPOCHS * len(case.rows)
+    return lambda: case.ours(1.0, N_EPOCHS, device), n_rows, 6 * n_weights * n_rows
 
 
 def main():

@@ -21,7 +21,7 @@ import umap
 from stable_embedding import StableAutoencoder, principal
 
 from .datasets import load
-from .results import show, write
+from .results import show_and_write
 from .timing import medians
 
 
@@ -62,10 +62,7 @@ def main():
         }
         for name, seconds in zip(METHODS, times)
     ]
-    for row in rows:
-        show(row)
-    if not arguments.quick:
-        write("peers", rows)
+    show_and_write("peers", rows, arguments.quick)
 
 
 if __name__ == "__main__":

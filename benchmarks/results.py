@@ -18,6 +18,14 @@ def show(row):
     print(*(f"{name}={value}" for name, value in row.items()))
 
 
+def show_and_write(name, rows, quick):
+    """Print rows, and write them unless they were found in a hurry."""
+    for row in rows:
+        show(row)
+    if not quick:
+        write(name, rows)
+
+
 def write(name, rows):
     """Write rows, dicts of one length, to a CSV file below a line with the versions."""
     FOLDER.mkdir(exist_ok=True)

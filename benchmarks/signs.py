@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 from stable_embedding.principal import lopsidedness
 
 from .datasets import load
-from .results import show, write
+from .results import show_and_write
 
 RULES = {
     "largest entry": lambda axes, scores: axes[np.arange(2), np.abs(axes).argmax(1)],
@@ -70,10 +70,7 @@ def main():
         {"dropped": share, "rule": rule, "turned": count, "axes": n_axes[share]}
         for (share, rule), count in turned.items()
     ]
-    for row in rows:
-        show(row)
-    if not arguments.quick:
-        write("signs", rows)
+    show_and_write("signs", rows, arguments.quick)
 
 
 if __name__ == "__main__":

@@ -37,10 +37,10 @@ SMALL, WIDE = (64, (128, 32)), (784, (256, 64))
 class Case:
     """A network and rows to train it on."""
 
-    def __init__(self, size, batch_size):
+    def __init__(self, size, batch_size, n_batches=N_BATCHES):
         n_features, hidden_layer_sizes = size
         generator = torch.Generator().manual_seed(0)
-        rows = torch.randn(N_BATCHES * batch_size, n_features, generator=generator)
+        rows = torch.randn(n_batches * batch_size, n_features, generator=generator)
         self.rows = rows / n_features**0.5
         self.keys = canonical_order(self.rows.numpy())[1]
         self.batch_size = batch_size
@@ -49,7 +49,7 @@ class Case:
             n_features, 2, hidden_layer_sizes, "relu", axes=axes
         )
 
-    def ours(self, weight):
+    def ours(self, weight, n_epochs=N_EPOCHS, device="cpu"):
         """Train as the estimator does."""
         train(
             [self.start()],
@@ -58,10 +58,10 @@ class Case:
             StableLoss(distance, weight, 2.0),
             alpha=1.0,
             batch_size=self.batch_size,
-            max_iter=N_EPOCHS,
+            max_iter=n_epochs,
             learning_rate=1e-3,
             seeds=[0],
-            device="cpu",
+            device=device,
         )
 
     def by_hand(self, weight):

@@ -18,7 +18,7 @@ from stable_embedding import (
 )
 
 from .datasets import load
-from .results import show, write
+from .results import show_and_write
 
 GRID = {"init": ["random", "pca"], "similarity_weight": [0, 0.1, 0.3, 1, 3]}
 
@@ -65,10 +65,7 @@ def main():
         for k, shuffle in tqdm(searches, unit="search")
         for row in search(X, k, shuffle, arguments.quick, arguments.n_jobs)
     ]
-    for row in rows:
-        show(row)
-    if not arguments.quick:
-        write("weight", rows)
+    show_and_write("weight", rows, arguments.quick)
 
 
 if __name__ == "__main__":

@@ -76,13 +76,18 @@ class BatchIterator:
     ):
         self.rows = dataset.X
         self.chunks = chunks_of(self.rows)
-        self.batch_size = batch_size
         self.keys = keys
         self.index = index
         self.share = share
         self.rng_of_chunks = np.random.default_rng(0)
         self.rngs = [np.random.default_rng(seed) for seed in seeds]
-        smallest = min(n // self._count(n) for n in map(self._n_rows, self._places()))
+        sizes = (
+            [chunk.stop - chunk.start for chunk in self.chunks]
+            if index is None
+            else [of_runs.shape[1] for of_runs in index]
+        )
+        self.n_batches = [count_batches(size, batch_size) for size in sizes]
+        smallest = min(size // n for size, n in zip(sizes, self.n_batches))
         if share[1] > 1 and smallest < 2 * share[1]:
             raise ValueError(
                 f"a batch of {smallest} rows leaves fewer than two for some of"
@@ -92,7 +97,7 @@ class BatchIterator:
 
     def __len__(self) -> int:
         """Count the batches of a pass."""
-        return sum(self._count(self._n_rows(at)) for at in self._places())
+        return sum(self.n_batches)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         part, n_parts = self.share
@@ -101,24 +106,12 @@ class BatchIterator:
             order = self._order(at)
             if len(self.chunks) > 1:
                 rows, order = rows[chunk], order - chunk.start
-            n_batches = self._count(order.shape[-1])
-            for index in order.to(rows.device).tensor_split(n_batches, dim=-1):
+            order = order.to(rows.device)
+            for index in order.tensor_split(self.n_batches[at], dim=-1):
                 if n_parts > 1:
                     index = index.tensor_split(n_parts, dim=-1)[part]
                 batch = rows[index]
                 yield batch, batch
-
-    def _places(self) -> range:
-        return range(len(self.chunks))
-
-    def _n_rows(self, at: int) -> int:
-        """Count the rows of a run in a chunk."""
-        if self.index is not None:
-            return len(self.index[at][0])
-        return self.chunks[at].stop - self.chunks[at].start
-
-    def _count(self, n_rows: int) -> int:
-        return count_batches(n_rows, self.batch_size)
 
     def _order(self, at: int) -> Tensor:
         """Draw the orders of all runs of the rows in a chunk."""

@@ -43,6 +43,7 @@ from .scaling import (
     centre_and_scale,
     mean_of_features,
     scaled,
+    scaled_in_own_precision,
     squared_deviation,
 )
 from .seeding import draw_seeds
@@ -52,6 +53,9 @@ from .sources import chunks_of, is_large, order_and_keys, sample_of, training_ro
 from .stability import fixed_sample, nearest_to_consensus
 
 _DTYPES = (np.float64, np.float32)
+
+# Rows that are squared at once.
+_BLOCK_ROWS = 4_096
 
 # Rows that the normaliser of a similarity is estimated on.
 _NORMALISER_ROWS = 1_000
@@ -113,7 +117,8 @@ def in_basis(networks, basis):
 def lost_by(rows):
     """Share of the variance that rows of unit total variance lack in a basis."""
     part = rows if isinstance(rows, torch.Tensor) else rows[rows.chunks[0]]
-    return max(0.0, 1 - part.square().sum(1).mean(dtype=torch.float64).item())
+    squares = torch.cat([block.square().sum(1) for block in part.split(_BLOCK_ROWS)])
+    return max(0.0, 1 - squares.mean(dtype=torch.float64).item())
 
 
 def check_similarity(similarity, rows):
@@ -813,29 +818,27 @@ class StableAutoencoder(
         """Deal rows to train each run on and, held out, to stop it early by."""
         fraction = self.validation_fraction
         of_runs = [hold_out(keys, fraction, seed, chunks) for seed in seeds]
-        training, held_out = [], []
-        for splits in zip(*of_runs):  # of each chunk
-            for parts, part in zip((training, held_out), zip(*splits)):
-                parts.append(np.stack(part))
-            n_held_out = held_out[-1].shape[1]
-            if min(training[-1].shape[1], n_held_out) < 2:
+        of_chunks = [list(map(np.stack, zip(*splits))) for splits in zip(*of_runs)]
+        for training, held_out in of_chunks:
+            n_training, n_held_out = training.shape[1], held_out.shape[1]
+            if min(n_training, n_held_out) < 2:
                 raise ValueError(
-                    f"validation_fraction={fraction} of"
-                    f" {training[-1].shape[1] + n_held_out} rows holds out"
-                    f" {n_held_out}; early stopping needs two rows or more on either"
-                    " side"
+                    f"validation_fraction={fraction} of {n_training + n_held_out} rows"
+                    f" holds out {n_held_out}; early stopping needs two rows or more on"
+                    " either side"
                 )
-        return training, held_out
+        return tuple(map(list, zip(*of_chunks)))
 
     def _validate_rows(self, X, *, reset=False, ensure_min_samples=1):
         """Validate rows to train on."""
         X = self._validate_all_but_values(X, reset, ensure_min_samples)
-        for _, block in blocks(X):
-            self._check_values(block)
+        if not issparse(X):
+            for _, block in blocks(X):
+                self._check_values(block)
         return X
 
     def _validate_all_but_values(self, X, reset=False, ensure_min_samples=1):
-        """Validate rows whose values are checked block by block.
+        """Validate rows; dense ones but for their values, to be checked in blocks.
 
         A check of all at once would read all of a file into memory.
         """
@@ -845,7 +848,7 @@ class StableAutoencoder(
             accept_sparse="csr",
             dtype=None if is_large(X) else _DTYPES,
             reset=reset,
-            ensure_all_finite=False,
+            ensure_all_finite=issparse(X),
             ensure_min_samples=ensure_min_samples,
         )
 
@@ -866,7 +869,7 @@ class StableAutoencoder(
 
     def _scale_rows(self, block):
         self._check_values(block)
-        return scaled(block, self.mean_, self.scale_)
+        return scaled_in_own_precision(block, self.mean_, self.scale_)
 
     def _unscale_codes(self, codes):
         return codes * self.scale_
@@ -879,7 +882,7 @@ class StableAutoencoder(
 
     def _scale_exactly(self, block):
         self._check_values(block)
-        return (block - self.mean_) / self.scale_
+        return scaled(block, self.mean_, self.scale_)
 
     @property
     def _n_features_out(self):

@@ -53,9 +53,9 @@ class LinearPathMLP(nn.Module):
         Start of the linear path :math:`A`. The last layer of :math:`g` then starts at
         zero, so that the whole starts as :math:`A`. With None there is no linear path.
 
-    gain, output_gain : float, default=1.0
-        The constants :math:`c` and :math:`d`, by which the input of :math:`g` alone
-        and its output are multiplied.
+    gain : float, default=1.0
+        The constant :math:`c`, by which the input of :math:`g` alone is multiplied.
+        The other, :math:`d`, starts at 1.
 
     widened : sequence of int, default=()
         Layers that are drawn from He's range, see :func:`draw_linear`.
@@ -70,7 +70,6 @@ class LinearPathMLP(nn.Module):
         activation: str,
         path: Tensor | None = None,
         gain: float = 1.0,
-        output_gain: float = 1.0,
         widened: Sequence[int] = (),
         generator: torch.Generator | None = None,
     ):
@@ -81,7 +80,7 @@ class LinearPathMLP(nn.Module):
             layers += [linear, ACTIVATIONS[activation]()]
         self.mlp = nn.Sequential(*layers[:-1])
         self.gain = gain
-        self.output_gain = output_gain
+        self.output_gain = 1.0
         self.linear_path = None
         if path is not None:
             self.linear_path = nn.utils.skip_init(

@@ -61,7 +61,12 @@ def centre_and_scale(X, order=None):
 
 
 def scaled(block, mean, scale):
-    """Centre rows and divide them by the scale, in their own precision.
+    """Centre rows and divide them by the scale, in float64."""
+    return ((block - mean) / scale).astype(np.float64, copy=False)
+
+
+def scaled_in_own_precision(block, mean, scale):
+    """Centre rows and divide them by the scale, those of float32 in float32.
 
     Parameters
     ----------
@@ -76,7 +81,7 @@ def scaled(block, mean, scale):
     ndarray of shape (n_rows, n_features), dtype float32 or float64
     """
     if block.dtype != np.float32:
-        return ((block - mean) / scale).astype(np.float64, copy=False)
+        return scaled(block, mean, scale)
     # The mean in two parts, which float32 holds: nothing that the rows have is lost.
     with np.errstate(over="ignore", invalid="ignore"):
         nearest = mean.astype(np.float32)
@@ -153,5 +158,5 @@ class ScaledRows:
 
     def _prepare(self, block):
         # In float64 first, so that the type of X does not change a training.
-        rows = ((block - self.mean) / self.scale).astype(np.float32)
+        rows = scaled(block, self.mean, self.scale).astype(np.float32)
         return rows if self.basis is None else rows @ self.basis.T

@@ -7,7 +7,7 @@ from stable_embedding.scaling import (
     ScaledRows,
     centre_and_scale,
     mean_of_features,
-    scaled,
+    scaled_in_own_precision,
     squared_deviation,
 )
 
@@ -48,9 +48,9 @@ def test_a_scale_that_float32_cannot_hold_is_refused(scale, rng):
 def test_single_precision_loses_nothing_that_rows_have(offset, rng):
     X = (rng.normal(size=(50, 4)) + offset).astype(np.float32)
     mean, scale = X.mean(axis=0, dtype=np.float64), 2.0
-    rows = scaled(X, mean, scale)
+    rows = scaled_in_own_precision(X, mean, scale)
     assert rows.dtype == np.float32
-    exact = scaled(X.astype(np.float64), mean, scale)
+    exact = scaled_in_own_precision(X.astype(np.float64), mean, scale)
     assert exact.dtype == np.float64
     np.testing.assert_allclose(rows, exact, rtol=1e-6, atol=1e-7)
 
