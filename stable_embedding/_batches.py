@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import csr_array
 from torch import Tensor
 
+from .neighbors import among, draw_partners
 from .shuffling import shuffle
 from .sources import chunks_of
 
@@ -59,6 +61,13 @@ class BatchIterator:
     share : pair of int, default=(0, 1)
         Which part of each batch to take, and of how many: one for each process.
 
+    neighbors : csr_array of shape (n_rows, n_rows) or None, default=None
+        Graph of neighbours within chunks. A batch then holds rows and after them a
+        partner of each, drawn from its neighbours.
+
+    closed : bool, default=False
+        Whether partners are drawn from the rows of `index` alone.
+
     Raises
     ------
     ValueError
@@ -73,6 +82,8 @@ class BatchIterator:
         seeds: Sequence[int] = (0,),
         index: Sequence[np.ndarray] | None = None,
         share: tuple[int, int] = (0, 1),
+        neighbors: csr_array | None = None,
+        closed: bool = False,
     ):
         self.rows = dataset.X
         self.chunks = chunks_of(self.rows)
@@ -86,6 +97,11 @@ class BatchIterator:
             if index is None
             else [of_runs.shape[1] for of_runs in index]
         )
+        self.neighbors = [neighbors] * len(self.rngs)
+        if closed and neighbors is not None and index is not None:
+            self.neighbors = [
+                among(neighbors, np.concatenate(of_run)) for of_run in zip(*index)
+            ]
         self.n_batches = [count_batches(size, batch_size) for size in sizes]
         smallest = min(size // n for size, n in zip(sizes, self.n_batches))
         if share[1] > 1 and smallest < 2 * share[1]:
@@ -110,18 +126,26 @@ class BatchIterator:
             for index in order.tensor_split(self.n_batches[at], dim=-1):
                 if n_parts > 1:
                     index = index.tensor_split(n_parts, dim=-1)[part]
-                batch = rows[index]
+                batch = rows[index.flatten(-2)]
                 yield batch, batch
 
     def _order(self, at: int) -> Tensor:
-        """Draw the orders of all runs of the rows in a chunk."""
+        """Draw the orders of all runs of the rows in a chunk, and their partners.
+
+        Returns shape (n_runs, 1 or 2, n_rows), without the first axis of a single run.
+        """
         chunk = self.chunks[at]
         orders = []
-        for run, rng in enumerate(self.rngs):
+        for run, (rng, neighbors) in enumerate(zip(self.rngs, self.neighbors)):
             index = (
                 np.arange(chunk.start, chunk.stop)
                 if self.index is None
                 else self.index[at][run]
             )
-            orders.append(index[shuffle(self.keys[index], rng)])
-        return torch.from_numpy(np.stack(orders)).squeeze(0)
+            order = index[shuffle(self.keys[index], rng)]
+            halves = [order]
+            if neighbors is not None:
+                partners = draw_partners(neighbors, order, self.keys[order], rng)
+                halves.append(partners)
+            orders.append(halves)
+        return torch.from_numpy(np.array(orders)).squeeze(0)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from scipy.sparse import csr_array
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 from skorch.dataset import Dataset
@@ -102,7 +103,7 @@ class Net(NeuralNet):
             terms.append(self.terms_)
             sizes.append(batch[0].shape[-2])
             self.notify("on_batch_end", batch=batch, training=training, **step)
-        names = self.criterion_.names
+        names = self.criterion.names
         weights = terms[0].new_tensor(sizes)
         total = torch.stack(terms, -1) @ weights
         counted = torch.cat([total.flatten(), weights.sum(0, keepdim=True)])
@@ -118,8 +119,9 @@ class Net(NeuralNet):
         if not loss < float("inf"):
             raise ValueError(
                 f"the training loss became {loss} in epoch {len(self.history)}:"
-                f" lower learning_rate_init (it is {self.lr}) or similarity_weight"
-                f" (it is {self.criterion_.similarity_weight})"
+                f" lower learning_rate_init (it is {self.lr}), similarity_weight (it is"
+                f" {self.criterion.similarity_weight}) or neighbor_weight (it is"
+                f" {self.criterion.neighbor_weight})"
             )
 
 
@@ -220,7 +222,7 @@ class ProgressBar(Callback):
     def on_epoch_end(self, net, **kwargs):
         last = net.history[-1]
         self.bar_.set_postfix(
-            {name: f"{last[f'train_{name}']:.4f}" for name in net.criterion_.names}
+            {name: f"{last[f'train_{name}']:.4f}" for name in net.criterion.names}
         )
         self.bar_.update()
 
@@ -252,6 +254,7 @@ def train(
     learning_rate: float,
     seeds: Sequence[int],
     device: str | torch.device,
+    neighbors: csr_array | None = None,
     split: tuple[list[np.ndarray], list[np.ndarray]] | None = None,
     n_iter_no_change: int = 10,
     tol: float = 1e-4,
@@ -294,6 +297,10 @@ def train(
     device : str or torch.device
         Where to train; with an accelerator its own.
 
+    neighbors : csr_array of shape (n_rows, n_rows) or None, default=None
+        Graph from which each row of a batch is given a partner, where the loss has a
+        term of neighbours.
+
     split : pair of lists of ndarray of shape (n_networks, n_of_the_part)
         Index of the rows for each network to train on, and of those to stop it early
         by, for each chunk of the rows; the weights of its best epoch are then kept. By
@@ -332,7 +339,7 @@ def train(
     rows = rows.to(device)
     fixed_order = [0] * len(networks)
     in_fixed_order = BatchIterator(
-        Dataset(rows), batch_size, keys, fixed_order, training_index, share
+        Dataset(rows), batch_size, keys, fixed_order, training_index, share, neighbors
     )
     schedule = LRScheduler(
         policy=torch.optim.lr_scheduler.LambdaLR,
@@ -351,7 +358,7 @@ def train(
     decay = min(alpha, 1 / learning_rate)
     net = (Net if accelerator is None else SharedNet)(
         networks[0] if len(networks) == 1 else stack(networks),
-        criterion=partial(StableLoss, **vars(loss)),  # skorch calls it
+        criterion=loss,
         optimizer=torch.optim.AdamW,
         optimizer__betas=(0.9, 0.95),
         optimizer__fused=True,
@@ -365,11 +372,14 @@ def train(
         iterator_train__seeds=seeds,
         iterator_train__index=training_index,
         iterator_train__share=share,
+        iterator_train__neighbors=neighbors,
+        iterator_train__closed=True,
         iterator_valid=BatchIterator,
         iterator_valid__keys=keys,
         iterator_valid__seeds=fixed_order,
         iterator_valid__index=held_out_index,
         iterator_valid__share=share,
+        iterator_valid__neighbors=neighbors,
         train_split=None if split is None else predefined_split(Dataset(rows)),
         callbacks=[*own_callbacks, *callbacks],
         verbose=0,
@@ -411,7 +421,7 @@ def _stopped_early(net: Net) -> bool:
 
 
 def _of_run(net: Net, run: int) -> Training:
-    names = net.criterion_.names
+    names = net.criterion.names
     n_iter = len(net.history)
     prefixes = {"": "train"}
     if net.train_split is not None:

@@ -29,8 +29,10 @@ from ._training import agreed, check_callbacks, train
 from .alignment import rigid_map_onto
 from .blocks import blocks
 from .losses import StableLoss, collapsed_similarity_loss
+from .neighbors import draw_partners, graph_by, neighbor_graph
 from .networks import ACTIVATIONS, Autoencoder
 from .principal import (
+    COMPARED_AXES,
     MOST_COORDINATES,
     is_wide,
     leading_axes,
@@ -57,8 +59,16 @@ _DTYPES = (np.float64, np.float32)
 # Rows that are squared at once.
 _BLOCK_ROWS = 4_096
 
-# Rows that the normaliser of a similarity is estimated on.
-_NORMALISER_ROWS = 1_000
+# Rows that the normaliser of a similarity and the scale of a kernel are estimated on.
+_ESTIMATION_ROWS = 1_000
+
+# Over the root mean squared distance of neighbours it is the kernel's first scale: they
+# shall come nearer than they are.
+_FIRST_SHARPNESS = 3.0
+
+# Scales outside this range are beyond the precision of squared distances, or beside the
+# purpose.
+_SCALE_RANGE = (1.0, 1e3)
 
 
 def auto_batch_size(n_samples):
@@ -86,6 +96,11 @@ def resolve_device(device):
     return device
 
 
+def auto_layer_sizes(neighbor_weight):
+    """Widths of the hidden layers: more where neighbourhoods are pulled apart."""
+    return (128,) * 5 if neighbor_weight else (128, 32)
+
+
 def layer_sizes(hidden_layer_sizes):
     """Widths of the hidden layers as a tuple of positive integers."""
     sizes = np.atleast_1d(hidden_layer_sizes)
@@ -94,7 +109,7 @@ def layer_sizes(hidden_layer_sizes):
     ):
         raise ValueError(
             f"hidden_layer_sizes={hidden_layer_sizes!r} must be positive integers, one"
-            " for each hidden layer, or () for a linear network"
+            " for each hidden layer, () for a linear network, or 'auto'"
         )
     return tuple(int(size) for size in sizes)
 
@@ -119,6 +134,13 @@ def lost_by(rows):
     part = rows if isinstance(rows, torch.Tensor) else rows[rows.chunks[0]]
     squares = torch.cat([block.square().sum(1) for block in part.split(_BLOCK_ROWS)])
     return max(0.0, 1 - squares.mean(dtype=torch.float64).item())
+
+
+def kernel_scale(codes, partners):
+    """Scale of the kernel for a training to start with, from codes of neighbours."""
+    distance = np.sqrt(np.square(codes - partners).sum(axis=1).mean())
+    with np.errstate(divide="ignore"):
+        return float(np.clip(_FIRST_SHARPNESS / distance, *_SCALE_RANGE))
 
 
 def check_similarity(similarity, rows):
@@ -200,9 +222,10 @@ class StableAutoencoder(
     n_components : int, default=2
         Number of components of the embedding.
 
-    hidden_layer_sizes : int or array-like of int, default=(128, 32)
+    hidden_layer_sizes : int or array-like of int or "auto", default="auto"
         Widths of the encoder's hidden layers; the decoder has them in reverse. With
-        ``()`` the network is linear.
+        ``()`` the network is linear. "auto" is ``(128, 32)``, and five layers of 128
+        where `neighbor_weight` is not 0.
 
     activation : {"identity", "logistic", "relu", "tanh"}, default="relu"
         Activation of the hidden layers.
@@ -215,6 +238,23 @@ class StableAutoencoder(
 
     similarity_weight : float, default=1.0
         Weight :math:`w` of the similarity loss. With 0 only reconstruction counts.
+
+    neighbor_weight : float, default=0.0
+        Weight of a third term, by which rows that are neighbours in the data become
+        neighbours in the embedding. With 0 it is not computed. Try 1 to 3 for maps to
+        look at, see Notes.
+
+    n_neighbors : int, default=15
+        Number of neighbours of a row; of fewer other rows all are.
+
+    neighbors : "auto" or transformer, default="auto"
+        How neighbours are found. "auto" compares all rows up to 20,000, and searches
+        more by pynndescent (extra ``neighbors``). A transformer is cloned and its
+        `fit_transform` turns rows into a sparse graph, of which every stored entry is a
+        neighbour; :class:`sklearn.neighbors.KNeighborsTransformer` is one. It sees
+        scaled rows, or their scores on the leading 100 principal axes if they have more
+        features, and has its own number of neighbours. A graph that is there already
+        can be returned from a :class:`sklearn.preprocessing.FunctionTransformer`.
 
     init : {"pca", "random"}, default="pca"
         Start of the training. With "pca" a linear path beside the network carries
@@ -314,9 +354,9 @@ class StableAutoencoder(
         Loss of each epoch.
 
     history_ : dict of str to list of float
-        Each term of the loss of each epoch: "loss", "reconstruction_loss" and
-        "similarity_loss", with early stopping also their values on the rows held
-        out, prefixed with "validation_".
+        Each term of the loss of each epoch: "loss", "reconstruction_loss",
+        "similarity_loss" and "neighbor_loss", with early stopping also their values on
+        the rows held out, prefixed with "validation_".
 
     reconstruction_loss_ : float
         Share of the training data's variance that is not explained.
@@ -324,6 +364,9 @@ class StableAutoencoder(
     similarity_loss_ : float
         Similarity loss of the training data, over pairs within batches; 0 where its
         weight is.
+
+    neighbor_loss_ : float
+        Neighbour loss of the training data, within batches; 0 where its weight is.
 
     n_iter_ : int
         Number of epochs of the last training.
@@ -360,9 +403,22 @@ class StableAutoencoder(
     They stay in the order they come in, which then decides on the batches; principal
     axes and the frame are those of a sample, which is drawn by the rows' content.
 
+    With `neighbor_weight` :math:`v` each row of a batch brings a partner, drawn anew in
+    each epoch from its neighbours, and has to be told from the others of the
+    :math:`m = 2b` by the nearness of its code. That adds
+
+    .. math:: \frac{v}{\log(m - 1)} \operatorname{mean}_i \Bigl[\log \sum_{l \ne i}
+        q_{il} - \log q_{ij} \Bigr], \qquad q_{il} = \frac{1}{1 + c^2 |z_i - z_l|^2}
+
+    for the partner :math:`j` of :math:`i`, 1 for a map that knows nothing, with a scale
+    :math:`c` that is learned. A step then has twice the rows.
+
     References
     ----------
     *Autoencoder for Stable Embedding*, master's thesis, Ajou University.
+
+    S. Damrich, J. N. Böhm, F. A. Hamprecht and D. Kobak, "From t-SNE to UMAP with
+    contrastive learning", ICLR 2023, for the term of neighbours.
 
     G. E. Hinton and R. R. Salakhutdinov, "Reducing the dimensionality of data with
     neural networks", Science 313, 2006.
@@ -382,12 +438,16 @@ class StableAutoencoder(
     _parameter_constraints = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "hidden_layer_sizes": [
+            StrOptions({"auto"}),
             "array-like",
             Interval(Integral, 1, None, closed="left"),
         ],
         "activation": [StrOptions(set(ACTIVATIONS))],
         "similarity": [StrOptions(set(SIMILARITIES)), callable],
         "similarity_weight": [Interval(Real, 0, None, closed="left")],
+        "neighbor_weight": [Interval(Real, 0, None, closed="left")],
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "neighbors": [StrOptions({"auto"}), HasMethods(["fit_transform"])],
         "init": [StrOptions({"pca", "random"})],
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [
@@ -416,10 +476,13 @@ class StableAutoencoder(
         self,
         n_components=2,
         *,
-        hidden_layer_sizes=(128, 32),
+        hidden_layer_sizes="auto",
         activation="relu",
         similarity="distance",
         similarity_weight=1.0,
+        neighbor_weight=0.0,
+        n_neighbors=15,
+        neighbors="auto",
         init="pca",
         n_init=1,
         batch_size="auto",
@@ -442,6 +505,9 @@ class StableAutoencoder(
         self.activation = activation
         self.similarity = similarity
         self.similarity_weight = similarity_weight
+        self.neighbor_weight = neighbor_weight
+        self.n_neighbors = n_neighbors
+        self.neighbors = neighbors
         self.init = init
         self.n_init = n_init
         self.batch_size = batch_size
@@ -679,7 +745,7 @@ class StableAutoencoder(
                 self.mean_, self.scale_ = centre_and_scale(X, order)
             rows = ScaledRows(X, self.mean_, self.scale_, order)
             sample = sample_of(rows, keys, self.n_components)
-            axes, basis, alpha, seeds = agreed(
+            axes, basis, frame, alpha, seeds = agreed(
                 self._choices(rows, sample, narrow=not go_on), self.accelerator
             )
             if go_on:
@@ -689,9 +755,14 @@ class StableAutoencoder(
                 frames = [sample @ axes.T] * self.n_init
             networks = in_basis(networks, basis)
             source = training_rows(rows, sample, basis)
-            loss = self._loss(sample, 0.0 if basis is None else lost_by(source))
+            graph = self._neighbor_graph(rows.on(frame), chunks_of(source))
+            scale = self._kernel_scale(networks, source, keys, graph)
+            dropped = 0.0 if basis is None else lost_by(source)
+            loss = self._loss(sample, dropped, scale)
             pace = (len(rows) / self.n_samples_seen_) ** 0.5
-            trainings = self._train(networks, source, keys, loss, alpha, pace, seeds)
+            trainings = self._train(
+                networks, source, keys, graph, loss, alpha, pace, seeds
+            )
             networks = in_basis(networks, None if basis is None else basis.T)
             codes = [apply_in_blocks(one, "encode", sample) for one in networks]
             best_index = self.best_index_ if go_on else nearest_to_consensus(codes)
@@ -702,6 +773,7 @@ class StableAutoencoder(
             self.n_iter_ = len(self.loss_curve_)
             self.reconstruction_loss_ = training.final["reconstruction_loss"]
             self.similarity_loss_ = training.final["similarity_loss"]
+            self.neighbor_loss_ = training.final["neighbor_loss"]
         return self
 
     def _start(self, axes, seed):
@@ -728,29 +800,38 @@ class StableAutoencoder(
         return networks, [apply_in_blocks(one, "encode", rows) for one in networks]
 
     def _architecture(self):
+        sizes = self.hidden_layer_sizes
+        if isinstance(sizes, str):
+            sizes = auto_layer_sizes(self.neighbor_weight)
         return {
             "n_features": self.n_features_in_,
             "n_components": self.n_components,
-            "hidden_layer_sizes": layer_sizes(self.hidden_layer_sizes),
+            "hidden_layer_sizes": layer_sizes(sizes),
             "activation": self.activation,
         }
 
     def _choices(self, rows, sample, narrow):
         """Choose what a training starts from, by the data and at random.
 
-        Returns the principal axes, a narrow basis or None, the weight decay and a seed
-        of each run.
+        Returns the principal axes, a narrow basis or None, axes to compare rows on or
+        None, the weight decay and a seed of each run.
         """
         # A user's similarity would be given coordinates where it expects features.
         narrow &= self.init == "pca" and self.similarity == "distance"
         narrow &= is_wide(rows.X)
-        n_axes = max(self.n_components, MOST_COORDINATES if narrow else 0)
+        compare = self.neighbor_weight and rows.width > COMPARED_AXES
+        n_axes = max(
+            self.n_components,
+            MOST_COORDINATES if narrow else 0,
+            COMPARED_AXES if compare else 0,
+        )
         in_part = issparse(rows.X) and len(sample) < len(rows)
         axes, shares = leading_axes(rows.X if in_part else sample, n_axes)
         basis = narrow_basis(axes, shares, self.n_components) if narrow else None
+        frame = axes[:COMPARED_AXES] if compare else None
         axes = oriented(axes[: self.n_components], sample)
         seeds = draw_seeds(self.random_state, self.n_init)
-        return axes, basis, self._alpha(sample, axes), seeds
+        return axes, basis, frame, self._alpha(sample, axes), seeds
 
     def _alpha(self, sample, axes):
         """Choose the weight decay."""
@@ -760,19 +841,46 @@ class StableAutoencoder(
             return 0.0
         return auto_alpha(sample, axes, self.n_samples_seen_)
 
-    def _loss(self, sample, dropped):
+    def _neighbor_graph(self, rows, chunks):
+        """Find the neighbours of rows where they count."""
+        if not self.neighbor_weight:
+            return None
+        if self.neighbors == "auto":
+            verbose = bool(self.verbose)
+            graph = neighbor_graph(rows, self.n_neighbors, chunks, verbose)
+        else:
+            graph = graph_by(self.neighbors, rows, chunks)
+        return agreed(graph, self.accelerator)
+
+    def _kernel_scale(self, networks, rows, keys, graph):
+        """Find the kernel's first scale for each network, from neighbours' codes."""
+        if graph is None:
+            return None
+        index = fixed_sample(len(rows), _ESTIMATION_ROWS)
+        partners = draw_partners(graph, index, keys[index], np.random.default_rng(0))
+        pair = [rows[torch.from_numpy(part)].numpy() for part in (index, partners)]
+        scales = [
+            kernel_scale(*(apply_in_blocks(one, "encode", part) for part in pair))
+            for one in networks
+        ]
+        return torch.tensor(scales).squeeze(0)
+
+    def _loss(self, sample, dropped, scale):
         """Build the loss, with the normaliser of the similarity from a sample."""
         similarity = resolve_similarity(self.similarity)
-        if not self.similarity_weight:
-            return StableLoss(similarity, 0.0, 1.0, dropped)
-        sample = torch.from_numpy(sample[fixed_sample(len(sample), _NORMALISER_ROWS)])
-        if callable(self.similarity):
-            check_similarity(similarity, sample)
-        collapsed_loss = collapsed_similarity_loss(sample, similarity)
-        weight = float(self.similarity_weight)
-        return StableLoss(similarity, weight, collapsed_loss, dropped)
+        weight, collapsed_loss = float(self.similarity_weight), 1.0
+        if weight:
+            index = fixed_sample(len(sample), _ESTIMATION_ROWS)
+            sample = torch.from_numpy(sample[index])
+            if callable(self.similarity):
+                check_similarity(similarity, sample)
+            collapsed_loss = collapsed_similarity_loss(sample, similarity)
+        neighbor_weight = float(self.neighbor_weight)
+        return StableLoss(
+            similarity, weight, collapsed_loss, dropped, neighbor_weight, scale
+        )
 
-    def _train(self, networks, rows, keys, loss, alpha, pace, seeds):
+    def _train(self, networks, rows, keys, graph, loss, alpha, pace, seeds):
         """Train networks in place with the parameters of this estimator."""
         check_callbacks(self.callbacks or ())
         split, n_rows = None, len(rows)
@@ -795,6 +903,7 @@ class StableAutoencoder(
             learning_rate=self.learning_rate_init,
             seeds=seeds,
             device=self._device(),
+            neighbors=graph,
             split=split,
             n_iter_no_change=self.n_iter_no_change,
             tol=self.tol,

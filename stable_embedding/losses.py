@@ -5,14 +5,24 @@ that a weight means the same everywhere. Arguments are batches of shape
 (..., n_rows, n_features); leading axes stand for separate batches and are kept.
 """
 
+import math
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from .similarities import SMALLEST_DISTANCE, Similarity, distance
+from .similarities import (
+    SMALLEST_DISTANCE,
+    Similarity,
+    distance,
+    squared_distance,
+)
 
 # Rows of a batch whose pairs are compared; of larger batches those within such blocks.
 _PAIRED_ROWS = 128
+
+# Rows of a batch that, with as many partners, are candidates for each other.
+_CANDIDATE_ROWS = 512
 
 
 def reconstruction_loss(rows: Tensor, reconstruction: Tensor) -> Tensor:
@@ -75,14 +85,23 @@ def distance_loss(rows: Tensor, codes: Tensor, dropped: float = 0.0) -> Tensor:
     number of pairs grows with that of rows and not with its square. A few rows at its
     end may be left out.
     """
-    n_rows = rows.shape[-2]
-    if n_rows <= _PAIRED_ROWS:
+    if rows.shape[-2] <= _PAIRED_ROWS:
         return _DistanceLoss.apply(codes, rows, dropped)
-    n_blocks = -(-n_rows // _PAIRED_ROWS)
-    kept = n_rows // n_blocks * n_blocks
-    blocks = (n_blocks, n_rows // n_blocks)
-    rows, codes = (part[..., :kept, :].unflatten(-2, blocks) for part in (rows, codes))
+    rows, codes = in_blocks(rows, _PAIRED_ROWS), in_blocks(codes, _PAIRED_ROWS)
     return _DistanceLoss.apply(codes, rows, dropped).mean(-1)
+
+
+def in_blocks(rows: Tensor, size: int) -> Tensor:
+    """Cut (..., n_rows, n_features) into even blocks of so many rows or fewer.
+
+    Returns shape (..., n_blocks, n_block_rows, n_features). A few rows at the end may
+    be left out.
+    """
+    n_rows = rows.shape[-2]
+    n_blocks = -(-n_rows // size)
+    n_block_rows = n_rows // n_blocks
+    kept = rows[..., : n_blocks * n_block_rows, :]
+    return kept.unflatten(-2, (n_blocks, n_block_rows))
 
 
 def similarity_loss(
@@ -118,8 +137,92 @@ def collapsed_similarity_loss(rows: Tensor, similarity: Similarity) -> float:
     return mean_squared_difference(similarity(origin), similarity(rows)).item() or 1.0
 
 
-class StableLoss:
-    """Reconstruction loss and weighted similarity loss, as a criterion.
+class _NeighborLoss(torch.autograd.Function):
+    r"""Cross-entropy of partners among candidates, with its gradient by hand.
+
+    Of :math:`m` codes, with :math:`S_i = \sum_{l \ne i} q_{il}` and :math:`j` the
+    partner of :math:`i`,
+
+    .. math:: \frac{\partial L}{\partial |z_i - z_l|^2} = \frac{c^2}{m \log(m - 1)}
+              \Bigl([l = j]\, q_{il} - \frac{q_{il}^2}{S_i}\Bigr)
+    """
+
+    @staticmethod
+    def forward(ctx, codes, log_scale):
+        n_codes = codes.shape[-2]
+        squares = squared_distance(codes).clamp_min_(0)
+        squares *= (2 * log_scale).exp()[..., None, None]
+        kernel = (squares + 1).reciprocal_()
+        kernel.diagonal(dim1=-2, dim2=-1).zero_()
+        totals = kernel.sum(-1)
+        above, below = n_codes // 2, -(n_codes // 2)
+        of_partners = kernel.diagonal(above, -2, -1).clone()
+        loss = totals.log().mean(-1) - of_partners.log().mean(-1)
+        slopes = kernel.square_().div_(totals.unsqueeze(-1)).neg_()
+        for offset in (above, below):
+            slopes.diagonal(offset, -2, -1).add_(of_partners)
+        fraction = 1 / math.log(n_codes - 1)
+        slopes *= fraction / n_codes
+        of_scale = 2 * (slopes * squares).sum((-2, -1))
+        ctx.save_for_backward(codes, slopes, log_scale, of_scale)
+        return loss * fraction
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient):
+        codes, slopes, log_scale, of_scale = ctx.saved_tensors
+        weights = slopes + slopes.mT
+        pull = weights.sum(-1, keepdim=True) * codes - weights @ codes
+        of_squares = 2 * (2 * log_scale).exp() * gradient
+        return pull * of_squares[..., None, None], of_scale * gradient
+
+
+def neighbor_loss(codes: Tensor, log_scale: Tensor) -> Tensor:
+    r"""How far codes are from telling which of them are neighbours.
+
+    .. math:: L_\text{nbr} = \frac{1}{\log(m - 1)} \operatorname{mean}_i \Bigl[
+              \log \sum_{l \ne i} q_{il} - \log q_{ij} \Bigr], \qquad
+              q_{il} = \frac{1}{1 + c^2 |z_i - z_l|^2}
+
+    over the :math:`m` codes of rows and of their partners, where :math:`j` is the
+    partner of :math:`i`: the cross-entropy of a guess at it among all others, over that
+    of a guess blindfold. So it is 1 for a collapsed map.
+
+    Parameters
+    ----------
+    codes : Tensor of shape (..., 2 * n_rows, n_components)
+        Codes of rows, and after them those of a neighbour of each. More than 512 rows
+        are cut into blocks of as many or fewer; a few at the end may be left out.
+
+    log_scale : Tensor of shape (...)
+        Logarithm of the scale :math:`c` of the kernel.
+
+    Returns
+    -------
+    Tensor of shape (...)
+
+    References
+    ----------
+    L. van der Maaten, "Learning a parametric embedding by preserving local structure",
+    AISTATS 2009, for the kernel in a network's codes.
+
+    A. van den Oord, Y. Li and O. Vinyals, "Representation learning with contrastive
+    predictive coding", arXiv 1807.03748, for the loss, InfoNCE.
+
+    S. Damrich, J. N. Böhm, F. A. Hamprecht and D. Kobak, "From t-SNE to UMAP with
+    contrastive learning", ICLR 2023, for both together.
+    """
+    n_rows = codes.shape[-2] // 2
+    if n_rows <= _CANDIDATE_ROWS:
+        return _NeighborLoss.apply(codes, log_scale)
+    halves = codes[..., :n_rows, :], codes[..., n_rows:, :]
+    codes = torch.cat([in_blocks(half, _CANDIDATE_ROWS) for half in halves], dim=-2)
+    log_scale = log_scale.unsqueeze(-1).expand(codes.shape[:-2])
+    return _NeighborLoss.apply(codes, log_scale).mean(-1)
+
+
+class StableLoss(nn.Module):
+    """Reconstruction loss and weighted terms of similarity and neighbours.
 
     Parameters
     ----------
@@ -135,9 +238,17 @@ class StableLoss:
     dropped : float, default=0.0
         Share of the variance that rows have lost before the network, and that no
         reconstruction explains.
+
+    neighbor_weight : float, default=0.0
+        Weight of the neighbour loss in the total. With one above 0 a batch holds rows
+        and after them a neighbour of each; but for the neighbour loss itself these
+        count in training alone, not in evaluation.
+
+    scale : Tensor of shape (n_runs,) or (), or None, default=None
+        Start of the scale of the kernel, which is learned.
     """
 
-    names = ("loss", "reconstruction_loss", "similarity_loss")
+    names = ("loss", "reconstruction_loss", "similarity_loss", "neighbor_loss")
 
     def __init__(
         self,
@@ -145,27 +256,38 @@ class StableLoss:
         similarity_weight: float,
         collapsed_loss: float,
         dropped: float = 0.0,
+        neighbor_weight: float = 0.0,
+        scale: Tensor | None = None,
     ):
+        super().__init__()
         self.similarity = similarity
         self.similarity_weight = similarity_weight
         self.collapsed_loss = collapsed_loss
         self.dropped = dropped
+        self.neighbor_weight = neighbor_weight
+        self.log_scale = None if scale is None else nn.Parameter(scale.log())
 
-    def __call__(self, output: tuple[Tensor, Tensor], rows: Tensor) -> Tensor:
+    def forward(self, output: tuple[Tensor, Tensor], rows: Tensor) -> Tensor:
         """Return the total and its terms, in the order of `names`."""
         codes, reconstruction = output
+        lost_neighbors = None
+        if self.log_scale is not None:
+            lost_neighbors = neighbor_loss(codes, self.log_scale)
+            if not self.training:
+                n_rows = rows.shape[-2] // 2
+                rows, codes, reconstruction = (
+                    part[..., :n_rows, :] for part in (rows, codes, reconstruction)
+                )
         lost_rows = reconstruction_loss(rows, reconstruction) + self.dropped
-        if not self.similarity_weight:
-            return torch.stack([lost_rows, lost_rows, torch.zeros_like(lost_rows)])
-        lost_pairs = similarity_loss(
-            rows, codes, self.similarity, self.collapsed_loss, self.dropped
-        )
-        total = lost_rows + self.similarity_weight * lost_pairs
-        return torch.stack([total, lost_rows, lost_pairs])
-
-    def state_dict(self) -> dict:
-        """Return no weights: it has none, which skorch's checkpoints ask for."""
-        return {}
-
-    def load_state_dict(self, state_dict: dict) -> None:
-        """Take no weights."""
+        total, nothing = lost_rows, torch.zeros_like(lost_rows)
+        lost_pairs = nothing
+        if self.similarity_weight:
+            lost_pairs = similarity_loss(
+                rows, codes, self.similarity, self.collapsed_loss, self.dropped
+            )
+            total = total + self.similarity_weight * lost_pairs
+        if lost_neighbors is None:
+            lost_neighbors = nothing
+        else:
+            total = total + self.neighbor_weight * lost_neighbors
+        return torch.stack([total, lost_rows, lost_pairs, lost_neighbors])

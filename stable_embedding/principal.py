@@ -16,6 +16,10 @@ _WIDE = 128
 MOST_COORDINATES = 256
 _KEPT_SHARE = 0.9
 
+# Rows of more features than this are compared by their scores on so many axes, where
+# neighbours are sought.
+COMPARED_AXES = 100
+
 # An axis with less of the variance than this is one of rounding.
 _SMALLEST_SHARE = 1e-6
 

@@ -30,7 +30,8 @@ ALLOWED = {
     "scaling": {"blocks"},
     "shuffling": {"blocks", "scaling"},
     "sources": {"scaling", "shuffling"},
-    "_batches": {"shuffling", "sources"},
+    "neighbors": {"shuffling"},
+    "_batches": {"neighbors", "shuffling", "sources"},
     "scoring": {"seeding", "stability"},
     "plotting": {"scoring", "stability"},
     "report": {"plotting", "quality", "scoring", "seeding", "stability"},
@@ -43,6 +44,7 @@ ALLOWED = {
         "alignment",
         "blocks",
         "losses",
+        "neighbors",
         "networks",
         "principal",
         "quality",
@@ -60,6 +62,7 @@ ALLOWED = {
 # Third-party packages that only some modules may know.
 KEEPERS = {
     "matplotlib": {"plotting", "__main__"},
+    "pynndescent": {"neighbors"},
     "skorch": {"_training"},
 }
 

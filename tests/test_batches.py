@@ -10,6 +10,7 @@ from stable_embedding._batches import (
     count_batches,
     hold_out,
 )
+from stable_embedding.neighbors import neighbor_graph
 from stable_embedding.scaling import ScaledRows
 from stable_embedding.shuffling import canonical_order
 from stable_embedding.sources import RowsOnDemand, chunks_of
@@ -138,3 +139,73 @@ def test_the_same_share_of_each_chunk_is_held_out(seed, in_chunks):
     dealt = BatchIterator(Dataset(in_chunks), 4, keys_of(100), index=index)
     rows = torch.cat([batch for batch, _ in dealt]).flatten()
     assert sorted(rows.tolist()) == sorted(np.concatenate([t for t, _ in splits]))
+
+
+def in_a_line(n_rows, chunks=None):
+    """Rows at the places 0, 1, ... of a line, and the graph of their neighbours."""
+    rows = ScaledRows(np.arange(float(n_rows))[:, None], 0.0, 1.0)
+    chunks = chunks or [slice(0, n_rows)]
+    return torch.from_numpy(rows[:]), neighbor_graph(rows, 2, chunks)
+
+
+def test_each_row_of_a_batch_brings_a_neighbour():
+    rows, graph = in_a_line(40)
+    keys = keys_of(40)
+    alone = BatchIterator(Dataset(rows), 16, keys)
+    pairs = BatchIterator(Dataset(rows), 16, keys, neighbors=graph)
+    for (batch, _), (expected, _) in zip(pairs, alone, strict=True):
+        dealt, partners = batch.chunk(2)
+        torch.testing.assert_close(dealt, expected)
+        assert ((dealt - partners).abs() <= 2).all()
+        assert (dealt != partners).all()
+
+
+def test_partners_are_drawn_anew_on_each_pass_and_for_each_run():
+    rows, graph = in_a_line(40)
+    batches = BatchIterator(Dataset(rows), 40, keys_of(40), [0, 1], neighbors=graph)
+    passes = [next(iter(batches))[0] for _ in range(2)]
+    partners = []
+    for run in [*passes[0], *passes[1]]:
+        dealt, partner = run.flatten().chunk(2)
+        partners.append(partner[dealt.argsort()])
+    assert len({tuple(partner.tolist()) for partner in partners}) == 4
+
+
+def test_partners_of_rows_to_train_on_are_such_rows():
+    rows, graph = in_a_line(40)
+    index = [np.stack([np.arange(30), np.arange(10, 40)])]
+    batches = BatchIterator(
+        Dataset(rows), 16, keys_of(40), [0, 1], index, neighbors=graph, closed=True
+    )
+    for batch, _ in batches:
+        assert batch[0].max() < 30
+        assert batch[1].min() >= 10
+    held_out = [np.array([[31, 35, 39]])]
+    batches = BatchIterator(
+        Dataset(rows), 16, keys_of(40), [0], held_out, neighbors=graph
+    )
+    ((batch, _),) = batches
+    assert not set(batch[3:].flatten().tolist()) <= {31, 35, 39}
+
+
+def test_partners_come_from_the_same_chunk(in_chunks):
+    _, graph = in_a_line(100, in_chunks.chunks)
+    batches = BatchIterator(
+        Dataset(in_chunks), 5, keys_of(100), neighbors=graph, index=None
+    )
+    for batch, _ in batches:
+        assert len((batch // 10).unique()) == 1
+
+
+def test_processes_share_rows_together_with_their_partners():
+    rows, graph = in_a_line(40)
+    keys = keys_of(40)
+    (whole, _), *_ = BatchIterator(Dataset(rows), 16, keys, neighbors=graph)
+    parts = [
+        next(
+            iter(BatchIterator(Dataset(rows), 16, keys, share=share, neighbors=graph))
+        )[0].chunk(2)
+        for share in [(0, 2), (1, 2)]
+    ]
+    for half, expected in zip(zip(*parts), whole.chunk(2)):
+        torch.testing.assert_close(torch.cat(half), expected)

@@ -18,6 +18,7 @@ ESTIMATORS = [
     StableAutoencoder(),
     StableAutoencoder(init="random", similarity_weight=0, max_iter=20),
     StableAutoencoder(n_init=2, max_iter=20),
+    StableAutoencoder(neighbor_weight=1.0, max_iter=20),
 ]
 
 # What scikit-learn runs on its own estimators beyond `check_estimator`.

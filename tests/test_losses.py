@@ -8,10 +8,11 @@ from stable_embedding.losses import (
     collapsed_similarity_loss,
     distance_loss,
     mean_squared_difference,
+    neighbor_loss,
     reconstruction_loss,
     similarity_loss,
 )
-from stable_embedding.similarities import SIMILARITIES, distance
+from stable_embedding.similarities import SIMILARITIES, distance, squared_distance
 
 
 @pytest.fixture
@@ -122,8 +123,9 @@ def test_normaliser_of_constant_rows_is_one():
 def test_criterion_returns_the_total_and_its_terms(rows):
     codes, reconstruction = rows[:, :2], rows * 0.5
     loss = StableLoss(distance, 0.3, 2.0)
-    total, first, second = loss((codes, reconstruction), rows)
-    assert len(loss.names) == 3
+    total, first, second, third = loss((codes, reconstruction), rows)
+    assert len(loss.names) == 4
+    assert third == 0
     assert first == reconstruction_loss(rows, reconstruction)
     assert second == similarity_loss(rows, codes, distance, 2.0)
     assert total.item() == pytest.approx((first + 0.3 * second).item())
@@ -133,6 +135,81 @@ def test_without_weight_the_similarity_is_not_computed(rows):
     def refuse(_):
         raise AssertionError
 
-    total, first, second = StableLoss(refuse, 0.0, 1.0)((rows, rows * 0.5), rows)
+    loss = StableLoss(refuse, 0.0, 1.0)
+    total, first, second, third = loss((rows, rows * 0.5), rows)
     assert total == first
-    assert second == 0
+    assert second == third == 0
+
+
+def naive_neighbor_loss(codes, log_scale):
+    """The formula, code by code."""
+    n_rows = len(codes) // 2
+    kernel = 1 / (1 + (2 * log_scale).exp() * squared_distance(codes).clamp_min(0))
+    lost = []
+    for i in range(2 * n_rows):
+        others = [kernel[i, j] for j in range(2 * n_rows) if j != i]
+        lost.append(torch.stack(others).sum().log() - kernel[i, i - n_rows].log())
+    return torch.stack(lost).mean() / np.log(2 * n_rows - 1)
+
+
+@pytest.mark.parametrize("n_rows", [2, 3, 20])
+def test_neighbor_loss_and_its_gradients_are_those_of_the_formula(n_rows, rng):
+    codes = torch.from_numpy(rng.normal(size=(2 * n_rows, 2))).requires_grad_()
+    log_scale = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
+    expected = naive_neighbor_loss(codes, log_scale)
+    found = neighbor_loss(codes, log_scale)
+    torch.testing.assert_close(found, expected)
+    for gradients in zip(
+        torch.autograd.grad(3 * found, [codes, log_scale]),
+        torch.autograd.grad(3 * expected, [codes, log_scale]),
+    ):
+        torch.testing.assert_close(*gradients)
+
+
+def test_neighbor_loss_keeps_batches_apart_each_with_its_scale(rng):
+    codes = torch.from_numpy(rng.normal(size=(3, 20, 2)))
+    log_scales = torch.tensor([0.0, 1.0, 2.0], dtype=torch.float64)
+    found = neighbor_loss(codes, log_scales)
+    expected = torch.stack(list(map(neighbor_loss, codes, log_scales)))
+    torch.testing.assert_close(found, expected)
+
+
+def test_neighbor_loss_of_a_large_batch_is_that_of_its_blocks(rng):
+    rows, partners = torch.from_numpy(rng.normal(size=(2, 2, 1_025, 2)))
+    log_scales = torch.tensor([0.5, 1.0], dtype=torch.float64)
+    found = neighbor_loss(torch.cat([rows, partners], dim=1), log_scales)
+    of_blocks = [
+        neighbor_loss(torch.cat([rows[:, at], partners[:, at]], dim=1), log_scales)
+        for at in (slice(0, 341), slice(341, 682), slice(682, 1_023))
+    ]
+    torch.testing.assert_close(found, torch.stack(of_blocks).mean(0))
+
+
+def test_neighbor_loss_is_a_fraction(rng):
+    n_rows, log_scale = 50, torch.tensor(0.0)
+    collapsed = neighbor_loss(torch.zeros(2 * n_rows, 2), log_scale)
+    assert collapsed.item() == pytest.approx(1)
+    rows = torch.from_numpy(rng.normal(size=(n_rows, 2))) * 1e4
+    apart = neighbor_loss(torch.cat([rows, rows + 1e-3]), log_scale.double())
+    assert 0 <= apart.item() < 0.01
+
+
+def test_partners_count_in_training_alone(rows):
+    batch = torch.cat([rows, rows + 1])
+    output = batch[:, :2], batch * 0.5
+    loss = StableLoss(distance, 1.0, 2.0, 0.0, 0.3, torch.tensor(2.0))
+    total, first, second, third = loss(output, batch)
+    assert first == reconstruction_loss(batch, batch * 0.5)
+    assert third == neighbor_loss(output[0], loss.log_scale)
+    assert total.item() == pytest.approx((first + second + 0.3 * third).item())
+    _, first, second, same = loss.eval()(output, batch)
+    assert first == reconstruction_loss(rows, rows * 0.5)
+    assert second == similarity_loss(rows, rows[:, :2], distance, 2.0)
+    assert same == third
+
+
+def test_only_the_scale_of_the_kernel_is_learned():
+    assert not list(StableLoss(distance, 1.0, 2.0).parameters())
+    loss = StableLoss(distance, 1.0, 2.0, 0.0, 0.3, torch.tensor([2.0, 3.0]))
+    (log_scale,) = loss.parameters()
+    torch.testing.assert_close(log_scale.exp().detach(), torch.tensor([2.0, 3.0]))

@@ -165,7 +165,14 @@ def test_a_file_is_trained_on_in_chunks_as_well_as_in_memory(
 
 
 @pytest.mark.parametrize(
-    "parameters", [{"early_stopping": True}, {"n_init": 2}, {"similarity": "rbf"}]
+    "parameters",
+    [
+        {"early_stopping": True},
+        {"n_init": 2},
+        {"similarity": "rbf"},
+        {"neighbor_weight": 1.0},
+        {"neighbor_weight": 1.0, "early_stopping": True, "n_init": 2},
+    ],
 )
 def test_in_chunks_everything_works(parameters, on_disk, little_memory):
     model = quick(**parameters).fit(on_disk)
