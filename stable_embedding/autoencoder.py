@@ -71,9 +71,11 @@ _FIRST_SHARPNESS = 3.0
 _SCALE_RANGE = (1.0, 1e3)
 
 
-def auto_batch_size(n_samples):
+def auto_batch_size(n_samples, neighbor_weight):
     """Rows in a batch for a number of rows."""
-    return 128 if n_samples < 10_000 else 256
+    if n_samples < 10_000:
+        return 128
+    return 512 if neighbor_weight else 256
 
 
 def auto_max_iter(n_batches):
@@ -98,7 +100,7 @@ def resolve_device(device):
 
 def auto_layer_sizes(neighbor_weight):
     """Widths of the hidden layers: more where neighbourhoods are pulled apart."""
-    return (128,) * 5 if neighbor_weight else (128, 32)
+    return (128,) * 3 if neighbor_weight else (128, 32)
 
 
 def layer_sizes(hidden_layer_sizes):
@@ -224,7 +226,7 @@ class StableAutoencoder(
 
     hidden_layer_sizes : int or array-like of int or "auto", default="auto"
         Widths of the encoder's hidden layers; the decoder has them in reverse. With
-        ``()`` the network is linear. "auto" is ``(128, 32)``, and five layers of 128
+        ``()`` the network is linear. "auto" is ``(128, 32)``, and ``(128, 128, 128)``
         where `neighbor_weight` is not 0.
 
     activation : {"identity", "logistic", "relu", "tanh"}, default="relu"
@@ -271,7 +273,8 @@ class StableAutoencoder(
         of their rows. The first has the seed and the batches of ``n_init=1``.
 
     batch_size : int or "auto", default="auto"
-        Largest number of rows in a batch. "auto" is 128, and 256 from 10,000 rows.
+        Largest number of rows in a batch. "auto" is 128, and from 10,000 rows 256, or
+        512 where `neighbor_weight` is not 0.
 
     learning_rate_init : float, default=3e-3
         Peak of the learning rate. It rises over the first three tenths of the steps
@@ -889,7 +892,7 @@ class StableAutoencoder(
             n_rows = sum(part.shape[1] for part in split[0])
         batch_size, max_iter = self.batch_size, self.max_iter
         if batch_size == "auto":
-            batch_size = auto_batch_size(n_rows)
+            batch_size = auto_batch_size(n_rows, self.neighbor_weight)
         if max_iter == "auto":
             max_iter = auto_max_iter(count_batches(n_rows, batch_size))
         return train(

@@ -11,12 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from .similarities import (
-    SMALLEST_DISTANCE,
-    Similarity,
-    distance,
-    squared_distance,
-)
+from .similarities import SMALLEST_DISTANCE, Similarity, distance
 
 # Rows of a batch whose pairs are compared; of larger batches those within such blocks.
 _PAIRED_ROWS = 128
@@ -137,6 +132,15 @@ def collapsed_similarity_loss(rows: Tensor, similarity: Similarity) -> float:
     return mean_squared_difference(similarity(origin), similarity(rows)).item() or 1.0
 
 
+def student_kernel(codes: Tensor) -> Tensor:
+    """Student kernel ``1 / (1 + |z_i - z_l|^2)`` of pairs of codes, in one product."""
+    squares = codes.square().sum(-1, keepdim=True)
+    ones = torch.ones_like(squares)
+    left = torch.cat([-2 * codes, 1 + squares, ones], dim=-1)
+    right = torch.cat([codes, ones, squares], dim=-1)
+    return (left @ right.mT).clamp_min_(1).reciprocal_()
+
+
 class _NeighborLoss(torch.autograd.Function):
     r"""Cross-entropy of partners among candidates, with its gradient by hand.
 
@@ -150,31 +154,33 @@ class _NeighborLoss(torch.autograd.Function):
     @staticmethod
     def forward(ctx, codes, log_scale):
         n_codes = codes.shape[-2]
-        squares = squared_distance(codes).clamp_min_(0)
-        squares *= (2 * log_scale).exp()[..., None, None]
-        kernel = (squares + 1).reciprocal_()
+        scale = log_scale.exp()[..., None, None]
+        kernel = student_kernel(codes * scale)
         kernel.diagonal(dim1=-2, dim2=-1).zero_()
         totals = kernel.sum(-1)
         above, below = n_codes // 2, -(n_codes // 2)
         of_partners = kernel.diagonal(above, -2, -1).clone()
         loss = totals.log().mean(-1) - of_partners.log().mean(-1)
-        slopes = kernel.square_().div_(totals.unsqueeze(-1)).neg_()
+        slopes = kernel.square_().div_(-totals.unsqueeze(-1))
+        # Each slope times c^2 |z_i - z_l|^2 = 1 / q_il - 1, summed up.
+        of_scale = -slopes.sum((-2, -1)) - 2 * of_partners.sum(-1)
         for offset in (above, below):
             slopes.diagonal(offset, -2, -1).add_(of_partners)
         fraction = 1 / math.log(n_codes - 1)
-        slopes *= fraction / n_codes
-        of_scale = 2 * (slopes * squares).sum((-2, -1))
-        ctx.save_for_backward(codes, slopes, log_scale, of_scale)
+        ctx.save_for_backward(codes, slopes, scale, of_scale)
+        ctx.factor = 2 * fraction / n_codes
         return loss * fraction
 
     @staticmethod
     @once_differentiable
     def backward(ctx, gradient):
-        codes, slopes, log_scale, of_scale = ctx.saved_tensors
-        weights = slopes + slopes.mT
-        pull = weights.sum(-1, keepdim=True) * codes - weights @ codes
-        of_squares = 2 * (2 * log_scale).exp() * gradient
-        return pull * of_squares[..., None, None], of_scale * gradient
+        codes, slopes, scale, of_scale = ctx.saved_tensors
+        gradient = gradient * ctx.factor
+        # The row of ones sums the slopes. Products with few rows on the left are fast.
+        rows = torch.cat([codes.mT, torch.ones_like(codes.mT[..., :1, :])], dim=-2)
+        pulls = rows @ slopes + rows @ slopes.mT
+        pull = pulls[..., -1:, :].mT * codes - pulls[..., :-1, :].mT
+        return pull * scale.square() * gradient[..., None, None], of_scale * gradient
 
 
 def neighbor_loss(codes: Tensor, log_scale: Tensor) -> Tensor:

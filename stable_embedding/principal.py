@@ -65,7 +65,7 @@ def is_constant(rows):
     """Tell whether rows, centred if dense, are all alike up to rounding."""
     if issparse(rows):
         return not mean_variance_axis(rows, axis=0)[1].any()
-    return np.abs(rows).max() <= np.finfo(np.float32).eps
+    return max(rows.max(), -rows.min()) <= np.finfo(np.float32).eps
 
 
 def oriented(axes, rows):

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.spatial.distance import cdist, pdist
 from scipy.stats import pearsonr, spearmanr
 from sklearn import manifold
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils import check_array, check_consistent_length, gen_batches
 
 # Rows of the distance matrices that are held at once.
@@ -252,6 +253,46 @@ def continuity(X, X_embedded, *, n_neighbors=5):
     """
     X, X_embedded = _check_embedding(X, X_embedded)
     return trustworthiness(X_embedded, X, n_neighbors=n_neighbors)
+
+
+def neighbor_accuracy(X_embedded, y, X_unseen_embedded, y_unseen, *, n_neighbors=5):
+    """Accuracy of a nearest-neighbour classifier on the embedding of unseen rows.
+
+    Parameters
+    ----------
+    X_embedded : array-like of shape (n_samples, n_components)
+        Embedding of the rows that the classifier is fitted on.
+
+    y : array-like of shape (n_samples,)
+        Their classes.
+
+    X_unseen_embedded : array-like of shape (n_unseen, n_components)
+        Embedding of other rows by the same map.
+
+    y_unseen : array-like of shape (n_unseen,)
+        Their classes.
+
+    n_neighbors : int, default=5
+        Number of neighbours that vote.
+
+    Returns
+    -------
+    float
+        Share of the unseen rows that are given their class.
+
+    See Also
+    --------
+    sklearn.neighbors.KNeighborsClassifier : Does the work.
+
+    Examples
+    --------
+    >>> from stable_embedding.quality import neighbor_accuracy
+    >>> codes = [[0.0], [0.1], [0.9], [1.0]]
+    >>> neighbor_accuracy(codes, [0, 0, 1, 1], [[0.2], [0.3]], [0, 1], n_neighbors=1)
+    0.5
+    """
+    classifier = KNeighborsClassifier(n_neighbors).fit(X_embedded, y)
+    return float(classifier.score(X_unseen_embedded, y_unseen))
 
 
 class NeighborhoodPreservation(NamedTuple):
