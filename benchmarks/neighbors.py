@@ -83,6 +83,9 @@ METHODS = {
 }
 
 
+PEERS = ("UMAP, with a seed", "PaCMAP", "plain autoencoder")
+
+
 def timed(job):
     """Return what a job returns, and its seconds."""
     start = perf_counter()
@@ -187,9 +190,9 @@ def draw(walked, compared):
             for weight in WEIGHTS["similarity_weight"]
         }
         peers = {
-            row["method"]: point(row)
+            row["method"].removesuffix(", with a seed"): point(row)
             for row in compared
-            if row["data"] == data and row["method"][:2] in ("UM", "Pa", "pl")
+            if row["data"] == data and row["method"] in PEERS
         }
         display = ParetoDisplay(
             paths,

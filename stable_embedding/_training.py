@@ -128,6 +128,14 @@ class Net(NeuralNet):
 class SharedNet(AccelerateMixin, Net):
     """The same in several processes, each with its share of every batch."""
 
+    def _initialize_accelerator(self):
+        loss = self.criterion_
+        if not any(True for _ in loss.parameters()):
+            self.criterion_ = loss.forward  # what has no weights cannot be shared
+        super()._initialize_accelerator()
+        if self.criterion_ == loss.forward:
+            self.criterion_ = loss
+
     def backward(self, loss):
         self.accelerator.backward(loss)
 

@@ -331,7 +331,7 @@ class StableAutoencoder(
         The same integer gives the same map to the last bit on one machine.
 
     verbose : int, default=0
-        With 1 a progress bar shows the terms of the loss.
+        With 1 progress bars show the search for neighbours and the terms of the loss.
 
     Attributes
     ----------
@@ -748,7 +748,7 @@ class StableAutoencoder(
                 self.mean_, self.scale_ = centre_and_scale(X, order)
             rows = ScaledRows(X, self.mean_, self.scale_, order)
             sample = sample_of(rows, keys, self.n_components)
-            axes, basis, frame, alpha, seeds = agreed(
+            axes, basis, compared, alpha, seeds = agreed(
                 self._choices(rows, sample, narrow=not go_on), self.accelerator
             )
             if go_on:
@@ -758,7 +758,7 @@ class StableAutoencoder(
                 frames = [sample @ axes.T] * self.n_init
             networks = in_basis(networks, basis)
             source = training_rows(rows, sample, basis)
-            graph = self._neighbor_graph(rows.on(frame), chunks_of(source))
+            graph = self._neighbor_graph(rows.on(compared), chunks_of(source))
             scale = self._kernel_scale(networks, source, keys, graph)
             dropped = 0.0 if basis is None else lost_by(source)
             loss = self._loss(sample, dropped, scale)
@@ -831,10 +831,10 @@ class StableAutoencoder(
         in_part = issparse(rows.X) and len(sample) < len(rows)
         axes, shares = leading_axes(rows.X if in_part else sample, n_axes)
         basis = narrow_basis(axes, shares, self.n_components) if narrow else None
-        frame = axes[:COMPARED_AXES] if compare else None
+        compared = axes[:COMPARED_AXES] if compare else None
         axes = oriented(axes[: self.n_components], sample)
         seeds = draw_seeds(self.random_state, self.n_init)
-        return axes, basis, frame, self._alpha(sample, axes), seeds
+        return axes, basis, compared, self._alpha(sample, axes), seeds
 
     def _alpha(self, sample, axes):
         """Choose the weight decay."""

@@ -246,12 +246,12 @@ class StableLoss(nn.Module):
         reconstruction explains.
 
     neighbor_weight : float, default=0.0
-        Weight of the neighbour loss in the total. With one above 0 a batch holds rows
-        and after them a neighbour of each; but for the neighbour loss itself these
-        count in training alone, not in evaluation.
+        Weight of the neighbour loss in the total.
 
     scale : Tensor of shape (n_runs,) or (), or None, default=None
-        Start of the scale of the kernel, which is learned.
+        Start of the scale of its kernel, which is learned. Batches then hold rows and
+        after them a neighbour of each, which in evaluation count for this loss alone.
+        With None it is not computed.
     """
 
     names = ("loss", "reconstruction_loss", "similarity_loss", "neighbor_loss")
@@ -276,7 +276,7 @@ class StableLoss(nn.Module):
     def forward(self, output: tuple[Tensor, Tensor], rows: Tensor) -> Tensor:
         """Return the total and its terms, in the order of `names`."""
         codes, reconstruction = output
-        lost_neighbors = None
+        lost_pairs = lost_neighbors = codes.new_zeros(codes.shape[:-2])
         if self.log_scale is not None:
             lost_neighbors = neighbor_loss(codes, self.log_scale)
             if not self.training:
@@ -285,15 +285,13 @@ class StableLoss(nn.Module):
                     part[..., :n_rows, :] for part in (rows, codes, reconstruction)
                 )
         lost_rows = reconstruction_loss(rows, reconstruction) + self.dropped
-        total, nothing = lost_rows, torch.zeros_like(lost_rows)
-        lost_pairs = nothing
         if self.similarity_weight:
             lost_pairs = similarity_loss(
                 rows, codes, self.similarity, self.collapsed_loss, self.dropped
             )
-            total = total + self.similarity_weight * lost_pairs
-        if lost_neighbors is None:
-            lost_neighbors = nothing
-        else:
-            total = total + self.neighbor_weight * lost_neighbors
+        total = (
+            lost_rows
+            + self.similarity_weight * lost_pairs
+            + self.neighbor_weight * lost_neighbors
+        )
         return torch.stack([total, lost_rows, lost_pairs, lost_neighbors])

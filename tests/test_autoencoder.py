@@ -26,7 +26,10 @@ from skorch.callbacks import Callback
 from stable_embedding import StableAutoencoder, manifold_variance, stability
 from stable_embedding.alignment import rigid_map_onto
 from stable_embedding.autoencoder import (
+    auto_batch_size,
+    auto_layer_sizes,
     auto_max_iter,
+    kernel_scale,
     laid_on,
     resolve_device,
 )
@@ -612,6 +615,13 @@ def test_neighbours_in_the_data_become_neighbours_in_the_map(with_neighbors):
     assert trust[1] > trust[0] + 0.01
 
 
+def test_a_kernel_starts_finite_whatever_the_codes(rng):
+    codes = rng.normal(size=(50, 2))
+    assert kernel_scale(codes, codes) == 1e3
+    assert kernel_scale(codes, codes + 1e9) == 1
+    assert kernel_scale(codes, codes + np.array([0.3, 0.4])) == pytest.approx(6)
+
+
 def test_with_the_term_the_map_stays_stable_and_inverts(with_neighbors):
     (X, X_unseen, _, _), models = with_neighbors
     assert manifold_variance([m.transform(X_unseen) for m in models[1]]) < 0.02
@@ -1017,6 +1027,11 @@ def test_maps_are_folded_on_the_cpu_whatever_the_device(monkeypatch):
 
 
 def test_what_auto_chooses():
+    assert auto_batch_size(9_999, 0.0) == auto_batch_size(9_999, 1.0) == 128
+    assert auto_batch_size(10_000, 0.0) == 256
+    assert auto_batch_size(10_000, 1.0) == 512
+    assert auto_layer_sizes(0.0) == (128, 32)
+    assert auto_layer_sizes(0.1) == (128, 128, 128)
     assert auto_max_iter(1) == 600
     assert auto_max_iter(10_000) == 20
     assert resolve_device("cpu") == "cpu"

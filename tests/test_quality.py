@@ -2,7 +2,7 @@ import warnings
 
 import numpy as np
 import pytest
-from scipy.spatial.distance import pdist, squareform
+from scipy.spatial.distance import cdist, pdist, squareform
 from scipy.stats import ortho_group
 from sklearn import manifold
 from sklearn.decomposition import PCA
@@ -14,6 +14,7 @@ from stable_embedding.quality import (
     continuity,
     distance_correlation,
     explained_variance,
+    neighbor_accuracy,
     neighborhood_preservation,
     normalized_stress,
     trustworthiness,
@@ -85,6 +86,17 @@ def test_rows_must_correspond_and_be_finite(measure):
 def test_one_row_has_no_pair(measure):
     with pytest.raises(ValueError, match=r"row\(s\)|n_neighbors"):
         OF_PAIRS[measure]([[1.0]], [[2.0]])
+
+
+def test_neighbor_accuracy_is_the_share_of_classes_found(digits):
+    X, y = digits
+    codes, seen, unseen = X[:, 20:30], slice(0, 900), slice(900, None)
+    found = neighbor_accuracy(
+        codes[seen], y[seen], codes[unseen], y[unseen], n_neighbors=1
+    )
+    nearest = cdist(codes[unseen], codes[seen]).argmin(axis=1)
+    assert found == pytest.approx((y[seen][nearest] == y[unseen]).mean(), abs=0.01)
+    assert neighbor_accuracy(codes, y, codes, y, n_neighbors=1) > 0.99
 
 
 def test_trustworthiness_is_scikit_learns_and_continuity_its_mirror(pair):
