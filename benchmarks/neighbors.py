@@ -14,8 +14,8 @@ It then walks along both weights of the loss, from one seed, for
 import argparse
 import warnings
 from itertools import product
-from time import perf_counter
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pacmap
 import umap
@@ -33,6 +33,7 @@ from stable_embedding.stability import displacement
 
 from .datasets import load
 from .results import FOLDER, show, write
+from .timing import seconds, timed
 
 N_SEEDS = 5
 N_NEIGHBORS = 12
@@ -86,18 +87,11 @@ METHODS = {
 PEERS = ("UMAP, with a seed", "PaCMAP", "plain autoencoder")
 
 
-def timed(job):
-    """Return what a job returns, and its seconds."""
-    start = perf_counter()
-    result = job()
-    return result, perf_counter() - start
-
-
 class Fit:
     """One fit of a method, and the codes it gives to unseen rows."""
 
     def __init__(self, model, X, X_unseen):
-        _, self.fit_seconds = timed(lambda: model.fit(X))
+        self.fit_seconds = seconds(lambda: model.fit(X))
         self.codes = model.transform(X)
         self.unseen, self.transform_seconds = timed(lambda: model.transform(X_unseen))
         self.unexplained = (
@@ -170,8 +164,6 @@ def walk(data, split):
 
 def draw(walked, compared):
     """Draw the correlation of distances against the accuracy, each data set's."""
-    import matplotlib.pyplot as plt
-
     names = list(dict.fromkeys(row["data"] for row in walked))
     figure, axes = plt.subplots(
         1, len(names), figsize=(6 * len(names), 5), layout="constrained", squeeze=False

@@ -6,11 +6,16 @@ import numpy as np
 from tqdm.auto import trange
 
 
+def timed(job):
+    """Return what a job returns, and its seconds."""
+    start = perf_counter()
+    result = job()
+    return result, perf_counter() - start
+
+
 def seconds(job):
     """Time a job."""
-    start = perf_counter()
-    job()
-    return perf_counter() - start
+    return timed(job)[1]
 
 
 def medians(jobs, n_turns, desc):

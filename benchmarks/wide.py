@@ -14,11 +14,10 @@ import argparse
 from unittest import mock
 
 import numpy as np
-from sklearn.neighbors import KNeighborsClassifier
 from tqdm.auto import tqdm
 
 from stable_embedding import StableAutoencoder, losses, manifold_variance, principal
-from stable_embedding.quality import distance_correlation
+from stable_embedding.quality import distance_correlation, neighbor_accuracy
 from stable_embedding.stability import displacement
 
 from .datasets import load
@@ -39,7 +38,7 @@ def measure(n_components, X, y, X_test, y_test, n_seeds):
     times = [seconds(lambda model=model: model.fit(X)) for model in models]
     maps = [model.transform(X_test) for model in models]
     accuracy = [
-        KNeighborsClassifier(5).fit(model.transform(X), y).score(codes, y_test)
+        neighbor_accuracy(model.transform(X), y, codes, y_test)
         for model, codes in zip(models, maps)
     ]
     fewer = StableAutoencoder(n_components, random_state=0).fit(X[1:])

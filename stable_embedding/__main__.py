@@ -12,12 +12,11 @@ import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
-from sklearn.neighbors import KNeighborsClassifier
 from tqdm.auto import tqdm
 
 from . import StableAutoencoder, manifold_variance
 from .plotting import EmbeddingDisplay
-from .quality import distance_correlation, explained_variance
+from .quality import distance_correlation, explained_variance, neighbor_accuracy
 
 PICTURE = Path("stable_embedding.png")
 N_SEEDS = 5
@@ -44,11 +43,11 @@ def run(estimator, X_train, X_test, y_train, y_test):
     estimator.fit(X_train)
     seconds = perf_counter() - start
     embedding = estimator.transform(X_test)
-    neighbours = KNeighborsClassifier(5).fit(estimator.transform(X_train), y_train)
+    codes = estimator.transform(X_train)
     return {
         "embedding": embedding,
         "r2": explained_variance(X_test, estimator.inverse_transform(embedding)),
-        "accuracy": neighbours.score(embedding, y_test),
+        "accuracy": neighbor_accuracy(codes, y_train, embedding, y_test),
         "correlation": distance_correlation(X_test, embedding),
         "seconds": seconds,
     }

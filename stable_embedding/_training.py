@@ -129,12 +129,15 @@ class SharedNet(AccelerateMixin, Net):
     """The same in several processes, each with its share of every batch."""
 
     def _initialize_accelerator(self):
+        # A module without weights cannot be shared; a function is left as it is.
         loss = self.criterion_
-        if not any(True for _ in loss.parameters()):
-            self.criterion_ = loss.forward  # what has no weights cannot be shared
+        weightless = not list(loss.parameters())
+        if weightless:
+            self.criterion_ = loss.forward
         super()._initialize_accelerator()
-        if self.criterion_ == loss.forward:
+        if weightless:
             self.criterion_ = loss
+        return self
 
     def backward(self, loss):
         self.accelerator.backward(loss)

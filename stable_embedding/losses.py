@@ -284,14 +284,12 @@ class StableLoss(nn.Module):
                 rows, codes, reconstruction = (
                     part[..., :n_rows, :] for part in (rows, codes, reconstruction)
                 )
-        lost_rows = reconstruction_loss(rows, reconstruction) + self.dropped
+        total = lost_rows = reconstruction_loss(rows, reconstruction) + self.dropped
         if self.similarity_weight:
             lost_pairs = similarity_loss(
                 rows, codes, self.similarity, self.collapsed_loss, self.dropped
             )
-        total = (
-            lost_rows
-            + self.similarity_weight * lost_pairs
-            + self.neighbor_weight * lost_neighbors
-        )
+            total = total + self.similarity_weight * lost_pairs
+        if self.log_scale is not None:
+            total = total + self.neighbor_weight * lost_neighbors
         return torch.stack([total, lost_rows, lost_pairs, lost_neighbors])

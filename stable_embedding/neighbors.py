@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.neighbors import NearestNeighbors
 from tqdm.auto import tqdm
 
-from .shuffling import mix
+from .shuffling import scatter
 
 # Up to so many rows are compared with all others; of more, neighbours are found by
 # descent in a graph, which takes seconds to compile and misses one in a hundred.
@@ -149,8 +149,10 @@ def rows_of_entries(graph):
 
 def kept(graph, entries):
     """Copy a graph with some of its stored entries, given as a mask."""
-    counts = np.bincount(rows_of_entries(graph)[entries], minlength=graph.shape[0])
-    return as_graph(counts, graph.indices[entries])
+    marked = (entries.astype(np.int8), graph.indices, graph.indptr)
+    graph = csr_array(marked, graph.shape, copy=True)
+    graph.eliminate_zeros()
+    return graph
 
 
 def without_loops(graph):
@@ -189,10 +191,11 @@ def draw_partners(graph, index, keys, rng):
     ndarray of shape (n_drawn,)
         Index of the partners. A row without a neighbour is its own.
     """
-    salt = rng.integers(np.iinfo(np.uint64).max, dtype=np.uint64, endpoint=True)
     first = graph.indptr[index]
     counts = graph.indptr[index + 1] - first
-    rank = (mix(keys ^ salt) % np.maximum(counts, 1).astype(np.uint64)).astype(np.intp)
+    rank = (scatter(keys, rng) % np.maximum(counts, 1).astype(np.uint64)).astype(
+        np.intp
+    )
     partners = index.copy()
     has_any = counts > 0
     partners[has_any] = graph.indices[(first + rank)[has_any]]

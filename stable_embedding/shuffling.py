@@ -141,6 +141,24 @@ def keys_in_place(X):
     return keys
 
 
+def scatter(keys, rng):
+    """Draw a number for each row from its key.
+
+    Parameters
+    ----------
+    keys : ndarray of shape (n_rows,), dtype uint64
+
+    rng : numpy.random.Generator
+        Source of one number, which decides the draw together with the keys.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,), dtype uint64
+    """
+    salt = rng.integers(np.iinfo(np.uint64).max, dtype=np.uint64, endpoint=True)
+    return mix(keys ^ salt)
+
+
 def shuffle(keys, rng):
     """Draw an order of rows from their keys.
 
@@ -156,5 +174,4 @@ def shuffle(keys, rng):
     ndarray of shape (n_rows,)
         Index of the rows in their new order.
     """
-    salt = rng.integers(np.iinfo(np.uint64).max, dtype=np.uint64, endpoint=True)
-    return np.argsort(mix(keys ^ salt))
+    return np.argsort(scatter(keys, rng))
