@@ -2,13 +2,26 @@
 
 from ._version import __version__
 from .autoencoder import StableAutoencoder
+from .contractive import ContractiveAutoencoder
+from .denoising import DenoisingAutoencoder
+from .hashing import SemanticHashing
+from .outliers import ReconstructionOutlierDetector
 from .report import StabilityReport, stability_report
 from .scoring import manifold_variance_score, most_stable_within_one_standard_error
+from .sparse import SparseAutoencoder
 from .stability import manifold_variance, manifold_variance_matrix
+from .variational import TripletVariationalAutoencoder, VariationalAutoencoder
 
 __all__ = [
+    "ContractiveAutoencoder",
+    "DenoisingAutoencoder",
+    "ReconstructionOutlierDetector",
+    "SemanticHashing",
+    "SparseAutoencoder",
     "StabilityReport",
     "StableAutoencoder",
+    "TripletVariationalAutoencoder",
+    "VariationalAutoencoder",
     "__version__",
     "manifold_variance",
     "manifold_variance_matrix",

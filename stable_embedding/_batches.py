@@ -1,6 +1,6 @@
 """Batches of rows in a new order on each pass, and rows held out from them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from .neighbors import among, draw_partners
-from .shuffling import shuffle
+from .shuffling import scatter, shuffle
 from .sources import chunks_of
 
 
@@ -68,6 +68,13 @@ class BatchIterator:
     closed : bool, default=False
         Whether partners are drawn from the rows of `index` alone.
 
+    noise : callable or None, default=None
+        From a batch of rows and a number drawn for each of them, by its key, to what
+        the network is given; the batch itself by default.
+
+    labels : Tensor of shape (n_rows,) or None, default=None
+        What the network should return are then rows and labels.
+
     Raises
     ------
     ValueError
@@ -84,6 +91,8 @@ class BatchIterator:
         share: tuple[int, int] = (0, 1),
         neighbors: csr_array | None = None,
         closed: bool = False,
+        noise: Callable[[Tensor, np.ndarray], Any] | None = None,
+        labels: Tensor | None = None,
     ):
         self.rows = dataset.X
         self.chunks = chunks_of(self.rows)
@@ -92,6 +101,10 @@ class BatchIterator:
         self.share = share
         self.rng_of_chunks = np.random.default_rng(0)
         self.rngs = [np.random.default_rng(seed) for seed in seeds]
+        # Noise has streams of its own, so that without it the orders are the same.
+        self.noise = noise
+        self.rngs_of_noise = [np.random.default_rng([seed, 2]) for seed in seeds]
+        self.labels = labels
         sizes = (
             [chunk.stop - chunk.start for chunk in self.chunks]
             if index is None
@@ -115,19 +128,33 @@ class BatchIterator:
         """Count the batches of a pass."""
         return sum(self.n_batches)
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def __iter__(self) -> Iterator[tuple[Any, Any]]:
         part, n_parts = self.share
         for at in self.rng_of_chunks.permutation(len(self.chunks)):
             chunk, rows = self.chunks[at], self.rows
             order = self._order(at)
+            numbers = self._numbers(chunk)
             if len(self.chunks) > 1:
                 rows, order = rows[chunk], order - chunk.start
             order = order.to(rows.device)
             for index in order.tensor_split(self.n_batches[at], dim=-1):
                 if n_parts > 1:
                     index = index.tensor_split(n_parts, dim=-1)[part]
-                batch = rows[index.flatten(-2)]
-                yield batch, batch
+                index = index.flatten(-2)
+                inputs = target = batch = rows[index]
+                if self.noise is not None:
+                    drawn = np.take_along_axis(numbers, index.cpu().numpy(), axis=-1)
+                    inputs = self.noise(batch, drawn)
+                if self.labels is not None:
+                    target = batch, self.labels[chunk][index]
+                yield inputs, target
+
+    def _numbers(self, chunk: slice) -> np.ndarray | None:
+        """Draw a number for each row of a chunk, in every run."""
+        if self.noise is None:
+            return None
+        numbers = [scatter(self.keys[chunk], rng) for rng in self.rngs_of_noise]
+        return numbers[0] if len(numbers) == 1 else np.stack(numbers)
 
     def _order(self, at: int) -> Tensor:
         """Draw the orders of all runs of the rows in a chunk, and their partners.

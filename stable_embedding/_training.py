@@ -1,7 +1,7 @@
 """Training of networks: the only module that knows skorch's nets and callbacks."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from statistics import fmean
 from typing import Any, NamedTuple
@@ -67,14 +67,14 @@ class Net(NeuralNet):
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
         terms = self.criterion_(y_pred, y_true)
-        self.terms_ = terms.detach()
+        self.terms_, self.n_rows_ = terms.detach(), y_pred[0].shape[-2]
         return terms[0].sum()
 
     def train_step(self, batch, **fit_params):
         # What skorch's does for any data and optimizer, for tensors and ours alone.
-        rows, target = batch
+        inputs, target = batch
         self.optimizer_.zero_grad()
-        output = self.module_(rows)
+        output = self.module_(inputs)
         loss = self.get_loss(output, target)
         self.backward(loss)
         parameters = TeeGenerator(self.get_all_learnable_params())
@@ -101,7 +101,7 @@ class Net(NeuralNet):
             self.notify("on_batch_begin", batch=batch, training=training)
             step = step_fn(batch, **fit_params)
             terms.append(self.terms_)
-            sizes.append(batch[0].shape[-2])
+            sizes.append(self.n_rows_)
             self.notify("on_batch_end", batch=batch, training=training, **step)
         names = self.criterion.names
         weights = terms[0].new_tensor(sizes)
@@ -266,6 +266,8 @@ def train(
     seeds: Sequence[int],
     device: str | torch.device,
     neighbors: csr_array | None = None,
+    noise: Callable[[Tensor, np.ndarray], Any] | None = None,
+    labels: Tensor | None = None,
     split: tuple[list[np.ndarray], list[np.ndarray]] | None = None,
     n_iter_no_change: int = 10,
     tol: float = 1e-4,
@@ -312,6 +314,13 @@ def train(
         Graph from which each row of a batch is given a partner, where the loss has a
         term of neighbours.
 
+    noise : callable or None, default=None
+        What is done to batches before a network is trained on them, see
+        :mod:`~stable_embedding.noise`.
+
+    labels : Tensor of shape (n_rows,) or None, default=None
+        Labels of the rows, for a loss that asks for them.
+
     split : pair of lists of ndarray of shape (n_networks, n_of_the_part)
         Index of the rows for each network to train on, and of those to stop it early
         by, for each chunk of the rows; the weights of its best epoch are then kept. By
@@ -349,8 +358,12 @@ def train(
         share = (accelerator.process_index, accelerator.num_processes)
     rows = rows.to(device)
     fixed_order = [0] * len(networks)
-    in_fixed_order = BatchIterator(
-        Dataset(rows), batch_size, keys, fixed_order, training_index, share, neighbors
+    labels = None if labels is None else labels.to(device)
+    batches = partial(
+        BatchIterator, keys=keys, share=share, neighbors=neighbors, labels=labels
+    )
+    in_fixed_order = batches(
+        Dataset(rows), batch_size, seeds=fixed_order, index=training_index
     )
     schedule = LRScheduler(
         policy=torch.optim.lr_scheduler.LambdaLR,
@@ -378,19 +391,14 @@ def train(
         lr=learning_rate,
         max_epochs=max_iter,
         batch_size=batch_size,
-        iterator_train=BatchIterator,
-        iterator_train__keys=keys,
+        iterator_train=batches,
         iterator_train__seeds=seeds,
         iterator_train__index=training_index,
-        iterator_train__share=share,
-        iterator_train__neighbors=neighbors,
         iterator_train__closed=True,
-        iterator_valid=BatchIterator,
-        iterator_valid__keys=keys,
+        iterator_train__noise=noise,
+        iterator_valid=batches,
         iterator_valid__seeds=fixed_order,
         iterator_valid__index=held_out_index,
-        iterator_valid__share=share,
-        iterator_valid__neighbors=neighbors,
         train_split=None if split is None else predefined_split(Dataset(rows)),
         callbacks=[*own_callbacks, *callbacks],
         verbose=0,

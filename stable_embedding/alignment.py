@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import orthogonal_procrustes
+from scipy.optimize import linear_sum_assignment
 
 
 class RigidMap(NamedTuple):
@@ -64,3 +65,42 @@ def rigid_map_onto(codes, reference):
     centre, target = codes.mean(axis=0), reference.mean(axis=0)
     rotation, _ = orthogonal_procrustes(codes - centre, reference - target)
     return RigidMap(rotation, target - centre @ rotation)
+
+
+def axis_map_onto(codes, reference, signed=True):
+    r"""Find the permutation of axes that lays codes as closely as possible.
+
+    The map :math:`z \mapsto zQ` that minimises :math:`\sum_i |z_i Q - r_i|^2` over
+    matrices with one entry in each row and column, which is 1 or, if signed, -1. For
+    codes whose axes have a meaning of their own: what is 0 stays 0.
+
+    Parameters
+    ----------
+    codes : array-like of shape (n_samples, n_components)
+        What is moved.
+
+    reference : array-like of shape (n_samples, n_components)
+        Where the same samples should lie.
+
+    signed : bool, default=True
+        Whether axes may be turned over.
+
+    Returns
+    -------
+    RigidMap
+        In float64, without a shift.
+
+    Examples
+    --------
+    >>> from stable_embedding.alignment import axis_map_onto
+    >>> axis_map_onto([[0.0, 2.0], [-3.0, 0.0]], [[2.0, 0.0], [0.0, 3.0]]).rotation
+    array([[ 0., -1.],
+           [ 1.,  0.]])
+    """
+    codes = np.asarray(codes, dtype=np.float64)
+    products = codes.T @ np.asarray(reference, dtype=np.float64)
+    gains = np.abs(products) if signed else products
+    pairs = linear_sum_assignment(gains, maximize=True)
+    rotation = np.zeros_like(products)
+    rotation[pairs] = np.where(signed & (products[pairs] < 0), -1, 1)
+    return RigidMap(rotation, np.zeros(len(rotation)))

@@ -31,6 +31,7 @@ from .blocks import blocks
 from .losses import StableLoss, collapsed_similarity_loss
 from .neighbors import draw_partners, graph_by, neighbor_graph
 from .networks import ACTIVATIONS, Autoencoder
+from .pretraining import pretrain
 from .principal import (
     COMPARED_AXES,
     MOST_COORDINATES,
@@ -51,7 +52,14 @@ from .scaling import (
 from .seeding import draw_seeds
 from .shrinkage import auto_alpha
 from .similarities import SIMILARITIES, resolve_similarity
-from .sources import chunks_of, is_large, order_and_keys, sample_of, training_rows
+from .sources import (
+    chunks_of,
+    held_rows,
+    is_large,
+    order_and_keys,
+    sample_of,
+    training_rows,
+)
 from .stability import fixed_sample, nearest_to_consensus
 
 _DTYPES = (np.float64, np.float32)
@@ -181,11 +189,11 @@ def check_out(out, shape):
         raise ValueError(f"out has shape {out.shape}, but the codes have {shape}")
 
 
-def laid_on(network, codes, reference):
-    """Copy a network with one rigid map folded in, which lays codes on a reference."""
+def moved(network, rigid_map):
+    """Copy a network with a rigid map of its codes folded in."""
     device = network.device
     network = deepcopy(network).cpu()  # not every device has the fold's float64
-    network.fold(*map(torch.from_numpy, rigid_map_onto(codes, reference)))
+    network.fold(*map(torch.from_numpy, rigid_map))
     return network.to(device)
 
 
@@ -264,6 +272,12 @@ class StableAutoencoder(
         drawn alike for every seed. With "random" there is no such path and all is
         drawn from the seed: together with ``similarity_weight=0`` the plain
         autoencoder.
+
+    layerwise_pretraining : bool, default=False
+        Whether to train the hidden layers one after the other before all together: each
+        is the code of an autoencoder whose rows are the last one's codes, for
+        `max_iter` epochs. With ``init="pca"`` this is done once for all seeds, and the
+        layers around the linear path still start at zero.
 
     n_init : int, default=1
         Number of trainings, from as many seeds that are drawn from `random_state`.
@@ -452,6 +466,7 @@ class StableAutoencoder(
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
         "neighbors": [StrOptions({"auto"}), HasMethods(["fit_transform"])],
         "init": [StrOptions({"pca", "random"})],
+        "layerwise_pretraining": ["boolean"],
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [
             StrOptions({"auto"}),
@@ -472,6 +487,11 @@ class StableAutoencoder(
         "verbose": ["verbose"],
     }
 
+    # What a sibling may have otherwise: its network, and whether that must see all
+    # features of wide rows.
+    _network_class: type[Autoencoder] = Autoencoder
+    _needs_features = False
+
     # It is no metadata to route, though it looks like it.
     __metadata_request__transform = {"out": UNUSED}
 
@@ -487,6 +507,7 @@ class StableAutoencoder(
         n_neighbors=15,
         neighbors="auto",
         init="pca",
+        layerwise_pretraining=False,
         n_init=1,
         batch_size="auto",
         learning_rate_init=3e-3,
@@ -512,6 +533,7 @@ class StableAutoencoder(
         self.n_neighbors = n_neighbors
         self.neighbors = neighbors
         self.init = init
+        self.layerwise_pretraining = layerwise_pretraining
         self.n_init = n_init
         self.batch_size = batch_size
         self.learning_rate_init = learning_rate_init
@@ -550,7 +572,7 @@ class StableAutoencoder(
         ValueError
             If a parameter or X is not as described, or the loss stops being finite.
         """
-        return self._fit(X, go_on=self.warm_start and self._is_fitted(), n_seen=0)
+        return self._fit(X, y, go_on=self.warm_start and self._is_fitted(), n_seen=0)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None):
@@ -582,7 +604,7 @@ class StableAutoencoder(
             If a parameter or X is not as described, or the loss stops being finite.
         """
         go_on = self._is_fitted()
-        return self._fit(X, go_on, n_seen=self.n_samples_seen_ if go_on else 0)
+        return self._fit(X, y, go_on, n_seen=self.n_samples_seen_ if go_on else 0)
 
     def transform(self, X, out=None):
         """Embed X.
@@ -650,13 +672,8 @@ class StableAutoencoder(
         """
         check_is_fitted(self)
         codes = check_array(X, dtype=_DTYPES, input_name="X")
-        if codes.shape[1] != self._n_features_out:
-            raise ValueError(
-                f"X has {codes.shape[1]} components, but {type(self).__name__} has"
-                f" n_components={self._n_features_out}"
-            )
-        rows = apply_in_blocks(self.network_, "decode", codes / self.scale_)
-        return rows * self.scale_ + self.mean_
+        self._check_width(codes)
+        return self._decode(codes / self.scale_)
 
     def score(self, X, y=None):
         r"""Return the share of the variance of X that its reconstruction explains.
@@ -718,7 +735,8 @@ class StableAutoencoder(
             The same estimator, in another frame.
         """
         check_is_fitted(self)
-        codes = self.transform_runs(X) / self.scale_
+        X = self._validate_all_but_values(X)
+        codes = [self._encode(network, X) for network in self.networks_]
         reference = check_array(reference, dtype=np.float64, input_name="reference")
         if reference.shape != codes[0].shape:
             raise ValueError(
@@ -731,14 +749,15 @@ class StableAutoencoder(
 
     def _lay_runs(self, networks, codes, frames, best_index):
         """Lay the networks of all runs in their frames, and take one as the model."""
-        self.networks_ = list(map(laid_on, networks, codes, frames))
+        maps = map(self._map_onto, codes, frames)
+        self.networks_ = list(map(moved, networks, maps))
         self.best_index_ = best_index
         self.network_ = self.networks_[best_index]
 
     def _is_fitted(self):
         return hasattr(self, "network_")
 
-    def _fit(self, X, go_on, n_seen):
+    def _fit(self, X, y, go_on, n_seen):
         """Train anew, or go on from the last training's network; all or nothing."""
         with _all_or_nothing(self):
             X = self._validate_rows(X, reset=not go_on, ensure_min_samples=2)
@@ -746,6 +765,7 @@ class StableAutoencoder(
             order, keys = order_and_keys(X)
             if not go_on:
                 self.mean_, self.scale_ = centre_and_scale(X, order)
+            labels = self._labels(y, X, order)
             rows = ScaledRows(X, self.mean_, self.scale_, order)
             sample = sample_of(rows, keys, self.n_components)
             axes, basis, compared, alpha, seeds = agreed(
@@ -758,13 +778,16 @@ class StableAutoencoder(
                 frames = [sample @ axes.T] * self.n_init
             networks = in_basis(networks, basis)
             source = training_rows(rows, sample, basis)
+            if self.layerwise_pretraining and not go_on:
+                self._pretrain(networks, source, keys, seeds)
             graph = self._neighbor_graph(rows.on(compared), chunks_of(source))
             scale = self._kernel_scale(networks, source, keys, graph)
             dropped = 0.0 if basis is None else lost_by(source)
             loss = self._loss(sample, dropped, scale)
+            noise = self._noise(sample)
             pace = (len(rows) / self.n_samples_seen_) ** 0.5
             trainings = self._train(
-                networks, source, keys, graph, loss, alpha, pace, seeds
+                networks, source, keys, graph, labels, loss, noise, alpha, pace, seeds
             )
             networks = in_basis(networks, None if basis is None else basis.T)
             codes = [apply_in_blocks(one, "encode", sample) for one in networks]
@@ -774,17 +797,46 @@ class StableAutoencoder(
             self.history_ = training.history
             self.loss_curve_ = training.history["loss"]
             self.n_iter_ = len(self.loss_curve_)
-            self.reconstruction_loss_ = training.final["reconstruction_loss"]
-            self.similarity_loss_ = training.final["similarity_loss"]
-            self.neighbor_loss_ = training.final["neighbor_loss"]
+            for name in loss.names[1:]:
+                setattr(self, f"{name}_", training.final[name])
+            self._conclude(sample)
         return self
 
-    def _start(self, axes, seed):
+    def _start(self, axes, seed, **more):
         """Build the network of one run."""
-        return Autoencoder(
+        return self._network_class(
             **self._architecture(),
             axes=torch.from_numpy(axes) if self.init == "pca" else None,
             seed=seed,
+            **more,
+        )
+
+    def _pretrain(self, networks, rows, keys, seeds):
+        """Train the hidden layers of networks in place, one after the other."""
+        rows, keys = held_rows(rows, keys)
+        if self.init == "pca":  # they start alike, and shall go on so
+            pretrain(networks[0], rows, keys, self._train_layer, seed=0)
+            networks[1:] = [deepcopy(networks[0]) for _ in networks[1:]]
+            return
+        for network, seed in zip(networks, seeds):
+            pretrain(network, rows, keys, self._train_layer, seed)
+
+    def _train_layer(self, layer, rows, keys, loss, seed):
+        """Train a layer as an autoencoder of its own."""
+        batch_size, max_iter = self._pace(len(rows))
+        train(
+            [layer],
+            rows,
+            keys,
+            loss,
+            alpha=0.0,
+            batch_size=batch_size,
+            max_iter=max_iter,
+            learning_rate=self.learning_rate_init,
+            seeds=[seed],
+            device=self._device(),
+            accelerator=self.accelerator,
+            verbose=bool(self.verbose),
         )
 
     def _last(self, rows):
@@ -821,7 +873,7 @@ class StableAutoencoder(
         """
         # A user's similarity would be given coordinates where it expects features.
         narrow &= self.init == "pca" and self.similarity == "distance"
-        narrow &= is_wide(rows.X)
+        narrow &= is_wide(rows.X) and not self._needs_features
         compare = self.neighbor_weight and rows.width > COMPARED_AXES
         n_axes = max(
             self.n_components,
@@ -878,23 +930,55 @@ class StableAutoencoder(
             if callable(self.similarity):
                 check_similarity(similarity, sample)
             collapsed_loss = collapsed_similarity_loss(sample, similarity)
-        neighbor_weight = float(self.neighbor_weight)
         return StableLoss(
-            similarity, weight, collapsed_loss, dropped, neighbor_weight, scale
+            similarity,
+            weight,
+            collapsed_loss,
+            dropped,
+            float(self.neighbor_weight),
+            scale,
+            **self._further_terms(dropped),
         )
 
-    def _train(self, networks, rows, keys, graph, loss, alpha, pace, seeds):
+    def _map_onto(self, codes, reference):
+        """Find the map by which codes are laid in their frame."""
+        return rigid_map_onto(codes, reference)
+
+    def _further_terms(self, dropped):
+        """Return what a sibling's loss has besides, or has otherwise."""
+        return {}
+
+    def _noise(self, sample):
+        """Return what a sibling does to batches before it is trained on them."""
+        return
+
+    def _labels(self, y, X, order):
+        """Return what a sibling is told of the rows, in the order given."""
+        return
+
+    def _conclude(self, sample):
+        """Find what a sibling needs besides, once the network is trained."""
+
+    def _train(
+        self,
+        networks,
+        rows,
+        keys,
+        graph,
+        labels,
+        loss,
+        noise,
+        alpha,
+        pace,
+        seeds,
+    ):
         """Train networks in place with the parameters of this estimator."""
         check_callbacks(self.callbacks or ())
         split, n_rows = None, len(rows)
         if self.early_stopping:
             split = self._split(keys, seeds, chunks_of(rows))
             n_rows = sum(part.shape[1] for part in split[0])
-        batch_size, max_iter = self.batch_size, self.max_iter
-        if batch_size == "auto":
-            batch_size = auto_batch_size(n_rows, self.neighbor_weight)
-        if max_iter == "auto":
-            max_iter = auto_max_iter(count_batches(n_rows, batch_size))
+        batch_size, max_iter = self._pace(n_rows)
         return train(
             networks,
             rows,
@@ -907,6 +991,8 @@ class StableAutoencoder(
             seeds=seeds,
             device=self._device(),
             neighbors=graph,
+            noise=noise,
+            labels=labels,
             split=split,
             n_iter_no_change=self.n_iter_no_change,
             tol=self.tol,
@@ -915,6 +1001,15 @@ class StableAutoencoder(
             callbacks=self.callbacks or (),
             verbose=bool(self.verbose),
         )
+
+    def _pace(self, n_rows):
+        """Choose the size of batches and the number of epochs."""
+        batch_size, max_iter = self.batch_size, self.max_iter
+        if batch_size == "auto":
+            batch_size = auto_batch_size(n_rows, self.neighbor_weight)
+        if max_iter == "auto":
+            max_iter = auto_max_iter(count_batches(n_rows, batch_size))
+        return batch_size, max_iter
 
     def _device(self):
         if self.accelerator is None:
@@ -976,19 +1071,33 @@ class StableAutoencoder(
 
     def _embed(self, network, X, out=None):
         return apply_in_blocks(
-            network, "encode", X, self._scale_rows, self._unscale_codes, out
+            network, "encode", X, self._scale_rows, self._finish_codes, out
         )
+
+    def _encode(self, network, X):
+        return apply_in_blocks(network, "encode", X, self._scale_rows)
 
     def _scale_rows(self, block):
         self._check_values(block)
         return scaled_in_own_precision(block, self.mean_, self.scale_)
 
-    def _unscale_codes(self, codes):
+    def _finish_codes(self, codes):
         return codes * self.scale_
+
+    def _check_width(self, codes):
+        if codes.shape[1] != self._n_features_out:
+            raise ValueError(
+                f"X has {codes.shape[1]} columns, but {type(self).__name__} gives codes"
+                f" of {self._n_features_out}"
+            )
+
+    def _decode(self, codes):
+        rows = apply_in_blocks(self.network_, "decode", codes)
+        return rows * self.scale_ + self.mean_
 
     def _squared_errors(self, X):
         """Reconstruct in float64, whose range the square of a scale needs."""
-        network = deepcopy(self.network_).cpu().double()
+        network = self.network_.in_float64()
         errors = apply_in_blocks(network, "squared_errors", X, self._scale_exactly)
         return errors * self.scale_**2
 

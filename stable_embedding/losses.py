@@ -6,6 +6,9 @@ that a weight means the same everywhere. Arguments are batches of shape
 """
 
 import math
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -227,8 +230,28 @@ def neighbor_loss(codes: Tensor, log_scale: Tensor) -> Tensor:
     return _NeighborLoss.apply(codes, log_scale).mean(-1)
 
 
+class Penalty(NamedTuple):
+    """A further term of the loss.
+
+    Attributes
+    ----------
+    weight : float
+        Weight in the total; with 0 the term is not computed.
+
+    term : callable
+        From what a network returns and what it should return to a tensor of shape
+        (...).
+    """
+
+    weight: float
+    term: Callable[[tuple, Any], Tensor]
+
+
 class StableLoss(nn.Module):
     """Reconstruction loss and weighted terms of similarity and neighbours.
+
+    Networks return codes, their reconstruction and what else a penalty asks for; they
+    should return the rows, or a pair of the rows and their labels.
 
     Parameters
     ----------
@@ -252,9 +275,13 @@ class StableLoss(nn.Module):
         Start of the scale of its kernel, which is learned. Batches then hold rows and
         after them a neighbour of each, which in evaluation count for this loss alone.
         With None it is not computed.
-    """
 
-    names = ("loss", "reconstruction_loss", "similarity_loss", "neighbor_loss")
+    reconstruction : callable, default=reconstruction_loss
+        From rows and their reconstruction to the loss of that name.
+
+    penalties : dict of str to Penalty, default={}
+        Further terms by name.
+    """
 
     def __init__(
         self,
@@ -264,19 +291,32 @@ class StableLoss(nn.Module):
         dropped: float = 0.0,
         neighbor_weight: float = 0.0,
         scale: Tensor | None = None,
+        reconstruction: Callable[[Tensor, Tensor], Tensor] = reconstruction_loss,
+        penalties: Mapping[str, Penalty] = MappingProxyType({}),
     ):
         super().__init__()
+        self.names = (
+            "loss",
+            "reconstruction_loss",
+            "similarity_loss",
+            "neighbor_loss",
+            *penalties,
+        )
         self.similarity = similarity
         self.similarity_weight = similarity_weight
         self.collapsed_loss = collapsed_loss
         self.dropped = dropped
         self.neighbor_weight = neighbor_weight
         self.log_scale = None if scale is None else nn.Parameter(scale.log())
+        self.reconstruction = reconstruction
+        self.penalties = penalties
 
-    def forward(self, output: tuple[Tensor, Tensor], rows: Tensor) -> Tensor:
+    def forward(self, output: tuple, target: Any) -> Tensor:
         """Return the total and its terms, in the order of `names`."""
-        codes, reconstruction = output
-        lost_pairs = lost_neighbors = codes.new_zeros(codes.shape[:-2])
+        codes, reconstruction = output[:2]
+        rows = target[0] if isinstance(target, tuple) else target
+        nothing = codes.new_zeros(codes.shape[:-2])
+        lost_pairs = lost_neighbors = nothing
         if self.log_scale is not None:
             lost_neighbors = neighbor_loss(codes, self.log_scale)
             if not self.training:
@@ -284,7 +324,7 @@ class StableLoss(nn.Module):
                 rows, codes, reconstruction = (
                     part[..., :n_rows, :] for part in (rows, codes, reconstruction)
                 )
-        total = lost_rows = reconstruction_loss(rows, reconstruction) + self.dropped
+        total = lost_rows = self.reconstruction(rows, reconstruction) + self.dropped
         if self.similarity_weight:
             lost_pairs = similarity_loss(
                 rows, codes, self.similarity, self.collapsed_loss, self.dropped
@@ -292,4 +332,9 @@ class StableLoss(nn.Module):
             total = total + self.similarity_weight * lost_pairs
         if self.log_scale is not None:
             total = total + self.neighbor_weight * lost_neighbors
-        return torch.stack([total, lost_rows, lost_pairs, lost_neighbors])
+        further = []
+        for weight, term in self.penalties.values():
+            further.append(term(output, target) if weight else nothing)
+            if weight:
+                total = total + weight * further[-1]
+        return torch.stack([total, lost_rows, lost_pairs, lost_neighbors, *further])

@@ -1,8 +1,9 @@
 """The network: an encoder and a decoder, each a linear path beside a perceptron."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from itertools import pairwise
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,14 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "logistic": nn.Sigmoid,
     "relu": nn.ReLU,
     "tanh": nn.Tanh,
+}
+
+# Slope of an activation, from its value.
+SLOPES: dict[type[nn.Module], Callable[[Tensor], Tensor]] = {
+    nn.Identity: torch.ones_like,
+    nn.Sigmoid: lambda value: value * (1 - value),
+    nn.ReLU: lambda value: (value > 0).to(value.dtype),
+    nn.Tanh: lambda value: 1 - value.square(),
 }
 
 # The hidden layers of a network that starts from PCA are always drawn from this seed.
@@ -91,18 +100,59 @@ class LinearPathMLP(nn.Module):
             nn.init.zeros_(self.last.bias)
 
     @property
+    def layers(self) -> list[nn.Linear]:
+        """Layers of the perceptron."""
+        return list(self.mlp)[::2]  # type: ignore[return-value]
+
+    @property
+    def activations(self) -> list[nn.Module]:
+        """Activations between them."""
+        return list(self.mlp)[1::2]
+
+    @property
     def first(self) -> nn.Linear:
         """First layer of the perceptron."""
-        return self.mlp[0]  # type: ignore[return-value]
+        return self.layers[0]
 
     @property
     def last(self) -> nn.Linear:
         """Last layer of the perceptron, which is its first where nothing is hidden."""
-        return self.mlp[-1]  # type: ignore[return-value]
+        return self.layers[-1]
 
     def forward(self, rows: Tensor) -> Tensor:
         """Map rows of shape (..., n_inputs) to (..., n_outputs)."""
-        output = self.mlp(rows if self.gain == 1 else self.gain * rows)
+        return self._beside_path(self.mlp(self._amplified(rows)), rows)
+
+    def hidden(self, rows: Tensor) -> Tensor:
+        """Return what the last layer is given; the input where nothing is hidden."""
+        return self.mlp[:-1](self._amplified(rows))
+
+    def from_hidden(self, hidden: Tensor, rows: Tensor) -> Tensor:
+        """Return the output for rows whose last hidden layer is known."""
+        return self._beside_path(self.last(hidden), rows)
+
+    def squared_jacobian(self, rows: Tensor) -> Tensor:
+        """Return the squared Frobenius norm of the Jacobian at each row.
+
+        Shape (..., n_rows), where nothing is hidden (..., 1): it is then the same for
+        all.
+        """
+        hidden, layers, slopes = self._amplified(rows), self.layers, []
+        for layer, activation in zip(layers, self.activations):
+            hidden = activation(layer(hidden))
+            slopes.append(SLOPES[type(activation)](hidden))
+        jacobian = self.last.weight.unsqueeze(-3)
+        for layer, slope in zip(layers[-2::-1], slopes[::-1]):
+            jacobian = (jacobian * slope.unsqueeze(-2)) @ layer.weight.unsqueeze(-3)
+        jacobian = self.gain * self.output_gain * jacobian
+        if self.linear_path is not None:
+            jacobian = jacobian + self.linear_path.weight.unsqueeze(-3)
+        return jacobian.square().sum((-2, -1))
+
+    def _amplified(self, rows: Tensor) -> Tensor:
+        return rows if self.gain == 1 else self.gain * rows
+
+    def _beside_path(self, output: Tensor, rows: Tensor) -> Tensor:
         if self.output_gain != 1:
             output = self.output_gain * output
         return output if self.linear_path is None else output + self.linear_path(rows)
@@ -193,6 +243,10 @@ class Autoencoder(nn.Module):
         """Precision of the weights."""
         return self.encoder.last.weight.dtype
 
+    def in_float64(self) -> Self:
+        """Copy the network in double precision, which not every device has."""
+        return deepcopy(self).cpu().double()
+
     def encode(self, rows: Tensor) -> Tensor:
         """Return the codes of rows."""
         return self.encoder(rows)
@@ -203,19 +257,19 @@ class Autoencoder(nn.Module):
 
     def reconstruct(self, rows: Tensor) -> Tensor:
         """Return rows as they come back from their codes."""
-        return self.decoder(self.encoder(rows))
+        return self.decode(self.encode(rows))
 
     def squared_errors(self, rows: Tensor) -> Tensor:
         """Return the squared reconstruction error of each row."""
         return (self.reconstruct(rows) - rows).square().sum(-1)
 
-    def forward(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, inputs: Any) -> tuple[Tensor, ...]:
         """Return the codes of rows and their reconstruction."""
-        codes = self.encode(rows)
+        codes = self.encode(inputs)
         return codes, self.decode(codes)
 
     @torch.no_grad()
-    def rebased(self, basis: Tensor, gain: float = 1.0) -> "Autoencoder":
+    def rebased(self, basis: Tensor, gain: float = 1.0) -> Self:
         r"""Copy the network to rows in another basis, :math:`x' = Bx`.
 
         Weights meet :math:`x'` as they met :math:`B^\top x'`, and what is decoded is

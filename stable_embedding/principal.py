@@ -20,6 +20,10 @@ _KEPT_SHARE = 0.9
 # neighbours are sought.
 COMPARED_AXES = 100
 
+# Coordinates for each component, at least. A code explains about as much as four times
+# as many axes do, and far more than what it explains must be left.
+_COORDINATES_PER_COMPONENT = 8
+
 # An axis with less of the variance than this is one of rounding.
 _SMALLEST_SHARE = 1e-6
 
@@ -126,7 +130,8 @@ def narrow_basis(axes, shares, n_components):
         Share of the variance along each.
 
     n_components : int
-        Least number of coordinates.
+        Number of components of the embedding; there are eight coordinates for each, or
+        more, unless the rows span fewer.
 
     Returns
     -------
@@ -134,7 +139,11 @@ def narrow_basis(axes, shares, n_components):
         Orthonormal rows.
     """
     rank = np.count_nonzero(shares > _SMALLEST_SHARE)
-    enough = max(n_components, 1 + np.searchsorted(np.cumsum(shares), _KEPT_SHARE))
+    enough = max(
+        n_components,
+        min(_COORDINATES_PER_COMPONENT * n_components, rank),
+        1 + np.searchsorted(np.cumsum(shares), _KEPT_SHARE),
+    )
     count = min(-(-enough // _STEP) * _STEP, rank)
     if not enough <= count <= axes.shape[1] / 2:
         return None

@@ -30,6 +30,23 @@ def mix(values):
     return values ^ (values >> _SHIFTS[2])
 
 
+def stream(numbers, n_values):
+    """Return the values of splitmix64 from each of several starts.
+
+    Parameters
+    ----------
+    numbers : ndarray of shape (...), dtype uint64
+
+    n_values : int
+
+    Returns
+    -------
+    ndarray of shape (..., n_values), dtype uint64
+    """
+    steps = np.arange(1, n_values + 1, dtype=np.uint64) * _INCREMENT
+    return mix(np.asarray(numbers)[..., None] + steps)
+
+
 def farthest_row(X):
     """Find the row farthest from the mean; of several the last in lexical order."""
     mean = mean_of_features(X)
@@ -63,7 +80,7 @@ def hash_rows(X, origin=0.0, unit=1.0, dtype=np.float64):
     -------
     ndarray of shape (n_rows,), dtype uint64
     """
-    multipliers = mix(np.arange(1, X.shape[1] + 1, dtype=np.uint64) * _INCREMENT)
+    multipliers = stream(np.uint64(0), X.shape[1])
     bits_of = np.dtype(f"u{np.dtype(dtype).itemsize}")
     hashes = np.empty(X.shape[0], dtype=np.uint64)
     for rows, block in blocks(X):

@@ -82,6 +82,14 @@ def training_rows(rows, sample, basis):
     return torch.from_numpy(rows[:])
 
 
+def held_rows(rows, keys):
+    """Rows as a tensor, and their keys: all, or the first where they are not held."""
+    if isinstance(rows, Tensor):
+        return rows, keys
+    first = slice(max(2, min(rows.chunks[0].stop, _CHUNK_BYTES // rows.rows.row_bytes)))
+    return rows[first], keys[first]
+
+
 class RowsOnDemand:
     """Rows that are read when they are indexed, as tensors.
 

@@ -209,3 +209,59 @@ def test_processes_share_rows_together_with_their_partners():
     ]
     for half, expected in zip(zip(*parts), whole.chunk(2)):
         torch.testing.assert_close(torch.cat(half), expected)
+
+
+def numbers_of(rows, numbers):
+    """What a network is given: each row, and the number drawn for it."""
+    return rows, torch.from_numpy(numbers.astype(np.int64))
+
+
+def drawn(keys, seeds, n_passes=1):
+    """The number of each row in every run, or in passes one after the other."""
+    rows = torch.arange(len(keys))[:, None]
+    batches = BatchIterator(Dataset(rows), 7, keys, seeds, noise=numbers_of)
+    found = np.zeros((n_passes, len(seeds), len(keys)), dtype=np.int64)
+    for numbers in found:
+        for (batch, of_batch), target in batches:
+            assert target is batch
+            batch = batch.reshape(len(seeds), -1).numpy()
+            np.put_along_axis(numbers, batch, of_batch.reshape(batch.shape).numpy(), 1)
+    return found
+
+
+def test_noise_is_drawn_by_rows_and_anew_in_each_pass():
+    keys = keys_of(40)
+    first, second = drawn(keys, [0], n_passes=2)
+    assert len(set(first.ravel()) | set(second.ravel())) == 80
+    fewer = drawn(np.delete(keys, 5), [0])[0]
+    np.testing.assert_array_equal(fewer, np.delete(first, 5, axis=1))
+
+
+def test_runs_have_the_noise_that_they_would_have_alone():
+    keys = keys_of(40)
+    together = drawn(keys, [3, 4])[0]
+    for run, seed in enumerate([3, 4]):
+        np.testing.assert_array_equal(together[run], drawn(keys, [seed])[0, 0])
+
+
+def test_noise_leaves_the_orders():
+    rows = Dataset(torch.arange(40)[:, None])
+    plain = BatchIterator(rows, 7, keys_of(40), [1])
+    noisy = BatchIterator(rows, 7, keys_of(40), [1], noise=numbers_of)
+    for _ in range(2):
+        for (batch, _), ((same, _), _) in zip(plain, noisy):
+            torch.testing.assert_close(batch, same)
+
+
+def test_noise_and_labels_follow_rows_in_chunks(in_chunks):
+    labels = torch.arange(100) * 2
+    batches = BatchIterator(
+        Dataset(in_chunks), 4, keys_of(100), [0, 1], noise=numbers_of, labels=labels
+    )
+    seen = set()
+    for (rows, numbers), (target, of_target) in batches:
+        assert numbers.shape == rows.shape[:-1]
+        torch.testing.assert_close(target, rows)
+        torch.testing.assert_close(of_target, 2 * rows.squeeze(-1).long())
+        seen |= set(numbers.ravel().tolist())
+    assert len(seen) == 200

@@ -9,7 +9,18 @@ from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import stable_embedding
-from stable_embedding import StableAutoencoder, plotting, quality
+from stable_embedding import (
+    ContractiveAutoencoder,
+    DenoisingAutoencoder,
+    ReconstructionOutlierDetector,
+    SemanticHashing,
+    SparseAutoencoder,
+    StableAutoencoder,
+    TripletVariationalAutoencoder,
+    VariationalAutoencoder,
+    plotting,
+    quality,
+)
 
 # Few epochs: the checks ask how the estimator behaves, not how well it fits. The
 # defaults, with all of their epochs, stand beside it.
@@ -19,7 +30,21 @@ ESTIMATORS = [
     StableAutoencoder(init="random", similarity_weight=0, max_iter=20),
     StableAutoencoder(n_init=2, max_iter=20),
     StableAutoencoder(neighbor_weight=1.0, max_iter=20),
+    StableAutoencoder(layerwise_pretraining=True, max_iter=5),
+    DenoisingAutoencoder(max_iter=20),
+    DenoisingAutoencoder(corruption="salt_and_pepper", n_init=2, max_iter=20),
+    SparseAutoencoder(max_iter=20),
+    SparseAutoencoder(penalty="l1", max_iter=20),
+    SparseAutoencoder(penalty="k_sparse", max_iter=20),
+    ContractiveAutoencoder(max_iter=20),
+    VariationalAutoencoder(max_iter=20),
+    TripletVariationalAutoencoder(max_iter=20),
+    SemanticHashing(max_iter=20),
+    SemanticHashing(packed=True, max_iter=20),
+    ReconstructionOutlierDetector(StableAutoencoder(max_iter=20)),
 ]
+AUTOENCODERS = [one for one in ESTIMATORS if isinstance(one, StableAutoencoder)]
+CLASSES = list(dict.fromkeys(type(one) for one in ESTIMATORS))
 
 # What scikit-learn runs on its own estimators beyond `check_estimator`.
 EXTRA_CHECKS = [
@@ -44,9 +69,13 @@ def test_scikit_learns_checks(estimator, check):
 # The checks themselves pass arrays to estimators that were fitted on data frames.
 @pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names")
 @pytest.mark.parametrize("name", EXTRA_CHECKS)
-def test_scikit_learns_extra_checks(name):
-    estimator = StableAutoencoder(max_iter=5)
-    getattr(estimator_checks, name)("StableAutoencoder", estimator)
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_scikit_learns_extra_checks(kind, name):
+    estimator = kind() if kind is ReconstructionOutlierDetector else kind(max_iter=5)
+    about_transform = "transform" in name or "feature_names_out" in name
+    if about_transform and not hasattr(estimator, "transform"):
+        pytest.skip("it transforms nothing")
+    getattr(estimator_checks, name)(kind.__name__, estimator)
 
 
 def public_objects():
@@ -79,25 +108,27 @@ def test_documented_parameters_are_those_of_the_signature(thing):
     assert documented == signature
 
 
-def test_documented_defaults_are_those_of_the_signature():
-    parameters = inspect.signature(StableAutoencoder).parameters
-    for item in ClassDoc(StableAutoencoder)["Parameters"]:
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_documented_defaults_are_those_of_the_signature(kind):
+    parameters = inspect.signature(kind).parameters
+    for item in ClassDoc(kind)["Parameters"]:
         default = parameters[item.name].default
         shown = item.type.rsplit("default=", 1)[1]
         assert eval(shown) == default, item.name
 
 
-def test_documented_attributes_are_those_of_a_fit(iris):
-    X, _ = iris
-    model = StableAutoencoder(max_iter=2).fit(X)
-    documented = {item.name for item in ClassDoc(StableAutoencoder)["Attributes"]}
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_documented_attributes_are_those_of_a_fit(kind, iris):
+    model = kind().fit(*iris)
+    documented = {item.name for item in ClassDoc(kind)["Attributes"]}
     found = {name for name in vars(model) if name.endswith("_")}
     assert documented - {"feature_names_in_"} == found
 
 
-def test_everything_fitted_is_finite(iris):
-    X, _ = iris
-    for estimator in ESTIMATORS:
-        model = estimator.fit(X)
-        assert np.isfinite(model.transform(X)).all()
-        assert np.isfinite(model.loss_curve_).all()
+@pytest.mark.parametrize("estimator", AUTOENCODERS, ids=repr)
+def test_everything_fitted_is_finite(estimator, iris):
+    X, y = iris
+    model = estimator.fit(X, y)
+    assert np.isfinite(model.transform(X)).all()
+    assert np.isfinite(model.inverse_transform(model.transform(X))).all()
+    assert np.isfinite(model.loss_curve_).all()

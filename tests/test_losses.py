@@ -4,6 +4,7 @@ import torch
 from scipy.spatial.distance import pdist
 
 from stable_embedding.losses import (
+    Penalty,
     StableLoss,
     collapsed_similarity_loss,
     distance_loss,
@@ -213,3 +214,28 @@ def test_only_the_scale_of_the_kernel_is_learned():
     loss = StableLoss(distance, 1.0, 2.0, 0.0, 0.3, torch.tensor([2.0, 3.0]))
     (log_scale,) = loss.parameters()
     torch.testing.assert_close(log_scale.exp().detach(), torch.tensor([2.0, 3.0]))
+
+
+def test_penalties_are_weighted_and_shown(rows):
+    codes, more = rows[:, :2], rows[:, 0].abs()
+    penalties = {
+        "size": Penalty(0.5, lambda output, target: output[2].mean(-1)),
+        "label": Penalty(2.0, lambda output, target: target[1].mean(-1)),
+        "unused": Penalty(0.0, None),
+    }
+    loss = StableLoss(distance, 1.0, 2.0, penalties=penalties)
+    assert loss.names[4:] == ("size", "label", "unused")
+    labels = torch.ones(len(rows))
+    terms = loss((codes, rows, more), (rows, labels))
+    plain = StableLoss(distance, 1.0, 2.0)((codes, rows), rows)
+    torch.testing.assert_close(terms[1:4], plain[1:])
+    torch.testing.assert_close(
+        terms[4:], torch.stack([more.mean(), more.new_tensor(1), 0 * more[0]])
+    )
+    torch.testing.assert_close(terms[0], plain[0] + 0.5 * more.mean() + 2)
+
+
+def test_another_reconstruction_loss_takes_its_place(rows):
+    loss = StableLoss(distance, 0.0, 2.0, reconstruction=lambda x, y: x.sum((-2, -1)))
+    terms = loss((rows[:, :2], rows), rows)
+    torch.testing.assert_close(terms[1], rows.sum())

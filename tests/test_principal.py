@@ -84,13 +84,20 @@ def test_a_basis_holds_what_it_should_in_steps():
         inside = basis @ axes[:expected].T
         np.testing.assert_allclose(inside @ inside.T, np.eye(expected), atol=1e-5)
         assert shares[:expected].sum() > 0.9
-    assert len(narrow_basis(*spectrum(0.1), 50)) == 64
 
 
 def test_where_the_variance_is_spread_there_is_no_narrow_basis():
     axes, shares = spectrum(0.0)
     assert narrow_basis(axes, 0.5 * shares, 2) is None
     assert narrow_basis(*spectrum(0.02, n_features=200), 2) is None
+
+
+def test_more_components_take_more_coordinates():
+    axes, shares = spectrum(0.02)
+    assert len(narrow_basis(axes, shares, 2)) == 128
+    assert len(narrow_basis(axes, shares, 20)) == 160
+    assert len(narrow_basis(axes, shares, 30)) == 200  # all that there are
+    assert narrow_basis(axes[:, :399], shares, 30) is None
 
 
 def test_few_rows_have_all_their_axes(rng):

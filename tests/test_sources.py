@@ -8,6 +8,7 @@ from stable_embedding.scaling import ScaledRows
 from stable_embedding.sources import (
     RowsOnDemand,
     chunks_of,
+    held_rows,
     is_large,
     order_and_keys,
     sample_of,
@@ -93,3 +94,16 @@ def test_what_is_too_large_is_read_when_needed(in_basis, X, little_memory):
     assert isinstance(rows, RowsOnDemand)
     expected = X if basis is None else X[:, :2]
     np.testing.assert_array_equal(rows[slice(0, 500)], expected)
+
+
+def test_rows_that_are_held_are_all_there(X):
+    rows, keys = torch.from_numpy(X), np.arange(500)
+    assert held_rows(rows, keys) == (rows, keys)
+
+
+def test_of_rows_on_demand_the_first_are_held(X, monkeypatch):
+    monkeypatch.setattr(sources, "_CHUNK_BYTES", 100 * 16)
+    for kind in (np.asarray, csr_array):
+        rows, keys = held_rows(RowsOnDemand(plain(kind(X))), np.arange(500))
+        np.testing.assert_allclose(rows, X[:100])
+        np.testing.assert_array_equal(keys, np.arange(100))

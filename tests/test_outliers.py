@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+from sklearn.datasets import load_breast_cancer, load_digits, load_wine
+from sklearn.decomposition import PCA
+from sklearn.metrics import roc_auc_score
+from sklearn.preprocessing import StandardScaler
+
+from stable_embedding import (
+    ReconstructionOutlierDetector,
+    SparseAutoencoder,
+    StableAutoencoder,
+    VariationalAutoencoder,
+)
+
+
+def pca_errors(pca, X):
+    return np.square(X - pca.inverse_transform(pca.transform(X))).sum(axis=1)
+
+
+def test_a_linear_one_ranks_as_pca_does(iris):
+    X, _ = iris
+    linear = StableAutoencoder(2, hidden_layer_sizes=(), similarity_weight=0, alpha=0)
+    detector = ReconstructionOutlierDetector(linear, random_state=0).fit(X)
+    errors = pca_errors(PCA(2).fit(X), X)
+    assert spearmanr(-detector.score_samples(X), errors).statistic > 0.99
+
+
+@pytest.mark.parametrize("contamination", [0.02, 0.1, 0.5])
+def test_as_many_rows_are_flagged_as_are_contaminated(contamination, digits):
+    X = digits[0][:500]
+    detector = ReconstructionOutlierDetector(
+        StableAutoencoder(max_iter=3), contamination=contamination
+    )
+    flagged = detector.fit_predict(X) == -1
+    assert abs(flagged.mean() - contamination) <= 1 / 500
+    np.testing.assert_array_equal(flagged, detector.decision_function(X) < 0)
+
+
+@pytest.mark.parametrize("load", [load_wine, load_breast_cancer, load_digits])
+def test_planted_outliers_are_found_at_least_as_well_as_by_pca(load):
+    X = StandardScaler().fit_transform(load(return_X_y=True)[0])
+    rng = np.random.default_rng(0)
+    planted = np.arange(len(X)) < len(X) // 20
+    # Values of their own features, but each from another row.
+    X[planted] = rng.permuted(X, axis=0)[planted]
+    detector = ReconstructionOutlierDetector(
+        StableAutoencoder(5), contamination=0.05, random_state=0
+    ).fit(X)
+    ours = roc_auc_score(planted, -detector.score_samples(X))
+    assert ours >= roc_auc_score(planted, pca_errors(PCA(5).fit(X), X))
+
+
+@pytest.mark.parametrize(
+    "estimator", [None, PCA(2), SparseAutoencoder(4), VariationalAutoencoder(2)]
+)
+def test_any_estimator_with_scores_is_a_detector(estimator, iris):
+    X, _ = iris
+    detector = ReconstructionOutlierDetector(estimator, random_state=0).fit(X)
+    assert 13 <= (detector.predict(X) == -1).sum() <= 17
+    far = X[:3] + np.array([9, -9, 9, -9])
+    assert (detector.predict(far) == -1).all()
+
+
+def test_the_seed_is_handed_on(iris):
+    X, _ = iris
+    nested = StableAutoencoder(init="random", max_iter=3)
+    scores = [
+        ReconstructionOutlierDetector(nested, random_state=seed).fit(X).score_samples(X)
+        for seed in (0, 0, 1)
+    ]
+    np.testing.assert_array_equal(scores[0], scores[1])
+    assert (scores[0] != scores[2]).any()
+    assert nested.random_state is None
