@@ -34,7 +34,8 @@ def load(name, data_dir=None):
     Returns
     -------
     X : ndarray of shape (n_samples, n_features)
-        Rows; MNIST's are the 60,000 for training before the 10,000 for testing.
+        Rows; MNIST's are the 60,000 for training before the 10,000 for testing, with
+        pixels from 0 to 1.
 
     y : ndarray of shape (n_samples,)
         Labels.
@@ -42,7 +43,8 @@ def load(name, data_dir=None):
     if name != "mnist":
         return _BUNDLED[name](return_X_y=True)
     if data_dir is None:
-        return datasets.fetch_openml("mnist_784", return_X_y=True, as_frame=False)
+        X, y = datasets.fetch_openml("mnist_784", return_X_y=True, as_frame=False)
+        return X.astype(np.float32) / 255, y
     with np.load(Path(data_dir) / "mnist.npz") as archive:
         X = np.concatenate([archive["x_train"], archive["x_test"]])
         y = np.concatenate([archive["y_train"], archive["y_test"]])

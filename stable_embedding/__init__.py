@@ -4,8 +4,10 @@ from ._version import __version__
 from .autoencoder import StableAutoencoder
 from .contractive import ContractiveAutoencoder
 from .denoising import DenoisingAutoencoder
+from .export import to_onnx
 from .hashing import SemanticHashing
 from .outliers import ReconstructionOutlierDetector
+from .persistence import load, save
 from .report import StabilityReport, stability_report
 from .scoring import manifold_variance_score, most_stable_within_one_standard_error
 from .sparse import SparseAutoencoder
@@ -23,9 +25,12 @@ __all__ = [
     "TripletVariationalAutoencoder",
     "VariationalAutoencoder",
     "__version__",
+    "load",
     "manifold_variance",
     "manifold_variance_matrix",
     "manifold_variance_score",
     "most_stable_within_one_standard_error",
+    "save",
     "stability_report",
+    "to_onnx",
 ]

@@ -75,6 +75,9 @@ class BatchIterator:
     labels : Tensor of shape (n_rows,) or None, default=None
         What the network should return are then rows and labels.
 
+    n_passes_done : int, default=0
+        Passes that an earlier iterator has made, after which this one goes on.
+
     Raises
     ------
     ValueError
@@ -93,6 +96,7 @@ class BatchIterator:
         closed: bool = False,
         noise: Callable[[Tensor, np.ndarray], Any] | None = None,
         labels: Tensor | None = None,
+        n_passes_done: int = 0,
     ):
         self.rows = dataset.X
         self.chunks = chunks_of(self.rows)
@@ -123,6 +127,11 @@ class BatchIterator:
                 f" {share[1]} processes: raise batch_size (it is {batch_size}), or"
                 " train on more rows"
             )
+
+        for _ in range(n_passes_done):
+            for at in self.rng_of_chunks.permutation(len(self.chunks)):
+                self._order(at)
+                self._numbers(self.chunks[at])
 
     def __len__(self) -> int:
         """Count the batches of a pass."""

@@ -25,8 +25,8 @@ def apply_in_blocks(
     network : Autoencoder
         Where it is: the rows are moved to its device and back.
 
-    part : {"encode", "decode", "reconstruct", "squared_errors"}
-        The method to apply.
+    part : {"encode", "decode", "reconstruct", "squared_errors", "costs"}
+        The method to apply, of those that the network has.
 
     X : {ndarray, sparse matrix} of shape (n_rows, n_inputs)
         Rows, of which one block at a time is dense and prepared.

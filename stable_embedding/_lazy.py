@@ -8,17 +8,20 @@ def is_lazy(X):
     return type(X).__module__.startswith("dask.array")
 
 
-def map_rows(function, X, n_outputs, out=None):
+def map_rows(function, X, n_outputs, dtype, out=None):
     """Map the blocks of a dask array's rows, lazily.
 
     Parameters
     ----------
     function : callable
-        From an ndarray of rows to a float32 one of `n_outputs` columns.
+        From an ndarray of rows to one of `n_outputs` columns.
 
     X : dask.array.Array of shape (n_rows, n_features)
 
     n_outputs : int
+
+    dtype : data-type
+        Of what the function returns.
 
     out : ndarray of shape (n_rows, n_outputs) or None, default=None
         If given, blocks are computed at once, and written there.
@@ -30,15 +33,15 @@ def map_rows(function, X, n_outputs, out=None):
 
     def of_block(block):
         if not len(block):
-            return np.empty((0, n_outputs), dtype=np.float32)
+            return np.empty((0, n_outputs), dtype=dtype)
         return function(block)
 
     whole_rows = X.rechunk({1: -1})
     mapped = whole_rows.map_blocks(
         of_block,
         chunks=(whole_rows.chunks[0], (n_outputs,)),
-        dtype=np.float32,
-        meta=np.empty((0, n_outputs), dtype=np.float32),
+        dtype=dtype,
+        meta=np.empty((0, n_outputs), dtype=dtype),
     )
     if out is None:
         return mapped

@@ -1,8 +1,14 @@
 """Training of networks: the only module that knows skorch's nets and callbacks."""
 
+import json
 import math
+import signal
+import threading
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import chain
+from pathlib import Path
+from signal import SIGINT
 from statistics import fmean
 from typing import Any, NamedTuple
 
@@ -14,11 +20,13 @@ from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 from skorch.dataset import Dataset
 from skorch.helper import predefined_split
 from skorch.hf import AccelerateMixin
+from skorch.history import History
 from skorch.utils import TeeGenerator
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from ._batches import BatchIterator
+from .files import digest, read, write
 from .losses import StableLoss
 from .networks import Autoencoder
 from .sources import RowsOnDemand
@@ -104,6 +112,7 @@ class Net(NeuralNet):
             sizes.append(self.n_rows_)
             self.notify("on_batch_end", batch=batch, training=training, **step)
         names = self.criterion.names
+        self.history.record(f"{prefix}_batch_count", len(terms))
         weights = terms[0].new_tensor(sizes)
         total = torch.stack(terms, -1) @ weights
         counted = torch.cat([total.flatten(), weights.sum(0, keepdim=True)])
@@ -117,11 +126,10 @@ class Net(NeuralNet):
         self.best_losses_[prefix] = best
         self.history.record(f"{prefix}_loss_best", loss == best)
         if not loss < float("inf"):
+            weights = {k: v for k, v in self.criterion.weights.items() if v}
             raise ValueError(
-                f"the training loss became {loss} in epoch {len(self.history)}:"
-                f" lower learning_rate_init (it is {self.lr}), similarity_weight (it is"
-                f" {self.criterion.similarity_weight}) or neighbor_weight (it is"
-                f" {self.criterion.neighbor_weight})"
+                f"the training loss became {loss} in epoch {len(self.history)}: lower"
+                f" learning_rate_init (it is {self.lr}) or one of {weights}"
             )
 
 
@@ -205,15 +213,25 @@ class RunsEarlyStopping(Callback):
             return
         losses = torch.tensor(net.history[-1, "valid_runs"][0])
         better = running & (losses < self.best_ - self.tol)
-        self.best_ = torch.where(better, losses, self.best_)
-        self.misses_ = torch.where(better, 0, self.misses_ + running)
+        self.best_[:] = torch.where(better, losses, self.best_)
+        self.misses_[:] = torch.where(better, 0, self.misses_ + running)
         self._keep(net.module_, better)
         if not self.running.any():
             raise KeyboardInterrupt  # skorch's way of ending a training
 
-    def _keep(self, network, better):
+    def state(self, network: nn.Module) -> dict[str, Tensor]:
+        """Return all that it remembers, by name."""
+        self._begin_to_keep(network)
+        counts = {"best": self.best_, "misses": self.misses_, "n_iter": self.n_iter_}
+        return counts | {str(at): kept for at, kept in enumerate(self.weights_)}
+
+    def _begin_to_keep(self, network):
         weights = [weight.detach() for weight in network.parameters()]
         self.weights_ = self.weights_ or [weight.clone() for weight in weights]
+        return weights
+
+    def _keep(self, network, better):
+        weights = self._begin_to_keep(network)
         for kept, weight in zip(self.weights_, weights):
             of_run = better.view(-1, *[1] * (weight.dim() - 1)).to(weight.device)
             kept.copy_(torch.where(of_run, weight, kept))
@@ -222,6 +240,119 @@ class RunsEarlyStopping(Callback):
     def on_train_end(self, net, **kwargs):
         for kept, weight in zip(self.weights_, net.module_.parameters()):
             weight.copy_(kept)
+
+
+class Interrupts(Callback):
+    """Stops at the end of the batch in which Ctrl-C was pressed.
+
+    Elsewhere than in the main thread, and where someone else has taken Ctrl-C over, it
+    does nothing.
+    """
+
+    def on_train_begin(self, net, **kwargs):
+        self.asked_ = False
+        self.earlier_ = None
+        in_main_thread = threading.current_thread() is threading.main_thread()
+        if in_main_thread and signal.getsignal(SIGINT) is signal.default_int_handler:
+            self.earlier_ = signal.signal(SIGINT, self._remember)
+
+    def _remember(self, number, frame):
+        self.asked_ = True
+
+    def on_batch_end(self, net, **kwargs):
+        if self.asked_:
+            raise KeyboardInterrupt
+
+    def on_train_end(self, net, **kwargs):
+        if self.earlier_ is not None:
+            signal.signal(SIGINT, self.earlier_)
+
+
+class Checkpoints(Callback):
+    """Writes all that a training has changed, at the end of each epoch.
+
+    Parameters
+    ----------
+    path : str or path
+        File to write.
+
+    training : str
+        Digest of what the training starts from, by which it knows its own file.
+
+    stopping : RunsEarlyStopping or None
+        Whose state is written as well.
+    """
+
+    kind = "checkpoint of stable_embedding"
+
+    def __init__(self, path: Any, training: str, stopping: RunsEarlyStopping | None):
+        self.path = Path(path)
+        self.training = training
+        self.stopping = stopping
+        self.document: dict[str, Any] = {"history": []}
+        if not self.path.exists():
+            return
+        text, self.tensors = read(self.path, self.kind)
+        self.document = json.loads(text)
+        if self.document["training"] != training:
+            raise ValueError(
+                f"checkpoint={str(path)!r} is of another training, with other"
+                " parameters or data: name another file, or remove it"
+            )
+
+    @property
+    def n_epochs_done(self) -> int:
+        """Number of epochs after which the file was written."""
+        return len(self.document["history"])
+
+    def on_epoch_end(self, net, **kwargs):
+        optimizer = net.optimizer_.state_dict()
+        document = {
+            "training": self.training,
+            "history": net.history.to_list(),
+            "best_losses": net.best_losses_,
+            "learning_rates": [group["lr"] for group in net.optimizer_.param_groups],
+        }
+        tensors = {
+            f"{part} {name}": tensor.detach().cpu()
+            for part, state in self._states(net).items()
+            for name, tensor in state.items()
+        }
+        for at, moments in optimizer["state"].items():
+            for name, tensor in moments.items():
+                tensors[f"optimizer {at} {name}"] = tensor.cpu()
+        write(self.path, self.kind, json.dumps(document), tensors)
+
+    def resume(self, net: Net, schedule: LRScheduler) -> None:
+        """Bring a net to where the file left it."""
+        document, tensors = self.document, self.tensors
+        net.history = History(document["history"])
+        net.best_losses_ = document["best_losses"]
+        optimizer = net.optimizer_.state_dict()
+        for name, tensor in tensors.items():
+            part, _, rest = name.partition(" ")
+            if part == "optimizer":
+                at, moment = rest.split(" ")
+                optimizer["state"].setdefault(int(at), {})[moment] = tensor
+        for group, rate in zip(optimizer["param_groups"], document["learning_rates"]):
+            group["lr"] = rate
+        net.optimizer_.load_state_dict(optimizer)
+        with torch.no_grad():
+            for part, state in self._states(net).items():
+                for name, tensor in state.items():
+                    tensor.copy_(tensors[f"{part} {name}"])
+        n_steps = sum(int(epoch["train_batch_count"]) for epoch in document["history"])
+        schedule.lr_scheduler_.last_epoch = schedule.batch_idx_ = n_steps
+
+    def _states(self, net):
+        """Tensors that are changed in place, by what they belong to."""
+        states = {
+            "module": net.module_.state_dict(),
+            "criterion": net.criterion_.state_dict(),
+        }
+        if self.stopping is not None:
+            states["stopping"] = self.stopping.state(net.module_)
+        return states
 
 
 class ProgressBar(Callback):
@@ -273,6 +404,7 @@ def train(
     tol: float = 1e-4,
     pace: float = 1.0,
     accelerator: Any = None,
+    checkpoint: Any = None,
     callbacks: Sequence = (),
     verbose: bool = False,
 ) -> list[Training]:
@@ -336,6 +468,10 @@ def train(
     accelerator : accelerate.Accelerator or None, default=None
         Shares each batch among processes, and decides on the device and the precision.
 
+    checkpoint : str, path or None, default=None
+        File to which each epoch is written, and at which a training that was cut goes
+        on. It is removed in the end.
+
     callbacks : sequence of skorch callbacks
         Called in order during the training.
 
@@ -372,11 +508,19 @@ def train(
         lr_lambda=partial(one_cycle, n_steps=max_iter * len(in_fixed_order)),
     )
     own_callbacks = [("own_schedule", schedule)]
+    stopping, checkpoints, n_epochs_done = None, None, 0
     if split is not None:
         stopping = RunsEarlyStopping(len(networks), n_iter_no_change, tol)
         own_callbacks.append(("own_early_stopping", stopping))
     if verbose and share[0] == 0:
         own_callbacks.append(("own_progress", ProgressBar()))
+    if checkpoint is not None:
+        numbers = (alpha, batch_size, max_iter, learning_rate, seeds, pace)
+        rules = (n_iter_no_change, tol, loss.weights, loss.dropped)
+        training = start_of(networks, keys, split, (*numbers, *rules))
+        checkpoints = Checkpoints(checkpoint, training, stopping)
+        own_callbacks.append(("own_checkpoints", checkpoints))
+        n_epochs_done = checkpoints.n_epochs_done
 
     # One step shrinks a weight by the product of both, and never past zero.
     decay = min(alpha, 1 / learning_rate)
@@ -396,19 +540,24 @@ def train(
         iterator_train__index=training_index,
         iterator_train__closed=True,
         iterator_train__noise=noise,
+        iterator_train__n_passes_done=n_epochs_done,
         iterator_valid=batches,
         iterator_valid__seeds=fixed_order,
         iterator_valid__index=held_out_index,
+        iterator_valid__n_passes_done=n_epochs_done,
         train_split=None if split is None else predefined_split(Dataset(rows)),
-        callbacks=[*own_callbacks, *callbacks],
+        callbacks=[*own_callbacks, *callbacks, ("own_interrupts", Interrupts())],
         verbose=0,
         **({"device": device} if accelerator is None else {"accelerator": accelerator}),
     )
     net.initialize()
     starts = [weight.detach().clone() for weight in net.module_.parameters()]
     net.notify("on_train_begin", X=rows, y=None)
+    if checkpoints is not None and n_epochs_done:
+        checkpoints.resume(net, schedule)
     try:
-        net.fit_loop(rows)
+        if stopping is None or stopping.running.any():
+            net.fit_loop(rows, epochs=max_iter - n_epochs_done)
     except KeyboardInterrupt:
         if not _stopped_early(net):
             raise
@@ -424,7 +573,22 @@ def train(
         unstack(net.module_, networks)
     for network in networks:
         network.to(device).eval()
+    if checkpoints is not None:
+        checkpoints.path.unlink(missing_ok=True)
     return [_of_run(net, run) for run in range(len(networks))]
+
+
+def start_of(
+    networks: Sequence[nn.Module], keys: np.ndarray, split: Any, numbers: tuple
+) -> str:
+    """Hash all that decides on the course of a training."""
+    arrays = {"keys": torch.from_numpy(keys.view(np.int64))}
+    for at, part in enumerate(chain(*(split or ()))):
+        arrays[f"split {at}"] = torch.from_numpy(part)
+    for run, network in enumerate(networks):
+        for name, weight in network.state_dict().items():
+            arrays[f"{run} {name}"] = weight.cpu()
+    return digest(repr(numbers), arrays)
 
 
 def _stopped_early(net: Net) -> bool:

@@ -3,6 +3,7 @@
 from contextlib import contextmanager
 from copy import copy, deepcopy
 from numbers import Integral, Real
+from os import PathLike
 
 import numpy as np
 import torch
@@ -180,11 +181,14 @@ def check_similarity(similarity, rows):
             )
 
 
-def check_out(out, shape):
-    """Raise if codes cannot be written to an array."""
-    if not (isinstance(out, np.ndarray) and np.issubdtype(out.dtype, np.floating)):
-        kind = getattr(out, "dtype", type(out).__name__)
-        raise TypeError(f"out is of {kind}; it must be an ndarray of floats")
+def check_out(out, shape, dtype):
+    """Raise if codes of a type cannot be written to an array."""
+    kind = getattr(out, "dtype", None)
+    if not (isinstance(out, np.ndarray) and np.can_cast(dtype, kind, "same_kind")):
+        raise TypeError(
+            f"out is of {kind or type(out).__name__}; it must be an ndarray to which"
+            f" {np.dtype(dtype)} can be written"
+        )
     if out.shape != shape:
         raise ValueError(f"out has shape {out.shape}, but the codes have {shape}")
 
@@ -275,9 +279,10 @@ class StableAutoencoder(
 
     layerwise_pretraining : bool, default=False
         Whether to train the hidden layers one after the other before all together: each
-        is the code of an autoencoder whose rows are the last one's codes, for
-        `max_iter` epochs. With ``init="pca"`` this is done once for all seeds, and the
-        layers around the linear path still start at zero.
+        is the code of an autoencoder whose rows are the last one's codes and whose
+        decoder is linear, for `max_iter` epochs. With ``init="pca"`` this is done once
+        for all seeds, and the layers around the linear path still start at zero. Rows
+        that are held out later take part; of data that are not held the first 64 MB.
 
     n_init : int, default=1
         Number of trainings, from as many seeds that are drawn from `random_state`.
@@ -321,6 +326,11 @@ class StableAutoencoder(
     warm_start : bool, default=False
         Whether `fit` goes on from the last fit's network. Its centre, scale and frame
         are then kept as well.
+
+    checkpoint : str, path or None, default=None
+        File to which the training is written after each epoch. After a crash `fit` with
+        the same parameters and data goes on where that left it, to the same result; in
+        the end the file is removed.
 
     callbacks : list or tuple of skorch callbacks or None, default=None
         Called during the training. Batches hold scaled rows, those of wide data by
@@ -409,7 +419,8 @@ class StableAutoencoder(
 
     Rows of more than 128 features whose leading principal axes, at most 256 and half
     as many as there are features, hold nine tenths of the variance are trained on by
-    as many coordinates; sparse rows of more than 1,000 are not. The rotation is folded
+    as many coordinates, by eight for each component or more; sparse rows of more than
+    1,000 are not. The rotation is folded
     into the network, so nothing else changes: what the other axes hold counts as not
     explained, and its mean is added to squared distances. That is so with
     ``init="pca"`` and ``similarity="distance"``, and not where training goes on.
@@ -480,6 +491,7 @@ class StableAutoencoder(
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "warm_start": ["boolean"],
+        "checkpoint": [str, PathLike, None],
         "callbacks": [list, tuple, None],
         "device": [str],
         "accelerator": [HasMethods(["prepare", "backward", "reduce"]), None],
@@ -487,10 +499,11 @@ class StableAutoencoder(
         "verbose": ["verbose"],
     }
 
-    # What a sibling may have otherwise: its network, and whether that must see all
-    # features of wide rows.
+    # What a sibling may have otherwise: its network, whether that must see all features
+    # of wide rows, and the type of codes.
     _network_class: type[Autoencoder] = Autoencoder
     _needs_features = False
+    _codes_dtype: type = np.float32
 
     # It is no metadata to route, though it looks like it.
     __metadata_request__transform = {"out": UNUSED}
@@ -518,6 +531,7 @@ class StableAutoencoder(
         n_iter_no_change=10,
         tol=1e-4,
         warm_start=False,
+        checkpoint=None,
         callbacks=None,
         device="auto",
         accelerator=None,
@@ -544,6 +558,7 @@ class StableAutoencoder(
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.warm_start = warm_start
+        self.checkpoint = checkpoint
         self.callbacks = callbacks
         self.device = device
         self.accelerator = accelerator
@@ -559,8 +574,8 @@ class StableAutoencoder(
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training data, two rows or more.
 
-        y : None
-            Ignored.
+        y : array-like of shape (n_samples,) or None
+            Class of each row, where a sibling asks for it; else ignored.
 
         Returns
         -------
@@ -590,8 +605,8 @@ class StableAutoencoder(
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             A chunk of the training data, two rows or more.
 
-        y : None
-            Ignored.
+        y : array-like of shape (n_samples,) or None
+            Class of each row, where a sibling asks for it; else ignored.
 
         Returns
         -------
@@ -633,7 +648,9 @@ class StableAutoencoder(
         if is_lazy(X):
             _check_n_features(self, X, reset=False)
             snapshot = copy(self)  # a later fit shall not change what is asked for
-            return map_rows(snapshot._codes, X, self._n_features_out, out)
+            return map_rows(
+                snapshot._codes, X, self._n_features_out, self._codes_dtype, out
+            )
         return self._codes(X, out)
 
     def transform_runs(self, X):
@@ -671,9 +688,7 @@ class StableAutoencoder(
             Reconstruction. In float32 a large mean would round it.
         """
         check_is_fitted(self)
-        codes = check_array(X, dtype=_DTYPES, input_name="X")
-        self._check_width(codes)
-        return self._decode(codes / self.scale_)
+        return self._decode(self._network_codes(X, "X"))
 
     def score(self, X, y=None):
         r"""Return the share of the variance of X that its reconstruction explains.
@@ -718,7 +733,8 @@ class StableAutoencoder(
         """Lay the map of X on a reference with one rigid map, within the weights.
 
         After retraining, lay the new map on the old one: what was trained on old
-        codes then goes on working. No distance in the map and no reconstruction
+        codes then goes on working. (The map of a sibling whose axes have a meaning
+        permutes them.) No distance in the map and no reconstruction
         changes. Each run of ``n_init`` is laid there by a rigid map of its own.
 
         Parameters
@@ -737,13 +753,13 @@ class StableAutoencoder(
         check_is_fitted(self)
         X = self._validate_all_but_values(X)
         codes = [self._encode(network, X) for network in self.networks_]
-        reference = check_array(reference, dtype=np.float64, input_name="reference")
-        if reference.shape != codes[0].shape:
+        frame = self._network_codes(reference, "reference")
+        if len(frame) != len(codes[0]):
             raise ValueError(
-                f"reference has shape {reference.shape}, but the codes of X have"
-                f" {codes[0].shape}; both must be (n_samples, n_components)"
+                f"reference has {len(frame)} rows, but X has {len(codes[0])}; it must"
+                " be where the rows of X should lie"
             )
-        frames = [reference / self.scale_] * len(codes)
+        frames = [frame.astype(np.float64)] * len(codes)
         self._lay_runs(self.networks_, codes, frames, self.best_index_)
         return self
 
@@ -784,10 +800,10 @@ class StableAutoencoder(
             scale = self._kernel_scale(networks, source, keys, graph)
             dropped = 0.0 if basis is None else lost_by(source)
             loss = self._loss(sample, dropped, scale)
-            noise = self._noise(sample)
+            disturb = self._disturbance(sample)
             pace = (len(rows) / self.n_samples_seen_) ** 0.5
             trainings = self._train(
-                networks, source, keys, graph, labels, loss, noise, alpha, pace, seeds
+                networks, source, keys, graph, labels, loss, disturb, alpha, pace, seeds
             )
             networks = in_basis(networks, None if basis is None else basis.T)
             codes = [apply_in_blocks(one, "encode", sample) for one in networks]
@@ -948,7 +964,7 @@ class StableAutoencoder(
         """Return what a sibling's loss has besides, or has otherwise."""
         return {}
 
-    def _noise(self, sample):
+    def _disturbance(self, sample):
         """Return what a sibling does to batches before it is trained on them."""
         return
 
@@ -967,13 +983,18 @@ class StableAutoencoder(
         graph,
         labels,
         loss,
-        noise,
+        disturb,
         alpha,
         pace,
         seeds,
     ):
         """Train networks in place with the parameters of this estimator."""
         check_callbacks(self.callbacks or ())
+        if self.checkpoint is not None and self.accelerator is not None:
+            raise ValueError(
+                f"checkpoint={self.checkpoint!r} must be None where an accelerator is"
+                " given, which has checkpoints of its own"
+            )
         split, n_rows = None, len(rows)
         if self.early_stopping:
             split = self._split(keys, seeds, chunks_of(rows))
@@ -991,13 +1012,14 @@ class StableAutoencoder(
             seeds=seeds,
             device=self._device(),
             neighbors=graph,
-            noise=noise,
+            noise=disturb,
             labels=labels,
             split=split,
             n_iter_no_change=self.n_iter_no_change,
             tol=self.tol,
             pace=pace,
             accelerator=self.accelerator,
+            checkpoint=self.checkpoint,
             callbacks=self.callbacks or (),
             verbose=bool(self.verbose),
         )
@@ -1039,9 +1061,8 @@ class StableAutoencoder(
     def _validate_rows(self, X, *, reset=False, ensure_min_samples=1):
         """Validate rows to train on."""
         X = self._validate_all_but_values(X, reset, ensure_min_samples)
-        if not issparse(X):
-            for _, block in blocks(X):
-                self._check_values(block)
+        for block in [X.data] if issparse(X) else (block for _, block in blocks(X)):
+            self._check_values(block)
         return X
 
     def _validate_all_but_values(self, X, reset=False, ensure_min_samples=1):
@@ -1066,7 +1087,7 @@ class StableAutoencoder(
         """Validate rows and embed them by the model."""
         X = self._validate_all_but_values(X)
         if out is not None:
-            check_out(out, (X.shape[0], self._n_features_out))
+            check_out(out, (X.shape[0], self._n_features_out), self._codes_dtype)
         return self._embed(self.network_, X, out)
 
     def _embed(self, network, X, out=None):
@@ -1084,12 +1105,18 @@ class StableAutoencoder(
     def _finish_codes(self, codes):
         return codes * self.scale_
 
-    def _check_width(self, codes):
+    def _network_codes(self, codes, name):
+        """Turn codes, as `transform` returns them, into those of the network."""
+        return self._check_codes(codes, name) / self.scale_
+
+    def _check_codes(self, codes, name):
+        codes = check_array(codes, dtype=_DTYPES, input_name=name)
         if codes.shape[1] != self._n_features_out:
             raise ValueError(
-                f"X has {codes.shape[1]} columns, but {type(self).__name__} gives codes"
-                f" of {self._n_features_out}"
+                f"{name} has shape {codes.shape}, but codes of {type(self).__name__}"
+                f" have {self._n_features_out} columns"
             )
+        return codes
 
     def _decode(self, codes):
         rows = apply_in_blocks(self.network_, "decode", codes)
@@ -1113,11 +1140,19 @@ class StableAutoencoder(
         state = dict(super().__getstate__())
         state["accelerator"] = None  # it belongs to the processes of its launcher
         if self._is_fitted():
-            # Weights trained on an accelerator must load where there is none.
-            networks = [deepcopy(network).cpu() for network in self.networks_]
-            state["networks_"] = networks
-            state["network_"] = networks[self.best_index_]
+            # As arrays, which load where there is no accelerator, or another torch.
+            state["networks_"] = [network.state() for network in self.networks_]
+            del state["network_"]
         return state
+
+    def __setstate__(self, state):
+        state = dict(state)
+        if "networks_" in state:
+            restored = self._network_class.restored
+            networks = [restored(**described) for described in state["networks_"]]
+            state["networks_"] = networks
+            state["network_"] = networks[state["best_index_"]]
+        super().__setstate__(state)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -4,6 +4,7 @@ from numbers import Real
 
 import torch
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
 
 from .autoencoder import StableAutoencoder
 from .inheritance import takes_parameters
@@ -95,13 +96,14 @@ class DenoisingAutoencoder(StableAutoencoder):
         ndarray of shape (n_samples, n_features), dtype float64
             What they may have been without noise.
         """
+        check_is_fitted(self)
         return self.inverse_transform(self._codes(X))
 
     @property
     def _needs_features(self):
         return self.corruption != "gaussian" and self.corruption_level > 0
 
-    def _noise(self, sample):
+    def _disturbance(self, sample):
         level = self.corruption_level
         if level == 0:
             return None

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from .alignment import axis_map_onto
@@ -17,7 +17,7 @@ from .noise import NoiseOfCodes
 
 # What logits are multiplied by: a component of unit variance then starts with most of
 # its rows well above or below the noise.
-_STEEPNESS = 4.0
+STEEPNESS = 4.0
 
 
 class HashingNetwork(Autoencoder):
@@ -35,6 +35,8 @@ class HashingNetwork(Autoencoder):
         As in :class:`~stable_embedding.networks.Autoencoder`.
     """
 
+    _settings = (*Autoencoder._settings, "noise")
+
     def __init__(self, *, noise: float, **shared: Any):
         super().__init__(**shared)
         self.noise = noise
@@ -42,23 +44,31 @@ class HashingNetwork(Autoencoder):
 
     def logits(self, rows: Tensor) -> Tensor:
         """Return the logits of bits."""
-        return _STEEPNESS * self.n_components**0.5 * self.encoder(rows)
+        return STEEPNESS * self.n_components**0.5 * self.encoder(rows)
 
     def encode(self, rows: Tensor) -> Tensor:
         """Return the codes of rows."""
-        return self.height * torch.sigmoid(self.logits(rows))
+        return self.codes_of(self.logits(rows))
+
+    def codes_of(self, logits: Tensor) -> Tensor:
+        """Return the codes of logits."""
+        return self.height * torch.sigmoid(logits)
 
     def decode(self, codes: Tensor) -> Tensor:
         """Return the rows of codes."""
         return self.decoder(codes - self.height / 2)
+
+    def reconstruct(self, rows: Tensor) -> Tensor:
+        """Return rows as they come back from their bits."""
+        bits = (self.logits(rows) > 0).to(rows.dtype)
+        return self.decode(self.height * bits)
 
     def forward(self, inputs: Any) -> tuple[Tensor, ...]:
         """Return codes and reconstruction, of rows or of rows and noise."""
         if isinstance(inputs, Tensor):
             return super().forward(inputs)
         rows, noise = inputs
-        logits = self.logits(rows) + self.noise * noise
-        codes = self.height * torch.sigmoid(logits)
+        codes = self.codes_of(self.logits(rows) + self.noise * noise)
         return codes, self.decode(codes)
 
 
@@ -96,7 +106,8 @@ class SemanticHashing(StableAutoencoder):
     Notes
     -----
     Bits have a meaning of their own, so the map that lays codes in their frame permutes
-    them and does nothing else.
+    them, turns some over, and does nothing else. Losses, and rows held out for early
+    stopping, are of codes that are not yet cut; `score` is of bits.
 
     References
     ----------
@@ -125,6 +136,7 @@ class SemanticHashing(StableAutoencoder):
     del _parameter_constraints["n_components"]
 
     _network_class = HashingNetwork
+    _codes_dtype = np.uint8
 
     def __init__(self, n_bits=32, *, noise=4.0, packed=False, **shared):
         super().__init__(n_bits, **shared)
@@ -140,7 +152,7 @@ class SemanticHashing(StableAutoencoder):
     def n_components(self, value):
         self.n_bits = value
 
-    def activations(self, X):
+    def bit_probabilities(self, X):
         """Return what bits are cut from.
 
         Parameters
@@ -157,6 +169,24 @@ class SemanticHashing(StableAutoencoder):
         codes = self._encode(self.network_, self._validate_all_but_values(X))
         return codes / np.float32(self.network_.height)
 
+    def transform(self, X, out=None):
+        """Cut the codes of X to bits.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dask array} of shape (n_samples, n_features)
+            Rows to embed, seen in training or not.
+
+        out : ndarray of numbers, of the shape of the bits, default=None
+            Where to write them; a new array by default.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_bits) or (n_samples, n_bytes), dtype uint8
+            Bits, or if `packed` bytes; `out` where it is given.
+        """
+        return super().transform(X, out)
+
     def inverse_transform(self, X):
         """Reconstruct rows from their bits.
 
@@ -170,21 +200,28 @@ class SemanticHashing(StableAutoencoder):
         ndarray of shape (n_samples, n_features), dtype float64
             Reconstruction.
         """
-        check_is_fitted(self)
-        X = check_array(X, input_name="X")
-        self._check_width(X)
-        bits = X
-        if self.packed:
-            bits = np.unpackbits(X.astype(np.uint8), axis=1, count=self._width)
-        return self._decode(bits * self.network_.height)
+        return super().inverse_transform(X)
 
     def _map_onto(self, codes, reference):
-        return axis_map_onto(codes, reference, signed=False)
+        # About the middle of a bit, where turning it over changes the sign.
+        centred = codes - codes.mean(axis=0), reference - reference.mean(axis=0)
+        return axis_map_onto(*centred)
+
+    def _network_codes(self, codes, name):
+        bits = self._check_codes(codes, name)
+        largest = 255 if self.packed else 1
+        if not (
+            np.isin(bits, [0, 1]) if largest == 1 else bits == np.uint8(bits)
+        ).all():
+            raise ValueError(f"{name} must hold whole numbers from 0 to {largest}")
+        if self.packed:
+            bits = np.unpackbits(bits.astype(np.uint8), axis=1, count=self._width)
+        return np.float32(self.network_.height) * bits
 
     def _architecture(self):
         return super()._architecture() | {"noise": self.noise}
 
-    def _noise(self, sample):
+    def _disturbance(self, sample):
         return NoiseOfCodes(self.n_bits) if self.noise else None
 
     def _finish_codes(self, codes):

@@ -230,6 +230,21 @@ def neighbor_loss(codes: Tensor, log_scale: Tensor) -> Tensor:
     return _NeighborLoss.apply(codes, log_scale).mean(-1)
 
 
+def without_partners(batch: Any) -> Any:
+    """Return the first half of the rows of a tensor, or of each in a tuple.
+
+    Rows are the last axis but one, or of labels, one for each row, the last.
+    """
+    if isinstance(batch, Tensor):
+        return batch[..., : batch.shape[-2] // 2, :]
+    n_rows = batch[0].shape[-2] // 2
+    of_rows = batch[0].dim()
+    return tuple(
+        part[..., :n_rows, :] if part.dim() == of_rows else part[..., :n_rows]
+        for part in batch
+    )
+
+
 class Penalty(NamedTuple):
     """A further term of the loss.
 
@@ -310,20 +325,26 @@ class StableLoss(nn.Module):
         self.log_scale = None if scale is None else nn.Parameter(scale.log())
         self.reconstruction = reconstruction
         self.penalties = penalties
+        self.weights = {
+            "similarity_weight": similarity_weight,
+            "neighbor_weight": neighbor_weight,
+            **{
+                name.replace("_loss", "_weight"): penalty.weight
+                for name, penalty in penalties.items()
+            },
+        }
 
     def forward(self, output: tuple, target: Any) -> Tensor:
         """Return the total and its terms, in the order of `names`."""
-        codes, reconstruction = output[:2]
-        rows = target[0] if isinstance(target, tuple) else target
+        codes = output[0]
         nothing = codes.new_zeros(codes.shape[:-2])
         lost_pairs = lost_neighbors = nothing
         if self.log_scale is not None:
             lost_neighbors = neighbor_loss(codes, self.log_scale)
             if not self.training:
-                n_rows = rows.shape[-2] // 2
-                rows, codes, reconstruction = (
-                    part[..., :n_rows, :] for part in (rows, codes, reconstruction)
-                )
+                output, target = without_partners(output), without_partners(target)
+        codes, reconstruction = output[:2]
+        rows = target[0] if isinstance(target, tuple) else target
         total = lost_rows = self.reconstruction(rows, reconstruction) + self.dropped
         if self.similarity_weight:
             lost_pairs = similarity_loss(

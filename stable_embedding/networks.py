@@ -3,8 +3,10 @@
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from itertools import pairwise
+from operator import attrgetter
 from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -141,13 +143,25 @@ class LinearPathMLP(nn.Module):
         for layer, activation in zip(layers, self.activations):
             hidden = activation(layer(hidden))
             slopes.append(SLOPES[type(activation)](hidden))
-        jacobian = self.last.weight.unsqueeze(-3)
-        for layer, slope in zip(layers[-2::-1], slopes[::-1]):
-            jacobian = (jacobian * slope.unsqueeze(-2)) @ layer.weight.unsqueeze(-3)
-        jacobian = self.gain * self.output_gain * jacobian
-        if self.linear_path is not None:
-            jacobian = jacobian + self.linear_path.weight.unsqueeze(-3)
-        return jacobian.square().sum((-2, -1))
+        # As a product :math:`N W`, with the first layer's weights :math:`W` last: its
+        # norm, beside a path or not, needs no matrix as wide as the rows.
+        to_first, first = None, self.first.weight
+        for after, slope in zip(layers[:0:-1], slopes[::-1]):
+            weight = after.weight.unsqueeze(-3)
+            to_first = weight if to_first is None else to_first @ weight
+            to_first = to_first * slope.unsqueeze(-2)
+        gain = self.gain * self.output_gain
+        path = None if self.linear_path is None else self.linear_path.weight
+        if to_first is None:
+            whole = gain * first if path is None else gain * first + path
+            return whole.square().sum((-2, -1)).unsqueeze(-1)
+        gram = (first @ first.mT).unsqueeze(-3)
+        squares = gain**2 * ((to_first @ gram) * to_first).sum((-2, -1))
+        if path is not None:
+            beside = (path @ first.mT).unsqueeze(-3)
+            squares = squares + 2 * gain * (to_first * beside).sum((-2, -1))
+            squares = squares + path.square().sum((-2, -1)).unsqueeze(-1)
+        return squares
 
     def _amplified(self, rows: Tensor) -> Tensor:
         return rows if self.gain == 1 else self.gain * rows
@@ -189,6 +203,20 @@ class Autoencoder(nn.Module):
         Seed of a plain autoencoder's draw.
     """
 
+    # What a constructor is given, and what it is not but a training may change.
+    _settings: tuple[str, ...] = (
+        "n_features",
+        "n_components",
+        "hidden_layer_sizes",
+        "activation",
+    )
+    _gains = (
+        "encoder.gain",
+        "encoder.output_gain",
+        "decoder.gain",
+        "decoder.output_gain",
+    )
+
     def __init__(
         self,
         n_features: int,
@@ -223,6 +251,55 @@ class Autoencoder(nn.Module):
             generator=generator,
         )
 
+    def state(self) -> dict[str, Any]:
+        """Return settings, and weights as arrays, that the network is restored from."""
+        settings = {name: getattr(self, name) for name in self._settings}
+        settings["init"] = self.init
+        settings["gains"] = [float(gain) for gain in attrgetter(*self._gains)(self)]
+        weights = {
+            name: weight.numpy(force=True) for name, weight in self.state_dict().items()
+        }
+        return {"settings": settings, "weights": weights}
+
+    @classmethod
+    def restored(cls, settings: dict[str, Any], weights: dict[str, np.ndarray]) -> Self:
+        """Build a network from its settings and weights.
+
+        Raises
+        ------
+        ValueError, RuntimeError
+            If they do not fit together; nothing larger than the weights is built.
+        """
+        settings = dict(settings)
+        init, gains = settings.pop("init"), settings.pop("gains")
+        sizes = [
+            settings["n_features"],
+            *settings["hidden_layer_sizes"],
+            settings["n_components"],
+        ]
+        shapes = {
+            f"encoder.mlp.{2 * i}.weight": (n_outputs, n_inputs)
+            for i, (n_inputs, n_outputs) in enumerate(pairwise(sizes))
+        }
+        if init == "pca":
+            shapes["encoder.linear_path.weight"] = (sizes[-1], sizes[0])
+        for name, shape in shapes.items():
+            found = weights[name].shape if name in weights else None
+            if found != shape:
+                raise ValueError(f"{name} has shape {found}, but should have {shape}")
+        axes = torch.zeros(sizes[-1], sizes[0]) if init == "pca" else None
+        network = cls(axes=axes, **cls._completed(settings))
+        network.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})
+        for name, gain in zip(cls._gains, gains, strict=True):
+            part, attribute = name.split(".")
+            setattr(network.get_submodule(part), attribute, gain)
+        return network.eval()
+
+    @classmethod
+    def _completed(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        """Complete the arguments of the constructor, with weights to be loaded."""
+        return settings
+
     @property
     def init(self) -> str:
         """How it was started: "pca" with a linear path, else "random"."""
@@ -246,6 +323,11 @@ class Autoencoder(nn.Module):
     def in_float64(self) -> Self:
         """Copy the network in double precision, which not every device has."""
         return deepcopy(self).cpu().double()
+
+    @property
+    def returns_rows(self) -> bool:
+        """Whether the decoder's output are rows, and not what they are made of."""
+        return True
 
     def encode(self, rows: Tensor) -> Tensor:
         """Return the codes of rows."""

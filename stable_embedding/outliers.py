@@ -4,12 +4,12 @@ from numbers import Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, OutlierMixin, _fit_context, clone
-from sklearn.ensemble._base import _set_random_states
-from sklearn.utils import check_random_state
+from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .autoencoder import StableAutoencoder
+from .seeding import draw_seeds, with_seed
 
 
 class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
@@ -89,17 +89,37 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
         self : ReconstructionOutlierDetector
             The fitted detector.
         """
-        estimator = (
-            StableAutoencoder() if self.estimator is None else clone(self.estimator)
-        )
-        if self.random_state is not None:
-            _set_random_states(estimator, check_random_state(self.random_state))
-        X = validate_data(self, X, accept_sparse="csr", dtype=(np.float64, np.float32))
+        estimator = self._estimator()
+        if self.random_state is None:
+            estimator = clone(estimator)
+        else:
+            [seed] = draw_seeds(self.random_state, 1)
+            estimator = with_seed(estimator, seed)
         estimator.fit(X, y)
+        # It has validated X, which may have to be the data frame that it is.
+        validate_data(self, X, skip_check_array=True)
         scores = estimator.score_samples(X)
         self.offset_ = np.percentile(scores, 100 * self.contamination)
         self.estimator_ = estimator
         return self
+
+    def fit_predict(self, X, y=None):
+        """Fit, and tell outliers among the training data.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data.
+
+        y : array-like or None
+            Handed on to the estimator, which may ignore it.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            -1 for outliers, 1 for others.
+        """
+        return self.fit(X, y).predict(X)
 
     def score_samples(self, X):
         """Return the score of each row: low is anomalous.
@@ -115,9 +135,6 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
             Of an autoencoder minus the squared reconstruction error.
         """
         check_is_fitted(self)
-        X = validate_data(
-            self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False
-        )
         return self.estimator_.score_samples(X)
 
     def decision_function(self, X):
@@ -152,5 +169,10 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        of_estimator = get_tags(self._estimator())
+        tags.input_tags = of_estimator.input_tags
+        tags.target_tags.required = of_estimator.target_tags.required
         return tags
+
+    def _estimator(self):
+        return StableAutoencoder() if self.estimator is None else self.estimator

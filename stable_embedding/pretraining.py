@@ -49,8 +49,8 @@ def layers_of(network: Autoencoder) -> list[Layer]:
     """Pair the layers of a network, from the outermost to the code.
 
     Beside a linear path, where the last layer of a perceptron is zero at the start, the
-    first one has a decoder of its own, which the network does not keep, and the code
-    is left out.
+    code is left out. There, and where the decoder's output are no rows, the outermost
+    one has a decoder of its own, which the network does not keep.
     """
     encoder, decoder = network.encoder, network.decoder
     activations = [*encoder.activations, nn.Identity()]
@@ -63,7 +63,8 @@ def layers_of(network: Autoencoder) -> list[Layer]:
     layers[0].input_gain = encoder.gain
     layers[0].output_gain = decoder.output_gain
     layers[-1].code_gain = decoder.gain
-    if encoder.linear_path is None:
+    beside_path = encoder.linear_path is not None
+    if network.returns_rows and not beside_path:
         return layers
     outermost = nn.utils.skip_init(
         nn.Linear, layers[0].up.in_features, network.n_features
@@ -71,7 +72,7 @@ def layers_of(network: Autoencoder) -> list[Layer]:
     nn.init.zeros_(outermost.weight)
     nn.init.zeros_(outermost.bias)
     layers[0].up = outermost
-    return layers[:-1]
+    return layers[:-1] if beside_path else layers
 
 
 @torch.no_grad()

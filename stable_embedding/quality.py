@@ -10,8 +10,13 @@ import numpy as np
 from scipy.spatial.distance import cdist, pdist
 from scipy.stats import pearsonr, spearmanr
 from sklearn import manifold
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.utils import check_array, check_consistent_length, gen_batches
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
+from sklearn.utils import (
+    check_array,
+    check_consistent_length,
+    check_random_state,
+    gen_batches,
+)
 
 # Rows of the distance matrices that are held at once.
 _BLOCK_ROWS = 256
@@ -387,3 +392,120 @@ def _neighbor_ranks(X, rows):
     ranks = np.empty_like(order)
     np.put_along_axis(ranks, order, np.arange(len(X)), axis=1)
     return ranks
+
+
+def lipschitz_estimate(X, X_embedded, X_new, X_new_embedded, quantile=1.0):
+    r"""How far new rows lie from their neighbours in the map, by how far in the data.
+
+    .. math:: \frac{|z - z'|}{|x - x'|} \cdot \sqrt{\frac{\operatorname{var} x}
+        {\operatorname{var} z}}
+
+    for a new row :math:`x`, its nearest neighbour :math:`x'` in the data and their
+    codes :math:`z` and :math:`z'`; the largest over new rows, or another quantile.
+    Total variances make it independent of the unit of the map.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        The data that the map was trained on.
+
+    X_embedded : array-like of shape (n_samples, n_components)
+        Their embedding.
+
+    X_new : array-like of shape (n_new, n_features)
+        Rows that it was not trained on.
+
+    X_new_embedded : array-like of shape (n_new, n_components)
+        Their embedding.
+
+    quantile : float, default=1.0
+        Which quantile; 1 is the largest.
+
+    Returns
+    -------
+    float
+        The smaller the safer is a map out of sample; 1 for one that only moves, turns
+        and magnifies.
+
+    Raises
+    ------
+    ValueError
+        If all rows or all codes are alike.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from stable_embedding.quality import lipschitz_estimate
+    >>> X = np.random.default_rng(0).normal(size=(60, 3))
+    >>> round(lipschitz_estimate(X[:50], 2 * X[:50], X[50:], 2 * X[50:]), 6)
+    1.0
+    """
+    X, X_embedded = _check_embedding(X, X_embedded)
+    X_new, X_new_embedded = _check_pair(X_new, X_new_embedded, "X_new_embedded")
+    variances = X.var(axis=0).sum(), X_embedded.var(axis=0).sum()
+    if not all(variances):
+        raise ValueError("all rows or all codes are alike; there is nothing to compare")
+    distances, nearest = NearestNeighbors(n_neighbors=1).fit(X).kneighbors(X_new)
+    moved = np.linalg.norm(X_new_embedded - X_embedded[nearest[:, 0]], axis=1)
+    apart = distances[:, 0] > 0  # copies have the same code, whatever the slope
+    slopes = moved[apart] / distances[apart, 0] * (variances[0] / variances[1]) ** 0.5
+    return float(np.quantile(slopes, quantile)) if apart.any() else 0.0
+
+
+def triplet_accuracy(X_embedded, y, n_triplets=100_000, random_state=0):
+    """Share of triplets whose row of the same class is nearer than that of another.
+
+    Parameters
+    ----------
+    X_embedded : array-like of shape (n_samples, n_components)
+        An embedding.
+
+    y : array-like of shape (n_samples,)
+        Class of each row.
+
+    n_triplets : int, default=100_000
+        Number of triplets to draw: a row, another of its class and one of another
+        class, the first from all rows that have both.
+
+    random_state : int, RandomState instance or None, default=0
+        Seed of the draw.
+
+    Returns
+    -------
+    float
+        1.0 at best, about 0.5 for a map that knows nothing of the classes.
+
+    Raises
+    ------
+    ValueError
+        If there is no triplet.
+
+    References
+    ----------
+    H. Ishfaq, A. Hoogi and D. Rubin, "TVAE: triplet-based variational autoencoder using
+    metric learning", arXiv 1802.04403.
+
+    Examples
+    --------
+    >>> from stable_embedding.quality import triplet_accuracy
+    >>> triplet_accuracy([[0.0], [1.0], [10.0], [11.0]], [0, 0, 1, 1])
+    1.0
+    """
+    X_embedded = check_array(X_embedded, dtype=np.float64, input_name="X_embedded")
+    check_consistent_length(X_embedded, y)
+    rng = check_random_state(random_state)
+    classes, y, sizes = np.unique(y, return_inverse=True, return_counts=True)
+    anchors = np.flatnonzero(sizes[y] > 1)
+    if len(classes) < 2 or not len(anchors):
+        raise ValueError("y needs two classes, and one of them two rows or more")
+    order = np.argsort(y, kind="stable")  # each class is one run of it
+    starts, places = np.cumsum(sizes) - sizes, np.argsort(order)
+    anchors = rng.choice(anchors, n_triplets)
+    first, size = starts[y[anchors]], sizes[y[anchors]]
+    others = rng.randint(size - 1)  # of the class, past the row itself
+    others += others >= places[anchors] - first
+    strangers = rng.randint(len(y) - size)
+    strangers += np.where(strangers >= first, size, 0)
+    near = X_embedded[order[first + others]] - X_embedded[anchors]
+    far = X_embedded[order[strangers]] - X_embedded[anchors]
+    return float(np.mean(np.square(near).sum(axis=1) < np.square(far).sum(axis=1)))

@@ -15,7 +15,10 @@ from .networks import Autoencoder
 
 # With this factor a logistic code has slope 1 where it starts, and the network is PCA's
 # for codes that are small beside 1.
-_STEEPNESS = 4.0
+STEEPNESS = 4.0
+
+# Length below which a code counts as none, in units of the data's.
+_SMALLEST_LENGTH = 1e-3
 
 
 def kl_sparsity(activations: Tensor, target: float) -> Tensor:
@@ -51,8 +54,30 @@ def kl_sparsity(activations: Tensor, target: float) -> Tensor:
 
 
 def l1_sparsity(codes: Tensor) -> Tensor:
-    r"""Mean of :math:`\sum_j |z_{ij}| / \sqrt k`: 1 at most for unit variance."""
-    return codes.abs().sum(-1).mean(-1) / codes.shape[-1] ** 0.5
+    r"""Mean of the sum of sizes in a code over its length.
+
+    .. math:: \operatorname{mean}_i \frac{\sum_j |z_{ij}|}{\sqrt{k}\, |z_i|}
+
+    Smaller codes that a decoder magnifies are no way around it.
+
+    Parameters
+    ----------
+    codes : Tensor of shape (..., n_rows, n_components)
+
+    Returns
+    -------
+    Tensor of shape (...)
+        1 for codes whose components are all of one size, :math:`1 / \sqrt k` where one
+        alone is active.
+
+    References
+    ----------
+    P. O. Hoyer, "Non-negative matrix factorization with sparseness constraints", JMLR
+    5, 2004.
+    """
+    lengths = (codes.square().sum(-1) + _SMALLEST_LENGTH**2).sqrt()
+    shares = codes.abs().sum(-1) / lengths
+    return shares.mean(-1) / codes.shape[-1] ** 0.5
 
 
 def largest(codes: Tensor, n_active: int) -> Tensor:
@@ -67,9 +92,8 @@ class SparseNetwork(Autoencoder):
     Parameters
     ----------
     penalty : {"kl", "l1", "k_sparse"}
-        With "kl" codes are logistic; with "l1" the weights by which the decoder reads a
-        component are no larger than at its start, or it could magnify small codes; with
-        "k_sparse" only the largest components of a row are kept.
+        With "kl" codes are logistic, with "k_sparse" only the largest components of a
+        row are kept.
 
     n_active : int
         How many are kept.
@@ -78,33 +102,23 @@ class SparseNetwork(Autoencoder):
         As in :class:`~stable_embedding.networks.Autoencoder`.
     """
 
+    _settings = (*Autoencoder._settings, "penalty", "n_active")
+
     def __init__(self, *, penalty: str, n_active: int, **shared: Any):
         super().__init__(**shared)
         self.penalty = penalty
         self.n_active = n_active
-        self.bound = self._reading_norms().square().mean().sqrt().item()
 
     def encode(self, rows: Tensor) -> Tensor:
         """Return the codes of rows."""
         codes = self.encoder(rows)
         if self.penalty == "kl":
-            return torch.sigmoid(_STEEPNESS * codes)
+            return torch.sigmoid(STEEPNESS * codes)
         return largest(codes, self.n_active) if self.penalty == "k_sparse" else codes
 
     def decode(self, codes: Tensor) -> Tensor:
         """Return the rows of codes."""
-        if self.penalty == "kl":
-            codes = codes - 0.5
-        elif self.penalty == "l1":
-            codes = codes / (self._reading_norms() / self.bound).clamp_min(1)
-        return self.decoder(codes)
-
-    def _reading_norms(self) -> Tensor:
-        """Norm of all weights by which the decoder reads each component."""
-        weights = [self.decoder.gain * self.decoder.first.weight]
-        if self.decoder.linear_path is not None:
-            weights.append(self.decoder.linear_path.weight)
-        return torch.cat(weights, dim=-2).norm(dim=-2, keepdim=True)
+        return self.decoder(codes - 0.5 if self.penalty == "kl" else codes)
 
 
 @takes_parameters()
@@ -120,10 +134,13 @@ class SparseAutoencoder(StableAutoencoder):
     .. math:: P = \operatorname{mean}_j \Bigl[\rho \log \frac{\rho}{\hat\rho_j}
         + (1 - \rho) \log \frac{1 - \rho}{1 - \hat\rho_j} \Bigr]
 
-    With "l1" codes are small in sum, :math:`P = \operatorname{mean}_i \sum_j |z_{ij}|
-    / \sqrt k` for :math:`k` components and codes over `scale_`; the decoder's weights
-    on them are bounded. With "k_sparse" there is no penalty: only the components of a
-    row that are largest in absolute value are kept.
+    With "l1" the sizes in a code are small in sum beside its length, so that magnifying
+    small ones is no way around:
+
+    .. math:: P = \operatorname{mean}_i \frac{\sum_j |z_{ij}|}{\sqrt{k}\, |z_i|}
+
+    With "k_sparse" there is no penalty: only the components of a row that are largest
+    in absolute value are kept.
 
     Parameters
     ----------
@@ -160,6 +177,9 @@ class SparseAutoencoder(StableAutoencoder):
 
     References
     ----------
+    P. O. Hoyer, "Non-negative matrix factorization with sparseness constraints", JMLR
+    5, 2004, for the measure of "l1".
+
     A. Ng, "Sparse autoencoder", CS294A lecture notes, Stanford University, 2011.
 
     A. Makhzani and B. Frey, "k-sparse autoencoders", ICLR 2014.
@@ -227,10 +247,12 @@ class SparseAutoencoder(StableAutoencoder):
         return int(self.sparsity)
 
     def _further_terms(self, dropped):
-        terms = {
-            "kl": lambda output, _: kl_sparsity(output[0], self.sparsity),
-            "l1": lambda output, _: l1_sparsity(output[0]),
-            "k_sparse": None,
-        }
         weight = 0.0 if self.penalty == "k_sparse" else float(self.sparsity_weight)
-        return {"penalties": {"sparsity_loss": Penalty(weight, terms[self.penalty])}}
+
+        def loss(output, target):
+            codes = output[0]
+            if self.penalty == "kl":
+                return kl_sparsity(codes, self.sparsity)
+            return l1_sparsity(codes)
+
+        return {"penalties": {"sparsity_loss": Penalty(weight, loss)}}

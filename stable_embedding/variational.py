@@ -21,15 +21,26 @@ from .inheritance import takes_parameters
 from .losses import Penalty, in_blocks, reconstruction_loss
 from .networks import Autoencoder
 from .noise import NoiseOfCodes
+from .stability import fixed_sample
 
 # Logarithm of a code's first variance over the prior's: nearly a plain code.
 _FIRST_LOG_VARIANCE = -4.0
+
+# Beyond these a code is a point, or nothing is known of it: far from the training data
+# the network might say anything.
+_LOG_VARIANCES = (-20.0, 10.0)
+
+# How far beyond 0 and 1 rounding may bring a feature between them.
+_ROUNDING = 1e-6
 
 # Draws of the code of each row, over which its expected loss is averaged in `costs`.
 _N_DRAWS = 16
 
 # A start at the mean of a binary feature must not have infinite logits.
 _SMALLEST_MEAN = 0.01
+
+# Rows that the variance of the noise is estimated on.
+_ESTIMATION_ROWS = 1_000
 
 # Rows within which all triplets are compared; of larger batches those of such blocks.
 _TRIPLET_ROWS = 64
@@ -117,6 +128,11 @@ def shares(rows: Tensor, mean: Tensor, scale: float) -> Tensor:
     return (rows * scale + mean).clamp(0, 1)
 
 
+def cross_entropies(logits: Tensor, target: Tensor) -> Tensor:
+    """Return the cross-entropy of each row, in nats."""
+    return binary_cross_entropy_with_logits(logits, target, reduction="none").sum(-1)
+
+
 class CrossEntropy:
     """Cross-entropy of features between 0 and 1, over that of their mean.
 
@@ -138,8 +154,7 @@ class CrossEntropy:
     def __call__(self, rows: Tensor, logits: Tensor) -> Tensor:
         """Return the mean over scaled rows for the logits of each, (..., n_rows)."""
         target = shares(rows, self.mean.to(rows), self.scale)
-        entropies = binary_cross_entropy_with_logits(logits, target, reduction="none")
-        return entropies.sum(-1).mean(-1) / self.whole
+        return cross_entropies(logits, target).mean(-1) / self.whole
 
 
 class VariationalNetwork(Autoencoder):
@@ -162,6 +177,8 @@ class VariationalNetwork(Autoencoder):
         As in :class:`~stable_embedding.networks.Autoencoder`.
     """
 
+    _settings = (*Autoencoder._settings, "likelihood", "scale")
+
     def __init__(self, *, likelihood: str, mean: Tensor, scale: float, **shared: Any):
         super().__init__(**shared)
         self.likelihood = likelihood
@@ -176,6 +193,10 @@ class VariationalNetwork(Autoencoder):
         if likelihood == "bernoulli":
             self._start_at_mean()
 
+    @classmethod
+    def _completed(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        return {**settings, "mean": torch.zeros(settings["n_features"])}
+
     @torch.no_grad()
     def _start_at_mean(self) -> None:
         """Let logits start at those of the mean, and follow PCA from there."""
@@ -186,10 +207,20 @@ class VariationalNetwork(Autoencoder):
             slope = self.scale / (mean * (1 - mean))
             decoder.linear_path.weight.mul_(slope.unsqueeze(-1))
 
+    @property
+    def returns_rows(self) -> bool:
+        """Whether the decoder's output are rows, and not logits."""
+        return self.likelihood == "gaussian"
+
     def posterior(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean codes of rows, and log variances over the prior's."""
         hidden = self.encoder.hidden(rows)
-        return self.encoder.from_hidden(hidden, rows), self.log_variance(hidden)
+        log_variances = self.log_variance(hidden).clamp(*_LOG_VARIANCES)
+        return self.encoder.from_hidden(hidden, rows), log_variances
+
+    def deviations(self, log_variances: Tensor) -> Tensor:
+        """Return the standard deviations of codes."""
+        return self.prior_deviation * (log_variances / 2).exp()
 
     def forward(self, inputs: Any) -> tuple[Tensor, ...]:
         """Return codes, output and log variances, of rows or of rows and noise.
@@ -200,16 +231,15 @@ class VariationalNetwork(Autoencoder):
         means, log_variances = self.posterior(rows)
         codes = means
         if noise is not None:
-            deviations = self.prior_deviation * (log_variances / 2).exp()
-            codes = means + deviations * noise
+            codes = means + self.deviations(log_variances) * noise
         return means, self.decoder(codes), log_variances
 
     def decode(self, codes: Tensor) -> Tensor:
         """Return the rows of codes."""
         output = self.decoder(codes)
-        if self.likelihood == "bernoulli":
-            output = (output.sigmoid() - self.mean) / self.scale
-        return output
+        if self.returns_rows:
+            return output
+        return (output.sigmoid() - self.mean) / self.scale
 
     def costs(self, rows: Tensor) -> Tensor:
         """Return the two parts of the bound of each row.
@@ -221,10 +251,8 @@ class VariationalNetwork(Autoencoder):
             over the code's distribution; and that one's divergence from the prior.
         """
         means, log_variances = self.posterior(rows)
-        deviations = self.prior_deviation * (log_variances / 2).exp()
-        target = rows
-        if self.likelihood == "bernoulli":
-            target = shares(rows, self.mean, self.scale)
+        deviations = self.deviations(log_variances)
+        target = rows if self.returns_rows else shares(rows, self.mean, self.scale)
         expected = torch.zeros_like(means[:, 0])
         for noise in torch.from_numpy(spread_draws(self.n_components)).to(rows):
             output = self.decoder(means + deviations * noise)
@@ -233,11 +261,9 @@ class VariationalNetwork(Autoencoder):
         return torch.stack([expected, divergence], dim=-1)
 
     def _loss_of(self, output: Tensor, target: Tensor) -> Tensor:
-        if self.likelihood == "gaussian":
+        if self.returns_rows:
             return (output - target).square().sum(-1)
-        return binary_cross_entropy_with_logits(output, target, reduction="none").sum(
-            -1
-        )
+        return cross_entropies(output, target)
 
     def rebased(self, basis: Tensor, gain: float = 1.0) -> Self:
         """Copy the network to rows in another basis."""
@@ -301,8 +327,8 @@ class VariationalAutoencoder(StableAutoencoder):
         puts it into the units of the loss; 0 where its weight is.
 
     noise_variance_ : float
-        Variance of each feature given the code, in squared units of the data; of a
-        sample of the training data where these are large. NaN for binary features.
+        Variance of each feature given the code, in squared units of the data, from a
+        thousand rows at most. NaN for binary features.
 
     See Also
     --------
@@ -312,7 +338,8 @@ class VariationalAutoencoder(StableAutoencoder):
     Notes
     -----
     `transform` gives the means. Axes have variances of their own, so the map that lays
-    codes in their frame permutes axes and turns them over.
+    codes in their frame permutes axes and turns them over. Final losses, and those of
+    rows held out for early stopping, are of the means too, without noise.
 
     References
     ----------
@@ -329,7 +356,7 @@ class VariationalAutoencoder(StableAutoencoder):
     >>> model = VariationalAutoencoder(random_state=0).fit(X)
     >>> model.sample(3).shape
     (3, 4)
-    >>> model.score_samples(X).mean() > model.score_samples(X + 1).mean()
+    >>> bool(model.score_samples(X).mean() > model.score_samples(X + 1).mean())
     True
     """
 
@@ -405,9 +432,15 @@ class VariationalAutoencoder(StableAutoencoder):
         return apply_in_blocks(network, "costs", X, prepare)
 
     def _conclude(self, sample):
-        errors = self._costs(sample)[:, 0].mean() * self.scale_**2
-        gaussian = self.likelihood == "gaussian"
-        self.noise_variance_ = errors / self.n_features_in_ if gaussian else np.nan
+        self.noise_variance_ = np.nan
+        if self.likelihood == "gaussian":
+            some = sample[fixed_sample(len(sample), _ESTIMATION_ROWS)]
+            error = self._costs(some)[:, 0].mean() * self.scale_**2
+            self.noise_variance_ = error / self.n_features_in_
+
+    def _decode(self, codes):
+        rows = super()._decode(codes)
+        return rows if self.likelihood == "gaussian" else rows.clip(0, 1)
 
     @property
     def _needs_features(self):
@@ -425,13 +458,16 @@ class VariationalAutoencoder(StableAutoencoder):
 
     def _check_values(self, block):
         super()._check_values(block)
-        if self.likelihood == "bernoulli" and (block.min() < 0 or block.max() > 1):
+        if self.likelihood == "gaussian" or not block.size:
+            return
+        least, largest = block.min(), block.max()
+        if least < -_ROUNDING or largest > 1 + _ROUNDING:
             raise ValueError(
-                f"X holds values from {block.min():g} to {block.max():g}; with"
-                " likelihood='bernoulli' all must be between 0 and 1"
+                f"X holds values from {least} to {largest}; with likelihood='bernoulli'"
+                " all must be between 0 and 1"
             )
 
-    def _noise(self, sample):
+    def _disturbance(self, sample):
         return NoiseOfCodes(self.n_components)
 
     def _further_terms(self, dropped):

@@ -30,7 +30,7 @@ from stable_embedding.autoencoder import (
     auto_layer_sizes,
     auto_max_iter,
     kernel_scale,
-    laid_on,
+    moved,
     resolve_device,
 )
 from stable_embedding.networks import Autoencoder
@@ -344,7 +344,7 @@ def test_enough_components_keep_everything(iris):
 def test_the_fold_changes_no_reconstruction(digits, monkeypatch):
     X, _ = digits
     monkeypatch.setattr(
-        "stable_embedding.autoencoder.laid_on", lambda network, *_: network
+        "stable_embedding.autoencoder.moved", lambda network, _: network
     )
     loose = quick(3, random_state=0).fit(X)
     monkeypatch.undo()
@@ -840,6 +840,7 @@ BAD_PARAMETERS = {
     "n_neighbors": [0, 1.5, "auto", None],
     "neighbors": ["brute", 15, None, KNeighborsClassifier()],
     "init": ["kmeans", None],
+    "layerwise_pretraining": ["yes", 2],
     "n_init": [0, 1.5, "auto"],
     "batch_size": [0, 1, 2.5, "all"],
     "learning_rate_init": [0, -1e-3, "fast"],
@@ -850,6 +851,7 @@ BAD_PARAMETERS = {
     "n_iter_no_change": [0, 1.5],
     "tol": [-1e-4, "low"],
     "warm_start": ["yes"],
+    "checkpoint": [3, ["a"]],
     "callbacks": [Callback(), "print", [3], ["print"], [("a", 3)]],
     "device": ["gpu", "cuda:99", 0],
     "accelerator": [3, "cuda", object()],
@@ -916,10 +918,12 @@ def test_wrong_shapes_are_named(iris):
     model = quick().fit(X)
     with pytest.raises(ValueError, match="X has 3 features"):
         model.transform(X[:, :3])
-    with pytest.raises(ValueError, match="X has 3 components.*n_components=2"):
+    with pytest.raises(ValueError, match="X has shape .* have 2 columns"):
         model.inverse_transform(X[:, :3])
     with pytest.raises(ValueError, match=r"reference has shape \(150, 3\)"):
         model.align(X, X[:, :3])
+    with pytest.raises(ValueError, match="reference has 149 rows, but X has 150"):
+        model.align(X, X[1:, :2])
     with pytest.raises(ValueError, match="reference contains NaN"):
         model.align(X, np.full((150, 2), np.nan))
 
@@ -1021,7 +1025,7 @@ def test_maps_are_folded_on_the_cpu_whatever_the_device(monkeypatch):
         "fold",
         lambda self, *_: folded.append(self.encoder.last.weight.device.type),
     )
-    laid = laid_on(network, np.eye(3, 2), np.eye(3, 2))
+    laid = moved(network, rigid_map_onto(np.eye(3, 2), np.eye(3, 2)))
     assert folded == ["cpu"]
     assert laid.encoder.last.weight.device.type == "meta"
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from sklearn.exceptions import NotFittedError
 from sklearn.metrics import mean_squared_error
 
 from stable_embedding import DenoisingAutoencoder, StableAutoencoder
@@ -72,7 +73,12 @@ def test_a_row_that_is_dropped_leaves_the_noise_of_others(digits):
     codes = [model.transform(X) for model in models]
     np.testing.assert_array_equal(codes[0], codes[2])
     moved = np.square(codes[0] - codes[1]).sum() / np.square(codes[0]).sum()
-    assert moved < 0.02
+    assert moved < 0.0018  # noise that is drawn by place moves it by .0022
+
+
+def test_what_is_not_fitted_denoises_nothing(iris):
+    with pytest.raises(NotFittedError):
+        DenoisingAutoencoder().denoise(iris[0])
 
 
 def test_a_share_above_one_is_refused(iris):

@@ -5,6 +5,7 @@ from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
 from stable_embedding import SemanticHashing
+from stable_embedding.quality import explained_variance
 
 
 def recall(bits, unseen_bits, neighbors):
@@ -27,10 +28,11 @@ def test_codes_are_bits(model, digits):
     assert set(np.unique(bits)) == {0, 1}
 
 
-def test_activations_are_nearly_binary(model, digits):
-    activations = model.activations(digits[0])
-    assert ((activations > 0.1) & (activations < 0.9)).mean() < 0.2
-    np.testing.assert_array_equal(activations > 0.5, model.transform(digits[0]))
+def test_probabilities_are_nearly_binary(model, digits):
+    probabilities = model.bit_probabilities(digits[0])
+    assert 0 <= probabilities.min() < probabilities.max() <= 1
+    assert ((probabilities > 0.1) & (probabilities < 0.9)).mean() < 0.2
+    np.testing.assert_array_equal(probabilities > 0.5, model.transform(digits[0]))
 
 
 def test_neighbours_are_found_by_bits(model, digits):
@@ -60,6 +62,40 @@ def test_bits_reconstruct(model, digits):
     rows = model.inverse_transform(model.transform(unseen))
     blind = np.square(unseen - train.mean(axis=0)).sum()
     assert np.square(unseen - rows).sum() < 0.6 * blind
+    assert model.score(unseen) == pytest.approx(explained_variance(unseen, rows))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_map_is_laid_on_another_by_its_bits(packed, digits):
+    X = digits[0]
+    model = SemanticHashing(8, max_iter=20, random_state=0).fit(X)
+    rows = model.inverse_transform(model.transform(X))
+    elsewhere = model.transform(X)[:, [3, 0, 1, 2, 7, 6, 5, 4]]
+    elsewhere[:, 2] = 1 - elsewhere[:, 2]
+    if packed:
+        model.set_params(packed=True)
+        elsewhere = np.packbits(elsewhere, axis=1)
+    model.align(X, elsewhere)
+    np.testing.assert_array_equal(model.transform(X), elsewhere)
+    moved = model.inverse_transform(model.transform(X))
+    np.testing.assert_allclose(moved, rows, atol=1e-3)
+
+
+def test_bits_are_written_where_one_says(model, digits):
+    X = digits[0]
+    for dtype in (np.uint8, np.int64, np.float32):
+        out = np.empty((len(X), 16), dtype=dtype)
+        assert model.transform(X, out=out) is out
+        np.testing.assert_array_equal(out, model.transform(X))
+    with pytest.raises(TypeError, match="out is of bool"):
+        model.transform(X, out=np.empty((len(X), 16), dtype=bool))
+
+
+def test_of_a_lazy_array_the_bits_are_lazy(model, digits):
+    array = pytest.importorskip("dask.array")
+    codes = model.transform(array.from_array(digits[0], chunks=(500, 64)))
+    assert codes.dtype == np.uint8
+    np.testing.assert_array_equal(codes.compute(), model.transform(digits[0]))
 
 
 def test_the_number_of_bits_is_a_parameter_like_others():
@@ -70,5 +106,12 @@ def test_the_number_of_bits_is_a_parameter_like_others():
 
 
 def test_the_number_of_columns_is_checked(model):
-    with pytest.raises(ValueError, match="X has 3 columns, but SemanticHashing gives"):
+    with pytest.raises(
+        ValueError, match="but codes of SemanticHashing have 16 columns"
+    ):
         model.inverse_transform([[0, 1, 0]])
+    with pytest.raises(ValueError, match="whole numbers from 0 to 1"):
+        model.inverse_transform(np.full((1, 16), 7))
+    packed = clone(model).set_params(packed=True, max_iter=1).fit(np.eye(64))
+    with pytest.raises(ValueError, match="whole numbers from 0 to 255"):
+        packed.inverse_transform([[300, 0]])

@@ -12,6 +12,7 @@ from stable_embedding.losses import (
     neighbor_loss,
     reconstruction_loss,
     similarity_loss,
+    without_partners,
 )
 from stable_embedding.similarities import SIMILARITIES, distance, squared_distance
 
@@ -239,3 +240,20 @@ def test_another_reconstruction_loss_takes_its_place(rows):
     loss = StableLoss(distance, 0.0, 2.0, reconstruction=lambda x, y: x.sum((-2, -1)))
     terms = loss((rows[:, :2], rows), rows)
     torch.testing.assert_close(terms[1], rows.sum())
+
+
+def test_penalties_of_an_evaluation_are_of_the_rows_alone(rows):
+    rows = rows[:40]
+    penalties = {"size": Penalty(1.0, lambda output, target: output[2].mean(-1))}
+    loss = StableLoss(
+        distance, 0.0, 2.0, 0.0, 1.0, torch.tensor(2.0), penalties=penalties
+    ).double()
+    sizes = rows[:, 0].abs()
+    output = rows[:, :2], rows, sizes
+    labels = torch.arange(40)
+    trained = loss(output, (rows, labels))[4].detach()
+    assert trained == pytest.approx(sizes.mean().item())
+    shown = loss.eval()(output, (rows, labels))[4].detach()
+    assert shown == pytest.approx(sizes[:20].mean().item())
+    halves = without_partners((rows, labels))
+    torch.testing.assert_close(halves, (rows[:20], labels[:20]))

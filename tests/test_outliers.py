@@ -1,15 +1,19 @@
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
-from sklearn.datasets import load_breast_cancer, load_digits, load_wine
+from sklearn.compose import ColumnTransformer
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.decomposition import PCA
 from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import get_tags
 
 from stable_embedding import (
     ReconstructionOutlierDetector,
     SparseAutoencoder,
     StableAutoencoder,
+    TripletVariationalAutoencoder,
     VariationalAutoencoder,
 )
 
@@ -72,3 +76,27 @@ def test_the_seed_is_handed_on(iris):
     np.testing.assert_array_equal(scores[0], scores[1])
     assert (scores[0] != scores[2]).any()
     assert nested.random_state is None
+
+
+def test_labels_are_handed_on(iris):
+    X, y = iris
+    detector = ReconstructionOutlierDetector(TripletVariationalAutoencoder(max_iter=3))
+    assert set(detector.fit_predict(X, y)) == {-1, 1}
+    assert get_tags(detector).target_tags.required
+    assert not get_tags(ReconstructionOutlierDetector()).target_tags.required
+
+
+def test_data_frames_reach_the_estimator(iris):
+    frame = load_iris(as_frame=True).data
+    columns = ColumnTransformer([("all", "passthrough", list(frame.columns))])
+    estimator = make_pipeline(columns, PCA(2))
+    detector = ReconstructionOutlierDetector(estimator).fit(frame)
+    assert list(detector.feature_names_in_) == list(frame.columns)
+    assert np.isfinite(detector.score_samples(frame)).all()
+
+
+def test_outliers_may_be_as_far_as_they_like(iris):
+    X, _ = iris
+    for estimator in (None, VariationalAutoencoder(max_iter=20)):
+        detector = ReconstructionOutlierDetector(estimator, random_state=0).fit(X)
+        assert (detector.predict(1e3 * X) == -1).all()

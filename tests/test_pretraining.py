@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from stable_embedding import StableAutoencoder
+from stable_embedding import StableAutoencoder, VariationalAutoencoder
 from stable_embedding.networks import Autoencoder
 from stable_embedding.pretraining import layers_of, passed_on
 
@@ -81,3 +81,16 @@ def test_sparse_rows_are_taken(digits):
 
     model = StableAutoencoder(5, layerwise_pretraining=True, **DEEP)
     assert model.fit(csr_array(digits[0])).score(digits[0]) > 0.5
+
+
+@pytest.mark.parametrize("init", ["pca", "random"])
+def test_logits_still_start_at_those_of_the_mean(init, digits):
+    X = digits[0] / 16
+    start = DEEP | {"init": init, "similarity_weight": 0, "likelihood": "bernoulli"}
+    first = [
+        VariationalAutoencoder(10, layerwise_pretraining=pretraining, **start)
+        .fit(X)
+        .loss_curve_[0]
+        for pretraining in (False, True)
+    ]
+    assert first[1] < first[0] + 0.02

@@ -9,14 +9,16 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import r2_score
 from sklearn.neighbors import NearestNeighbors
 
-from stable_embedding import quality
+from stable_embedding import StableAutoencoder, quality
 from stable_embedding.quality import (
     continuity,
     distance_correlation,
     explained_variance,
+    lipschitz_estimate,
     neighbor_accuracy,
     neighborhood_preservation,
     normalized_stress,
+    triplet_accuracy,
     trustworthiness,
 )
 
@@ -204,3 +206,63 @@ def test_agreement_with_zadu(pair):
         expected = zadu("local_continuity_meta_criteria", *pair, k=k)["lcmc"]
         found = neighborhood_preservation(*pair).q_nx[k - 1] - k / 59
         assert found == pytest.approx(expected)
+
+
+def test_the_slope_is_the_same_in_any_unit_and_frame(rng):
+    X, new = rng.normal(size=(80, 3)), rng.normal(size=(20, 3))
+    turn = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    for quantile in (0.5, 1.0):
+        found = lipschitz_estimate(
+            X, 5 * X @ turn + 1, new, 5 * new @ turn + 1, quantile
+        )
+        assert found == pytest.approx(1)
+
+
+def test_the_slope_is_that_of_the_nearest_row(rng):
+    X = np.array([[0.0], [10.0], [20.0]])
+    new = np.array([[1.0], [18.0]])
+    found = lipschitz_estimate(X, X, new, [[4.0], [18.0]], quantile=1)
+    assert found == pytest.approx(4)
+    assert lipschitz_estimate(X, X, X, X) == 0
+    with pytest.raises(ValueError, match="nothing to compare"):
+        lipschitz_estimate(X, 0 * X, new, new)
+
+
+def test_unseen_rows_stay_nearer_to_their_neighbours_than_in_a_plain_map(digits):
+    plain = {"init": "random", "similarity_weight": 0}
+    slopes = np.zeros(2)
+    for seed in range(3):
+        rows = np.random.default_rng(seed).permutation(digits[0])
+        X, new = rows[:1_200], rows[1_200:]
+        for at, kwargs in enumerate(({}, plain)):
+            model = StableAutoencoder(2, random_state=seed, **kwargs).fit(X)
+            codes = model.transform(X), model.transform(new)
+            slopes[at] += lipschitz_estimate(X, codes[0], new, codes[1])
+    assert slopes[0] < 0.9 * slopes[1]
+
+
+def test_triplets_are_those_of_a_loop(rng):
+    codes, y = rng.normal(size=(30, 2)), np.repeat(["a", "b", "c"], [3, 10, 17])
+    codes[y == "c"] += 2
+    of_anchors = []
+    for a in range(30):
+        near = [
+            np.linalg.norm(codes[a] - codes[p])
+            for p in range(30)
+            if p != a and y[p] == y[a]
+        ]
+        far = [np.linalg.norm(codes[a] - codes[n]) for n in range(30) if y[n] != y[a]]
+        of_anchors.append(np.mean(np.less.outer(near, far)))
+    found = triplet_accuracy(codes, y)
+    assert found == pytest.approx(np.mean(of_anchors), abs=0.01)
+    assert found == triplet_accuracy(codes, y)
+
+
+def test_triplets_need_two_classes():
+    with pytest.raises(ValueError, match="two classes"):
+        triplet_accuracy([[0.0], [1.0]], [0, 0])
+    with pytest.raises(ValueError, match="two classes"):
+        triplet_accuracy([[0.0], [1.0]], [0, 1])
+    assert triplet_accuracy([[0.0], [1.0], [1.5]], [0, 0, 1]) == pytest.approx(
+        0.5, abs=0.01
+    )

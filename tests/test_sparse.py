@@ -35,10 +35,20 @@ def test_activations_that_are_all_off_are_finite():
     assert activations.grad.isfinite().all()
 
 
-def test_the_sum_of_sizes_is_that_of_numpy(rng):
+def test_the_size_of_codes_is_in_units_of_their_length(rng):
     codes = rng.normal(size=(2, 7, 4))
-    expected = np.abs(codes).sum(-1).mean(-1) / 2
-    np.testing.assert_allclose(l1_sparsity(torch.from_numpy(codes)), expected)
+    expected = np.abs(codes).sum(-1) / (2 * np.linalg.norm(codes, axis=-1))
+    codes = torch.from_numpy(codes)
+    np.testing.assert_allclose(l1_sparsity(codes), expected.mean(-1), rtol=1e-4)
+    np.testing.assert_allclose(l1_sparsity(1e3 * codes), expected.mean(-1))
+    assert l1_sparsity(torch.ones(5, 4)).item() == pytest.approx(1)
+    assert l1_sparsity(torch.eye(4)).item() == pytest.approx(0.5)
+
+
+def test_codes_that_are_all_zero_have_finite_gradients():
+    codes = torch.zeros(5, 4, requires_grad=True)
+    l1_sparsity(codes).backward()
+    assert codes.grad.isfinite().all()
 
 
 def test_the_largest_are_kept():
@@ -57,35 +67,38 @@ def test_exactly_so_many_components_are_active(sparsity, n_active, digits):
     assert model.sparsity_loss_ == 0
 
 
-def test_codes_become_smaller_with_the_weight(digits):
+@pytest.mark.parametrize("similarity_weight", [0, 1])
+def test_codes_become_sparser_with_the_weight(similarity_weight, digits):
     X = digits[0]
-    sizes = []
+    sizes, shares = [], []
     for weight in (0, 0.1, 0.3, 1.0):
         model = SparseAutoencoder(
-            10, penalty="l1", sparsity_weight=weight, random_state=0
+            10,
+            penalty="l1",
+            sparsity_weight=weight,
+            similarity_weight=similarity_weight,
+            random_state=0,
         ).fit(X[:1_200])
-        sizes.append(np.abs(model.transform(X[1_200:])).mean())
+        codes = model.transform(X[1_200:])
+        size = np.sqrt(np.square(codes).mean())
+        sizes.append(np.abs(codes).mean() / size)
+        shares.append((np.abs(codes) < 0.1 * size).mean())
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[-1] < 0.9 * sizes[0]
+    assert shares[-1] > 1.5 * shares[0]
 
 
-@pytest.mark.parametrize("init", ["pca", "random"])
-def test_a_decoder_cannot_magnify(init, digits):
-    model = SparseAutoencoder(
-        5,
-        penalty="l1",
-        sparsity_weight=1.0,
-        similarity_weight=0,
-        hidden_layer_sizes=(),
-        init=init,
-        max_iter=20,
-        random_state=0,
-    ).fit(digits[0])
-    network = model.network_
-    codes = torch.eye(5)
-    columns = network.decode(codes) - network.decode(torch.zeros(1, 5))
-    # Of both weights together, so of their sum at most the root of 2.
-    assert columns.norm(dim=1).max() <= 2**0.5 * network.bound + 1e-4
+def test_with_the_similarity_loss_codes_become_smaller_too(digits):
+    X = digits[0]
+    sizes = [
+        np.abs(
+            SparseAutoencoder(
+                10, penalty="l1", sparsity_weight=weight, random_state=0
+            ).fit_transform(X)
+        ).mean()
+        for weight in (0, 0.1, 0.3, 1.0)
+    ]
+    assert sizes == sorted(sizes, reverse=True)
 
 
 def test_mean_activations_come_to_the_target(digits):
@@ -107,14 +120,20 @@ def test_mean_activations_come_to_the_target(digits):
     assert distances[-1] < 0.05 < 0.3 < distances[0]
 
 
-def test_runs_lie_in_one_frame(digits):
+@pytest.mark.parametrize("penalty", ["kl", "l1", "k_sparse"])
+def test_a_map_is_laid_on_another_by_its_axes(penalty, digits):
     X = digits[0]
-    for penalty in ("kl", "l1", "k_sparse"):
-        model = SparseAutoencoder(
-            10, penalty=penalty, sparsity=0.3, n_init=2, random_state=0
-        ).fit(X)
-        first, second = model.transform_runs(X)
-        assert np.corrcoef(first.ravel(), second.ravel())[0, 1] > 0.9
+    model = SparseAutoencoder(
+        5, penalty=penalty, sparsity=0.4, max_iter=20, random_state=0
+    ).fit(X)
+    codes = model.transform(X)
+    rows = model.inverse_transform(codes)
+    signs = 1 if penalty == "kl" else np.array([1, -1, -1, 1, 1])
+    elsewhere = codes[:, [3, 0, 4, 1, 2]] * signs
+    model.align(X, elsewhere)
+    np.testing.assert_allclose(model.transform(X), elsewhere, rtol=1e-4, atol=1e-4)
+    moved = model.inverse_transform(model.transform(X))
+    np.testing.assert_allclose(moved, rows, atol=1e-3)
 
 
 def test_what_makes_no_sense_is_refused(iris):

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_array
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import MinMaxScaler
 
@@ -34,6 +35,7 @@ def test_without_noise_and_weight_it_is_the_plain_one(
     init, hidden_layer_sizes, iris, monkeypatch
 ):
     monkeypatch.setattr("stable_embedding.variational._FIRST_LOG_VARIANCE", -80.0)
+    monkeypatch.setattr("stable_embedding.variational._LOG_VARIANCES", (-90.0, 10.0))
     X, _ = iris
     shared = {
         "hidden_layer_sizes": hidden_layer_sizes,
@@ -101,6 +103,14 @@ def rng_rows(X):
     return rng.permuted(X, axis=0)
 
 
+def test_far_rows_are_unlikely(iris):
+    X, _ = iris
+    model = VariationalAutoencoder(max_iter=20, random_state=0).fit(X)
+    bounds = [model.score_samples(scale * X).mean() for scale in (1, 10, 1e3, 1e6)]
+    assert bounds == sorted(bounds, reverse=True)
+    assert np.isfinite(bounds).all()
+
+
 def test_the_mean_of_the_code_is_the_code(iris):
     X, _ = iris
     model = VariationalAutoencoder(max_iter=5, random_state=0).fit(X)
@@ -140,8 +150,9 @@ def test_binary_features_have_probabilities(init, digits):
         10, likelihood="bernoulli", init=init, random_state=0
     ).fit(X)
     rows = model.inverse_transform(model.transform(X))
-    assert rows.min() >= -1e-6
-    assert rows.max() <= 1 + 1e-6
+    assert 0 <= rows.min() < rows.max() <= 1
+    assert np.isfinite(model.score_samples(rows)).all()
+    assert np.isfinite(model.transform(model.sample(200, random_state=0))).all()
     assert model.score(X) > 0.6
     assert np.isnan(model.noise_variance_)
     mean = X.mean(axis=0)
@@ -150,8 +161,11 @@ def test_binary_features_have_probabilities(init, digits):
     bound = model.score_samples(X)
     assert bound.mean() > blind.mean()
     assert bound.max() < 0
-    with pytest.raises(ValueError, match="between 0 and 1"):
-        model.fit(digits[0])
+    for counts in (digits[0], csr_array(digits[0])):
+        with pytest.raises(ValueError, match=r"to 16.0; .* between 0 and 1"):
+            model.fit(counts)
+    # As a scaler's rounding leaves them.
+    model.transform(X.clip(0, np.nextafter(1, 2)) + np.finfo(float).eps)
 
 
 def test_wide_rows_are_explained_as_well_by_coordinates(rng):

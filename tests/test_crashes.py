@@ -1,0 +1,209 @@
+"""What is left of a training that did not come to its end."""
+
+import multiprocessing
+import os
+import signal
+import threading
+import warnings
+
+import numpy as np
+import pytest
+from skorch.callbacks import Callback
+
+from stable_embedding import StableAutoencoder, VariationalAutoencoder
+
+N_EPOCHS = 12
+
+
+class Kill(Callback):
+    """Kills its process at the end of an epoch or in the midst of one."""
+
+    def __init__(self, epoch, midst):
+        self.epoch = epoch
+        self.midst = midst
+
+    def on_batch_end(self, net, **kwargs):
+        if self.midst and len(net.history) == self.epoch:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def on_epoch_end(self, net, **kwargs):
+        if len(net.history) == self.epoch:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Interrupt(Callback):
+    """Presses Ctrl-C at the beginning of a batch, and counts the batches that end."""
+
+    n_ended = 0
+
+    def on_batch_begin(self, net, **kwargs):
+        if len(net.history) == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def on_batch_end(self, net, **kwargs):
+        self.n_ended += len(net.history) == 3
+
+
+ESTIMATORS = {
+    "plain": StableAutoencoder(max_iter=N_EPOCHS, random_state=0),
+    "several": StableAutoencoder(
+        max_iter=N_EPOCHS, random_state=0, n_init=2, early_stopping=True
+    ),
+    "neighbours": StableAutoencoder(
+        max_iter=N_EPOCHS, random_state=0, neighbor_weight=1.0, init="random"
+    ),
+    "stopped": StableAutoencoder(
+        max_iter=60,
+        random_state=0,
+        early_stopping=True,
+        n_iter_no_change=2,
+        tol=1e-2,
+    ),
+    "pretrained": VariationalAutoencoder(
+        max_iter=N_EPOCHS, random_state=0, layerwise_pretraining=True
+    ),
+}
+
+
+def train(name, path, X, kill):
+    """Train in a child that is killed."""
+    ESTIMATORS[name].set_params(checkpoint=path, callbacks=[kill]).fit(X)
+
+
+def spawn(*arguments):
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["stable_embedding", "tests.test_crashes"])
+    child = context.Process(target=train, args=arguments)
+    child.start()
+    child.join()
+    return child.exitcode
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "checkpoint"
+
+
+def assert_same(model, other, X):
+    np.testing.assert_array_equal(model.transform(X), other.transform(X))
+    np.testing.assert_array_equal(model.transform_runs(X), other.transform_runs(X))
+    assert model.history_ == other.history_
+    assert model.n_iter_ == other.n_iter_
+
+
+@pytest.mark.parametrize("turn", range(4))
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_a_training_that_is_killed_goes_on(name, turn, path, iris):
+    X, _ = iris
+    whole = ESTIMATORS[name].set_params(checkpoint=None, callbacks=None).fit(X)
+    whole_codes = whole.transform_runs(X)
+    history = whole.history_
+    rng = np.random.default_rng([turn, len(name)])
+    epoch, midst = int(rng.integers(1, whole.n_iter_ + 1)), bool(turn % 2)
+    assert spawn(name, path, X, Kill(epoch, midst)) == -signal.SIGKILL
+    assert path.exists() == (epoch > 1 or not midst)
+    model = ESTIMATORS[name].set_params(checkpoint=path, callbacks=None).fit(X)
+    np.testing.assert_array_equal(model.transform_runs(X), whole_codes)
+    assert model.history_ == history
+    assert not path.exists()
+
+
+def test_a_checkpoint_changes_nothing_and_is_removed(path, iris):
+    X, _ = iris
+    models = [
+        StableAutoencoder(max_iter=5, random_state=0, checkpoint=at).fit(X)
+        for at in (None, path, str(path))
+    ]
+    for model in models[1:]:
+        assert_same(model, models[0], X)
+    assert os.listdir(path.parent) == []
+
+
+@pytest.mark.parametrize(
+    "change", [{"similarity_weight": 0.5}, {"max_iter": 13}, {"random_state": 1}]
+)
+def test_a_checkpoint_of_another_training_is_refused(change, path, iris):
+    X, _ = iris
+    spawn("plain", path, X, Kill(4, False))
+    model = StableAutoencoder(max_iter=N_EPOCHS, random_state=0, checkpoint=path)
+    with pytest.raises(ValueError, match="is of another training"):
+        model.fit(X[1:])
+    with pytest.raises(ValueError, match="is of another training"):
+        model.set_params(**change).fit(X)
+    assert path.exists()
+
+
+def test_a_file_that_is_no_checkpoint_is_left(path, iris):
+    path.write_text("my thesis")
+    with pytest.raises(ValueError, match="is no file of safetensors"):
+        StableAutoencoder(max_iter=2, checkpoint=path).fit(iris[0])
+    assert path.read_text() == "my thesis"
+
+
+def test_ctrl_c_ends_a_training_after_the_batch(iris):
+    X, _ = iris
+    model = StableAutoencoder(max_iter=3, random_state=0).fit(X)
+    codes = model.transform(X)
+    pressed = Interrupt()
+    with pytest.raises(KeyboardInterrupt):
+        model.set_params(max_iter=10, callbacks=[pressed]).fit(X)
+    assert pressed.n_ended == 1
+    np.testing.assert_array_equal(model.transform(X), codes)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_an_interrupted_training_goes_on(path, iris):
+    X, _ = iris
+    whole = StableAutoencoder(max_iter=10, random_state=0).fit(X)
+    model = StableAutoencoder(max_iter=10, random_state=0, checkpoint=path)
+    with pytest.raises(KeyboardInterrupt):
+        model.set_params(callbacks=[Interrupt()]).fit(X)
+    assert path.exists()
+    assert_same(model.set_params(callbacks=None).fit(X), whole, X)
+
+
+def test_in_another_thread_ctrl_c_is_left_to_others(iris):
+    handlers = []
+
+    class Watch(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            handlers.append(signal.getsignal(signal.SIGINT))
+
+    model = StableAutoencoder(max_iter=2, callbacks=[Watch()])
+    thread = threading.Thread(target=model.fit, args=(iris[0],))
+    thread.start()
+    thread.join()
+    assert set(handlers) == {signal.default_int_handler}
+
+
+def test_threads_embed_as_one_does(digits):
+    X, _ = digits
+    model = StableAutoencoder(5, max_iter=3, random_state=0).fit(X)
+    codes, found = model.transform(X), [None] * 8
+
+    def embed(at):
+        for _ in range(20):
+            found[at] = model.transform(X)
+
+    threads = [threading.Thread(target=embed, args=(at,)) for at in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for of_thread in found:
+        np.testing.assert_array_equal(of_thread, codes)
+
+
+def test_a_fork_embeds_as_its_parent_does(iris):
+    X, _ = iris
+    model = StableAutoencoder(max_iter=3, random_state=0).fit(X)
+    codes = model.transform(X)
+    context = multiprocessing.get_context("fork")
+    results = context.SimpleQueue()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forks with threads
+        child = context.Process(target=lambda: results.put(model.transform(X)))
+        child.start()
+    np.testing.assert_array_equal(results.get(), codes)
+    child.join(60)
+    assert child.exitcode == 0
