@@ -4,7 +4,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: demo test lint types spelling docstrings clean
+.PHONY: demo test lowest lint types spelling docstrings clean
 
 demo: .venv/plot
 	$(BIN)/python -m stable_embedding
@@ -12,6 +12,13 @@ demo: .venv/plot
 test: .venv/test
 	$(BIN)/python -m pytest -n 2
 	SCIPY_ARRAY_API=1 $(BIN)/python -m pytest -n 2 tests/test_common.py
+
+# The contract tests, with the lowest versions that are promised to work.
+lowest:
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet \
+		--constraint lowest-constraints.txt --editable '.[lowest]'
+	.venv-lowest/bin/python -m pytest -n 2 tests/test_common.py tests/test_persistence.py
 
 lint: .venv/test
 	$(BIN)/ruff check
@@ -27,7 +34,7 @@ docstrings: .venv/test
 	$(BIN)/numpydoc lint stable_embedding/*.py
 
 clean:
-	rm -rf .venv
+	rm -rf .venv .venv-lowest
 
 .venv/%: pyproject.toml constraints.txt
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv

@@ -154,15 +154,6 @@ class SharedNet(AccelerateMixin, Net):
         return self.accelerator.reduce(totals, reduction="sum")
 
 
-def agreed(value: Any, accelerator: Any) -> Any:
-    """Return what the main process has found, in every process."""
-    if accelerator is None:
-        return value
-    from accelerate.utils import broadcast_object_list
-
-    return broadcast_object_list([value])[0]
-
-
 def one_cycle(step: int, n_steps: int) -> float:
     """Share of the peak learning rate at a step: up a line, then down a cosine."""
     done = (step + 0.5) / n_steps

@@ -26,7 +26,7 @@ from sklearn.utils.validation import (
 from ._batches import count_batches, hold_out
 from ._inference import apply_in_blocks
 from ._lazy import is_lazy, map_rows
-from ._training import agreed, check_callbacks, train
+from ._processes import agreed
 from .alignment import rigid_map_onto
 from .blocks import blocks
 from .losses import StableLoss, collapsed_similarity_loss
@@ -839,6 +839,8 @@ class StableAutoencoder(
 
     def _train_layer(self, layer, rows, keys, loss, seed):
         """Train a layer as an autoencoder of its own."""
+        from ._training import train
+
         batch_size, max_iter = self._pace(len(rows))
         train(
             [layer],
@@ -876,7 +878,7 @@ class StableAutoencoder(
             sizes = auto_layer_sizes(self.neighbor_weight)
         return {
             "n_features": self.n_features_in_,
-            "n_components": self.n_components,
+            "n_components": int(self.n_components),
             "hidden_layer_sizes": layer_sizes(sizes),
             "activation": self.activation,
         }
@@ -892,7 +894,7 @@ class StableAutoencoder(
         narrow &= is_wide(rows.X) and not self._needs_features
         compare = self.neighbor_weight and rows.width > COMPARED_AXES
         n_axes = max(
-            self.n_components,
+            int(self.n_components),
             MOST_COORDINATES if narrow else 0,
             COMPARED_AXES if compare else 0,
         )
@@ -989,6 +991,8 @@ class StableAutoencoder(
         seeds,
     ):
         """Train networks in place with the parameters of this estimator."""
+        from ._training import check_callbacks, train  # skorch is slow to import
+
         check_callbacks(self.callbacks or ())
         if self.checkpoint is not None and self.accelerator is not None:
             raise ValueError(
@@ -1081,7 +1085,9 @@ class StableAutoencoder(
         )
 
     def _check_values(self, block):
-        assert_all_finite(block, estimator_name=type(self).__name__, input_name="X")
+        # Its first pass is a sum, in which infinities of both signs are invalid.
+        with np.errstate(invalid="ignore"):
+            assert_all_finite(block, estimator_name=type(self).__name__, input_name="X")
 
     def _codes(self, X, out=None):
         """Validate rows and embed them by the model."""

@@ -66,10 +66,10 @@ def leading_axes(rows, n_axes):
 
 
 def is_constant(rows):
-    """Tell whether rows, centred if dense, are all alike up to rounding."""
+    """Tell whether rows are all alike, up to rounding if they are scaled."""
     if issparse(rows):
         return not mean_variance_axis(rows, axis=0)[1].any()
-    return max(rows.max(), -rows.min()) <= np.finfo(np.float32).eps
+    return np.ptp(rows, axis=0).max() <= np.finfo(np.float32).eps
 
 
 def oriented(axes, rows):

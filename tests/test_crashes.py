@@ -8,6 +8,8 @@ import warnings
 
 import numpy as np
 import pytest
+from joblib import Parallel, cpu_count, delayed
+from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
 
 from stable_embedding import StableAutoencoder, VariationalAutoencoder
@@ -207,3 +209,31 @@ def test_a_fork_embeds_as_its_parent_does(iris):
     np.testing.assert_array_equal(results.get(), codes)
     child.join(60)
     assert child.exitcode == 0
+
+
+def threads_of_a_worker():
+    """The threads that torch takes in a worker of joblib's."""
+    import torch
+
+    return torch.get_num_threads()
+
+
+def test_workers_take_no_more_threads_than_there_are_cores():
+    n_jobs = 2
+    counts = Parallel(n_jobs)(delayed(threads_of_a_worker)() for _ in range(n_jobs))
+    assert sum(counts) <= max(cpu_count(), n_jobs)
+
+
+def test_a_search_in_workers_finds_what_one_alone_does(iris):
+    X, _ = iris
+    searches = [
+        GridSearchCV(
+            StableAutoencoder(max_iter=3, random_state=0),
+            {"similarity_weight": [0, 1]},
+            cv=2,
+            n_jobs=n_jobs,
+        ).fit(X)
+        for n_jobs in (None, 2)
+    ]
+    scores = [search.cv_results_["mean_test_score"] for search in searches]
+    np.testing.assert_allclose(*scores, rtol=1e-5)

@@ -1,0 +1,208 @@
+"""Whatever comes in: what goes out is finite, or a message that names the culprit."""
+
+import traceback
+import warnings
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from scipy.sparse import csr_array
+
+from stable_embedding import (
+    DenoisingAutoencoder,
+    SemanticHashing,
+    SparseAutoencoder,
+    StableAutoencoder,
+    VariationalAutoencoder,
+)
+
+pytestmark = pytest.mark.slow
+
+MANY = settings(
+    max_examples=450,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
+
+FAMILY = [
+    StableAutoencoder,
+    DenoisingAutoencoder,
+    SparseAutoencoder,
+    VariationalAutoencoder,
+    SemanticHashing,
+]
+
+# What a message may name: the data, or a parameter.
+CULPRITS = ["X", "sample", "feature", "Input", "input", "Expected", "could not convert"]
+
+
+def assert_finite_or_said(call, *names):
+    """Call, and let nothing pass but a finite result and a clear refusal."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            found = call()
+    except (ValueError, TypeError) as error:
+        refusal, found = error, []
+        last = traceback.extract_tb(error.__traceback__)[-1].filename
+    else:
+        refusal = None
+    if refusal is not None:
+        assert any(name in str(refusal) for name in names), repr(refusal)
+        assert "/torch/" not in last, repr(refusal)
+    for array in found:
+        assert np.isfinite(np.asarray(array, dtype=np.float64)).all()
+
+
+def all_of(model, X):
+    """What an estimator gives for rows that it was trained on."""
+    codes = model.fit(X).transform(X)
+    yield codes
+    yield model.inverse_transform(codes)
+    yield model.score_samples(X)
+    yield model.loss_curve_
+
+
+@st.composite
+def rows(draw, bad=False):
+    """Rows of any shape, type, scale and place."""
+    n_rows = draw(st.integers(1, 40))
+    n_features = draw(st.one_of(st.integers(1, 6), st.sampled_from([40, 150, 300])))
+    rng = np.random.default_rng(draw(st.integers(0, 10**6)))
+    X = rng.normal(size=(n_rows, n_features))
+    if draw(st.booleans()):
+        X = rng.integers(-3, 3, size=X.shape).astype(float)
+    if draw(st.booleans()):
+        X[:, rng.integers(n_features)] = 1.0
+    if draw(st.booleans()):
+        X[:, rng.integers(n_features)] = X[:, rng.integers(n_features)]
+    if draw(st.booleans()):
+        X[rng.integers(n_rows)] = X[rng.integers(n_rows)]
+    if draw(st.integers(0, 9)) == 0:
+        X[:] = X[0]
+    X = X * 10.0 ** draw(st.integers(-20, 20)) + draw(st.sampled_from([0, 1, 1e6]))
+    if bad:
+        values = draw(st.sampled_from([np.nan, np.inf, -np.inf, 1e39, 1e200, 1e308]))
+        X[rng.integers(n_rows), rng.integers(n_features)] = values
+    return X
+
+
+def contained(draw, X, tmp_path):
+    """The same rows as something that holds them."""
+    kind = draw(
+        st.sampled_from(
+            ["array", "list", "pandas", "polars", "sparse", "mapped", "object"]
+        )
+    )
+    dtype = draw(st.sampled_from([np.float64, np.float32, np.float16, np.int64, bool]))
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        X = X.astype(dtype)
+    if kind == "list":
+        return X.tolist()
+    if kind == "pandas":
+        return pd.DataFrame(X, columns=[f"c{i}" for i in range(X.shape[1])])
+    if kind == "polars" and dtype != np.float16:
+        return pl.DataFrame(X, schema=[f"c{i}" for i in range(X.shape[1])])
+    if kind == "sparse" and dtype in (np.float64, np.float32):
+        return csr_array(X)
+    if kind == "mapped":
+        path = tmp_path / "rows.npy"
+        np.save(path, X)
+        return np.load(path, mmap_mode="r")
+    if kind == "object":
+        return X.astype(object)
+    layout = draw(st.sampled_from(["C", "F", "reversed", "strided", "read-only"]))
+    if layout == "F":
+        return np.asfortranarray(X)
+    if layout == "reversed":
+        return X[::-1, ::-1]
+    if layout == "strided":
+        return np.repeat(np.repeat(X, 2, axis=0), 2, axis=1)[::2, ::2]
+    X.setflags(write=layout != "read-only")
+    return X
+
+
+@MANY
+@given(data=st.data())
+def test_any_rows(data, tmp_path_factory):
+    X = contained(data.draw, data.draw(rows()), tmp_path_factory.mktemp("rows"))
+    kind = data.draw(st.sampled_from(FAMILY))
+    model = kind(data.draw(st.integers(1, 8)), max_iter=2, random_state=0)
+    assert_finite_or_said(lambda: list(all_of(model, X)), *CULPRITS)
+
+
+@MANY
+@given(data=st.data())
+def test_rows_with_values_that_are_none(data):
+    X = data.draw(rows(bad=True))
+    kind = data.draw(st.sampled_from(FAMILY))
+    model = kind(2, max_iter=2, random_state=0)
+    assert_finite_or_said(lambda: list(all_of(model, X)), *CULPRITS)
+    if not np.isfinite(X).all():
+        with pytest.raises(ValueError, match="contains (NaN|infinity)|minimum of 2"):
+            model.fit(X)
+
+
+@MANY
+@given(data=st.data())
+def test_rows_that_come_later(data):
+    rng = np.random.default_rng(data.draw(st.integers(0, 10**6)))
+    n_features = data.draw(st.sampled_from([1, 4, 150]))
+    kind = data.draw(st.sampled_from(FAMILY))
+    model = kind(2, max_iter=2, random_state=0).fit(rng.normal(size=(30, n_features)))
+    state = model.transform(np.zeros((1, n_features)))
+    new = data.draw(rows(bad=data.draw(st.booleans())))
+
+    def embed():
+        codes = model.transform(new)
+        yield codes
+        yield model.inverse_transform(codes)
+
+    assert_finite_or_said(lambda: list(embed()), *CULPRITS)
+    np.testing.assert_array_equal(model.transform(np.zeros((1, n_features))), state)
+
+
+@MANY
+@given(data=st.data())
+def test_codes_of_any_kind(data):
+    model = FITTED[data.draw(st.sampled_from(sorted(FITTED)))]
+    codes = data.draw(rows(bad=data.draw(st.booleans())))
+    assert_finite_or_said(lambda: [model.inverse_transform(codes)], *CULPRITS, "code")
+
+
+FITTED = {
+    kind.__name__: kind(2, max_iter=2, random_state=0).fit(np.eye(6)) for kind in FAMILY
+}
+
+JUNK = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 3),
+    st.floats(),
+    st.text(max_size=4),
+    st.lists(st.integers(-2, 300), max_size=3),
+    st.sampled_from(
+        [np.nan, np.float32(2), np.array(3), {}, set(), object, print, b"2"]
+    ),
+)
+
+
+@MANY
+@given(data=st.data())
+def test_parameters_of_any_type(data, tmp_path_factory):
+    kind = data.draw(st.sampled_from(FAMILY))
+    names = sorted(kind().get_params())
+    name = data.draw(st.sampled_from(names))
+    value = data.draw(JUNK)
+    if name == "checkpoint" and isinstance(value, str):
+        value = tmp_path_factory.mktemp("checkpoints") / "file"
+    model = kind(max_iter=2, random_state=0).set_params(**{name: value})
+    X = np.random.default_rng(0).normal(size=(12, 4))
+    if name == "max_iter" and isinstance(value, int) and value > 0:
+        return
+    assert_finite_or_said(lambda: list(all_of(model, X)), name, name.replace("_", " "))
