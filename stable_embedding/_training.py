@@ -234,29 +234,34 @@ class RunsEarlyStopping(Callback):
 
 
 class Interrupts(Callback):
-    """Stops at the end of the batch in which Ctrl-C was pressed.
+    """Stops at the end of the batch in which Ctrl-C was pressed; at once the next time.
 
-    Elsewhere than in the main thread, and where someone else has taken Ctrl-C over, it
-    does nothing.
+    As a context it takes Ctrl-C over; but not elsewhere than in the main thread, nor
+    where someone else has.
     """
 
-    def on_train_begin(self, net, **kwargs):
-        self.asked_ = False
-        self.earlier_ = None
+    def __init__(self):
+        self.asked = False
+        self.earlier = None
+
+    def __enter__(self):
         in_main_thread = threading.current_thread() is threading.main_thread()
         if in_main_thread and signal.getsignal(SIGINT) is signal.default_int_handler:
-            self.earlier_ = signal.signal(SIGINT, self._remember)
+            self.earlier = signal.signal(SIGINT, self._remember)
+        return self
+
+    def __exit__(self, *error):
+        if self.earlier is not None:
+            signal.signal(SIGINT, self.earlier)
 
     def _remember(self, number, frame):
-        self.asked_ = True
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
 
     def on_batch_end(self, net, **kwargs):
-        if self.asked_:
+        if self.asked:
             raise KeyboardInterrupt
-
-    def on_train_end(self, net, **kwargs):
-        if self.earlier_ is not None:
-            signal.signal(SIGINT, self.earlier_)
 
 
 class Checkpoints(Callback):
@@ -312,7 +317,7 @@ class Checkpoints(Callback):
         for at, moments in optimizer["state"].items():
             for name, tensor in moments.items():
                 tensors[f"optimizer {at} {name}"] = tensor.cpu()
-        write(self.path, self.kind, json.dumps(document), tensors)
+        write(self.path, self.kind, json.dumps(document, default=float), tensors)
 
     def resume(self, net: Net, schedule: LRScheduler) -> None:
         """Bring a net to where the file left it."""
@@ -459,9 +464,9 @@ def train(
     accelerator : accelerate.Accelerator or None, default=None
         Shares each batch among processes, and decides on the device and the precision.
 
-    checkpoint : str, path or None, default=None
+    checkpoint : pair of a path and a str, or None, default=None
         File to which each epoch is written, and at which a training that was cut goes
-        on. It is removed in the end.
+        on; and what else tells this training from others. Callbacks begin anew.
 
     callbacks : sequence of skorch callbacks
         Called in order during the training.
@@ -506,12 +511,13 @@ def train(
     if verbose and share[0] == 0:
         own_callbacks.append(("own_progress", ProgressBar()))
     if checkpoint is not None:
-        numbers = (alpha, batch_size, max_iter, learning_rate, seeds, pace)
-        rules = (n_iter_no_change, tol, loss.weights, loss.dropped)
-        training = start_of(networks, keys, split, (*numbers, *rules))
-        checkpoints = Checkpoints(checkpoint, training, stopping)
-        own_callbacks.append(("own_checkpoints", checkpoints))
+        path, parameters = checkpoint
+        numbers = (parameters, alpha, batch_size, max_iter, seeds, pace, loss.weights)
+        training = start_of(networks, keys, split, neighbors, labels, numbers)
+        checkpoints = Checkpoints(path, training, stopping)
+        callbacks = [*callbacks, ("own_checkpoints", checkpoints)]
         n_epochs_done = checkpoints.n_epochs_done
+    interrupts = Interrupts()
 
     # One step shrinks a weight by the product of both, and never past zero.
     decay = min(alpha, 1 / learning_rate)
@@ -537,18 +543,19 @@ def train(
         iterator_valid__index=held_out_index,
         iterator_valid__n_passes_done=n_epochs_done,
         train_split=None if split is None else predefined_split(Dataset(rows)),
-        callbacks=[*own_callbacks, *callbacks, ("own_interrupts", Interrupts())],
+        callbacks=[*own_callbacks, *callbacks, ("own_interrupts", interrupts)],
         verbose=0,
         **({"device": device} if accelerator is None else {"accelerator": accelerator}),
     )
     net.initialize()
     starts = [weight.detach().clone() for weight in net.module_.parameters()]
     net.notify("on_train_begin", X=rows, y=None)
-    if checkpoints is not None and n_epochs_done:
-        checkpoints.resume(net, schedule)
     try:
+        if checkpoints is not None and n_epochs_done:
+            checkpoints.resume(net, schedule)
         if stopping is None or stopping.running.any():
-            net.fit_loop(rows, epochs=max_iter - n_epochs_done)
+            with interrupts:
+                net.fit_loop(rows, epochs=max_iter - n_epochs_done)
     except KeyboardInterrupt:
         if not _stopped_early(net):
             raise
@@ -564,18 +571,25 @@ def train(
         unstack(net.module_, networks)
     for network in networks:
         network.to(device).eval()
-    if checkpoints is not None:
-        checkpoints.path.unlink(missing_ok=True)
     return [_of_run(net, run) for run in range(len(networks))]
 
 
 def start_of(
-    networks: Sequence[nn.Module], keys: np.ndarray, split: Any, numbers: tuple
+    networks: Sequence[nn.Module],
+    keys: np.ndarray,
+    split: Any,
+    neighbors: csr_array | None,
+    labels: Tensor | None,
+    numbers: tuple,
 ) -> str:
     """Hash all that decides on the course of a training."""
     arrays = {"keys": torch.from_numpy(keys.view(np.int64))}
     for at, part in enumerate(chain(*(split or ()))):
         arrays[f"split {at}"] = torch.from_numpy(part)
+    if neighbors is not None:
+        arrays["neighbors"] = torch.from_numpy(neighbors.indices)
+    if labels is not None:
+        arrays["labels"] = labels.cpu()
     for run, network in enumerate(networks):
         for name, weight in network.state_dict().items():
             arrays[f"{run} {name}"] = weight.cpu()

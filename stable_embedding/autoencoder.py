@@ -1,9 +1,10 @@
 """The estimator: an autoencoder whose embedding stays put."""
 
 from contextlib import contextmanager
-from copy import copy, deepcopy
+from copy import deepcopy
 from numbers import Integral, Real
 from os import PathLike
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -330,7 +331,9 @@ class StableAutoencoder(
     checkpoint : str, path or None, default=None
         File to which the training is written after each epoch. After a crash `fit` with
         the same parameters and data goes on where that left it, to the same result; in
-        the end the file is removed.
+        the end the file is removed. It needs an integer as `random_state`. What
+        happens before the epochs (neighbours, pretraining) is done again, and callbacks
+        begin anew. `partial_fit` takes none.
 
     callbacks : list or tuple of skorch callbacks or None, default=None
         Called during the training. Batches hold scaled rows, those of wide data by
@@ -618,6 +621,11 @@ class StableAutoencoder(
         ValueError
             If a parameter or X is not as described, or the loss stops being finite.
         """
+        if self.checkpoint is not None:
+            raise ValueError(
+                f"checkpoint={self.checkpoint!r} must be None for partial_fit: save the"
+                " estimator after each chunk instead"
+            )
         go_on = self._is_fitted()
         return self._fit(X, y, go_on, n_seen=self.n_samples_seen_ if go_on else 0)
 
@@ -647,7 +655,9 @@ class StableAutoencoder(
         check_is_fitted(self)
         if is_lazy(X):
             _check_n_features(self, X, reset=False)
-            snapshot = copy(self)  # a later fit shall not change what is asked for
+            # A later fit shall not change what is asked for.
+            snapshot = type(self).__new__(type(self))
+            vars(snapshot).update(vars(self))
             return map_rows(
                 snapshot._codes, X, self._n_features_out, self._codes_dtype, out
             )
@@ -776,6 +786,7 @@ class StableAutoencoder(
     def _fit(self, X, y, go_on, n_seen):
         """Train anew, or go on from the last training's network; all or nothing."""
         with _all_or_nothing(self):
+            self._check_checkpoint()
             X = self._validate_rows(X, reset=not go_on, ensure_min_samples=2)
             self.n_samples_seen_ = n_seen + X.shape[0]
             order, keys = order_and_keys(X)
@@ -816,6 +827,8 @@ class StableAutoencoder(
             for name in loss.names[1:]:
                 setattr(self, f"{name}_", training.final[name])
             self._conclude(sample)
+            if self.checkpoint is not None:
+                Path(self.checkpoint).unlink(missing_ok=True)
         return self
 
     def _start(self, axes, seed, **more):
@@ -994,11 +1007,6 @@ class StableAutoencoder(
         from ._training import check_callbacks, train  # skorch is slow to import
 
         check_callbacks(self.callbacks or ())
-        if self.checkpoint is not None and self.accelerator is not None:
-            raise ValueError(
-                f"checkpoint={self.checkpoint!r} must be None where an accelerator is"
-                " given, which has checkpoints of its own"
-            )
         split, n_rows = None, len(rows)
         if self.early_stopping:
             split = self._split(keys, seeds, chunks_of(rows))
@@ -1023,10 +1031,33 @@ class StableAutoencoder(
             tol=self.tol,
             pace=pace,
             accelerator=self.accelerator,
-            checkpoint=self.checkpoint,
+            checkpoint=self._checkpoint(),
             callbacks=self.callbacks or (),
             verbose=bool(self.verbose),
         )
+
+    def _check_checkpoint(self):
+        if self.checkpoint is None:
+            return
+        if self.accelerator is not None:
+            raise ValueError(
+                f"checkpoint={self.checkpoint!r} must be None where an accelerator is"
+                " given, which has checkpoints of its own"
+            )
+        if not isinstance(self.random_state, Integral):
+            raise ValueError(
+                f"checkpoint={self.checkpoint!r} needs an integer as random_state (it"
+                f" is {self.random_state!r}), so that a training can be done again"
+            )
+
+    def _checkpoint(self):
+        """Return where to write a training, and what tells it from others."""
+        if self.checkpoint is None:
+            return None
+        elsewhere = {"accelerator", "callbacks", "checkpoint", "device", "verbose"}
+        parameters = self.get_params(deep=False)
+        told = {name: parameters[name] for name in parameters.keys() - elsewhere}
+        return self.checkpoint, f"{type(self).__name__} {sorted(told.items())}"
 
     def _pace(self, n_rows):
         """Choose the size of batches and the number of epochs."""

@@ -59,7 +59,8 @@ def to_onnx(estimator, path=None, part="encoder"):
     -------
     onnx.ModelProto
         From "X", float32 of shape (n_samples, n_features) for any number of samples.
-        The decoder takes codes, as `transform` returns them.
+        The decoder takes codes, as `transform` returns them. Values that are not finite
+        give anything, where `transform` raises.
 
     Raises
     ------
@@ -83,16 +84,18 @@ def to_onnx(estimator, path=None, part="encoder"):
     check_is_fitted(estimator)
     register_converters()
     from skl2onnx import to_onnx as to_model
-    from skl2onnx.common.data_types import FloatTensorType
+    from skl2onnx.common.data_types import FloatTensorType, UInt8TensorType
 
-    width = estimator.n_features_in_
+    kind, width = FloatTensorType, estimator.n_features_in_
     if part != "encoder":
         if isinstance(estimator, Pipeline):
             raise ValueError(f"part={part!r} is of an autoencoder, not of a pipeline")
         if part == "decoder":
             width = estimator._n_features_out
+            if isinstance(estimator, SemanticHashing):
+                kind = UInt8TensorType
         estimator = Part(estimator, part)
-    types = [("X", FloatTensorType([None, width]))]
+    types = [("X", kind([None, width]))]
     model = to_model(estimator, initial_types=types)
     if path is not None:
         Path(path).write_bytes(model.SerializeToString())
@@ -179,12 +182,15 @@ def declare_part(scope, part, inputs, custom_parsers=None):
 
 def convert(scope, operator, container):
     """Add the nodes of an autoencoder to a graph."""
+    from skl2onnx.common.data_types import DoubleTensorType
+
     autoencoder, part = autoencoder_and_part(operator)
     graph = Graph(scope, container)
     value = operator.inputs[0].full_name
     names = [output.full_name for output in operator.outputs]
     if part != "decoder":
-        value = encoder(graph, autoencoder, value)
+        in_float64 = isinstance(operator.inputs[0].type, DoubleTensorType)
+        value = encoder(graph, autoencoder, value, in_float64)
         if part == "both":
             graph.named("Identity", [value], names[1])
     if part != "encoder":
@@ -259,15 +265,20 @@ def perceptron(graph, network, value):
     return value
 
 
-def encoder(graph, autoencoder, value):
+def encoder(graph, autoencoder, value, in_float64=False):
     """Add what `transform` does."""
     network = autoencoder.network_
-    # The mean in two parts, which float32 holds, as `transform` takes it of float32.
-    mean = autoencoder.mean_.astype(np.float32)
-    rest = (autoencoder.mean_ - mean).astype(np.float32)
-    value = graph.cast(value, np.float32)
-    value = graph.node("Sub", graph.node("Sub", value, mean), rest)
-    value = graph.node("Div", value, np.float32(autoencoder.scale_))
+    if in_float64:
+        value = graph.node("Sub", value, autoencoder.mean_)
+        value = graph.node("Div", value, np.float64(autoencoder.scale_))
+        value = graph.cast(value, np.float32)
+    else:
+        # The mean in two parts, which float32 holds, as `transform` takes it.
+        mean = autoencoder.mean_.astype(np.float32)
+        rest = (autoencoder.mean_ - mean).astype(np.float32)
+        value = graph.cast(value, np.float32)
+        value = graph.node("Sub", graph.node("Sub", value, mean), rest)
+        value = graph.node("Div", value, np.float32(autoencoder.scale_))
     value = perceptron(graph, network.encoder, value)
     if isinstance(autoencoder, SemanticHashing):
         return bits(graph, autoencoder, value)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from pathlib import Path
+from uuid import uuid4
 
 import torch
 from safetensors.torch import load as from_bytes
@@ -28,9 +29,9 @@ def write(path, kind, text, tensors):
     tensors : dict of str to Tensor
         On the CPU.
     """
-    path = Path(path)
+    path = Path(path).resolve()
     content = to_bytes(tensors, {kind: text, "sha256": digest(text, tensors)})
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
         with beside.open("wb") as file:
             file.write(content)

@@ -277,6 +277,8 @@ class Autoencoder(nn.Module):
             *settings["hidden_layer_sizes"],
             settings["n_components"],
         ]
+        if not all(type(size) is int and size > 0 for size in sizes):
+            raise ValueError(f"{sizes} are no widths of layers")
         shapes = {
             f"encoder.mlp.{2 * i}.weight": (n_outputs, n_inputs)
             for i, (n_inputs, n_outputs) in enumerate(pairwise(sizes))

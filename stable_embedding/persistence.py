@@ -134,7 +134,7 @@ def load(path):
         version = document["format"]
     except (KeyError, RecursionError, TypeError, ValueError) as error:
         raise ValueError(f"{path} has no readable description") from error
-    if version not in range(1, FORMAT + 1):
+    if type(version) is not int or not 1 <= version <= FORMAT:
         raise ValueError(
             f"{path} has format {version!r}; this version of stable_embedding reads"
             f" those up to {FORMAT}: install a later one"
@@ -166,6 +166,7 @@ class Writer:
                 f" {', '.join(ESTIMATORS)} can"
             )
         state = estimator.__getstate__()
+        state.pop("checkpoint", None)  # a file of the machine that trained
         described = {key: self.value(f"{name}.{key}", state[key]) for key in state}
         return {"class": name, "state": described}
 
@@ -233,7 +234,8 @@ class Reader:
         state = self.dict(described["state"])
         estimator = kind()
         for name in state.keys() - vars(estimator).keys():
-            if not name.endswith("_") and name not in _ATTRIBUTES_OF_SCIKIT_LEARN:
+            fitted = name.endswith("_") and not name.startswith("_")
+            if not fitted and name not in _ATTRIBUTES_OF_SCIKIT_LEARN:
                 raise ValueError(f"{kind.__name__} has no parameter {name!r}")
         estimator.__setstate__(state)
         if "networks_" in state:
@@ -252,8 +254,8 @@ class Reader:
         return self.kinds[kind](content)
 
     def array(self, name):
-        """Return an array of its own."""
-        return self.tensors[name].numpy().copy()
+        """Take an array, which stands for one value alone."""
+        return self.tensors.pop(name).numpy().copy()
 
     def dict(self, described):
         """Build a dict of values."""

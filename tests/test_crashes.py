@@ -9,10 +9,17 @@ import warnings
 import numpy as np
 import pytest
 from joblib import Parallel, cpu_count, delayed
+from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
 
-from stable_embedding import StableAutoencoder, VariationalAutoencoder
+from stable_embedding import (
+    DenoisingAutoencoder,
+    StableAutoencoder,
+    TripletVariationalAutoencoder,
+    VariationalAutoencoder,
+    sources,
+)
 
 N_EPOCHS = 12
 
@@ -61,6 +68,7 @@ ESTIMATORS = {
         n_iter_no_change=2,
         tol=1e-2,
     ),
+    "denoising": DenoisingAutoencoder(max_iter=N_EPOCHS, random_state=0),
     "pretrained": VariationalAutoencoder(
         max_iter=N_EPOCHS, random_state=0, layerwise_pretraining=True
     ),
@@ -103,7 +111,7 @@ def test_a_training_that_is_killed_goes_on(name, turn, path, iris):
     rng = np.random.default_rng([turn, len(name)])
     epoch, midst = int(rng.integers(1, whole.n_iter_ + 1)), bool(turn % 2)
     assert spawn(name, path, X, Kill(epoch, midst)) == -signal.SIGKILL
-    assert path.exists() == (epoch > 1 or not midst)
+    assert path.exists() == (epoch > 1)
     model = ESTIMATORS[name].set_params(checkpoint=path, callbacks=None).fit(X)
     np.testing.assert_array_equal(model.transform_runs(X), whole_codes)
     assert model.history_ == history
@@ -121,24 +129,90 @@ def test_a_checkpoint_changes_nothing_and_is_removed(path, iris):
     assert os.listdir(path.parent) == []
 
 
-@pytest.mark.parametrize(
-    "change", [{"similarity_weight": 0.5}, {"max_iter": 13}, {"random_state": 1}]
-)
-def test_a_checkpoint_of_another_training_is_refused(change, path, iris):
+CHANGES = [
+    {"similarity_weight": 0.5},
+    {"max_iter": 13},
+    {"random_state": 1},
+    {"corruption_level": 0.6},
+    {"corruption": "masking"},
+    {"similarity": "cosine"},
+    {"activation": "tanh"},
+]
+
+
+def test_a_checkpoint_of_another_training_is_refused(path, iris):
     X, _ = iris
-    spawn("plain", path, X, Kill(4, False))
-    model = StableAutoencoder(max_iter=N_EPOCHS, random_state=0, checkpoint=path)
+    assert spawn("denoising", path, X, Kill(4, True)) == -signal.SIGKILL
+    model = ESTIMATORS["denoising"].set_params(checkpoint=path, callbacks=None)
     with pytest.raises(ValueError, match="is of another training"):
-        model.fit(X[1:])
+        clone(model).fit(X[1:])
+    for change in CHANGES:
+        with pytest.raises(ValueError, match="is of another training"):
+            clone(model).set_params(**change).fit(X)
+    other = StableAutoencoder(max_iter=N_EPOCHS, random_state=0, checkpoint=path)
     with pytest.raises(ValueError, match="is of another training"):
-        model.set_params(**change).fit(X)
+        other.fit(X)
     assert path.exists()
+
+
+def test_labels_are_part_of_a_training(path, iris):
+    X, y = iris
+    model = TripletVariationalAutoencoder(max_iter=5, random_state=0, checkpoint=path)
+    with pytest.raises(KeyboardInterrupt):
+        model.set_params(callbacks=[Interrupt()]).fit(X, y)
+    with pytest.raises(ValueError, match="is of another training"):
+        model.set_params(callbacks=None).fit(X, y[::-1])
+    model.fit(X, y)
+
+
+def test_a_checkpoint_needs_a_training_that_can_be_done_again(path, iris):
+    X, _ = iris
+    for random_state in (None, np.random.RandomState(0)):
+        model = StableAutoencoder(checkpoint=path, random_state=random_state)
+        with pytest.raises(ValueError, match="needs an integer as random_state"):
+            model.fit(X)
+    model = StableAutoencoder(max_iter=2, checkpoint=path, random_state=0)
+    with pytest.raises(ValueError, match="must be None for partial_fit"):
+        model.partial_fit(X)
+
+
+def test_a_warm_start_goes_on_after_a_crash(path, iris):
+    X, _ = iris
+    models = [StableAutoencoder(max_iter=5, random_state=0).fit(X) for _ in range(2)]
+    for model in models:
+        model.set_params(warm_start=True)
+    models[0].fit(X)
+    with pytest.raises(KeyboardInterrupt):
+        models[1].set_params(checkpoint=path, callbacks=[Interrupt()]).fit(X)
+    models[1].set_params(callbacks=None).fit(X)
+    assert_same(models[1], models[0], X)
+
+
+def test_chunks_go_on_after_a_crash(path, iris, monkeypatch):
+    X, _ = iris
+    monkeypatch.setattr(sources, "_HELD_BYTES", 1)
+    monkeypatch.setattr(sources, "_CHUNK_BYTES", 600)
+    whole = DenoisingAutoencoder(max_iter=6, random_state=0).fit(X)
+    model = DenoisingAutoencoder(max_iter=6, random_state=0, checkpoint=path)
+    with pytest.raises(KeyboardInterrupt):
+        model.set_params(callbacks=[Interrupt()]).fit(X)
+    assert_same(model.set_params(callbacks=None).fit(X), whole, X)
+
+
+def test_ctrl_c_is_given_back_whatever_happens(iris):
+    class Fails(Callback):
+        def on_train_end(self, net, **kwargs):
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        StableAutoencoder(max_iter=2, callbacks=[Fails()]).fit(iris[0])
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_file_that_is_no_checkpoint_is_left(path, iris):
     path.write_text("my thesis")
     with pytest.raises(ValueError, match="is no file of safetensors"):
-        StableAutoencoder(max_iter=2, checkpoint=path).fit(iris[0])
+        StableAutoencoder(max_iter=2, random_state=0, checkpoint=path).fit(iris[0])
     assert path.read_text() == "my thesis"
 
 
@@ -201,12 +275,12 @@ def test_a_fork_embeds_as_its_parent_does(iris):
     model = StableAutoencoder(max_iter=3, random_state=0).fit(X)
     codes = model.transform(X)
     context = multiprocessing.get_context("fork")
-    results = context.SimpleQueue()
+    results = context.Queue()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of forks with threads
         child = context.Process(target=lambda: results.put(model.transform(X)))
         child.start()
-    np.testing.assert_array_equal(results.get(), codes)
+    np.testing.assert_array_equal(results.get(timeout=60), codes)
     child.join(60)
     assert child.exitcode == 0
 
