@@ -9,23 +9,15 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from .autoencoder import StableAutoencoder
-from .contractive import ContractiveAutoencoder
-from .denoising import DenoisingAutoencoder
 from .hashing import SemanticHashing
+from .persistence import ESTIMATORS
 from .sparse import STEEPNESS, SparseAutoencoder
-from .variational import TripletVariationalAutoencoder, VariationalAutoencoder
 
 PARTS = ("encoder", "decoder", "both")
 
-CONVERTED = (
-    ContractiveAutoencoder,
-    DenoisingAutoencoder,
-    SemanticHashing,
-    SparseAutoencoder,
-    StableAutoencoder,
-    TripletVariationalAutoencoder,
-    VariationalAutoencoder,
-)
+CONVERTED = [
+    kind for kind in ESTIMATORS.values() if issubclass(kind, StableAutoencoder)
+]
 
 # By which skl2onnx knows a part of an autoencoder.
 _PART_NAME = "StableEmbeddingPart"

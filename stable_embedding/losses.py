@@ -245,6 +245,11 @@ def without_partners(batch: Any) -> Any:
     )
 
 
+def rows_of(target: Any) -> Tensor:
+    """Return the rows of what a network should return, with labels or without."""
+    return target[0] if isinstance(target, tuple) else target
+
+
 class Penalty(NamedTuple):
     """A further term of the loss.
 
@@ -344,7 +349,7 @@ class StableLoss(nn.Module):
             if not self.training:
                 output, target = without_partners(output), without_partners(target)
         codes, reconstruction = output[:2]
-        rows = target[0] if isinstance(target, tuple) else target
+        rows = rows_of(target)
         total = lost_rows = self.reconstruction(rows, reconstruction) + self.dropped
         if self.similarity_weight:
             lost_pairs = similarity_loss(

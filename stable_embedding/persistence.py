@@ -39,11 +39,7 @@ ESTIMATORS = {
     )
 }
 # What scikit-learn sets besides parameters and what is fitted.
-_ATTRIBUTES_OF_SCIKIT_LEARN = {
-    "_sklearn_version",
-    "_sklearn_output_config",
-    "_metadata_request",
-}
+_ATTRIBUTES_OF_SCIKIT_LEARN = {"_sklearn_output_config", "_metadata_request"}
 
 
 def save(estimator, path):

@@ -18,7 +18,7 @@ from ._inference import apply_in_blocks
 from .alignment import axis_map_onto
 from .autoencoder import StableAutoencoder
 from .inheritance import takes_parameters
-from .losses import Penalty, in_blocks, reconstruction_loss
+from .losses import Penalty, in_blocks, reconstruction_loss, rows_of
 from .networks import Autoencoder
 from .noise import NoiseOfCodes
 from .stability import fixed_sample
@@ -480,10 +480,9 @@ class VariationalAutoencoder(StableAutoencoder):
 
         def divergence(output, target):
             means, reconstruction, log_variances = output
-            rows = target[0] if isinstance(target, tuple) else target
             standardized = means * means.shape[-1] ** 0.5
             in_nats = kl_divergence(standardized, log_variances).mean(-1)
-            return unit(rows, reconstruction) * in_nats
+            return unit(rows_of(target), reconstruction) * in_nats
 
         penalty = Penalty(float(self.kl_weight), divergence)
         return {**terms, "penalties": {"kl_loss": penalty}}

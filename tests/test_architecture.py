@@ -84,14 +84,6 @@ ALLOWED = {
         "noise",
         "stability",
     },
-    "export": {
-        "autoencoder",
-        "contractive",
-        "denoising",
-        "hashing",
-        "sparse",
-        "variational",
-    },
     "persistence": {
         "_version",
         "autoencoder",
@@ -103,6 +95,7 @@ ALLOWED = {
         "sparse",
         "variational",
     },
+    "export": {"autoencoder", "hashing", "persistence", "sparse"},
     "__init__": {
         "_version",
         "autoencoder",
