@@ -1,5 +1,6 @@
 """Data sets of the benchmarks, by name."""
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ NAMES = (*_BUNDLED, "mnist")
 MIXED_UNITS = {"iris", "wine", "diabetes", "breast cancer"}
 
 
+@cache
 def load(name, data_dir=None):
     """Load rows and labels.
 

@@ -26,14 +26,15 @@ def show_and_write(name, rows, quick):
         write(name, rows)
 
 
-def write(name, rows):
+def write(name, rows, seeds="in the rows, or the script's"):
     """Write rows, dicts of one length, to a CSV file below a line with the versions."""
     FOLDER.mkdir(exist_ok=True)
     path = FOLDER / f"{name}.csv"
     with path.open("w", newline="") as file:
         file.write(
             f"# stable_embedding {__version__}, torch {torch.__version__}, scikit-learn"
-            f" {sklearn.__version__}, {platform.machine()}, {date.today()}\n"
+            f" {sklearn.__version__}, {platform.machine()}, {date.today()},"
+            f" seeds {seeds}\n"
         )
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
