@@ -18,10 +18,10 @@ from sklearn.model_selection import train_test_split
 from stable_embedding import StableAutoencoder
 
 from .datasets import load
+from .methods import PLAIN
 from .results import show, write
 from .timing import medians
 
-PLAIN = {"init": "random", "similarity_weight": 0, "learning_rate_init": 1e-3}
 N_ROWS = 12_000  # of MNIST, a sixth of them held out
 N_SEEDS = 4
 LEARNING_RATES = (3e-3, 1e-2)

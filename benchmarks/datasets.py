@@ -14,6 +14,8 @@ _BUNDLED = {
     "digits": datasets.load_digits,
 }
 
+_N_FACTORS = 20
+
 NAMES = (*_BUNDLED, "mnist")
 
 # Features in units of their own, to be standardised before any use.
@@ -51,3 +53,11 @@ def load(name, data_dir=None):
         X = np.concatenate([archive["x_train"], archive["x_test"]])
         y = np.concatenate([archive["y_train"], archive["y_test"]])
     return X.reshape(len(X), -1).astype(np.float32) / 255, y
+
+
+def factors(n_rows, n_features, noise, rng):
+    """Draw rows along a few axes, and noise in all features, as float32."""
+    axes = rng.normal(size=(_N_FACTORS, n_features)).astype(np.float32)
+    scores = rng.normal(size=(n_rows, _N_FACTORS)).astype(np.float32)
+    rows = noise * rng.standard_normal((n_rows, n_features), dtype=np.float32)
+    return rows + scores @ axes

@@ -17,7 +17,6 @@ from itertools import product
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pacmap
 import umap
 from sklearn.model_selection import train_test_split
 from tqdm.auto import tqdm
@@ -31,7 +30,9 @@ from stable_embedding.quality import (
 )
 from stable_embedding.stability import displacement
 
+from .adapters import PaCMAP
 from .datasets import load
+from .methods import PLAIN
 from .results import FOLDER, show, write
 from .timing import seconds, timed
 
@@ -39,26 +40,12 @@ N_SEEDS = 5
 N_NEIGHBORS = 12
 MEASURED_ROWS = 5_000
 
-PLAIN = {"init": "random", "similarity_weight": 0, "learning_rate_init": 1e-3}
 DEEP = {"hidden_layer_sizes": (128,) * 5, "batch_size": 256}
 
 WEIGHTS = {
     "similarity_weight": (0.3, 1.0, 3.0),
     "neighbor_weight": (0.0, 0.3, 1.0, 3.0),
 }
-
-
-class PaCMAP(pacmap.PaCMAP):
-    """PaCMAP, whose `transform` asks for the training data once more."""
-
-    def fit(self, X):
-        """Remember the data."""
-        self.X_ = X.copy()
-        return super().fit(X)
-
-    def transform(self, X):
-        """Embed new rows."""
-        return super().transform(X, basis=self.X_)
 
 
 def ours(seed, **parameters):

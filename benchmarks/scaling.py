@@ -1,44 +1,107 @@
-"""What a fit costs as rows become many: seconds, and memory beyond what fits.
+"""What a fit costs as rows become many, beside the methods that people use.
 
-``python -m benchmarks.scaling [--quick] [--folder FOLDER]`` times fits of as many
-epochs on 100,000 and on 1,000,000 rows of 50 features, in turns. It then fits files of
-4 GB that are mapped into memory, each in a process of its own, whose largest resident
-memory is read off, and embeds them into another file: one whose variance lies along a
-few axes, so that coordinates are held, and one of noise, which is read in chunks.
+``python -m benchmarks.scaling [--quick] [--data-dir FOLDER]`` fits 1,000 to 60,000
+images of MNIST by default settings, each method once before to warm up, since some
+compile themselves, and then in turns; seconds are medians. A method that needed longer
+than `LONGEST_FIT` seconds has no more turns, and is not tried on more rows ("over");
+nor is one that would hold a matrix of all pairs of more than 10,000 rows ("no"). It
+then compares fits of as many epochs on 100,000 and on 1,000,000 rows of 50 features.
 
-Writes ``benchmarks/results/scaling.csv``.
+Writes ``benchmarks/results/scaling.csv`` and ``.png``.
 """
 
 import argparse
-import json
-import re
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
-from time import perf_counter
+import warnings
+from functools import partial
+from unittest import mock
 
+import matplotlib.pyplot as plt
 import numpy as np
+import openTSNE
+import torch
+import umap
+from sklearn.manifold import TSNE
+from tqdm.auto import tqdm
 
-from stable_embedding import StableAutoencoder
+from stable_embedding import StableAutoencoder, principal
 
-from .results import show, write
-from .timing import medians
+from .datasets import factors, load
+from .methods import MAPS
+from .results import FOLDER, show, write
+from .timing import medians, seconds
 
-N_FEATURES = 784
-N_FACTORS = 20
+N_ROWS = (1_000, 3_000, 10_000, 30_000, 60_000)
+N_TURNS = 3
+LONGEST_FIT = 60  # seconds
+WARM_UP_ROWS = 500
 EPOCHS = 2
 
-
-def factors(n_rows, n_features, noise, rng):
-    """Rows along a few axes, and noise in all features, as float32."""
-    axes = rng.normal(size=(N_FACTORS, n_features)).astype(np.float32)
-    scores = rng.normal(size=(n_rows, N_FACTORS)).astype(np.float32)
-    rows = noise * rng.standard_normal((n_rows, n_features), dtype=np.float32)
-    return rows + scores @ axes
+# Of more rows than these a matrix of all pairs, as these methods hold, takes gigabytes.
+MOST_PAIRED_ROWS = 10_000
+PAIRED = {"KernelPCA", "Isomap", "MDS, random start", "MDS, classical start"}
 
 
-def rows_compared(n_turns):
+def on_all_features(X):
+    """Fit without a narrow basis."""
+    with mock.patch.object(principal, "_WIDE", np.inf):
+        StableAutoencoder(random_state=0).fit(X)
+
+
+def shared(name):
+    """Fit a method that is compared elsewhere, too."""
+    return lambda X: MAPS[name](0).fit(X)
+
+
+METHODS = {
+    "StableAutoencoder": shared("StableAutoencoder"),
+    "StableAutoencoder, on all features": on_all_features,
+    "StableAutoencoder, neighbor_weight=3": shared("the same, neighbor_weight=3"),
+    "PCA": shared("PCA"),
+    "KernelPCA": shared("KernelPCA"),
+    "Isomap": shared("Isomap"),
+    "MDS, random start": shared("MDS, random start"),
+    "MDS, classical start": shared("MDS, classical start"),
+    "t-SNE": lambda X: TSNE(2, n_jobs=torch.get_num_threads()).fit(X),
+    "openTSNE": lambda X: openTSNE.TSNE(n_jobs=torch.get_num_threads()).fit(X),
+    "UMAP": lambda X: umap.UMAP().fit(X),
+    "UMAP, with a seed": shared("UMAP"),
+    "PaCMAP": shared("PaCMAP"),
+}
+
+
+def compare(X, sizes, n_turns):
+    """Seconds of each method on each number of rows, or why there are none."""
+    for name in tqdm(METHODS, desc="warm-up"):
+        METHODS[name](X[:WARM_UP_ROWS])
+    rows, over = [], set()
+    for n_rows in sizes:
+        paired = PAIRED if n_rows > MOST_PAIRED_ROWS else set()
+        times = in_turns(X[:n_rows], set(METHODS) - over - paired, n_turns)
+        for name in METHODS:
+            row = {"method": name, "rows": n_rows, "threads": torch.get_num_threads()}
+            if name in times:
+                ratio = times[name] / times["StableAutoencoder"]
+                row |= {"seconds": f"{times[name]:.3f}", "ratio": f"{ratio:.2f}"}
+            else:
+                why = "no" if name in paired else "over"
+                row |= {"seconds": why, "ratio": why}
+            rows.append(row)
+            show(row)
+        over |= {name for name, time in times.items() if time > LONGEST_FIT}
+    return rows
+
+
+def in_turns(X, names, n_turns):
+    """Median seconds of methods; those that take long have one turn."""
+    times = {}
+    for turn in range(n_turns):
+        for name in tqdm(METHODS, desc=f"{len(X):,} rows, turn {turn + 1}"):
+            if name in names and times.get(name, [0])[0] <= LONGEST_FIT:
+                times.setdefault(name, []).append(seconds(partial(METHODS[name], X)))
+    return {name: np.median(each) for name, each in times.items()}
+
+
+def million(n_turns):
     """Compare fits of many rows and of ten times as many."""
     few, many = (
         factors(n, 50, 1.0, np.random.default_rng(0)) for n in (100_000, 1_000_000)
@@ -52,92 +115,46 @@ def rows_compared(n_turns):
         "rows",
     )
     return {
-        "what": f"1,000,000 x 50 against 100,000 x 50, {EPOCHS} epochs",
+        "method": f"StableAutoencoder, 50 features, {EPOCHS} epochs, against 100,000",
+        "rows": 1_000_000,
+        "threads": torch.get_num_threads(),
         "seconds": f"{many_seconds:.2f}",
-        "transform_seconds": "",
-        "peak_gigabytes": "",
         "ratio": f"{many_seconds / few_seconds:.2f}",
     }
 
 
-def write_file(path, gigabytes, noise):
-    """Write rows to a file, block by block."""
-    rng = np.random.default_rng(0)
-    shape = (int(gigabytes * 1e9 / 4 / N_FEATURES), N_FEATURES)
-    file = np.lib.format.open_memmap(path, "w+", np.float32, shape)
-    for start in range(0, len(file), 50_000):
-        block = file[start : start + 50_000]
-        block[:] = factors(len(block), N_FEATURES, noise, np.random.default_rng(1))
-        block += 0.1 * rng.standard_normal(block.shape, dtype=np.float32)
-    file.flush()
-
-
-def fit_file(path):
-    """Fit and embed a file; print what it took. Run in a process of its own."""
-    start = perf_counter()
-    X = np.load(path, mmap_mode="r")
-    model = StableAutoencoder(max_iter=1, random_state=0, verbose=1).fit(X)
-    fitted = perf_counter()
-    out = np.lib.format.open_memmap(
-        f"{path}.codes", "w+", np.float32, (len(X), model.n_components)
-    )
-    model.transform(X, out=out)
-    found = {
-        "seconds": f"{fitted - start:.1f}",
-        "transform_seconds": f"{perf_counter() - fitted:.1f}",
-        "peak_gigabytes": f"{peak_memory() / 1e9:.2f}",
-        "finite": bool(np.isfinite(out).all()),
-    }
-    print(json.dumps(found))
-
-
-def peak_memory():
-    """Largest resident memory of this process so far, in bytes, as Linux counts it.
-
-    What `resource` tells would include the parent's at the fork.
-    """
-    status = Path("/proc/self/status").read_text()
-    return 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", status)[1])
-
-
-def file_measured(name, noise, gigabytes, folder):
-    """Measure the fit of a file."""
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        path = Path(scratch) / "X.npy"
-        write_file(path, gigabytes, noise)
-        command = [sys.executable, "-m", "benchmarks.scaling", "--fit", path]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    found = json.loads(done.stdout)
-    if not found["finite"]:
-        raise RuntimeError("the codes are not finite")
-    return {
-        "what": f"file of {gigabytes:g} GB, {name}, 1 epoch",
-        "seconds": found["seconds"],
-        "transform_seconds": found["transform_seconds"],
-        "peak_gigabytes": found["peak_gigabytes"],
-        "ratio": "",
-    }
+def draw(rows):
+    """Draw seconds against rows, a line a method."""
+    figure, ax = plt.subplots(figsize=(8, 5), layout="constrained")
+    for name in METHODS:
+        points = [
+            (row["rows"], float(row["seconds"]))
+            for row in rows
+            if row["method"] == name and row["seconds"] not in ("no", "over")
+        ]
+        ours = name.startswith("StableAutoencoder")
+        ax.plot(*zip(*points), "o-", linewidth=2.5 if ours else 1, label=name)
+    ax.set(xscale="log", yscale="log", xlabel="rows of 784 features", ylabel="seconds")
+    figure.legend(loc="outside right center")
+    figure.savefig(FOLDER / "scaling.png", dpi=100)
 
 
 def main():
-    """Measure, print and write."""
+    """Time in turns, print, write and draw."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="files of 0.8 GB")
-    parser.add_argument("--folder", help="where to write files of 4 GB for a while")
-    parser.add_argument("--fit", help=argparse.SUPPRESS)
+    parser.add_argument("--quick", action="store_true", help="1,000 rows, one turn")
+    parser.add_argument("--data-dir", help="folder with mnist.npz; else from OpenML")
     arguments = parser.parse_args()
-    if arguments.fit:
-        fit_file(arguments.fit)
+    warnings.filterwarnings("ignore")  # the peers' own
+    X, _ = load("mnist", arguments.data_dir)
+    if arguments.quick:
+        compare(X, N_ROWS[:1], 1)
         return
-    rows = []
-    gigabytes = 0.8 if arguments.quick else 4
-    for name, noise in (("along a few axes", 0.1), ("noise", 5.0)):
-        rows.append(file_measured(name, noise, gigabytes, arguments.folder))
-        show(rows[-1])
-    rows.append(rows_compared(1 if arguments.quick else 3))
+    rows = compare(X, N_ROWS, N_TURNS)
+    draw(rows)
+    rows.append(million(N_TURNS))
     show(rows[-1])
-    if not arguments.quick:
-        write("scaling", rows)
+    write("scaling", rows, seeds="0")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from sklearn.manifold import TSNE
 from stable_embedding import StableAutoencoder, stability_report
 
 from .datasets import load
+from .methods import PLAIN
 from .results import FOLDER, write
 
 N_ROWS = (1_797, 1_000)
@@ -31,9 +32,7 @@ def methods():
         "PCA": PCA(2),
         "StableAutoencoder": StableAutoencoder(2),
         "StableAutoencoder, n_init=5": StableAutoencoder(2, n_init=5),
-        "plain autoencoder": StableAutoencoder(
-            2, init="random", similarity_weight=0, learning_rate_init=1e-3
-        ),
+        "plain autoencoder": StableAutoencoder(2, **PLAIN),
         "t-SNE": TSNE(2),
         "t-SNE, random start": TSNE(2, init="random"),
         "UMAP": UMAP(n_components=2),

@@ -25,19 +25,16 @@ import torch
 from joblib import Parallel, delayed
 from scipy.spatial.distance import pdist
 from scipy.stats import bootstrap
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
-from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
 from sklearn.utils import resample
 from tqdm.auto import tqdm
 
 from stable_embedding import StableAutoencoder
 
 from .datasets import MIXED_UNITS, load
+from .methods import CLASSIFIERS, PLAIN
 from .results import FOLDER, show, write
 
 N_SEEDS = 10
@@ -57,20 +54,11 @@ DATA = {
 }
 N_COMPONENTS = (2, 10)
 
-RANDOM = {"init": "random", "learning_rate_init": 1e-3}
-PLAIN = "plain autoencoder"
 ARMS = {
-    PLAIN: {**RANDOM, "similarity_weight": 0},
-    "similarity loss alone": RANDOM,
+    "plain autoencoder": PLAIN,
+    "similarity loss alone": {**PLAIN, "similarity_weight": 1},
     "PCA path alone": {"similarity_weight": 0},
     "StableAutoencoder": {},
-}
-
-CLASSIFIERS = {
-    "k-NN": KNeighborsClassifier,
-    "logistic regression": lambda: LogisticRegression(max_iter=1_000),
-    "SVM": SVC,
-    "random forest": lambda: RandomForestClassifier(random_state=0),
 }
 
 # What the thesis reports at best, in percent.
@@ -185,9 +173,9 @@ def compared(arms):
     """Compare each arm with the plain one by each measure."""
     rows = []
     for (data, n_components, arm), of_arm in arms.items():
-        if arm == PLAIN:
+        if ARMS[arm] is PLAIN:
             continue
-        plain = arms[data, n_components, PLAIN]
+        plain = arms[data, n_components, "plain autoencoder"]
         for measure in (*CLAIMED, *CLASSIFIERS):
             rows.append(
                 {
@@ -209,7 +197,7 @@ def draw(rows):
         1, len(CLAIMED), figsize=(13, 6), sharey=True, layout="constrained"
     )
     for ax, (measure, claimed) in zip(grid, CLAIMED.items()):
-        for i, arm in enumerate(name for name in ARMS if name != PLAIN):
+        for i, arm in enumerate(name for name in ARMS if ARMS[name] is not PLAIN):
             of_arm = [r for r in rows if (r["method"], r["measure"]) == (arm, measure)]
             percent, low, high = np.array(
                 [[row["percent"], row["low"], row["high"]] for row in of_arm],

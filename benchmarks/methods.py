@@ -1,0 +1,73 @@
+"""What is compared: methods by name, each made from a seed, and classifiers.
+
+All maps have two components, and otherwise default settings but for what stands here.
+UMAP and PaCMAP are imported when they are made, since that takes long.
+"""
+
+from sklearn.decomposition import PCA, KernelPCA
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.manifold import MDS, TSNE, Isomap
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.svm import SVC
+
+from stable_embedding import (
+    ContractiveAutoencoder,
+    DenoisingAutoencoder,
+    SparseAutoencoder,
+    StableAutoencoder,
+    VariationalAutoencoder,
+)
+
+PLAIN = {"init": "random", "similarity_weight": 0, "learning_rate_init": 1e-3}
+
+# For rows of unit total variance: pairs at root mean squared distance have exp(-1).
+_GAMMA = 0.5
+
+
+def umap(seed):
+    """UMAP, which with a seed runs on one core."""
+    from umap import UMAP
+
+    return UMAP(random_state=seed)
+
+
+def pacmap(seed):
+    """PaCMAP, with a `transform` that need not be given the training data again."""
+    from .adapters import PaCMAP
+
+    return PaCMAP(random_state=seed)
+
+
+MAPS = {
+    "PCA": lambda seed: PCA(2, random_state=seed),
+    "KernelPCA": lambda seed: KernelPCA(
+        2, kernel="rbf", gamma=_GAMMA, fit_inverse_transform=True, random_state=seed
+    ),
+    "Isomap": lambda seed: Isomap(n_components=2, n_neighbors=10),
+    "MDS, random start": lambda seed: MDS(
+        2, init="random", n_init=1, random_state=seed
+    ),
+    "MDS, classical start": lambda seed: MDS(
+        2, init="classical_mds", n_init=1, random_state=seed
+    ),
+    "t-SNE": lambda seed: TSNE(2, random_state=seed),
+    "UMAP": umap,
+    "PaCMAP": pacmap,
+    "plain autoencoder": lambda seed: StableAutoencoder(2, random_state=seed, **PLAIN),
+    "StableAutoencoder": lambda seed: StableAutoencoder(2, random_state=seed),
+    "the same, neighbor_weight=3": lambda seed: StableAutoencoder(
+        2, neighbor_weight=3, random_state=seed
+    ),
+    "DenoisingAutoencoder": lambda seed: DenoisingAutoencoder(2, random_state=seed),
+    "SparseAutoencoder": lambda seed: SparseAutoencoder(2, random_state=seed),
+    "ContractiveAutoencoder": lambda seed: ContractiveAutoencoder(2, random_state=seed),
+    "VariationalAutoencoder": lambda seed: VariationalAutoencoder(2, random_state=seed),
+}
+
+CLASSIFIERS = {
+    "k-NN": KNeighborsClassifier,
+    "logistic regression": lambda: LogisticRegression(max_iter=1_000),
+    "SVM": SVC,
+    "random forest": lambda: RandomForestClassifier(random_state=0),
+}
