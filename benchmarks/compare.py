@@ -47,7 +47,7 @@ from .results import FOLDER, show, write
 from .timing import timed
 
 N_TURNS = 3
-LONGEST_FIT = 300  # seconds
+LONGEST_FIT = 120  # seconds
 LONGEST_REPEATED = 60
 MEASURED_ROWS = 2_000
 RECONSTRUCTED_ROWS = 200  # some inverses take long for each

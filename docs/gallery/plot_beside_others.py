@@ -1,0 +1,67 @@
+"""
+Beside PCA, Isomap, MDS and t-SNE
+=================================
+
+Each of these makes a map of two components. They differ in what the map keeps, in
+whether it stays where it is when a tenth of the rows are missing, and in what else they
+can do.
+"""
+
+# %%
+# MDS and t-SNE take the better part of the seconds here, though there are but 600
+# digits.
+import matplotlib.pyplot as plt
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+from sklearn.manifold import MDS, TSNE, Isomap
+
+from stable_embedding import StableAutoencoder, stability_report
+from stable_embedding.plotting import EmbeddingDisplay
+from stable_embedding.quality import distance_correlation, trustworthiness
+
+X, y = load_digits(return_X_y=True)
+X, y = X[:600], y[:600]
+
+methods = {
+    "PCA": PCA(2),
+    "Isomap": Isomap(n_components=2, n_neighbors=10),
+    "MDS": MDS(2, init="random", n_init=1),
+    "t-SNE": TSNE(2),
+    "StableAutoencoder": StableAutoencoder(2),
+}
+
+# %%
+# The maps themselves.
+figure, grid = plt.subplots(2, 3, figsize=(9, 6), layout="constrained")
+maps = {}
+for ax, (name, method) in zip(grid.ravel(), methods.items()):
+    maps[name] = method.fit_transform(X)
+    EmbeddingDisplay(maps[name], y).plot(ax=ax, legend=False)
+    ax.set(title=name, xlabel="", ylabel="")
+handles, names = grid[0, 0].get_legend_handles_labels()
+grid[1, 2].set_axis_off()
+grid[1, 2].legend(handles, names, title="digit", loc="center", markerscale=3, ncols=2)
+
+# %%
+# What they keep, and what they can do. t-SNE keeps neighbours best, and distances
+# worst; MDS keeps distances and cannot place a new row.
+print(f"{'':18} neighbours  distances  new rows  inverse")
+for name, method in methods.items():
+    has = [hasattr(method, what) for what in ("transform", "inverse_transform")]
+    print(
+        f"{name:18} {trustworthiness(X, maps[name]):10.3f}"
+        f"  {distance_correlation(X, maps[name]):9.3f}"
+        f"  {'yes' if has[0] else 'no':>8}  {'yes' if has[1] else 'no':>7}"
+    )
+
+# %%
+# And what moves them: the share of the map's variance by which its points are
+# displaced, from another seed, and when a tenth of the rows are missing.
+report = stability_report(
+    methods, X, n_runs=2, perturbations=["seed", "drop_tenth"], verbose=0
+)
+report.plot()
+
+# %%
+# As numbers:
+report
