@@ -4,7 +4,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: demo test lowest lint types spelling docstrings clean
+.PHONY: demo test lowest lint types spelling docstrings docs site clean
 
 demo: .venv/plot
 	$(BIN)/python -m stable_embedding
@@ -33,8 +33,15 @@ spelling: .venv/test
 docstrings: .venv/test
 	$(BIN)/numpydoc lint stable_embedding/*.py
 
+docs: .venv/docs
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs docs/_build/html
+
+# The pages in a headless Chromium, which must be installed.
+site: docs
+	$(BIN)/python -m pytest docs/check_site.py
+
 clean:
-	rm -rf .venv .venv-lowest
+	rm -rf .venv .venv-lowest docs/_build docs/auto_examples docs/generated
 
 .venv/%: pyproject.toml constraints.txt
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv

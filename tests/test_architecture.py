@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 import stable_embedding
 
 PACKAGE = Path(stable_embedding.__file__).parent
+HOUSE = PACKAGE.parent / "docs" / "_static" / "house.svg"
 BENCHMARKS = sorted((PACKAGE.parent / "benchmarks").glob("*.py"))
 
 # Floors from the ground up; a module may import what stands lower, listed here.
@@ -190,3 +192,9 @@ def test_benchmarks_import_what_there_is(path):
             module = importlib.import_module(node.module)
             for alias in node.names:
                 assert hasattr(module, alias.name), alias.name
+
+
+def test_the_house_is_drawn_as_it_is():
+    picture = HOUSE.read_text()
+    drawn = set(re.findall(r'font-size="13">(\w+)</text>', picture))
+    assert drawn == set(ALLOWED)

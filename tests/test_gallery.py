@@ -1,5 +1,6 @@
 """The gallery's examples run, and show what they say."""
 
+import re
 import runpy
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 
 from stable_embedding import StableAutoencoder
+from stable_embedding.quality import distance_correlation
 
 GALLERY = Path(__file__).parents[1] / "docs" / "gallery"
 
@@ -19,8 +21,13 @@ def _close_figures():
     plt.close("all")
 
 
+def found_by(name):
+    """Names of an example that ran to its end."""
+    return runpy.run_path(str(GALLERY / f"plot_{name}.py"))
+
+
 def test_a_classifier_survives_retraining_and_with_a_plain_autoencoder_does_not(capsys):
-    found = runpy.run_path(str(GALLERY / "plot_retrain.py"))["accuracy"]
+    found = found_by("retrain")["accuracy"]
     assert len(capsys.readouterr().out.splitlines()) == 2
     old, new = found["StableAutoencoder"]
     assert new > old - 0.02
@@ -28,8 +35,60 @@ def test_a_classifier_survives_retraining_and_with_a_plain_autoencoder_does_not(
     assert new < old - 0.2
 
 
+def test_three_trainings_of_one_give_three_maps_and_of_the_other_one():
+    scores = found_by("quick_start")["scores"]
+    assert scores["plain"] < 0.8
+    assert scores["stable"] > 0.99
+
+
+def test_others_move_further_or_keep_less():
+    found = found_by("beside_others")
+    moved = {
+        (row["estimator"], row["perturbation"]): row["raw"]
+        for row in found["report"].rows
+    }
+    for name in ("MDS", "t-SNE"):
+        assert moved[name, "drop_tenth"] > moved["StableAutoencoder", "drop_tenth"]
+    X, maps = found["X"], found["maps"]
+    kept = {name: distance_correlation(X, codes) for name, codes in maps.items()}
+    assert kept["t-SNE"] < kept["StableAutoencoder"]
+
+
+def test_stability_rises_with_the_weight():
+    results = found_by("weight_search")["search"].cv_results_
+    stability = results["mean_test_stability"]
+    assert stability[-1] > stability[0]
+    explained = results["mean_test_explained variance"]
+    assert explained[-1] < explained[0]
+
+
+def test_what_is_anomalous_is_called_out_by_each_training():
+    found = found_by("anomalies")
+    assert found["area"] > 0.9
+    assert found["agreement"] > 0.95
+
+
+def test_noisy_rows_are_cleaned():
+    errors = found_by("denoising")["errors"]
+    assert min(errors, key=errors.get) == "DenoisingAutoencoder"
+    assert errors["DenoisingAutoencoder"] < errors["noisy"] / 2
+
+
+def test_variance_is_two_orders_lower():
+    variances = found_by("variance_map")["variances"]
+    assert 100 * variances["StableAutoencoder"] < variances["plain autoencoder"]
+
+
+def test_a_service_says_what_the_pipeline_says():
+    found = found_by("onnx")
+    assert found["same"]
+    assert found["difference"] < 1e-4
+
+
 def test_every_example_is_run():
-    assert [path.name for path in GALLERY.glob("plot_*.py")] == ["plot_retrain.py"]
+    examples = {path.stem.removeprefix("plot_") for path in GALLERY.glob("plot_*.py")}
+    run = re.findall(r'found_by\("(\w+)"\)', Path(__file__).read_text())
+    assert examples == set(run)
 
 
 @pytest.mark.parametrize("seed", range(1, 4))

@@ -1,0 +1,142 @@
+"""The built pages in a browser: each loads, and what it links to is there.
+
+``make site`` runs this on what ``make docs`` has built.
+"""
+
+import functools
+import shutil
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from urllib.parse import urldefrag, urljoin
+
+import pytest
+
+sync_api = pytest.importorskip("playwright.sync_api")
+
+SITE = Path(__file__).parent / "_build" / "html"
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+pytestmark = [
+    pytest.mark.skipif(not SITE.exists(), reason="make docs builds the pages"),
+    pytest.mark.skipif(CHROMIUM is None, reason="needs chromium"),
+]
+
+WIDTHS = {"desktop": 1280, "telephone": 400}
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """A server of files that does not log."""
+
+    def log_message(self, *args):
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def site():
+    """Address of a server of the pages."""
+    handler = functools.partial(Quiet, directory=SITE)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Headless Chromium."""
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"]
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser):
+    """A page that collects what goes wrong in it."""
+    page = browser.new_page()
+    page.wrong = []
+    page.on(
+        "console",
+        lambda said: page.wrong.append(said.text) if said.type == "error" else None,
+    )
+    page.on("pageerror", lambda error: page.wrong.append(str(error)))
+    page.on("requestfailed", lambda request: page.wrong.append(request.url))
+    yield page
+    page.close()
+
+
+def visit(page, address):
+    """Load a page; return the links on it and the names of its places."""
+    response = page.goto(address, wait_until="load")
+    assert response.ok, address
+    page.wait_for_load_state("networkidle")
+    # Images that are loaded when they are scrolled to would not be there yet.
+    missing = page.eval_on_selector_all(
+        "img",
+        """images => Promise.all(images.map(image => {
+            image.loading = "eager";
+            return image.decode().then(() => null, () => image.src);
+        }))""",
+    )
+    assert not any(missing), (address, missing)
+    links = page.eval_on_selector_all("a[href]", "all => all.map(one => one.href)")
+    places = page.eval_on_selector_all("[id]", "all => all.map(one => one.id)")
+    assert not page.wrong, (address, page.wrong)
+    return links, set(places)
+
+
+def test_each_page_loads_and_its_links_lead_somewhere(site, page):
+    to_visit, places, links = [urljoin(site, "index.html")], {}, set()
+    while to_visit:
+        address = to_visit.pop()
+        if address in places:
+            continue
+        found, places[address] = visit(page, address)
+        for link in found:
+            if not link.startswith(site):
+                continue
+            target, _ = urldefrag(link)
+            links.add(link)
+            if target.endswith(".html"):
+                to_visit.append(target)
+            else:
+                assert page.request.head(target).ok, (address, target)
+    built = {path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html")}
+    unreached = built - {address.removeprefix(site) for address in places}
+    assert unreached <= {"search.html", "genindex.html", "py-modindex.html"}
+    for link in links:
+        target, place = urldefrag(link)
+        if place and target in places:
+            assert place in places[target], link
+
+
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+@pytest.mark.parametrize(
+    "address",
+    [
+        "index.html",
+        "recipe.html",
+        "auto_examples/plot_quick_start.html",
+        "generated/stable_embedding.StableAutoencoder.html",
+        "api.html",
+        "measured.html",
+    ],
+)
+def test_a_page_is_no_wider_than_the_window(site, page, address, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    visit(page, urljoin(site, address))
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_formulas_are_drawn(site, page):
+    visit(page, urljoin(site, "recipe.html"))
+    page.wait_for_selector("mjx-container")
+
+
+def test_search_finds(site, page):
+    page.goto(urljoin(site, "search.html?q=manifold_variance"), wait_until="load")
+    page.wait_for_selector("#search-results li a")
+    assert not page.wrong

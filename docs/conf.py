@@ -1,0 +1,82 @@
+"""Sphinx builds the pages from here: ``make docs``."""
+
+import warnings
+from pathlib import Path
+
+from stable_embedding import __version__
+
+HERE = Path(__file__).parent
+
+project = "stable_embedding"
+author = "The stable_embedding developers"
+copyright = author
+version = release = __version__
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "sphinx_gallery.gen_gallery",
+    # Formulas are drawn without a foreign server, so that pages can be read offline.
+    "sphinx-mathjax-offline",
+]
+templates_path = ["_templates"]
+exclude_patterns = ["_build", "gallery"]
+nitpicky = True
+# What scikit-learn's inherited docstrings refer to, within its own pages.
+nitpick_ignore_regex = [("std:(ref|term)", ".*")]
+
+myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_heading_anchors = 3
+
+numpydoc_show_class_members = False
+autosummary_generate = True
+# Each link is looked for on the site, and then in the copy beside this file, so that
+# pages can be built without a network.
+_SITES = {
+    "python": "https://docs.python.org/3/",
+    "scipy": "https://docs.scipy.org/doc/scipy/",
+    "sklearn": "https://scikit-learn.org/stable/",
+}
+intersphinx_mapping = {
+    name: (url, (None, str(HERE / "inventories" / f"{name}.inv")))
+    for name, url in _SITES.items()
+}
+intersphinx_timeout = 5
+
+sphinx_gallery_conf = {
+    "examples_dirs": "gallery",
+    "gallery_dirs": "auto_examples",
+    "within_subsection_order": "FileNameSortKey",
+    "backreferences_dir": "generated/backreferences",
+    "doc_module": ("stable_embedding",),
+    "reference_url": {"stable_embedding": None},
+    "remove_config_comments": True,
+    "show_memory": False,
+    "abort_on_example_error": True,
+}
+# Sphinx would compare what is not text, and warn of it.
+suppress_warnings = ["config.cache"]
+warnings.filterwarnings("error", module="stable_embedding")
+
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+
+html_theme = "pydata_sphinx_theme"
+html_title = "stable_embedding"
+html_static_path = ["_static"]
+html_css_files = ["stable_embedding.css"]
+html_show_sourcelink = False
+html_theme_options = {
+    "navigation_with_keys": False,
+    "show_prev_next": True,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}
+# The landing page has cards in place of a list of pages.
+html_sidebars = {"index": []}
