@@ -42,7 +42,7 @@ from stable_embedding.stability import fixed_sample
 from .adapters import MapAlone
 from .datasets import load
 from .memory import forget_peak, memory, peak_memory
-from .methods import MAPS
+from .methods import MAPS, UMAP_WARM_UP_ROWS
 from .results import FOLDER, show, write
 from .timing import seconds, timed
 
@@ -111,7 +111,7 @@ def measure(data, method, data_dir):
     """Fit once; print what it cost and what the map keeps. Run in its own process."""
     warnings.filterwarnings("ignore")  # the peers' own
     X, X_unseen, y, y_unseen = scaled_split(data, data_dir)
-    MAPS[method](0).fit(X[:WARM_UP_ROWS])
+    MAPS[method](0).fit(X[: UMAP_WARM_UP_ROWS if method == "UMAP" else WARM_UP_ROWS])
     model = MAPS[method](0)
     forget_peak()
     before = memory()

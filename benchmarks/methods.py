@@ -25,6 +25,10 @@ PLAIN = {"init": "random", "similarity_weight": 0, "learning_rate_init": 1e-3}
 _GAMMA = 0.5
 
 
+# Of more than 4,096 rows UMAP finds neighbours in another way, which is compiled, too.
+UMAP_WARM_UP_ROWS = 5_000
+
+
 def umap(seed):
     """UMAP, which with a seed runs on one core."""
     from umap import UMAP

@@ -27,7 +27,7 @@ from tqdm.auto import tqdm
 from stable_embedding import StableAutoencoder, principal
 
 from .datasets import factors, load
-from .methods import MAPS
+from .methods import MAPS, UMAP_WARM_UP_ROWS
 from .results import FOLDER, show, write
 from .timing import medians, seconds
 
@@ -75,7 +75,7 @@ METHODS = {
 def compare(X, sizes, n_turns):
     """Seconds of each method on each number of rows, or why there are none."""
     for name in tqdm(METHODS, desc="warm-up"):
-        METHODS[name](X[:WARM_UP_ROWS])
+        METHODS[name](X[: UMAP_WARM_UP_ROWS if "UMAP" in name else WARM_UP_ROWS])
     rows, times, over, before = [], {}, set(), 1
     for n_rows in sizes:
         paired = PAIRED if n_rows > MOST_PAIRED_ROWS else set()

@@ -34,6 +34,8 @@ myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3
 
 numpydoc_show_class_members = False
+toc_object_entries_show_parents = "hide"
+autodoc_typehints = "none"  # docstrings have types, in words
 autosummary_generate = True
 # Each link is looked for on the site, and then in the copy beside this file, so that
 # pages can be built without a network.
@@ -57,10 +59,9 @@ sphinx_gallery_conf = {
     "reference_url": {"stable_embedding": None},
     "remove_config_comments": True,
     "show_memory": False,
+    "write_computation_times": False,
     "abort_on_example_error": True,
 }
-# Sphinx would compare what is not text, and warn of it.
-suppress_warnings = ["config.cache"]
 warnings.filterwarnings("error", module="stable_embedding")
 
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
@@ -68,10 +69,17 @@ copybutton_prompt_is_regexp = True
 
 html_theme = "pydata_sphinx_theme"
 html_title = "stable_embedding"
+html_favicon = "_static/logo.svg"
 html_static_path = ["_static"]
 html_css_files = ["stable_embedding.css"]
 html_show_sourcelink = False
+html_context = {"default_mode": "auto"}  # light or dark, as the reader's screen
 html_theme_options = {
+    "logo": {
+        "text": html_title,
+        "image_light": html_favicon,
+        "image_dark": html_favicon,
+    },
     "navigation_with_keys": False,
     "show_prev_next": True,
     "secondary_sidebar_items": ["page-toc"],

@@ -386,7 +386,7 @@ class StableAutoencoder(
     history_ : dict of str to list of float
         Each term of the loss of each epoch: "loss", "reconstruction_loss",
         "similarity_loss" and "neighbor_loss", with early stopping also their values on
-        the rows held out, prefixed with "validation_".
+        the rows held out, prefixed with ``validation_``.
 
     reconstruction_loss_ : float
         Share of the training data's variance that is not explained.
@@ -407,7 +407,7 @@ class StableAutoencoder(
     n_features_in_ : int
         Number of features of the training data.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, where all are strings.
 
     See Also

@@ -97,7 +97,7 @@ def to_onnx(estimator, path=None, part="encoder"):
 def register_converters():
     """Tell skl2onnx how the autoencoders of this package are converted.
 
-    `to_onnx` does it by itself; do it for :func:`skl2onnx.to_onnx`, where an
+    `to_onnx` does it by itself; do it for ``skl2onnx.to_onnx``, where an
     autoencoder is a step of something larger. Input is float32 or float64.
 
     Raises

@@ -42,7 +42,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
     n_features_in_ : int
         Number of features of the training data.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, where all are strings.
 
     See Also

@@ -23,7 +23,8 @@ def _close_figures():
 
 def found_by(name):
     """Names of an example that ran to its end."""
-    return runpy.run_path(str(GALLERY / f"plot_{name}.py"))
+    (example,) = GALLERY.glob(f"plot_?_{name}.py")
+    return runpy.run_path(str(example))
 
 
 def test_a_classifier_survives_retraining_and_with_a_plain_autoencoder_does_not(capsys):
@@ -86,7 +87,7 @@ def test_a_service_says_what_the_pipeline_says():
 
 
 def test_every_example_is_run():
-    examples = {path.stem.removeprefix("plot_") for path in GALLERY.glob("plot_*.py")}
+    examples = {path.stem[len("plot_1_") :] for path in GALLERY.glob("plot_*.py")}
     run = re.findall(r'found_by\("(\w+)"\)', Path(__file__).read_text())
     assert examples == set(run)
 

@@ -35,7 +35,8 @@ rows = X_test.astype(np.float32)
 labels, probabilities = session.run(None, {session.get_inputs()[0].name: rows})
 
 # %%
-# The service says what the pipeline says.
+# The service says what the pipeline says. Its probabilities come with their classes.
+probabilities = np.array([list(row.values()) for row in probabilities])
 same = bool((labels == pipeline.predict(X_test)).all())
 difference = np.abs(probabilities - pipeline.predict_proba(X_test)).max()
 print(f"labels agree: {same}, probabilities differ by {difference:.1e} at most")
