@@ -22,7 +22,7 @@ def test_what_is_listed_is_there_and_documented(name):
     assert getattr(module, of_module).__doc__
 
 
-@pytest.mark.parametrize("name", set(stable_embedding.__all__) - {"__version__"})
+@pytest.mark.parametrize("name", sorted({*stable_embedding.__all__} - {"__version__"}))
 def test_what_is_public_is_listed(name):
     assert name in LISTED
 
