@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 from sklearn import datasets
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import StandardScaler
 
 _BUNDLED = {
     "iris": datasets.load_iris,
@@ -15,6 +17,9 @@ _BUNDLED = {
 }
 
 _N_FACTORS = 20
+
+# Of MNIST; those for testing stand behind them.
+MNIST_TRAINING_ROWS = 60_000
 
 NAMES = (*_BUNDLED, "mnist")
 
@@ -55,9 +60,24 @@ def load(name, data_dir=None):
     return X.reshape(len(X), -1).astype(np.float32) / 255, y
 
 
-def factors(n_rows, n_features, noise, rng):
+def split(name, X, y, seed):
+    """Keep two thirds to train on; features of mixed units are standardised."""
+    X, X_unseen, y, y_unseen = train_test_split(
+        X, y, test_size=1 / 3, stratify=y, random_state=seed
+    )
+    if name in MIXED_UNITS:
+        scaler = StandardScaler().fit(X)
+        X, X_unseen = scaler.transform(X), scaler.transform(X_unseen)
+    return X, X_unseen, y, y_unseen
+
+
+def axes_of_factors(n_features, rng):
+    """Draw the axes that rows lie along."""
+    return rng.normal(size=(_N_FACTORS, n_features)).astype(np.float32)
+
+
+def factors(n_rows, axes, noise, rng):
     """Draw rows along a few axes, and noise in all features, as float32."""
-    axes = rng.normal(size=(_N_FACTORS, n_features)).astype(np.float32)
     scores = rng.normal(size=(n_rows, _N_FACTORS)).astype(np.float32)
-    rows = noise * rng.standard_normal((n_rows, n_features), dtype=np.float32)
+    rows = noise * rng.standard_normal((n_rows, axes.shape[1]), dtype=np.float32)
     return rows + scores @ axes

@@ -20,7 +20,7 @@ import numpy as np
 
 from stable_embedding import StableAutoencoder
 
-from .datasets import factors
+from .datasets import axes_of_factors, factors
 from .memory import peak_memory
 from .results import show, write
 
@@ -30,12 +30,12 @@ N_FEATURES = 784
 def write_file(path, gigabytes, noise):
     """Write rows to a file, block by block."""
     rng = np.random.default_rng(0)
+    axes = axes_of_factors(N_FEATURES, rng)
     shape = (int(gigabytes * 1e9 / 4 / N_FEATURES), N_FEATURES)
     file = np.lib.format.open_memmap(path, "w+", np.float32, shape)
     for start in range(0, len(file), 50_000):
         block = file[start : start + 50_000]
-        block[:] = factors(len(block), N_FEATURES, noise, np.random.default_rng(1))
-        block += 0.1 * rng.standard_normal(block.shape, dtype=np.float32)
+        block[:] = factors(len(block), axes, noise, rng)
     file.flush()
 
 

@@ -50,8 +50,9 @@ search = GridSearchCV(
 ).fit(X_train, y_train)
 
 # %%
-# Stability rises with the weight, reconstruction falls, and between them there is room:
-# the differences in accuracy are no larger than the standard error over the folds.
+# Most of the stability is gained by the first tenth, where nothing is lost yet. From
+# there on a little more is paid for with accuracy and reconstruction, and from 3 on
+# much: five components cannot hold all distances of the digits.
 figure, axes = plt.subplots(1, 3, figsize=(10, 3.2), layout="constrained")
 places = range(len(weights))
 for ax, name in zip(axes, search.scoring):

@@ -52,4 +52,4 @@ for ax, (name, model) in zip(axes, models.items()):
 figure, axes = plt.subplots(1, 2, figsize=(10, 4.5), layout="constrained")
 for ax, (name, model) in zip(axes, models.items()):
     ShepardDisplay.from_estimator(model, X_test, ax=ax)
-    ax.set_title(name)
+    ax.set_title(name, pad=20)
