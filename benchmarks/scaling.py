@@ -137,14 +137,15 @@ def million(n_turns):
 def draw(rows):
     """Draw seconds against rows, a line a method."""
     figure, ax = plt.subplots(figsize=(8, 5), layout="constrained")
-    for name in METHODS:
+    for i, name in enumerate(METHODS):
         points = [
             (row["rows"], float(row["seconds"]))
             for row in rows
             if row["method"] == name and row["seconds"] not in ("no", "over")
         ]
         ours = name.startswith("StableAutoencoder")
-        ax.plot(*zip(*points), "o-", linewidth=2.5 if ours else 1, label=name)
+        style = "o-" if i < 10 else "s--"  # colors come again from the tenth on
+        ax.plot(*zip(*points), style, linewidth=2.5 if ours else 1, label=name)
     ax.set(xscale="log", yscale="log", xlabel="rows of 784 features", ylabel="seconds")
     figure.legend(loc="outside right center")
     figure.savefig(FOLDER / "scaling.png", dpi=100)
