@@ -43,7 +43,7 @@ from stable_embedding.stability import fixed_sample
 from .datasets import MNIST_TRAINING_ROWS, load, split
 from .memory import forget_peak, memory, peak_memory
 from .methods import MAPS, UMAP_WARM_UP_ROWS, MapAlone
-from .results import FOLDER, show, write
+from .results import save, show, write
 from .timing import seconds, timed
 
 N_FITS = 3
@@ -224,10 +224,7 @@ def draw(rows):
         ax.grid(axis="y", alpha=0.3)
     grid[0].set_yticks(range(len(MAPS)), MAPS)
     grid[0].invert_yaxis()
-    figure.legend(
-        *grid[0].get_legend_handles_labels(), loc="outside lower center", ncols=5
-    )
-    figure.savefig(FOLDER / "compare.png", dpi=100)
+    save("compare", figure, legend_of=grid[0])
 
 
 def number(cell):

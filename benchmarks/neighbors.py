@@ -31,9 +31,9 @@ from stable_embedding.quality import (
 from stable_embedding.stability import displacement
 
 from .adapters import PaCMAP
-from .datasets import load
+from .datasets import MNIST_TRAINING_ROWS, load
 from .methods import PLAIN
-from .results import FOLDER, show, write
+from .results import save, show, write
 from .timing import seconds, timed
 
 N_SEEDS = 5
@@ -180,7 +180,7 @@ def draw(walked, compared):
             ylabel="5-NN accuracy on unseen rows",
         )
         display.plot(ax=ax).ax_.set_title(f"{data}: along neighbor_weight")
-    figure.savefig(FOLDER / "pareto.png", dpi=100)
+    save("pareto", figure)
 
 
 def main():
@@ -194,7 +194,12 @@ def main():
     splits = {"digits": train_test_split(X, y, test_size=1 / 3, random_state=0)}
     if not arguments.quick:
         X, y = load("mnist", arguments.data_dir)
-        splits["mnist"] = X[:60_000], X[60_000:], y[:60_000], y[60_000:]
+        splits["mnist"] = (
+            X[:MNIST_TRAINING_ROWS],
+            X[MNIST_TRAINING_ROWS:],
+            y[:MNIST_TRAINING_ROWS],
+            y[MNIST_TRAINING_ROWS:],
+        )
     compared, walked = [], []
     for data, split in splits.items():
         compared += compare(data, split, 2 if arguments.quick else N_SEEDS)

@@ -30,7 +30,7 @@ from stable_embedding import StableAutoencoder
 
 from .datasets import MIXED_UNITS, load
 from .methods import CLASSIFIERS
-from .results import FOLDER, show, write
+from .results import save, show, write
 
 N_SPLITS = 5
 MNIST_ROWS = 6_000
@@ -134,9 +134,7 @@ def draw(rows):
         ax.set_xticks(range(len(CLASSIFIERS)), CLASSIFIERS, rotation=20, ha="right")
         ax.set(title=f"{data}, k={n_components}")
     figure.supylabel("accuracy on rows held out, mean and sd over splits")
-    handles, names = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=3)
-    figure.savefig(FOLDER / "pipeline.png", dpi=100)
+    save("pipeline", figure, legend_of=grid[0, 0])
 
 
 def main():

@@ -26,6 +26,14 @@ def show_and_write(name, rows, quick):
         write(name, rows)
 
 
+def save(name, figure, legend_of=None):
+    """Write a figure to a PNG file, with the legend of some axes below it, if any."""
+    if legend_of is not None:
+        handles, labels = legend_of.get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    figure.savefig(FOLDER / f"{name}.png", dpi=100)
+
+
 def write(name, rows, seeds="in the rows, or the script's"):
     """Write rows, dicts of one length, to a CSV file below a line with the versions."""
     FOLDER.mkdir(exist_ok=True)

@@ -28,7 +28,7 @@ from stable_embedding import StableAutoencoder, principal
 
 from .datasets import axes_of_factors, factors, load
 from .methods import MAPS, UMAP_WARM_UP_ROWS
-from .results import FOLDER, show, write
+from .results import save, show, write
 from .timing import medians, seconds
 
 N_ROWS = (1_000, 3_000, 10_000, 30_000, 60_000)
@@ -148,7 +148,7 @@ def draw(rows):
         ax.plot(*zip(*points), style, linewidth=2.5 if ours else 1, label=name)
     ax.set(xscale="log", yscale="log", xlabel="rows of 784 features", ylabel="seconds")
     figure.legend(loc="outside right center")
-    figure.savefig(FOLDER / "scaling.png", dpi=100)
+    save("scaling", figure)
 
 
 def main():

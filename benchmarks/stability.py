@@ -19,7 +19,7 @@ from stable_embedding import StableAutoencoder, stability_report
 
 from .datasets import load
 from .methods import PLAIN
-from .results import FOLDER, write
+from .results import save, write
 
 N_ROWS = (1_797, 1_000)
 
@@ -65,7 +65,7 @@ def main():
     if arguments.quick:
         return
     write("stability", rows)
-    figure.savefig(FOLDER / "stability.png", dpi=100)
+    save("stability", figure)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 
 from stable_embedding import StableAutoencoder
 
-from .datasets import load
+from .datasets import MNIST_TRAINING_ROWS, load
 from .results import show, write
 
 N_CHUNKS = 10
@@ -37,9 +37,9 @@ def main():
     parser.add_argument("--data-dir", help="folder with mnist.npz; else from OpenML")
     arguments = parser.parse_args()
     X, _ = load("mnist", arguments.data_dir)
-    X_test = X[60_000:]
+    X_test = X[MNIST_TRAINING_ROWS:]
     rows = []
-    for n_rows in (10_000,) if arguments.quick else (10_000, 60_000):
+    for n_rows in (10_000,) if arguments.quick else (10_000, MNIST_TRAINING_ROWS):
         for n_components in (2, 10):
             whole, stream = (
                 StableAutoencoder(n_components, random_state=0) for _ in range(2)

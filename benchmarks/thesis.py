@@ -34,7 +34,7 @@ from stable_embedding import StableAutoencoder
 
 from .datasets import MNIST_TRAINING_ROWS, load, split
 from .methods import CLASSIFIERS, PLAIN
-from .results import FOLDER, show, write
+from .results import save, show, write
 
 N_SEEDS = 10
 COMPARED_ROWS = 1_000
@@ -130,8 +130,10 @@ class Arm:
         if name == "variability":
             return self.manifold_variance
         if name == "deviation":
-            return lambda drawn: self.column("classification")[drawn].std(ddof=1)
-        return lambda drawn: self.column(name)[drawn].mean()
+            accuracy = self.column("classification")
+            return lambda drawn: accuracy[drawn].std(ddof=1)
+        values = self.column(name)
+        return lambda drawn: values[drawn].mean()
 
 
 def gain(plain, arm, measure):
@@ -213,10 +215,7 @@ def draw(rows):
         ax.set_xlim(left=max(-105, ax.get_xlim()[0]))
     grid[0].set_yticks(range(len(cells)), [f"{data}, k={k}" for data, k in cells])
     grid[0].invert_yaxis()
-    figure.legend(
-        *grid[0].get_legend_handles_labels(), loc="outside lower center", ncols=4
-    )
-    figure.savefig(FOLDER / "thesis.png", dpi=100)
+    save("thesis", figure, legend_of=grid[0])
 
 
 def main():
