@@ -29,6 +29,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from tqdm.auto import tqdm
 
 from stable_embedding import stability_report
+from stable_embedding.data.subsample import fixed_subsample
 from stable_embedding.quality import (
     continuity,
     distance_correlation,
@@ -37,8 +38,7 @@ from stable_embedding.quality import (
     normalized_stress,
     trustworthiness,
 )
-from stable_embedding.report import PERTURBATIONS
-from stable_embedding.stability import fixed_sample
+from stable_embedding.stability.report import PERTURBATIONS
 
 from .datasets import MNIST_TRAINING_ROWS, load, split
 from .memory import forget_peak, memory, peak_memory
@@ -59,7 +59,7 @@ N_BANDS = 8
 def mnist(n_rows, data_dir):
     """Read rows to train on, and 2,000 of those for testing."""
     X, y = load("mnist", data_dir)
-    unseen = MNIST_TRAINING_ROWS + fixed_sample(10_000, MEASURED_ROWS)
+    unseen = MNIST_TRAINING_ROWS + fixed_subsample(10_000, MEASURED_ROWS)
     return X[:n_rows], X[unseen], y[:n_rows], y[unseen]
 
 
@@ -116,7 +116,7 @@ def measure(data, method, data_dir):
         for _ in range(N_FITS - 1):
             times.append(seconds(lambda: MAPS[method](0).fit_transform(X)))
     found["fit_seconds"] = median(times)
-    some = fixed_sample(len(X), MEASURED_ROWS)
+    some = fixed_subsample(len(X), MEASURED_ROWS)
     found |= {
         "trustworthiness": trustworthiness(X[some], codes[some]),
         "continuity": continuity(X[some], codes[some]),
@@ -197,7 +197,7 @@ DRAWN = {
     "raw_drop_one": ("a row dropped", "displacement", True),
     "raw_drop_tenth": ("a tenth dropped", "displacement", True),
     "correlation": ("distances kept", "correlation", False),
-    "trustworthiness": ("neighbours kept", "trustworthiness", False),
+    "trustworthiness": ("neighbors kept", "trustworthiness", False),
     "unseen_accuracy": ("unseen rows", "5-NN accuracy", False),
     "fit_seconds": ("fit", "seconds", True),
 }

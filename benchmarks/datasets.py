@@ -23,7 +23,7 @@ MNIST_TRAINING_ROWS = 60_000
 
 NAMES = (*_BUNDLED, "mnist")
 
-# Features in units of their own, to be standardised before any use.
+# Features in units of their own, to be standardized before any use.
 MIXED_UNITS = {"iris", "wine", "diabetes", "breast cancer"}
 
 
@@ -61,7 +61,7 @@ def load(name, data_dir=None):
 
 
 def split(name, X, y, seed):
-    """Keep two thirds to train on; features of mixed units are standardised."""
+    """Keep two thirds to train on; features of mixed units are standardized."""
     X, X_unseen, y, y_unseen = train_test_split(
         X, y, test_size=1 / 3, stratify=y, random_state=seed
     )

@@ -261,7 +261,7 @@ def binary(images):
 
 
 def within(bits, unseen_bits, neighbors):
-    """By Hamming radius: the shares of neighbours, and of all rows, that are in it."""
+    """By Hamming radius: the shares of neighbors, and of all rows, that are in it."""
     n_bits, shares = bits.shape[1], []
     radii = np.rint(n_bits * cdist(unseen_bits, bits, "hamming")).astype(np.uint8)
     for of in (np.take_along_axis(radii, neighbors, axis=1), radii):
@@ -271,7 +271,7 @@ def within(bits, unseen_bits, neighbors):
 
 
 def retrieved(images, equal_rows):
-    """Share of 50 neighbours within 4 of 32 bits; of PCA's signs beside it.
+    """Share of 50 neighbors within 4 of 32 bits; of PCA's signs beside it.
 
     Or of PCA's within the radius that holds as many rows.
     """

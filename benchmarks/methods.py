@@ -38,7 +38,7 @@ class MapAlone(BaseEstimator):
 _GAMMA = 0.5
 
 
-# Of more than 4,096 rows UMAP finds neighbours in another way, which is compiled, too.
+# Of more than 4,096 rows UMAP finds neighbors in another way, which is compiled, too.
 UMAP_WARM_UP_ROWS = 5_000
 
 

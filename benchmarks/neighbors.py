@@ -1,9 +1,9 @@
-"""Neighbourhoods beside UMAP's: what a map of two components keeps, and if it stays.
+"""Neighborhoods beside UMAP's: what a map of two components keeps, and if it stays.
 
 ``python -m benchmarks.neighbors [--quick] [--data-dir FOLDER]`` fits each method from
 five seeds, in turns, and once more with a row dropped, to MNIST's 60,000 images for
 training and to two thirds of the digits; all is measured on the rows left over, which
-`transform` embeds. Distances and neighbours of the data are those of at most 5,000 of
+`transform` embeds. Distances and neighbors of the data are those of at most 5,000 of
 them. Each has been fitted once before, since some compile themselves. Writes
 ``benchmarks/results/neighbors.csv``.
 

@@ -24,7 +24,8 @@ import umap
 from sklearn.manifold import TSNE
 from tqdm.auto import tqdm
 
-from stable_embedding import StableAutoencoder, principal
+from stable_embedding import StableAutoencoder
+from stable_embedding.data import pca as principal
 
 from .datasets import axes_of_factors, factors, load
 from .methods import MAPS, UMAP_WARM_UP_ROWS

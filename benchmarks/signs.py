@@ -12,18 +12,18 @@ import numpy as np
 from sklearn.decomposition import PCA
 from tqdm.auto import tqdm
 
-from stable_embedding.principal import lopsidedness
+from stable_embedding.data.pca import signed_moment
 
 from .datasets import load
 from .results import show_and_write
 
 RULES = {
     "largest entry": lambda axes, scores: axes[np.arange(2), np.abs(axes).argmax(1)],
-    "cubes of entries": lambda axes, scores: lopsidedness(axes.T, 3),
-    "fifth powers of entries": lambda axes, scores: lopsidedness(axes.T, 5),
-    "cubes of scores": lambda axes, scores: lopsidedness(scores, 3),
+    "cubes of entries": lambda axes, scores: signed_moment(axes.T, 3),
+    "fifth powers of entries": lambda axes, scores: signed_moment(axes.T, 5),
+    "cubes of scores": lambda axes, scores: signed_moment(scores, 3),
     "fifth powers of entries and cubes of scores": lambda axes, scores: (
-        lopsidedness(axes.T, 5) + lopsidedness(scores, 3)
+        signed_moment(axes.T, 5) + signed_moment(scores, 3)
     ),
 }
 SHARES = {"one": 0.0, "tenth": 0.1, "third": 1 / 3}

@@ -3,8 +3,8 @@
 ``python -m benchmarks.speed [--quick] [--threads N]`` times in turns, and compares the
 medians of
 
-- training by :func:`stable_embedding._training.train` and by a loop written by hand,
-  with the same network, loss and optimiser (fused AdamW) and as many batches, and by
+- training by :func:`stable_embedding.training.trainer.train` and by a loop written by hand,
+  with the same network, loss and optimizer (fused AdamW) and as many batches, and by
   skorch with its default loader, which collects row by row;
 - training with similarity weight 1 and with 0;
 - fits with eight runs and with one;
@@ -19,11 +19,11 @@ import torch
 from skorch import NeuralNet
 
 from stable_embedding import StableAutoencoder
-from stable_embedding._training import train
-from stable_embedding.losses import StableLoss
+from stable_embedding.data.row_hash import canonical_order
+from stable_embedding.losses.base import StableLoss
+from stable_embedding.losses.similarity import distance
 from stable_embedding.networks import Autoencoder
-from stable_embedding.shuffling import canonical_order
-from stable_embedding.similarities import distance
+from stable_embedding.training.trainer import train
 
 from .datasets import load
 from .results import show, write

@@ -109,10 +109,10 @@ class Arm:
 
     def __init__(self, runs):
         self.measured = [measured for measured, _ in runs]
-        normalised = [codes / codes.mean() for codes in (pdist(c) for _, c in runs)]
+        normalized = [codes / codes.mean() for codes in (pdist(c) for _, c in runs)]
         # Half the mean squared difference of two runs is their variance.
         self.variance = np.array(
-            [[np.mean((a - b) ** 2) / 2 for a in normalised] for b in normalised]
+            [[np.mean((a - b) ** 2) / 2 for a in normalized] for b in normalized]
         )
 
     def column(self, name):

@@ -1,7 +1,7 @@
 """Compare ``alpha="auto"`` with PCA on rows that neither has seen.
 
 ``python -m benchmarks.unseen [--data-dir FOLDER]`` splits each data set several times
-into two thirds to train on and a third to measure, standardises features of mixed
+into two thirds to train on and a third to measure, standardizes features of mixed
 units, and compares the variance left unexplained with that of PCA with as many
 components. Writes ``benchmarks/results/unseen.csv``.
 """

@@ -3,7 +3,7 @@
 ``python -m benchmarks.wide [--quick] [--data-dir FOLDER]`` trains on 10,000 images of
 MNIST, four seeds each: as by default, on all features, and comparing all pairs of a
 batch of 256 in place of those within blocks of 128. On 4,000 others it
-measures the variance that is not explained, the accuracy of five nearest neighbours,
+measures the variance that is not explained, the accuracy of five nearest neighbors,
 the correlation of distances and, between seeds, the manifold variance; and how far the
 map moves when one row is dropped.
 
@@ -16,7 +16,9 @@ from unittest import mock
 import numpy as np
 from tqdm.auto import tqdm
 
-from stable_embedding import StableAutoencoder, losses, manifold_variance, principal
+from stable_embedding import StableAutoencoder, manifold_variance
+from stable_embedding.data import pca as principal
+from stable_embedding.losses import base as losses
 from stable_embedding.quality import distance_correlation, neighbor_accuracy
 from stable_embedding.stability import displacement
 

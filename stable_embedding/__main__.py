@@ -15,7 +15,7 @@ from sklearn.model_selection import train_test_split
 from tqdm.auto import tqdm
 
 from . import StableAutoencoder, manifold_variance
-from .plotting import EmbeddingDisplay
+from .plotting.displays import EmbeddingDisplay
 from .quality import distance_correlation, explained_variance, neighbor_accuracy
 
 PICTURE = Path("stable_embedding.png")

@@ -182,7 +182,7 @@ def normalized_stress(X, X_embedded):
 
 
 def trustworthiness(X, X_embedded, *, n_neighbors=5):
-    """How far neighbours in the embedding are neighbours in the data.
+    """How far neighbors in the embedding are neighbors in the data.
 
     Parameters
     ----------
@@ -193,17 +193,17 @@ def trustworthiness(X, X_embedded, *, n_neighbors=5):
         Their embedding.
 
     n_neighbors : int, default=5
-        Size of a neighbourhood, below half the number of samples.
+        Size of a neighborhood, below half the number of samples.
 
     Returns
     -------
     float
-        Between 0.0 and 1.0, which is best: no false neighbours.
+        Between 0.0 and 1.0, which is best: no false neighbors.
 
     See Also
     --------
     sklearn.manifold.trustworthiness : Does the work.
-    continuity : Penalises neighbours that are lost.
+    continuity : Penalizes neighbors that are lost.
 
     References
     ----------
@@ -223,7 +223,7 @@ def trustworthiness(X, X_embedded, *, n_neighbors=5):
 
 
 def continuity(X, X_embedded, *, n_neighbors=5):
-    """How far neighbours in the data are neighbours in the embedding.
+    """How far neighbors in the data are neighbors in the embedding.
 
     It is :func:`trustworthiness` with data and embedding exchanged.
 
@@ -236,12 +236,12 @@ def continuity(X, X_embedded, *, n_neighbors=5):
         Their embedding.
 
     n_neighbors : int, default=5
-        Size of a neighbourhood, below half the number of samples.
+        Size of a neighborhood, below half the number of samples.
 
     Returns
     -------
     float
-        Between 0.0 and 1.0, which is best: no neighbours lost.
+        Between 0.0 and 1.0, which is best: no neighbors lost.
 
     References
     ----------
@@ -261,7 +261,7 @@ def continuity(X, X_embedded, *, n_neighbors=5):
 
 
 def neighbor_accuracy(X_embedded, y, X_unseen_embedded, y_unseen, *, n_neighbors=5):
-    """Accuracy of a nearest-neighbour classifier on the embedding of unseen rows.
+    """Accuracy of a nearest-neighbor classifier on the embedding of unseen rows.
 
     Parameters
     ----------
@@ -278,7 +278,7 @@ def neighbor_accuracy(X_embedded, y, X_unseen_embedded, y_unseen, *, n_neighbors
         Their classes.
 
     n_neighbors : int, default=5
-        Number of neighbours that vote.
+        Number of neighbors that vote.
 
     Returns
     -------
@@ -301,12 +301,12 @@ def neighbor_accuracy(X_embedded, y, X_unseen_embedded, y_unseen, *, n_neighbors
 
 
 class NeighborhoodPreservation(NamedTuple):
-    """Neighbours kept, for each size of a neighbourhood.
+    """Neighbors kept, for each size of a neighborhood.
 
     Attributes
     ----------
     q_nx : ndarray of shape (n_samples - 2,)
-        Share of neighbours kept, for neighbourhoods of 1 to n_samples - 2.
+        Share of neighbors kept, for neighborhoods of 1 to n_samples - 2.
 
     r_nx : ndarray of shape (n_samples - 2,)
         The same corrected for chance: 0 is no better than a random map.
@@ -322,9 +322,9 @@ class NeighborhoodPreservation(NamedTuple):
 
 
 def neighborhood_preservation(X, X_embedded):
-    r"""Share of nearest neighbours that the embedding keeps, at every size.
+    r"""Share of nearest neighbors that the embedding keeps, at every size.
 
-    Of the neighbourhoods :math:`\nu_i^K` in the data and :math:`n_i^K` in the
+    Of the neighborhoods :math:`\nu_i^K` in the data and :math:`n_i^K` in the
     embedding of the :math:`N` points,
 
     .. math:: Q_{NX}(K) = \frac{1}{KN} \sum_i |\nu_i^K \cap n_i^K|, \qquad
@@ -346,7 +346,7 @@ def neighborhood_preservation(X, X_embedded):
 
     Notes
     -----
-    A pair is within both neighbourhoods of size K from the larger of its two ranks on,
+    A pair is within both neighborhoods of size K from the larger of its two ranks on,
     so the curve is the cumulated count of the larger ranks: sums over a corner of the
     co-ranking matrix, which is never built. Of points at equal distances the one that
     comes first is nearer.
@@ -395,12 +395,12 @@ def _neighbor_ranks(X, rows):
 
 
 def lipschitz_estimate(X, X_embedded, X_new, X_new_embedded, quantile=1.0):
-    r"""How far new rows lie from their neighbours in the map, by how far in the data.
+    r"""How far new rows lie from their neighbors in the map, by how far in the data.
 
     .. math:: \frac{|z - z'|}{|x - x'|} \cdot \sqrt{\frac{\operatorname{var} x}
         {\operatorname{var} z}}
 
-    for a new row :math:`x`, its nearest neighbour :math:`x'` in the data and their
+    for a new row :math:`x`, its nearest neighbor :math:`x'` in the data and their
     codes :math:`z` and :math:`z'`; the largest over new rows, or another quantile.
     Total variances make it independent of the unit of the map.
 

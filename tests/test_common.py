@@ -96,7 +96,7 @@ def public_objects():
 def members(module, kind):
     """What a module defines itself, less what is private."""
     for name, thing in inspect.getmembers(module, kind):
-        if thing.__module__ == module.__name__ and not name.startswith("_"):
+        if thing.__module__.startswith(module.__name__) and not name.startswith("_"):
             yield thing
 
 

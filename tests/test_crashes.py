@@ -18,8 +18,8 @@ from stable_embedding import (
     StableAutoencoder,
     TripletVariationalAutoencoder,
     VariationalAutoencoder,
-    sources,
 )
+from stable_embedding.data import training_data as sources
 
 N_EPOCHS = 12
 
@@ -58,7 +58,7 @@ ESTIMATORS = {
     "several": StableAutoencoder(
         max_iter=N_EPOCHS, random_state=0, n_init=2, early_stopping=True
     ),
-    "neighbours": StableAutoencoder(
+    "neighbors": StableAutoencoder(
         max_iter=N_EPOCHS, random_state=0, neighbor_weight=1.0, init="random"
     ),
     "stopped": StableAutoencoder(

@@ -102,7 +102,7 @@ def test_an_accelerator_decides_on_the_device(accelerator, iris):
         StableAutoencoder(accelerator=accelerator, device="cpu").fit(iris[0])
 
 
-def test_processes_agree_on_neighbours_and_on_the_scale_of_their_kernel(tmp_path):
+def test_processes_agree_on_neighbors_and_on_the_scale_of_their_kernel(tmp_path):
     parameters = {"max_iter": 3, "batch_size": 256, "neighbor_weight": 1.0}
     first, second = train_in_two_processes(parameters, tmp_path)
     assert np.isfinite(first["codes"]).all()

@@ -145,7 +145,7 @@ def test_spearman_sees_the_order_of_distances_alone():
 
 
 def kept_neighbors(X, Z, n_neighbors):
-    """Share of neighbours kept, set by set."""
+    """Share of neighbors kept, set by set."""
     sets = [
         NearestNeighbors(n_neighbors=n_neighbors).fit(A).kneighbors()[1] for A in (X, Z)
     ]
@@ -228,7 +228,7 @@ def test_the_slope_is_that_of_the_nearest_row(rng):
         lipschitz_estimate(X, 0 * X, new, new)
 
 
-def test_unseen_rows_stay_nearer_to_their_neighbours_than_in_a_plain_map(digits):
+def test_unseen_rows_stay_nearer_to_their_neighbors_than_in_a_plain_map(digits):
     plain = {"init": "random", "similarity_weight": 0}
     slopes = np.zeros(2)
     for seed in range(3):

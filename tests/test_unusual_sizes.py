@@ -11,11 +11,11 @@ from scipy.stats import ortho_group
 from stable_embedding import (
     StableAutoencoder,
     manifold_variance,
-    principal,
-    sources,
 )
+from stable_embedding.data import pca as principal
+from stable_embedding.data import training_data as sources
+from stable_embedding.losses.similarity import distance
 from stable_embedding.networks import Autoencoder
-from stable_embedding.similarities import distance
 from stable_embedding.stability import displacement
 
 
@@ -37,13 +37,13 @@ def wide(digits):
 @pytest.mark.parametrize("n_components", [2, 10])
 def test_wide_rows_lose_nothing_by_their_basis(n_components, wide, monkeypatch):
     train, test = wide[::2], wide[1::2]
-    widths, rebased = [], Autoencoder.rebased
+    widths, project_inputs = [], Autoencoder.project_inputs
 
     def recorded(network, basis, gain):
         widths.append(len(basis))
-        return rebased(network, basis, gain)
+        return project_inputs(network, basis, gain)
 
-    monkeypatch.setattr(Autoencoder, "rebased", recorded)
+    monkeypatch.setattr(Autoencoder, "project_inputs", recorded)
     narrow, other = (
         StableAutoencoder(n_components, random_state=seed).fit(train) for seed in (0, 1)
     )
@@ -92,7 +92,7 @@ def test_wide_rows_go_on_in_all_features(wide):
 def test_only_what_a_rotation_leaves_alone_is_trained_in_a_basis(
     parameters, wide, monkeypatch
 ):
-    monkeypatch.setattr(Autoencoder, "rebased", None)
+    monkeypatch.setattr(Autoencoder, "project_inputs", None)
     model = quick(**parameters).fit(wide[:200])
     assert np.isfinite(model.transform(wide)).all()
 
@@ -185,7 +185,7 @@ def test_wide_files_are_held_by_their_coordinates(wide, tmp_path, monkeypatch):
     np.save(tmp_path / "X.npy", wide.astype(np.float32))
     X = np.load(tmp_path / "X.npy", mmap_mode="r")
     monkeypatch.setattr(sources, "_HELD_BYTES", 4 * 40 * len(wide))
-    monkeypatch.setattr(sources, "RowsOnDemand", None)
+    monkeypatch.setattr(sources, "LazySamples", None)
     model = StableAutoencoder(random_state=0).fit(X)
     monkeypatch.setattr(sources, "_HELD_BYTES", wide.nbytes)
     held = StableAutoencoder(random_state=0).fit(wide)

@@ -42,9 +42,9 @@ grid[1, 2].set_axis_off()
 grid[1, 2].legend(handles, names, title="digit", loc="center", markerscale=3, ncols=2)
 
 # %%
-# What they keep, and what they can do. t-SNE keeps neighbours best, and distances
+# What they keep, and what they can do. t-SNE keeps neighbors best, and distances
 # worst; MDS keeps distances and cannot place a new row.
-print(f"{'':18} neighbours  distances  new rows  inverse")
+print(f"{'':18} neighbors  distances  new rows  inverse")
 for name, method in methods.items():
     has = [hasattr(method, what) for what in ("transform", "inverse_transform")]
     print(

@@ -31,7 +31,7 @@ for name, model in models.items():
 print(variances)
 
 # %%
-# The matrix: how much the normalised distance of two rows varies over trainings. Rows
+# The matrix: how much the normalized distance of two rows varies over trainings. Rows
 # are sorted by class, so a block shows which two classes lie now near and now far.
 figure, axes = plt.subplots(1, 2, figsize=(10, 4.5), layout="constrained")
 for ax, (name, model) in zip(axes, models.items()):
@@ -39,7 +39,7 @@ for ax, (name, model) in zip(axes, models.items()):
     ax.set_title(name)
 
 # %%
-# The same as a map: each point has the colour of its own variance, its mean over all
+# The same as a map: each point has the color of its own variance, its mean over all
 # others. The two have scales of their own; the stable map's ends two orders lower.
 figure, axes = plt.subplots(1, 2, figsize=(10, 4.5), layout="constrained")
 for ax, (name, model) in zip(axes, models.items()):

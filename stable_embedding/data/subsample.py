@@ -1,0 +1,13 @@
+"""A subsample of positions that is the same at each call."""
+
+import numpy as np
+from sklearn.utils import resample
+
+
+def fixed_subsample(n_samples, n_kept):
+    """Index of at most so many samples, the same at each call."""
+    if n_samples <= n_kept:
+        return np.arange(n_samples)
+    return resample(
+        np.arange(n_samples), replace=False, n_samples=n_kept, random_state=0
+    )

@@ -1,0 +1,1 @@
+"""The estimators: the autoencoder, its siblings and the outlier detector."""

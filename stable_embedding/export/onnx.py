@@ -1,0 +1,339 @@
+"""Fitted autoencoders as ONNX graphs."""
+
+from pathlib import Path
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+
+from ..estimators.autoencoder import StableAutoencoder
+from ..estimators.hashing import SemanticHashing
+from ..estimators.sparse import STEEPNESS, SparseAutoencoder
+from ..export.persistence import ESTIMATORS
+
+PARTS = ("encoder", "decoder", "both")
+
+CONVERTED = [
+    kind for kind in ESTIMATORS.values() if issubclass(kind, StableAutoencoder)
+]
+
+# By which skl2onnx knows a part of an autoencoder.
+_PART_NAME = "StableEmbeddingPart"
+
+_ACTIVATIONS = {
+    nn.Identity: "Identity",
+    nn.Sigmoid: "Sigmoid",
+    nn.ReLU: "Relu",
+    nn.Tanh: "Tanh",
+}
+
+
+def to_onnx(estimator, path=None, part="encoder"):
+    """Convert a fitted estimator to ONNX.
+
+    Parameters
+    ----------
+    estimator : estimator
+        An autoencoder of this package, or a pipeline of them and of estimators that
+        skl2onnx converts.
+
+    path : str, path or None, default=None
+        Where to write the model.
+
+    part : {"encoder", "decoder", "both"}, default="encoder"
+        What of an autoencoder: `transform`, `inverse_transform`, or one after the
+        other, with the codes as a second output. Of a pipeline it is "encoder", all of
+        its steps.
+
+    Returns
+    -------
+    onnx.ModelProto
+        From "X", float32 of shape (n_samples, n_features) for any number of samples.
+        The decoder takes codes, as `transform` returns them. Values that are not finite
+        give anything, where `transform` raises.
+
+    Raises
+    ------
+    ImportError
+        If skl2onnx is not there: ``pip install 'stable_embedding[onnx]'``.
+
+    ValueError
+        If `part` is not one of those, or a pipeline has no such part.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from stable_embedding import StableAutoencoder, to_onnx
+    >>> X, _ = load_iris(return_X_y=True)
+    >>> model = to_onnx(StableAutoencoder(random_state=0).fit(X))
+    >>> [node.name for node in model.graph.input]
+    ['X']
+    """
+    if part not in PARTS:
+        raise ValueError(f"part={part!r} must be one of {', '.join(map(repr, PARTS))}")
+    check_is_fitted(estimator)
+    register_converters()
+    from skl2onnx import to_onnx as to_model
+    from skl2onnx.common.data_types import FloatTensorType, UInt8TensorType
+
+    kind, width = FloatTensorType, estimator.n_features_in_
+    if part != "encoder":
+        if isinstance(estimator, Pipeline):
+            raise ValueError(f"part={part!r} is of an autoencoder, not of a pipeline")
+        if part == "decoder":
+            width = estimator._n_features_out
+            if isinstance(estimator, SemanticHashing):
+                kind = UInt8TensorType
+        estimator = Part(estimator, part)
+    types = [("X", kind([None, width]))]
+    model = to_model(estimator, initial_types=types)
+    if path is not None:
+        Path(path).write_bytes(model.SerializeToString())
+    return model
+
+
+def register_converters():
+    """Tell skl2onnx how the autoencoders of this package are converted.
+
+    `to_onnx` does it by itself; do it for ``skl2onnx.to_onnx``, where an
+    autoencoder is a step of something larger. Input is float32 or float64.
+
+    Raises
+    ------
+    ImportError
+        If skl2onnx is not there: ``pip install 'stable_embedding[onnx]'``.
+    """
+    try:
+        from skl2onnx import update_registered_converter
+    except ImportError as error:
+        raise ImportError(
+            "ONNX needs skl2onnx: pip install 'stable_embedding[onnx]'"
+        ) from error
+    for kind in CONVERTED:
+        name = f"StableEmbedding{kind.__name__}"
+        update_registered_converter(kind, name, set_output_types, convert)
+    update_registered_converter(
+        Part, _PART_NAME, set_output_types, convert, parser=declare_part
+    )
+
+
+class Part(TransformerMixin, BaseEstimator):
+    """The decoder of an autoencoder, or all of it, as a transformer to convert.
+
+    Parameters
+    ----------
+    autoencoder : estimator
+        Fitted.
+
+    part : {"decoder", "both"}
+    """
+
+    def __init__(self, autoencoder, part):
+        self.autoencoder = autoencoder
+        self.part = part
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+
+def autoencoder_and_part(operator):
+    """Return what is converted, and which part of it."""
+    estimator = operator.raw_operator
+    if isinstance(estimator, Part):
+        return estimator.autoencoder, estimator.part
+    return estimator, "encoder"
+
+
+def set_output_types(operator):
+    """Declare the outputs of a conversion."""
+    from skl2onnx.common.data_types import FloatTensorType, UInt8TensorType
+
+    autoencoder, part = autoencoder_and_part(operator)
+    is_hash = isinstance(autoencoder, SemanticHashing)
+    code = UInt8TensorType if is_hash else FloatTensorType
+    codes = code([None, autoencoder._n_features_out])
+    rows = FloatTensorType([None, autoencoder.n_features_in_])
+    types = {"encoder": [codes], "decoder": [rows], "both": [rows, codes]}[part]
+    for output, kind in zip(operator.outputs, types):
+        output.type = kind
+
+
+def declare_part(scope, part, inputs, custom_parsers=None):
+    """Declare the operator of a part, and its outputs."""
+    from skl2onnx.common.data_types import FloatTensorType
+
+    operator = scope.declare_local_operator(_PART_NAME, part)
+    operator.inputs = inputs
+    for name in ("rows", "codes") if part.part == "both" else ("rows",):
+        output = scope.declare_local_variable(name, FloatTensorType())
+        operator.outputs.append(output)
+    return operator.outputs
+
+
+def convert(scope, operator, container):
+    """Add the nodes of an autoencoder to a graph."""
+    from skl2onnx.common.data_types import DoubleTensorType
+
+    autoencoder, part = autoencoder_and_part(operator)
+    graph = Graph(scope, container)
+    value = operator.inputs[0].full_name
+    names = [output.full_name for output in operator.outputs]
+    if part != "decoder":
+        as_float64 = isinstance(operator.inputs[0].type, DoubleTensorType)
+        value = encoder(graph, autoencoder, value, as_float64)
+        if part == "both":
+            graph.named("Identity", [value], names[1])
+    if part != "encoder":
+        value = decoder(graph, autoencoder, value)
+    graph.named("Identity", [value], names[0])
+
+
+class Graph:
+    """Adds nodes one after the other, each by the name of its output.
+
+    Parameters
+    ----------
+    scope, container : object
+        As skl2onnx hands them to a converter.
+    """
+
+    def __init__(self, scope, container):
+        self.scope = scope
+        self.container = container
+
+    def named(self, kind, inputs, output, **attributes):
+        """Add a node whose output has a name."""
+        name = self.scope.get_unique_operator_name(kind)
+        self.container.add_node(
+            kind, inputs, [output], name=name, op_domain="", **attributes
+        )
+
+    def node(self, kind, *inputs, n_outputs=1, **attributes):
+        """Add a node; what is no name among its inputs is a constant."""
+        inputs = [one if isinstance(one, str) else self.constant(one) for one in inputs]
+        outputs = [self.scope.get_unique_variable_name(kind) for _ in range(n_outputs)]
+        name = self.scope.get_unique_operator_name(kind)
+        self.container.add_node(
+            kind, inputs, outputs, name=name, op_domain="", **attributes
+        )
+        return outputs[0] if n_outputs == 1 else outputs
+
+    def constant(self, value):
+        """Add a constant."""
+        from onnx import helper
+
+        value = np.asarray(value)
+        name = self.scope.get_unique_variable_name("constant")
+        kind = helper.np_dtype_to_tensor_dtype(value.dtype)
+        self.container.add_initializer(name, kind, value.shape, value.ravel().tolist())
+        return name
+
+    def cast(self, value, dtype):
+        """Turn values to another type."""
+        from onnx import helper
+
+        kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+        return self.node("Cast", value, to=kind)
+
+
+def perceptron(graph, network, value):
+    """Add a linear path beside a perceptron."""
+    inputs = value
+    if network.gain != 1:
+        value = graph.node("Mul", value, np.float32(network.gain))
+    for at, layer in enumerate(network.layers):
+        if at:
+            activation = network.activations[at - 1]
+            value = graph.node(_ACTIVATIONS[type(activation)], value)
+        weight, bias = (part.numpy(force=True) for part in (layer.weight, layer.bias))
+        value = graph.node("Gemm", value, weight, bias, transB=1)
+    if network.output_gain != 1:
+        value = graph.node("Mul", value, np.float32(network.output_gain))
+    if network.linear_path is not None:
+        path = network.linear_path.weight.numpy(force=True)
+        value = graph.node("Add", value, graph.node("MatMul", inputs, path.T))
+    return value
+
+
+def encoder(graph, autoencoder, value, as_float64=False):
+    """Add what `transform` does."""
+    network = autoencoder.network_
+    if as_float64:
+        value = graph.node("Sub", value, autoencoder.mean_)
+        value = graph.node("Div", value, np.float64(autoencoder.scale_))
+        value = graph.cast(value, np.float32)
+    else:
+        # The mean in two parts, which float32 holds, as `transform` takes it.
+        mean = autoencoder.mean_.astype(np.float32)
+        rest = (autoencoder.mean_ - mean).astype(np.float32)
+        value = graph.cast(value, np.float32)
+        value = graph.node("Sub", graph.node("Sub", value, mean), rest)
+        value = graph.node("Div", value, np.float32(autoencoder.scale_))
+    value = perceptron(graph, network.encoder, value)
+    if isinstance(autoencoder, SemanticHashing):
+        return bits(graph, autoencoder, value)
+    if isinstance(autoencoder, SparseAutoencoder):
+        value = sparse(graph, network, value)
+    return graph.node("Mul", value, np.float32(autoencoder.scale_))
+
+
+def sparse(graph, network, value):
+    """Add what makes codes sparse."""
+    if network.penalty == "kl":
+        return graph.node("Sigmoid", graph.node("Mul", value, np.float32(STEEPNESS)))
+    if network.penalty == "k_sparse":
+        sizes, n_active = graph.node("Abs", value), np.array([network.n_active])
+        _, index = graph.node("TopK", sizes, n_active, n_outputs=2, axis=1)
+        kept = graph.node("GatherElements", value, index, axis=1)
+        nothing = graph.node("Mul", value, np.float32(0))
+        return graph.node("ScatterElements", nothing, index, kept, axis=1)
+    return value
+
+
+def bits(graph, autoencoder, value):
+    """Add what cuts logits to bits, and packs them."""
+    value = graph.cast(graph.node("Greater", value, np.float32(0)), np.float32)
+    if autoencoder.packed:
+        value = graph.node("MatMul", value, places(autoencoder.network_.n_components))
+    return graph.cast(value, np.uint8)
+
+
+def places(n_bits):
+    """Value of each bit in each byte, of shape (n_bits, n_bytes)."""
+    at = np.arange(n_bits)
+    values = np.zeros((n_bits, -(-n_bits // 8)), dtype=np.float32)
+    values[at, at // 8] = 2.0 ** (7 - at % 8)
+    return values
+
+
+def decoder(graph, autoencoder, value):
+    """Add what `inverse_transform` does."""
+    network = autoencoder.network_
+    value = graph.cast(value, np.float32)
+    if isinstance(autoencoder, SemanticHashing):
+        value = centered_bits(graph, autoencoder, value)
+    else:
+        value = graph.node("Div", value, np.float32(autoencoder.scale_))
+        if isinstance(autoencoder, SparseAutoencoder) and network.penalty == "kl":
+            value = graph.node("Sub", value, np.float32(0.5))
+    value = perceptron(graph, network.decoder, value)
+    if not network.decodes_to_data_space:
+        return graph.node("Sigmoid", value)
+    value = graph.node("Mul", value, np.float32(autoencoder.scale_))
+    return graph.node("Add", value, autoencoder.mean_.astype(np.float32))
+
+
+def centered_bits(graph, autoencoder, value):
+    """Add what turns bits, packed or not, to codes about 0."""
+    network = autoencoder.network_
+    if autoencoder.packed:
+        # A bit of a byte is odd in the quotient by its place.
+        of_bits = places(network.n_components)
+        owners = (of_bits > 0).astype(np.float32).T
+        value = graph.node("MatMul", value, owners)
+        value = graph.node("Floor", graph.node("Div", value, of_bits.max(axis=1)))
+        value = graph.node("Mod", value, np.float32(2), fmod=1)
+    value = graph.node("Mul", value, np.float32(network.height))
+    return graph.node("Sub", value, np.float32(network.height / 2))

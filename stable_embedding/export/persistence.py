@@ -1,0 +1,261 @@
+"""Estimators in files that hold numbers and text, and no code."""
+
+import json
+import math
+import platform
+from numbers import Integral, Real
+
+import numpy as np
+import sklearn
+import torch
+
+from .._version import __version__
+from ..estimators.autoencoder import StableAutoencoder
+from ..estimators.contractive import ContractiveAutoencoder
+from ..estimators.denoising import DenoisingAutoencoder
+from ..estimators.hashing import SemanticHashing
+from ..estimators.outliers import ReconstructionOutlierDetector
+from ..estimators.sparse import SparseAutoencoder
+from ..estimators.variational import (
+    TripletVariationalAutoencoder,
+    VariationalAutoencoder,
+)
+from ..networks.tensor_file import read, write
+
+# Raised where a file that was written before could no longer be read by its rules; the
+# reader of each earlier format stays.
+FORMAT = 1
+
+KIND = "estimator of stable_embedding"
+
+ESTIMATORS = {
+    kind.__name__: kind
+    for kind in (
+        ContractiveAutoencoder,
+        DenoisingAutoencoder,
+        ReconstructionOutlierDetector,
+        SemanticHashing,
+        SparseAutoencoder,
+        StableAutoencoder,
+        TripletVariationalAutoencoder,
+        VariationalAutoencoder,
+    )
+}
+# What scikit-learn sets besides parameters and what is fitted.
+_ATTRIBUTES_OF_SCIKIT_LEARN = {"_sklearn_output_config", "_metadata_request"}
+
+
+def save(estimator, path):
+    """Write an estimator to a file, fitted or not.
+
+    Weights and arrays are tensors in the format of safetensors; parameters, attributes
+    and versions are JSON in its header. The file appears at once and whole: a save that
+    is killed leaves the old one.
+
+    Parameters
+    ----------
+    estimator : estimator
+        One of this package.
+
+    path : str or path
+        File to write, by custom with the suffix ``.safetensors``.
+
+    Raises
+    ------
+    TypeError
+        If the estimator is of another kind, or holds what is neither number nor text: a
+        function as `similarity`, a transformer as `neighbors`, callbacks, a random
+        state that is a generator. The file is then left as it was.
+
+    See Also
+    --------
+    load : Read it.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from sklearn.datasets import load_iris
+    >>> import stable_embedding
+    >>> X, _ = load_iris(return_X_y=True)
+    >>> model = stable_embedding.StableAutoencoder(random_state=0).fit(X)
+    >>> with TemporaryDirectory() as folder:
+    ...     stable_embedding.save(model, Path(folder) / "iris.safetensors")
+    ...     again = stable_embedding.load(Path(folder) / "iris.safetensors")
+    >>> bool((again.transform(X) == model.transform(X)).all())
+    True
+    """
+    tensors = {}
+    document = {
+        "format": FORMAT,
+        "versions": {
+            "stable_embedding": __version__,
+            "python": platform.python_version(),
+            "scikit-learn": sklearn.__version__,
+            "torch": torch.__version__,
+        },
+        "estimator": Writer(tensors).estimator(estimator),
+    }
+    write(path, KIND, json.dumps(document), tensors)
+
+
+def load(path):
+    """Read an estimator from a file.
+
+    Nothing in the file is executed, and no module is imported that its text names.
+
+    Parameters
+    ----------
+    path : str or path
+        File that :func:`save` has written.
+
+    Returns
+    -------
+    estimator
+        As it was when it was saved, on the CPU.
+
+    Raises
+    ------
+    ValueError
+        If the file is none of this package, was cut or altered, or was written by a
+        later version.
+
+    OSError
+        If it cannot be read.
+
+    See Also
+    --------
+    save : Write it.
+    """
+    text, tensors = read(path, KIND)
+    try:
+        document = json.loads(text)
+        version = document["format"]
+    except (KeyError, RecursionError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} has no readable description") from error
+    if type(version) is not int or not 1 <= version <= FORMAT:
+        raise ValueError(
+            f"{path} has format {version!r}; this version of stable_embedding reads"
+            f" those up to {FORMAT}: install a later one"
+        )
+    try:
+        return Reader(tensors).estimator(document["estimator"])
+    except Exception as error:
+        raise ValueError(f"{path} describes no estimator: {error}") from error
+
+
+class Writer:
+    """Describes values as JSON; arrays become tensors, of which it keeps the names.
+
+    Parameters
+    ----------
+    tensors : dict of str to Tensor
+        Filled with the arrays.
+    """
+
+    def __init__(self, tensors):
+        self.tensors = tensors
+
+    def estimator(self, estimator):
+        """Describe an estimator."""
+        name = type(estimator).__name__
+        if ESTIMATORS.get(name) is not type(estimator):
+            raise TypeError(
+                f"{type(estimator).__module__}.{name} cannot be saved;"
+                f" {', '.join(ESTIMATORS)} can"
+            )
+        state = estimator.__getstate__()
+        state.pop("checkpoint", None)  # a file of the machine that trained
+        described = {key: self.value(f"{name}.{key}", state[key]) for key in state}
+        return {"class": name, "state": described}
+
+    def value(self, where, value):
+        """Describe a value; a message says where it was found."""
+        if value is None or isinstance(value, (bool, str)):
+            return value
+        if isinstance(value, np.bool_):
+            return bool(value)
+        if isinstance(value, Integral):
+            return int(value)
+        if isinstance(value, Real):
+            value = float(value)
+            return value if math.isfinite(value) else {"float": str(value)}
+        if isinstance(value, (list, tuple)):
+            items = [self.value(where, item) for item in value]
+            return items if isinstance(value, list) else {"tuple": items}
+        if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+            items = {key: self.value(where, item) for key, item in value.items()}
+            return {"dict": items}
+        if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
+            return {"array": self.array(where, value)}
+        if isinstance(value, np.ndarray) and all(isinstance(v, str) for v in value):
+            return {"texts": value.tolist()}
+        if type(value) is ESTIMATORS.get(type(value).__name__):
+            return {"estimator": self.estimator(value)}
+        raise TypeError(
+            f"{where}={value!r} cannot be saved without code: it is neither number nor"
+            " text. Set it to something that is, or use joblib, whose files must be"
+            " trusted"
+        )
+
+    def array(self, where, array):
+        """Put an array among the tensors, and return its name there."""
+        name = f"{len(self.tensors)} {where}"
+        self.tensors[name] = torch.from_numpy(np.array(array, order="C"))
+        return name
+
+
+class Reader:
+    """Builds values from their description.
+
+    Parameters
+    ----------
+    tensors : dict of str to Tensor
+        The arrays.
+    """
+
+    def __init__(self, tensors):
+        self.tensors = tensors
+        self.kinds = {
+            "array": self.array,
+            "dict": self.dict,
+            "estimator": self.estimator,
+            "float": float,
+            "texts": lambda texts: np.array(texts, dtype=object),
+            "tuple": lambda items: tuple(map(self.value, items)),
+        }
+
+    def estimator(self, described):
+        """Build an estimator, and see that it can be used."""
+        kind = ESTIMATORS.get(described["class"])
+        if kind is None:
+            raise ValueError(f"class {described['class']!r} is unknown")
+        state = self.dict(described["state"])
+        estimator = kind()
+        for name in state.keys() - vars(estimator).keys():
+            fitted = name.endswith("_") and not name.startswith("_")
+            if not fitted and name not in _ATTRIBUTES_OF_SCIKIT_LEARN:
+                raise ValueError(f"{kind.__name__} has no parameter {name!r}")
+        estimator.__setstate__(state)
+        if "networks_" in state:
+            row = estimator.mean_.reshape(1, estimator.n_features_in_)
+            for network in estimator.networks_:
+                estimator._decode(estimator._encode(network, row))
+        return estimator
+
+    def value(self, described):
+        """Build a value."""
+        if isinstance(described, list):
+            return [self.value(item) for item in described]
+        if not isinstance(described, dict):
+            return described
+        [(kind, content)] = described.items()
+        return self.kinds[kind](content)
+
+    def array(self, name):
+        """Take an array, which stands for one value alone."""
+        return self.tensors.pop(name).numpy().copy()
+
+    def dict(self, described):
+        """Build a dict of values."""
+        return {key: self.value(item) for key, item in described.items()}

@@ -1,0 +1,106 @@
+"""Rigid maps of an embedding: rotations and reflections with a shift."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import orthogonal_procrustes
+from scipy.optimize import linear_sum_assignment
+
+
+class RigidMap(NamedTuple):
+    """The map ``z -> z @ rotation + shift``, which changes no distance.
+
+    Attributes
+    ----------
+    rotation : ndarray of shape (n_components, n_components)
+        Orthogonal: a rotation, possibly with a reflection.
+
+    shift : ndarray of shape (n_components,)
+        Added after the rotation.
+    """
+
+    rotation: np.ndarray
+    shift: np.ndarray
+
+    def __call__(self, codes):
+        """Map codes of shape (n_samples, n_components)."""
+        return codes @ self.rotation + self.shift
+
+
+def rigid_map_onto(codes, reference):
+    r"""Find the rigid map that lays codes as closely as possible on a reference.
+
+    Orthogonal Procrustes: the map :math:`z \mapsto zQ + t` that minimizes
+    :math:`\sum_i |z_i Q + t - r_i|^2` over orthogonal :math:`Q` and any :math:`t`.
+
+    Parameters
+    ----------
+    codes : array-like of shape (n_samples, n_components)
+        What is moved.
+
+    reference : array-like of shape (n_samples, n_components)
+        Where the same samples should lie.
+
+    Returns
+    -------
+    RigidMap
+        In float64.
+
+    References
+    ----------
+    P. H. Schönemann, "A generalized solution of the orthogonal Procrustes problem",
+    Psychometrika 31, 1966.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from stable_embedding.networks.frame import rigid_map_onto
+    >>> square = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+    >>> turned = square @ [[0.0, 1.0], [-1.0, 0.0]] + 5.0
+    >>> bool(np.allclose(rigid_map_onto(turned, square)(turned), square))
+    True
+    """
+    codes = np.asarray(codes, dtype=np.float64)
+    reference = np.asarray(reference, dtype=np.float64)
+    center, target = codes.mean(axis=0), reference.mean(axis=0)
+    rotation, _ = orthogonal_procrustes(codes - center, reference - target)
+    return RigidMap(rotation, target - center @ rotation)
+
+
+def axis_map_onto(codes, reference, signed=True):
+    r"""Find the permutation of axes that lays codes as closely as possible.
+
+    The map :math:`z \mapsto zQ` that minimizes :math:`\sum_i |z_i Q - r_i|^2` over
+    matrices with one entry in each row and column, which is 1 or, if signed, -1. For
+    codes whose axes have a meaning of their own: what is 0 stays 0.
+
+    Parameters
+    ----------
+    codes : array-like of shape (n_samples, n_components)
+        What is moved.
+
+    reference : array-like of shape (n_samples, n_components)
+        Where the same samples should lie.
+
+    signed : bool, default=True
+        Whether axes may be turned over.
+
+    Returns
+    -------
+    RigidMap
+        In float64, without a shift.
+
+    Examples
+    --------
+    >>> from stable_embedding.networks.frame import axis_map_onto
+    >>> axis_map_onto([[0.0, 2.0], [-3.0, 0.0]], [[2.0, 0.0], [0.0, 3.0]]).rotation
+    array([[ 0., -1.],
+           [ 1.,  0.]])
+    """
+    codes = np.asarray(codes, dtype=np.float64)
+    products = codes.T @ np.asarray(reference, dtype=np.float64)
+    gains = np.abs(products) if signed else products
+    pairs = linear_sum_assignment(gains, maximize=True)
+    rotation = np.zeros_like(products)
+    rotation[pairs] = np.where(signed & (products[pairs] < 0), -1, 1)
+    return RigidMap(rotation, np.zeros(len(rotation)))

@@ -1,0 +1,1 @@
+"""Networks and samples in, trained networks out."""

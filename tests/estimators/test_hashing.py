@@ -1,0 +1,117 @@
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.decomposition import PCA
+from sklearn.neighbors import NearestNeighbors
+
+from stable_embedding import SemanticHashing
+from stable_embedding.quality import explained_variance
+
+
+def recall(bits, unseen_bits, neighbors):
+    """Share of true neighbors among as many rows that are next in Hamming distance."""
+    n = neighbors.shape[1]
+    found = NearestNeighbors(n_neighbors=n, metric="hamming").fit(bits)
+    nearest = found.kneighbors(unseen_bits, return_distance=False)
+    return np.mean([len(np.intersect1d(*pair)) / n for pair in zip(nearest, neighbors)])
+
+
+@pytest.fixture(scope="module")
+def model(digits):
+    return SemanticHashing(16, random_state=0).fit(digits[0][:1_200])
+
+
+def test_codes_are_bits(model, digits):
+    bits = model.transform(digits[0])
+    assert bits.dtype == np.uint8
+    assert bits.shape == (1_797, 16)
+    assert set(np.unique(bits)) == {0, 1}
+
+
+def test_probabilities_are_nearly_binary(model, digits):
+    probabilities = model.bit_probabilities(digits[0])
+    assert 0 <= probabilities.min() < probabilities.max() <= 1
+    assert ((probabilities > 0.1) & (probabilities < 0.9)).mean() < 0.2
+    np.testing.assert_array_equal(probabilities > 0.5, model.transform(digits[0]))
+
+
+def test_neighbors_are_found_by_bits(model, digits):
+    train, unseen = digits[0][:1_200], digits[0][1_200:]
+    neighbors = NearestNeighbors(n_neighbors=50).fit(train)
+    neighbors = neighbors.kneighbors(unseen, return_distance=False)
+    ours = recall(model.transform(train), model.transform(unseen), neighbors)
+    pca = PCA(16).fit(train)
+    signs = [(pca.transform(rows) > 0).astype(np.uint8) for rows in (train, unseen)]
+    assert ours > recall(*signs, neighbors)
+
+
+def test_packed_bits_are_the_same(model, digits):
+    X = digits[0]
+    bits = model.transform(X)
+    rows = model.inverse_transform(bits)
+    packed = clone(model).set_params(packed=True).fit(X[:1_200])
+    codes = packed.transform(X)
+    assert codes.shape == (1_797, 2)
+    np.testing.assert_array_equal(np.unpackbits(codes, axis=1), bits)
+    np.testing.assert_allclose(packed.inverse_transform(codes), rows)
+    assert len(packed.get_feature_names_out()) == 2
+
+
+def test_bits_reconstruct(model, digits):
+    train, unseen = digits[0][:1_200], digits[0][1_200:]
+    rows = model.inverse_transform(model.transform(unseen))
+    blind = np.square(unseen - train.mean(axis=0)).sum()
+    assert np.square(unseen - rows).sum() < 0.6 * blind
+    assert model.score(unseen) == pytest.approx(explained_variance(unseen, rows))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_map_is_laid_on_another_by_its_bits(packed, digits):
+    X = digits[0]
+    model = SemanticHashing(8, max_iter=20, random_state=0).fit(X)
+    rows = model.inverse_transform(model.transform(X))
+    elsewhere = model.transform(X)[:, [3, 0, 1, 2, 7, 6, 5, 4]]
+    elsewhere[:, 2] = 1 - elsewhere[:, 2]
+    if packed:
+        model.set_params(packed=True)
+        elsewhere = np.packbits(elsewhere, axis=1)
+    model.align(X, elsewhere)
+    np.testing.assert_array_equal(model.transform(X), elsewhere)
+    moved = model.inverse_transform(model.transform(X))
+    np.testing.assert_allclose(moved, rows, atol=1e-3)
+
+
+def test_bits_are_written_where_one_says(model, digits):
+    X = digits[0]
+    for dtype in (np.uint8, np.int64, np.float32):
+        out = np.empty((len(X), 16), dtype=dtype)
+        assert model.transform(X, out=out) is out
+        np.testing.assert_array_equal(out, model.transform(X))
+    with pytest.raises(TypeError, match="out is of bool"):
+        model.transform(X, out=np.empty((len(X), 16), dtype=bool))
+
+
+def test_of_a_lazy_array_the_bits_are_lazy(model, digits):
+    array = pytest.importorskip("dask.array")
+    codes = model.transform(array.from_array(digits[0], chunks=(500, 64)))
+    assert codes.dtype == np.uint8
+    np.testing.assert_array_equal(codes.compute(), model.transform(digits[0]))
+
+
+def test_the_number_of_bits_is_a_parameter_like_others():
+    model = SemanticHashing(8)
+    assert model.get_params()["n_bits"] == model.n_components == 8
+    assert "n_components" not in model.get_params()
+    assert clone(model).set_params(n_bits=5).n_components == 5
+
+
+def test_the_number_of_columns_is_checked(model):
+    with pytest.raises(
+        ValueError, match="but codes of SemanticHashing have 16 columns"
+    ):
+        model.inverse_transform([[0, 1, 0]])
+    with pytest.raises(ValueError, match="whole numbers from 0 to 1"):
+        model.inverse_transform(np.full((1, 16), 7))
+    packed = clone(model).set_params(packed=True, max_iter=1).fit(np.eye(64))
+    with pytest.raises(ValueError, match="whole numbers from 0 to 255"):
+        packed.inverse_transform([[300, 0]])

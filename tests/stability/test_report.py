@@ -1,0 +1,324 @@
+import builtins
+
+import joblib
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.cross_decomposition import PLSRegression
+from sklearn.decomposition import PCA, KernelPCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.manifold import MDS, TSNE
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.random_projection import GaussianRandomProjection
+
+from stable_embedding import StabilityReport, StableAutoencoder, stability_report
+from stable_embedding.quality import explained_variance
+from stable_embedding.stability.report import PERTURBATIONS, rows_of, with_noise
+
+MEASURES = ["raw", "aligned", "manifold_variance", "neighbor_overlap", "r2_sd"]
+
+
+def report(estimators, X, *arguments, **parameters):
+    defaults = {"n_runs": 2, "verbose": 0}
+    return stability_report(estimators, X, *arguments, **(defaults | parameters))
+
+
+def measured(found, measure):
+    """Values of a measure by estimator and perturbation."""
+    return {(row["estimator"], row["perturbation"]): row[measure] for row in found.rows}
+
+
+# ---------------------------------------------------------------- the promise
+
+
+def test_digits_the_map_stays(digits):
+    X, _ = digits
+    estimators = {"PCA": PCA(2), "ours": StableAutoencoder(2)}
+    raw = measured(
+        report(
+            estimators, X, perturbations=["seed", "order", "drop_one", "drop_tenth"]
+        ),
+        "raw",
+    )
+    for perturbation in ("seed", "order", "drop_one"):
+        assert raw["ours", perturbation] < 0.02
+    assert raw["ours", "drop_tenth"] < 3 * raw["PCA", "drop_tenth"]
+
+
+def test_digits_t_sne_jumps_when_a_row_is_dropped(digits):
+    # From a random start; the PCA start of scikit-learn's default mostly stays.
+    estimators = {"ours": StableAutoencoder(2), "t-SNE": TSNE(2, init="random")}
+    found = report(estimators, digits[0], n_runs=1, perturbations=["drop_one"])
+    ours, of_tsne = (row["raw"] for row in found.rows)
+    assert of_tsne > 10 * ours
+
+
+# ------------------------------------------------------------------ what it finds
+
+
+def test_every_perturbation_of_every_estimator(iris):
+    X, _ = iris
+    estimators = {
+        "PCA": PCA(2),
+        "ours": StableAutoencoder(max_iter=5),
+        "projection": GaussianRandomProjection(2),
+        "MDS": MDS(n_init=1, max_iter=50, init="random"),
+    }
+    found = report(estimators, X)
+    keys = [(name, how) for how in PERTURBATIONS for name in estimators]
+    assert [(row["estimator"], row["perturbation"]) for row in found.rows] == keys
+    assert len(found.comparisons) == 2 * len(keys)
+    for row in found.rows:
+        assert 0 <= row["aligned"] <= row["raw"] + 1e-12
+        assert 0 <= row["manifold_variance"] < 1.5
+        assert 0 <= row["neighbor_overlap"] <= 1
+        # MDS alone has no inverse.
+        assert np.isnan(row["r2_sd"]) == (row["estimator"] == "MDS")
+    raw = measured(found, "raw")
+    assert raw["PCA", "seed"] == pytest.approx(0, abs=1e-12)
+    assert raw["PCA", "drop_one"] < raw["PCA", "drop_tenth"] < 0.01
+    assert raw["projection", "seed"] > 0.1 > raw["projection", "order"]
+    assert raw["MDS", "seed"] > 0.1
+
+
+def test_figures_are_those_of_trainings_by_hand(iris):
+    X, _ = iris
+    found = report({"PCA": PCA(2)}, X, perturbations=["drop_tenth"], n_runs=3)
+    reference = PCA(2).fit_transform(X)
+    seeds = np.random.RandomState(0).randint(np.iinfo(np.int32).max, size=4)[1:]
+    raw, r2 = [], []
+    for seed in seeds:
+        rows = rows_of("drop_tenth", 150, seed)
+        assert len(rows) == 135
+        pca = PCA(2)
+        codes = pca.fit_transform(X[rows])
+        moved = np.square(codes - reference[rows]).sum(axis=1).mean()
+        variance = (codes.var(axis=0) + reference[rows].var(axis=0)).sum() / 2
+        raw.append(moved / variance)
+        r2.append(explained_variance(X, pca.inverse_transform(pca.transform(X))))
+    assert found.rows[0]["raw"] == pytest.approx(np.mean(raw))
+    assert found.rows[0]["r2_sd"] == pytest.approx(np.std(r2, ddof=1))
+
+
+@pytest.mark.parametrize("n_samples", [4, 11, 99])
+def test_rows_under_each_perturbation(n_samples):
+    left = {name: rows_of(name, n_samples, seed=1) for name in PERTURBATIONS}
+    everyone = list(range(n_samples))
+    for name in ("seed", "noise"):
+        assert left[name].tolist() == everyone
+    assert sorted(left["order"]) == everyone != left["order"].tolist()
+    for name in ("drop_one", "drop_tenth", "growth"):
+        assert (np.diff(left[name]) > 0).all()
+    assert len(left["drop_one"]) == n_samples - 1
+    assert len(left["drop_tenth"]) == n_samples - max(1, round(n_samples / 10))
+    assert len(left["growth"]) == n_samples - max(1, round(n_samples / 3))
+    assert len({tuple(rows_of("drop_one", n_samples, seed)) for seed in range(9)}) > 1
+
+
+def test_noise_is_one_percent_of_each_feature(rng):
+    X = rng.normal(size=(20_000, 3)) * [1, 100, 0] + 5
+    change = with_noise(X, seed=0) - X
+    np.testing.assert_allclose(change.std(axis=0), [0.01, 1, 0], rtol=0.05)
+
+
+def test_the_same_random_state_gives_the_same_report(iris):
+    X, _ = iris
+    estimators = {"ours": StableAutoencoder(max_iter=3)}
+    first, second, other = (
+        report(estimators, X, random_state=state).comparisons for state in (0, 0, 1)
+    )
+    assert first == second != other
+
+
+def test_variance_explained_is_that_of_the_same_rows(digits):
+    found = report({"PCA": PCA(2)}, digits[0], n_runs=3, perturbations=["order"])
+    assert found.rows[0]["r2_sd"] < 1e-9
+
+
+def test_a_collapse_is_measured_as_nothing(iris):
+    class Collapse(TransformerMixin, BaseEstimator):
+        def fit(self, X, y=None):
+            return self
+
+        def transform(self, X):
+            return np.zeros((len(X), 2))
+
+    message = "run 0 of 'c' under 'seed' cannot be compared.*collapsed"
+    with pytest.warns(RuntimeWarning, match=message) as caught:
+        found = report({"c": Collapse()}, iris[0], n_runs=1, perturbations=["seed"])
+    assert caught[0].filename == __file__
+    assert all(np.isnan(found.rows[0][name]) for name in MEASURES)
+
+
+def test_a_failing_training_is_named(rng):
+    with pytest.raises(ValueError, match="perplexity") as caught:
+        report({"t-SNE": TSNE(perplexity=30)}, rng.normal(size=(20, 3)))
+    assert caught.value.__notes__ == ["in a training of 't-SNE' for reference"]
+
+
+# ------------------------------------------------------------------ what it takes
+
+
+def test_pipelines_targets_and_an_inverse_that_is_not_there(iris):
+    X, y = iris
+    estimators = {
+        "classifier": make_pipeline(StandardScaler(), PCA(2), LogisticRegression()),
+        "pipeline": make_pipeline(StandardScaler(), PCA(2)),
+        "kernel": KernelPCA(2),
+    }
+    found = report(estimators, X, y, perturbations=["drop_tenth"])
+    one, other, kernel = found.rows
+    assert {**one, "estimator": ""} == {**other, "estimator": ""}
+    assert np.isnan(kernel["r2_sd"])
+
+
+def test_noise_keeps_the_index_and_names_of_a_frame(rng):
+    frame = pd.DataFrame(rng.normal(size=(3, 2)), index=[7, 8, 9], columns=["b", "a"])
+    noisy = with_noise(frame, seed=0)
+    assert list(noisy.index) == [7, 8, 9]
+    assert list(noisy.columns) == ["b", "a"]
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+def test_data_frames(frame, iris):
+    X, y = iris
+    data = frame(dict(zip("abcd", X.T)))
+    library = frame.__module__.split(".")[0]
+    pipeline = make_pipeline(StandardScaler(), PCA(2)).set_output(transform=library)
+    found = report({"PCA": pipeline}, data, frame({"y": y})["y"])
+    expected = report({"PCA": make_pipeline(StandardScaler(), PCA(2))}, X)
+    for name in MEASURES:
+        assert [row[name] for row in found.rows] == pytest.approx(
+            [row[name] for row in expected.rows], abs=1e-9
+        )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"estimators": [PCA()]}, "estimators"),
+        ({"estimators": {}}, "estimators is empty"),
+        ({"estimators": {"a": LogisticRegression()}}, "has no fit_transform"),
+        ({"n_runs": 0}, "n_runs"),
+        ({"perturbations": ["shake"]}, r"\['shake'\].*'drop_one'"),
+        ({"perturbations": []}, "perturbations"),
+        ({"perturbations": "seed"}, "perturbations"),
+        ({"n_neighbors": 100}, "n_neighbors=100 must be less than 100"),
+        ({"X": [[1, np.nan]] * 20}, "NaN"),
+        ({"estimators": {"a": PLSRegression(1)}, "y": np.arange(150)}, "dim"),
+        ({"y": [1, 2]}, r"\[150, 2\]"),
+        ({"verbose": "loud"}, "verbose"),
+    ],
+)
+def test_bad_arguments_are_named(arguments, message, iris):
+    defaults = {"estimators": {"PCA": PCA(2)}, "X": iris[0], "verbose": 0}
+    with pytest.raises((ValueError, TypeError), match=message):
+        stability_report(**(defaults | arguments))
+
+
+# ---------------------------------------------------------------- how it is shown
+
+
+@pytest.fixture(scope="module")
+def small(iris):
+    return report(
+        {"PCA <2>": PCA(2), "MDS": MDS(n_init=1, max_iter=20, init="random")}, iris[0]
+    )
+
+
+def test_text_is_a_table(small):
+    header, *lines = repr(small).splitlines()
+    assert header.split()[:2] == ["estimator", "perturbation"]
+    assert len(lines) == 12
+    assert all(len(line) <= 88 for line in lines)
+    assert lines[0].startswith("PCA <2>")
+    assert lines[1].endswith("-")
+
+
+def test_html_is_a_table_and_escaped(small):
+    html = small._repr_html_()
+    assert html.count("<tr>") == 13
+    assert "PCA &lt;2&gt;" in html
+    assert "<2>" not in html
+
+
+def test_frame_holds_the_measures(small):
+    frame = small.to_frame()
+    assert frame.index.names == ["estimator", "perturbation"]
+    assert list(frame.columns) == MEASURES
+    assert frame.loc[("PCA <2>", "seed"), "neighbor_overlap"] == 1
+
+
+def test_without_pandas_all_but_the_frame_works(small, monkeypatch):
+    import_module = builtins.__import__
+
+    def import_other(name, *arguments, **keywords):
+        if name == "pandas":
+            raise ImportError("no pandas")
+        return import_module(name, *arguments, **keywords)
+
+    monkeypatch.setattr(builtins, "__import__", import_other)
+    again = StabilityReport(small.comparisons)
+    assert repr(again) == repr(small)
+    with pytest.raises(ImportError, match="pandas"):
+        again.to_frame()
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_plot_draws_each_value(measure, small):
+    ax = small.plot(measure=measure).ax_
+    drawn = {line.get_label(): line.get_xdata() for line in ax.get_lines()}
+    expected = measured(small, measure)
+    for name in ("PCA <2>", "MDS"):
+        np.testing.assert_array_equal(
+            drawn[name], [expected[name, how] for how in PERTURBATIONS]
+        )
+    plt.close("all")
+
+
+def test_plot_knows_its_measures(small):
+    with pytest.raises(ValueError, match=r"measure='speed'.*'aligned'"):
+        small.plot(measure="speed")
+
+
+def test_progress_is_shown_unless_unwanted(iris, capsys):
+    X, _ = iris
+    report({"PCA": PCA(2)}, X, perturbations=["seed"])
+    assert capsys.readouterr().err == ""
+    report({"PCA": PCA(2)}, X, perturbations=["seed"], verbose=1)
+    assert "3/3" in capsys.readouterr().err
+
+
+# -------------------------------------------------------------- many trainings at once
+
+
+def assert_alike(first, second):
+    for name in MEASURES:
+        assert measured(first, name) == pytest.approx(measured(second, name), rel=1e-3)
+
+
+def test_processes_find_what_one_finds(iris, capsys):
+    X, _ = iris
+    estimators = {"ours": StableAutoencoder(max_iter=3)}
+    alone = report(estimators, X, perturbations=["seed"])
+    shared = report(estimators, X, perturbations=["seed"], n_jobs=2, verbose=1)
+    assert_alike(alone, shared)
+    assert "3/3" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore")  # dask's own, about ports and the like
+def test_a_dask_cluster_finds_what_one_finds(iris, capsys):
+    distributed = pytest.importorskip("distributed")
+    X, _ = iris
+    alone = report({"PCA": PCA(2)}, X)
+    cluster = distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+    )
+    with cluster, distributed.Client(cluster), joblib.parallel_backend("dask"):
+        spread = report({"PCA": PCA(2)}, X, verbose=1)
+    assert_alike(alone, spread)
+    assert "13/13" in capsys.readouterr().err
