@@ -1,0 +1,49 @@
+"""How much is held, read or compared at once: all thresholds of size in one place.
+
+Other modules read them as attributes of this one, so that a test can change them.
+"""
+
+# Samples of a dense chunk: more would leave the cache. And its bytes in float64.
+CHUNK_SAMPLES = 4_096
+CHUNK_BYTES = 2**23
+
+# Bytes of float32 that a training holds in memory. More are read from where they are,
+# dense ones so many bytes at a time.
+IN_MEMORY_BYTES = 2**29
+READ_BYTES = 2**26
+
+# Bytes of the subset that stands for all samples where these are not in memory or are
+# sparse, its least number of samples, and the same for each component.
+SUBSET_BYTES = 2**26
+SPARSE_SUBSET_BYTES = 2**25
+SUBSET_SAMPLES = 256
+SUBSET_SAMPLES_PER_COMPONENT = 10
+
+# Samples on which constants of the loss and variances are estimated.
+ESTIMATION_SAMPLES = 1_000
+
+# Samples by which the residuals of PCA are predicted, and residuals of neighbors that
+# are held at once, in samples.
+SHRINKAGE_SAMPLES = 5_000
+RESIDUAL_SAMPLES = 128
+
+# Samples up to which nearest neighbors are found by comparing all pairs.
+EXACT_NEIGHBOR_SAMPLES = 20_000
+
+# Rows of a matrix of distances that are held at once.
+DISTANCE_ROWS = 256
+
+# Samples whose pairs are compared where a measure needs all pairs, where a picture
+# shows them, and where runs are compared with each other.
+MEASURED_SAMPLES = 2_000
+SHEPARD_SAMPLES = 1_000
+CONSENSUS_SAMPLES = 1_000
+
+# Samples that a report reconstructs; some inverses take long for each.
+REPORTED_SAMPLES = 1_000
+
+# Samples of a batch within which all pairs are compared; negatives of an anchor and
+# triplets are those of such blocks too.
+PAIR_BLOCK = 128
+NEGATIVE_BLOCK = 512
+TRIPLET_BLOCK = 64
