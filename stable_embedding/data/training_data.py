@@ -76,7 +76,7 @@ def training_inputs(rows, sample, basis):
     """Rows to train on, in a basis or None: as a tensor where they can be held."""
     if len(sample) == len(rows) and not issparse(rows.X):
         return torch.from_numpy(sample if basis is None else sample @ basis.T)
-    rows = rows.on(basis)
+    rows = rows.project(basis)
     if rows.sample_bytes * len(rows) > _HELD_BYTES or (
         issparse(rows.X) and basis is None
     ):

@@ -26,10 +26,10 @@ from sklearn.utils.validation import (
 
 from ..data.chunks import iterate_chunks
 from ..data.dask_arrays import is_dask_array, map_chunks
-from ..data.neighbors import draw_positives, graph_from_transformer, neighbor_graph
+from ..data.neighbors import draw_positives, neighbor_graph
 from ..data.pca import (
-    COMPARED_AXES,
     MAX_COORDINATES,
+    NEIGHBOR_AXES,
     flip_signs,
     is_wide,
     narrow_basis,
@@ -810,7 +810,7 @@ class StableAutoencoder(
             source = training_inputs(rows, sample, basis)
             if self.layerwise_pretraining and not resume:
                 self._pretrain(networks, source, keys, seeds)
-            graph = self._neighbor_graph(rows.on(compared), chunk_slices(source))
+            graph = self._neighbor_graph(rows.project(compared), chunk_slices(source))
             scale = self._kernel_scale(networks, source, keys, graph)
             dropped = 0.0 if basis is None else discarded_variance(source)
             loss = self._loss(sample, dropped, scale)
@@ -908,16 +908,16 @@ class StableAutoencoder(
         # A user's similarity would be given coordinates where it expects features.
         narrow &= self.init == "pca" and self.similarity == "distance"
         narrow &= is_wide(rows.X) and not self._needs_features
-        compare = self.neighbor_weight and rows.width > COMPARED_AXES
+        compare = self.neighbor_weight and rows.width > NEIGHBOR_AXES
         n_axes = max(
             int(self.n_components),
             MAX_COORDINATES if narrow else 0,
-            COMPARED_AXES if compare else 0,
+            NEIGHBOR_AXES if compare else 0,
         )
         in_part = issparse(rows.X) and len(sample) < len(rows)
         axes, shares = principal_axes(rows.X if in_part else sample, n_axes)
         basis = narrow_basis(axes, shares, self.n_components) if narrow else None
-        compared = axes[:COMPARED_AXES] if compare else None
+        compared = axes[:NEIGHBOR_AXES] if compare else None
         axes = flip_signs(axes[: self.n_components], sample)
         seeds = draw_seeds(self.random_state, self.n_init)
         return axes, basis, compared, self._alpha(sample, axes), seeds
@@ -934,11 +934,8 @@ class StableAutoencoder(
         """Find the neighbors of rows where they count."""
         if not self.neighbor_weight:
             return None
-        if self.neighbors == "auto":
-            verbose = bool(self.verbose)
-            graph = neighbor_graph(rows, self.n_neighbors, chunks, verbose)
-        else:
-            graph = graph_from_transformer(self.neighbors, rows, chunks)
+        verbose = bool(self.verbose)
+        graph = neighbor_graph(self.neighbors, self.n_neighbors, rows, chunks, verbose)
         return broadcast_from_main(graph, self.accelerator)
 
     def _kernel_scale(self, networks, rows, keys, graph):
