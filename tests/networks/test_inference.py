@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.sparse import csr_array
 
-from stable_embedding.data import chunks
+from stable_embedding.data import limits
 from stable_embedding.networks import Autoencoder
 from stable_embedding.networks.inference import apply_in_chunks
 
@@ -24,13 +24,13 @@ def test_blocks_change_nothing(part, width_in, width_out, network, rng, monkeypa
     np.testing.assert_array_equal(whole, expected)
     assert whole.dtype == np.float32
     assert whole.shape == (50, width_out)
-    monkeypatch.setattr(chunks, "_BLOCK_ROWS", 7)
+    monkeypatch.setattr(limits, "CHUNK_SAMPLES", 7)
     np.testing.assert_allclose(apply_in_chunks(network, part, X), whole, rtol=1e-5)
 
 
 def test_a_block_holds_no_more_than_its_bytes(network, monkeypatch):
     seen = []
-    monkeypatch.setattr(chunks, "_BLOCK_BYTES", 8 * (6 + 8) * 5)
+    monkeypatch.setattr(limits, "CHUNK_BYTES", 8 * (6 + 8) * 5)
     apply_in_chunks(
         network, "encode", np.zeros((12, 6)), lambda x: seen.append(len(x)) or x
     )

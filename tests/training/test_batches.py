@@ -147,7 +147,7 @@ def in_a_line(n_rows, chunks=None):
     """Rows at the places 0, 1, ... of a line, and the graph of their neighbors."""
     rows = ScaledSamples(np.arange(float(n_rows))[:, None], 0.0, 1.0)
     chunks = chunks or [slice(0, n_rows)]
-    return torch.from_numpy(rows[:]), neighbor_graph(rows, 2, chunks)
+    return torch.from_numpy(rows[:]), neighbor_graph("auto", 2, rows, chunks)
 
 
 def test_each_row_of_a_batch_brings_a_neighbor():
