@@ -58,7 +58,7 @@ from ..losses.similarity import SIMILARITIES, resolve_similarity
 from ..networks.autoencoder import ACTIVATIONS, Autoencoder
 from ..networks.frame import rigid_map_onto
 from ..networks.inference import apply_in_chunks
-from ..quality import explained_share
+from ..quality import explained_fraction
 from ..stability.measures import nearest_to_consensus
 from ..training.batches import count_batches, validation_split
 from ..training.distributed import broadcast_from_main
@@ -722,7 +722,7 @@ class StableAutoencoder(
         check_is_fitted(self)
         X = self._validate_all_but_values(X)
         errors = self._squared_errors(X)
-        return explained_share(
+        return explained_fraction(
             errors.sum(), total_squared_deviation(X, feature_means(X))
         )
 
