@@ -140,7 +140,9 @@ class TrainingData:
         mean, scale = scaling or mean_and_scale(X, order)
         samples = ScaledSamples(X, mean, scale, order)
         subset = representative_samples(samples, hashes, plan.n_components)
-        axes, basis, neighbor_axes = plan.broadcast(find_subspace(samples, subset, plan))
+        axes, basis, neighbor_axes = plan.broadcast(
+            find_subspace(samples, subset, plan)
+        )
         n_samples_seen = n_seen + len(samples)
         inputs = training_inputs(samples, subset, basis)
         graph = None

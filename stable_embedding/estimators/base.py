@@ -29,7 +29,7 @@ from ..data.scaling import (
     total_squared_deviation,
 )
 from ..data.subsample import fixed_subsample
-from ..data.training_data import TrainingData, TrainingSet
+from ..data.training_data import TrainingData
 from ..losses.neighbor import NeighborLoss, initial_kernel_scale
 from ..losses.reconstruction import ReconstructionLoss
 from ..losses.similarity import SimilarityLoss, collapsed_similarity_loss
@@ -575,7 +575,9 @@ class BaseStableAutoencoder(
     def _squared_errors(self, X):
         """Reconstruct in float64, whose range the square of a scale needs."""
         network = self.network_.as_float64()
-        errors = apply_in_chunks(network, network.squared_errors, X, self._scale_exactly)
+        errors = apply_in_chunks(
+            network, network.squared_errors, X, self._scale_exactly
+        )
         return errors * self.scale_**2
 
     def _add_code_output(self, graph, value):

@@ -128,6 +128,7 @@ class ContractiveAutoencoder(StableAutoencoder):
             verbose=verbose,
         )
         self.contraction_weight = contraction_weight
+
     def _loss_terms(self, networks, data, plan):
         terms = super()._loss_terms(networks, data, plan)
         return [*terms, ContractionLoss(float(self.contraction_weight))]

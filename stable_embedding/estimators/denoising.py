@@ -132,6 +132,7 @@ class DenoisingAutoencoder(StableAutoencoder):
         )
         self.corruption = corruption
         self.corruption_level = corruption_level
+
     def denoise(self, X):
         """Return samples as they come back from their codes.
 

@@ -154,6 +154,7 @@ class SemanticHashing(StableAutoencoder):
         )
         self.noise = noise
         self.packed = packed
+
     @property
     def n_components(self):
         """Width of the bottleneck, one component for each bit."""

@@ -3,13 +3,14 @@
 from numbers import Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, OutlierMixin, _fit_context, clone
+from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.utils import get_tags
-from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .autoencoder import StableAutoencoder
+from .._sklearn import HasMethods, Interval, fit_context
 from ..training.seeds import draw_seeds, with_seed
+from .autoencoder import StableAutoencoder
+from .registry import register
 
 
 @register

@@ -161,6 +161,7 @@ class SparseAutoencoder(StableAutoencoder):
         self.penalty = penalty
         self.sparsity = sparsity
         self.sparsity_weight = sparsity_weight
+
     def _rigid_map(self, network, codes, target):
         return axis_map_onto(codes, target, signed=network.penalty != "kl")
 

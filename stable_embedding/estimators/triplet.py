@@ -138,6 +138,7 @@ class TripletVariationalAutoencoder(VariationalAutoencoder):
         )
         self.margin = margin
         self.triplet_weight = triplet_weight
+
     def _encode_labels(self, y, X):
         if y is None:
             raise ValueError(

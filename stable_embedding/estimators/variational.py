@@ -172,6 +172,7 @@ class VariationalAutoencoder(StableAutoencoder):
         )
         self.kl_weight = kl_weight
         self.likelihood = likelihood
+
     def sample(self, n_samples=1, random_state=None):
         """Draw samples: codes from the prior, and what the decoder makes of them.
 

@@ -6,17 +6,14 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
-from torch import nn
 
-from ..estimators.autoencoder import StableAutoencoder
-from ..estimators.hashing import SemanticHashing
-from ..estimators.sparse import STEEPNESS, SparseAutoencoder
-from ..export.persistence import ESTIMATORS
+from ..estimators.base import BaseStableAutoencoder
+from ..estimators.registry import ESTIMATORS
 
 PARTS = ("encoder", "decoder", "both")
 
 CONVERTED = [
-    kind for kind in ESTIMATORS.values() if issubclass(kind, StableAutoencoder)
+    kind for kind in ESTIMATORS.values() if issubclass(kind, BaseStableAutoencoder)
 ]
 
 # By which skl2onnx knows a part of an autoencoder.
@@ -178,8 +175,8 @@ def convert(scope, operator, container):
     value = operator.inputs[0].full_name
     names = [output.full_name for output in operator.outputs]
     if part != "decoder":
-        as_float64 = isinstance(operator.inputs[0].type, DoubleTensorType)
-        value = encoder(graph, autoencoder, value, as_float64)
+        in_float64 = isinstance(operator.inputs[0].type, DoubleTensorType)
+        value = graph.add_encoder(autoencoder, value, in_float64)
         if part == "both":
             graph.named("Identity", [value], names[1])
     if part != "encoder":

@@ -35,9 +35,7 @@ class BaseAutoencoder(nn.Module):
         Part from (..., n_components) to (..., n_features).
     """
 
-    def __init__(
-        self, n_features: int, n_components: int, encoder: Any, decoder: Any
-    ):
+    def __init__(self, n_features: int, n_components: int, encoder: Any, decoder: Any):
         super().__init__()
         self.n_features = n_features
         self.n_components = n_components

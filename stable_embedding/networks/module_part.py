@@ -27,8 +27,10 @@ class AffineMap(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Map inputs of shape (..., n_inputs)."""
-        return torch.addmm(self.shift, inputs, self.matrix) if inputs.dim() == 2 else (
-            inputs @ self.matrix + self.shift
+        return (
+            torch.addmm(self.shift, inputs, self.matrix)
+            if inputs.dim() == 2
+            else (inputs @ self.matrix + self.shift)
         )
 
     def then(self, matrix: Tensor, shift: Tensor) -> "AffineMap":

@@ -155,7 +155,9 @@ class VariationalNetwork(Autoencoder):
         if not self.decodes_to_data_space:
             target = unscale(samples, self.mean, self.scale)
         expected = torch.zeros_like(means[:, 0])
-        for noise in torch.from_numpy(quasi_normal_draws(self.n_components)).to(samples):
+        for noise in torch.from_numpy(quasi_normal_draws(self.n_components)).to(
+            samples
+        ):
             output = self.decoder(means + deviations * noise)
             expected += self._loss_of(output, target) / _N_DRAWS
         divergence = kl_divergence(means / self.prior_deviation, log_variances)

@@ -14,7 +14,7 @@ from ..data.training_data import TrainingSet
 from ..losses.base import Batch
 from .plan import count_batches
 
-InputTransform = Callable[[Tensor, np.ndarray], tuple[Tensor, ...]]
+InputTransform = Callable[[Tensor, np.ndarray], Tensor | tuple[Tensor, ...]]
 
 
 def validation_split(
@@ -180,7 +180,8 @@ class BatchIterator:
                 if self.input_transform is not None:
                     of_batch = local.cpu().numpy()
                     drawn = np.take_along_axis(numbers, of_batch, axis=-1)
-                    arguments = self.input_transform(samples, drawn)
+                    found = self.input_transform(samples, drawn)
+                    arguments = found if isinstance(found, tuple) else (found,)
                 yield arguments, Batch(samples, index, labels)
 
     def _seed(self) -> None:

@@ -170,4 +170,3 @@ class DistributedNet(AccelerateMixin, Net):
     def sum_over_processes(self, totals):
         """Add up what every process has found."""
         return self.accelerator.reduce(totals, reduction="sum")
-

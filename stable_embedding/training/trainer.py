@@ -237,9 +237,7 @@ class Batches:
         if self.validation_index is None:
             return None
         fixed = [0] * len(self.seeds)
-        return self._iterator(
-            seeds=fixed, index=self.validation_index, reshuffle=False
-        )
+        return self._iterator(seeds=fixed, index=self.validation_index, reshuffle=False)
 
     def skorch_split(self) -> Any:
         """Tell skorch whether there is something to validate on."""
