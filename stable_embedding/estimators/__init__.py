@@ -1,4 +1,4 @@
-"""Samples in, embeddings out: the autoencoder, its siblings and the outlier detector."""
+"""Samples in, embeddings out: the autoencoder, its siblings, the outlier detector."""
 
 from .autoencoder import StableAutoencoder
 from .contractive import ContractiveAutoencoder

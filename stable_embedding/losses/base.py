@@ -46,7 +46,7 @@ class Batch(NamedTuple):
     """
 
     samples: Tensor
-    index: Tensor
+    index: Tensor  # type: ignore[assignment]  # not the method of tuples
     labels: Tensor | None = None
 
 

@@ -5,7 +5,6 @@ from itertools import pairwise
 from operator import attrgetter
 from typing import Any, Self
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -117,7 +116,7 @@ class Autoencoder(BaseAutoencoder):
         return {"settings": settings, "weights": weights}
 
     @classmethod
-    def restored(cls, settings: dict[str, Any], weights: dict[str, np.ndarray]) -> Self:
+    def restored(cls, **state: Any) -> Self:
         """Build a network from its settings and weights.
 
         Raises
@@ -125,7 +124,7 @@ class Autoencoder(BaseAutoencoder):
         ValueError, RuntimeError
             If they do not fit together; nothing larger than the weights is built.
         """
-        settings = dict(settings)
+        settings, weights = dict(state["settings"]), state["weights"]
         init, gains = settings.pop("init"), settings.pop("gains")
         sizes = [
             settings["n_features"],

@@ -163,9 +163,9 @@ class BaseAutoencoder(nn.Module):
         return {"network": deepcopy(self).cpu()}
 
     @classmethod
-    def restored(cls, network: Any) -> Any:
+    def restored(cls, **state: Any) -> Any:
         """Build a network from its state."""
-        return network.eval()
+        return state["network"].eval()
 
     def as_float64(self) -> Self:
         """Copy the network in double precision, to the CPU: not all devices have it."""

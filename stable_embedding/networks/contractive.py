@@ -29,5 +29,6 @@ class ContractiveNetwork(Autoencoder):
 
     def forward(self, samples: Tensor) -> Any:
         """Return codes, reconstruction and the squared norm of the Jacobian."""
-        outputs = super().forward(samples)
-        return ContractiveOutputs(*outputs, self.encoder.squared_jacobian(samples))
+        codes, reconstruction = super().forward(samples)
+        squared_jacobian = self.encoder.squared_jacobian(samples)
+        return ContractiveOutputs(codes, reconstruction, squared_jacobian)

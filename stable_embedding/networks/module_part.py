@@ -27,11 +27,7 @@ class AffineMap(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Map inputs of shape (..., n_inputs)."""
-        return (
-            torch.addmm(self.shift, inputs, self.matrix)
-            if inputs.dim() == 2
-            else (inputs @ self.matrix + self.shift)
-        )
+        return inputs @ self.matrix + self.shift
 
     def then(self, matrix: Tensor, shift: Tensor) -> "AffineMap":
         """Return this map followed by another."""
@@ -98,7 +94,7 @@ class ModulePart(nn.Module):
 
     def unmap_inputs(self, rotation: Tensor, shift: Tensor) -> None:
         r"""Take :math:`xQ + t` in place of inputs :math:`x`."""
-        self._map_before(rotation.T, -shift @ rotation.T)
+        self._map_before(rotation.T, -(shift @ rotation.T))
 
     def add_to_graph(self, graph: Any, value: str) -> str:
         """Add the nodes that compute the output to an ONNX graph.
@@ -108,14 +104,15 @@ class ModulePart(nn.Module):
         TypeError
             If the module has no `add_to_graph` of its own.
         """
-        if not hasattr(self.module, "add_to_graph"):
+        describe: Any = getattr(self.module, "add_to_graph", None)
+        if describe is None:
             raise TypeError(
                 f"{type(self.module).__name__} has no add_to_graph(graph, value), which"
                 " would describe it as nodes of an ONNX graph"
             )
         if self.before is not None:
             value = _add_affine(graph, value, self.before)
-        inputs, value = value, self.module.add_to_graph(graph, value)
+        inputs, value = value, describe(graph, value)
         if self.linear_path is not None:
             path = self.linear_path.weight.numpy(force=True)
             value = graph.node("Add", value, graph.node("MatMul", inputs, path.T))

@@ -197,7 +197,7 @@ def resolve_layer_sizes(sizes: Any, neighbor_weight: float) -> tuple[int, ...]:
         return (128,) * 3 if neighbor_weight else (128, 32)
     widths = np.atleast_1d(sizes)
     if widths.ndim != 1 or not all(
-        isinstance(width, Integral) and width > 0 for width in widths.tolist()
+        isinstance(width, int) and width > 0 for width in widths.tolist()
     ):
         raise ValueError(
             f"hidden_layer_sizes={sizes!r} must be positive integers, one for each"

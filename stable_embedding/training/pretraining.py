@@ -82,7 +82,7 @@ def layer_pairs(network: Autoencoder) -> list[Layer]:
 
 
 @torch.no_grad()
-def encode_layer(layer: Layer, samples: Tensor) -> Tensor:
+def encode_layer(layer: Layer, samples: Any) -> Tensor:
     """Return the codes of samples, which are the samples of the next layer."""
     device = layer.down.weight.device
     parts = samples.split(limits.CHUNK_SAMPLES)
@@ -120,8 +120,8 @@ def pretrain(
     trainer = Trainer(plan.for_layer(seed))
     for layer in layer_pairs(network):
         trainer.fit([layer], training_set, [ReconstructionLoss()])
-        inputs = encode_layer(layer, training_set.inputs)
-        training_set = training_set._replace(inputs=inputs)
+        codes = encode_layer(layer, training_set.inputs)
+        training_set = training_set._replace(inputs=codes)
 
 
 def pretrain_runs(

@@ -111,8 +111,8 @@ class Trainer:
         extras = Extras(plan, split is not None, batches.n_steps)
         loss = TotalLoss(terms)
         if plan.checkpoint is not None:
-            numbers = (plan.identity, alpha, batches.batch_size, batches.max_iter)
-            numbers += (plan.seeds, weight_interpolation, loss.weights)
+            schedule = plan.seeds, batches.batch_size, batches.max_iter
+            numbers = plan.identity, schedule, alpha, weight_interpolation, loss.weights
             extras.add_checkpoints(
                 plan.checkpoint,
                 training_fingerprint(networks, training_set, split, numbers),
@@ -202,7 +202,10 @@ class Batches:
         if split is not None:
             n_samples = sum(part.shape[1] for part in split[0])
         self.training_set = training_set
-        self.training_index, self.validation_index = split or (None, None)
+        self.training_index: Any = None
+        self.validation_index: Any = None
+        if split is not None:
+            self.training_index, self.validation_index = split
         self.seeds = plan.seeds
         self.batch_size, self.max_iter = plan.schedule(n_samples)
         self._iterator = partial(
