@@ -167,7 +167,7 @@ def normalized_stress(X, X_embedded):
     --------
     >>> from stable_embedding.quality import normalized_stress
     >>> X = [[0.0, 0.0], [3.0, 4.0], [6.0, 0.0]]
-    >>> normalized_stress(X, [[0.0, 0.0], [0.3, 0.4], [0.6, 0.0]])
+    >>> round(normalized_stress(X, [[0.0, 0.0], [0.3, 0.4], [0.6, 0.0]]), 4)
     0.0
     >>> round(normalized_stress(X, [[0.0], [3.0], [6.0]]), 4)
     0.249

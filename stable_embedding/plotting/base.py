@@ -31,7 +31,7 @@ class Display:
     """
 
     # Size of a new figure in inches, or None for the default of matplotlib.
-    _FIGSIZE = None
+    _FIGSIZE: tuple[float, float] | None = None
 
     def plot(self, *, ax=None):
         """Draw the display.

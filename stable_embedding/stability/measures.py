@@ -141,7 +141,7 @@ def manifold_variance_matrix(embeddings):
     >>> import numpy as np
     >>> from stable_embedding import manifold_variance_matrix
     >>> line = np.array([[0.0], [1.0], [3.0]])
-    >>> manifold_variance_matrix([line, -2 * line + 1])
+    >>> manifold_variance_matrix([line, -2 * line + 1]).round(12)
     array([[0., 0., 0.],
            [0., 0., 0.],
            [0., 0., 0.]])

@@ -217,8 +217,9 @@ def stability_report(
         Source of the seeds and of the perturbations.
 
     n_jobs : int or None, default=None
-        Number of trainings at the same time, through joblib. Its
-        ``parallel_backend("dask")`` distributes them over a cluster.
+        Number of trainings at the same time, through the backends "loky", "threading"
+        or "dask" of joblib. ``parallel_backend("dask")`` distributes them over a
+        cluster.
 
     verbose : int, default=1
         With 0 there is no progress bar.
