@@ -1,4 +1,4 @@
-"""Read samples in dense chunks: from arrays, memory-mapped files or sparse matrices."""
+"""Samples in dense chunks: of arrays, memory-mapped files or sparse matrices."""
 
 import mmap
 
@@ -61,3 +61,18 @@ def backing_map(X):
         shared |= isinstance(X, np.memmap) and X.mode in ("r", "r+", "w+")
         X = X.base
     return X if shared and isinstance(X, mmap.mmap) else None
+
+
+def feature_means(X, order=None):
+    """Compute the mean of each feature, in float64."""
+    n_samples = X.shape[0] if order is None else len(order)
+    chunks = iterate_chunks(X, order)
+    return sum(chunk.sum(axis=0, dtype=np.float64) for _, chunk in chunks) / n_samples
+
+
+def total_squared_deviation(X, mean, order=None):
+    """Sum the squared distances of the samples from a mean, in float64."""
+    return sum(
+        np.square(chunk - mean, dtype=np.float64).sum()
+        for _, chunk in iterate_chunks(X, order)
+    )

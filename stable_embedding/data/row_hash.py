@@ -8,8 +8,7 @@ therefore see nearly the same batches.
 
 import numpy as np
 
-from .chunks import dense_samples, iterate_chunks
-from .scaling import feature_means
+from .chunks import dense_samples, feature_means, iterate_chunks
 
 # The multipliers and shifts of splitmix64's output function, and its increment.
 _MULTIPLIERS = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)

@@ -2,29 +2,10 @@
 
 import numpy as np
 
-from .chunks import iterate_chunks
+from .chunks import feature_means, iterate_chunks, total_squared_deviation
 
 # Codes are returned in float32, which cannot hold scales outside this range.
 _SCALE_RANGE = (1e-30, 1e30)
-
-
-def feature_means(X, order=None):
-    """Compute the mean of each feature, in float64."""
-    n_samples = X.shape[0] if order is None else len(order)
-    return (
-        sum(
-            chunk.sum(axis=0, dtype=np.float64) for _, chunk in iterate_chunks(X, order)
-        )
-        / n_samples
-    )
-
-
-def total_squared_deviation(X, mean, order=None):
-    """Sum the squared distances of the samples from a mean, in float64."""
-    return sum(
-        np.square(chunk - mean, dtype=np.float64).sum()
-        for _, chunk in iterate_chunks(X, order)
-    )
 
 
 def mean_and_scale(X, order=None):

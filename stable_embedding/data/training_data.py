@@ -214,7 +214,7 @@ def representative_samples(samples, hashes, n_components):
     ndarray of shape (n_subset, n_features)
     """
     sparse = issparse(samples.X)
-    if not sparse and not exceeds_memory(samples.X):
+    if not sparse and samples.order is not None:  # they are held
         return samples[:]
     n_bytes = limits.SPARSE_SUBSET_BYTES if sparse else limits.SUBSET_BYTES
     most = max(

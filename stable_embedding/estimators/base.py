@@ -18,16 +18,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._sklearn import check_n_features, fit_context
 from ..data import limits
-from ..data.chunks import iterate_chunks
+from ..data.chunks import feature_means, iterate_chunks, total_squared_deviation
 from ..data.dask_arrays import is_dask_array, map_chunks
 from ..data.lazy_samples import exceeds_memory
 from ..data.neighbors import draw_positives
-from ..data.scaling import (
-    feature_means,
-    scale_in_own_precision,
-    scale_samples,
-    total_squared_deviation,
-)
+from ..data.scaling import scale_in_own_precision, scale_samples
 from ..data.subsample import fixed_subsample
 from ..data.training_data import TrainingData
 from ..losses.neighbor import NeighborLoss, initial_kernel_scale

@@ -95,8 +95,9 @@ class BaseAutoencoder(nn.Module):
 
     def regularized_parameters(self) -> Iterator[nn.Parameter]:
         """Return the parameters that weight decay shrinks."""
-        parts = self.encoder, self.decoder
-        return chain(*(part.regularized_parameters() for part in parts))
+        return chain(
+            self.encoder.regularized_parameters(), self.decoder.regularized_parameters()
+        )
 
     def project_inputs(self, basis: Tensor, gain: float = 1.0) -> Self:
         r"""Copy the network to coordinates of samples in a basis, :math:`x' = Bx`.

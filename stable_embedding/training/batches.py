@@ -1,6 +1,7 @@
 """Batches of samples in a new order on each pass, and validation splits."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from ..data.neighbors import draw_positives, restrict_nodes
 from ..data.row_hash import salted_hash, shuffled_index
 from ..data.training_data import TrainingSet
 from ..losses.base import Batch
-from .plan import count_batches
+from .plan import TrainingPlan, count_batches
 
 InputTransform = Callable[[Tensor, np.ndarray], Tensor | tuple[Tensor, ...]]
 
@@ -218,3 +219,70 @@ class BatchIterator:
                 halves.append(draw_positives(graph, order, self.hashes[order], rng))
             orders.append(halves)
         return torch.from_numpy(np.array(orders)).squeeze(0)
+
+
+class Batches:
+    """The batches of a training, of its validation, and of its last evaluation.
+
+    Parameters
+    ----------
+    training_set : TrainingSet
+        Samples, where they are trained on.
+
+    split : pair of lists of ndarray or None
+        Samples of each run to train on and to validate on.
+
+    plan : TrainingPlan
+        How to train.
+
+    Attributes
+    ----------
+    batch_size, max_iter : int
+        Largest number of samples in a batch, and number of epochs.
+
+    n_steps : int
+        Number of steps of the whole training.
+    """
+
+    training_index: Any
+    validation_index: Any
+
+    def __init__(self, training_set: TrainingSet, split: Any, plan: TrainingPlan):
+        self.training_index, self.validation_index = split or (None, None)
+        sizes = (
+            [chunk.stop - chunk.start for chunk in chunk_slices(training_set.inputs)]
+            if split is None
+            else [of_runs.shape[1] for of_runs in self.training_index]
+        )
+        self.seeds = plan.seeds
+        self.batch_size, self.max_iter = plan.schedule(sum(sizes))
+        n_batches = sum(count_batches(size, self.batch_size) for size in sizes)
+        self.n_steps = self.max_iter * n_batches
+        self._iterator = partial(
+            BatchIterator,
+            training_set,
+            self.batch_size,
+            shard=plan.shard,
+        )
+
+    def to_train(self, input_transform: Any, n_epochs_done: int) -> BatchIterator:
+        """Batches in a new order for each epoch and run."""
+        return self._iterator(
+            seeds=self.seeds,
+            index=self.training_index,
+            input_transform=input_transform,
+            restrict_positives=True,
+            n_passes_done=n_epochs_done,
+        )
+
+    def in_fixed_order(self) -> BatchIterator:
+        """Batches of the same samples, alike for all runs."""
+        fixed = [0] * len(self.seeds)
+        return self._iterator(seeds=fixed, index=self.training_index)
+
+    def to_validate(self) -> BatchIterator | None:
+        """Batches of validation samples, alike in all epochs and for all runs."""
+        if self.validation_index is None:
+            return None
+        fixed = [0] * len(self.seeds)
+        return self._iterator(seeds=fixed, index=self.validation_index, reshuffle=False)

@@ -3,10 +3,8 @@
 from typing import Any
 
 
-def broadcast_from_main(value: Any, accelerator: Any) -> Any:
+def broadcast_from_main(value: Any) -> Any:
     """Return the value of the main process, in every process."""
-    if accelerator is None:
-        return value
     from accelerate.utils import broadcast_object_list
 
     return broadcast_object_list([value])[0]
@@ -14,6 +12,4 @@ def broadcast_from_main(value: Any, accelerator: Any) -> Any:
 
 def shard_of(accelerator: Any) -> tuple[int, int]:
     """Return the rank of this process, and the number of processes."""
-    if accelerator is None:
-        return 0, 1
     return accelerator.process_index, accelerator.num_processes

@@ -50,6 +50,11 @@ class Net(NeuralNet):
         """Return the batches that were made for the training or the validation."""
         return self.iterator_train if training else self.iterator_valid
 
+    def get_split_datasets(self, X, y=None, **fit_params):
+        """Return the data twice if there are batches to validate on."""
+        dataset = self.get_dataset(X, y)
+        return dataset, None if self.iterator_valid is None else dataset
+
     def on_train_begin(self, net, **kwargs):
         """Forget the losses of an earlier training."""
         self.best_losses_ = {}

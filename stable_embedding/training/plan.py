@@ -15,7 +15,7 @@ from ..losses.similarity import (
     distance,
     resolve_similarity,
 )
-from .distributed import broadcast_from_main
+from .distributed import broadcast_from_main, shard_of
 from .seeds import draw_seeds
 
 # Parameters that do not change the result of a training.
@@ -114,16 +114,17 @@ class TrainingPlan:
             estimator.checkpoint, estimator.accelerator, estimator.random_state
         )
         extra_losses = check_extra_losses(estimator.extra_losses)
-        similarity = resolve_similarity(estimator.similarity)
-        accelerator = estimator.accelerator
-        seeds = draw_seeds(estimator.random_state, int(estimator.n_init))
-        projects = estimator.init == "pca" and not (requires_features or resume)
+        hidden_layer_sizes = resolve_layer_sizes(
+            estimator.hidden_layer_sizes, estimator.neighbor_weight
+        )
+        device = resolve_device(estimator.device, estimator.accelerator)
         checkpoint = estimator.checkpoint
-        return cls(
+        identity, stopping_rule = identity_of(estimator), stopping_rule_of(estimator)
+        similarity = resolve_similarity(estimator.similarity)
+        projects = estimator.init == "pca" and not (requires_features or resume)
+        plan = cls(
             n_components=int(estimator.n_components),
-            hidden_layer_sizes=resolve_layer_sizes(
-                estimator.hidden_layer_sizes, estimator.neighbor_weight
-            ),
+            hidden_layer_sizes=hidden_layer_sizes,
             init=estimator.init,
             layerwise_pretraining=bool(estimator.layerwise_pretraining),
             similarity=similarity,
@@ -136,17 +137,18 @@ class TrainingPlan:
             batch_size=estimator.batch_size,
             max_iter=estimator.max_iter,
             learning_rate=float(estimator.learning_rate_init),
-            seeds=broadcast_from_main(seeds, accelerator),
-            stopping_rule=stopping_rule_of(estimator),
+            seeds=draw_seeds(estimator.random_state, int(estimator.n_init)),
+            stopping_rule=stopping_rule,
             # A user's similarity or loss would get coordinates for features.
             may_project=projects and similarity is distance and not extra_losses,
-            device=resolve_device(estimator.device, accelerator),
-            accelerator=accelerator,
+            device=device,
+            accelerator=estimator.accelerator,
             checkpoint=None if checkpoint is None else Path(checkpoint),
-            identity=identity_of(estimator),
+            identity=identity,
             callbacks=tuple(estimator.callbacks or ()),
             verbose=bool(estimator.verbose),
         )
+        return replace(plan, seeds=plan.broadcast(plan.seeds))
 
     def check_features(self, similarity: Any, n_features: int) -> None:
         """Raise if a user's similarity cannot be computed on so many features."""
@@ -170,7 +172,14 @@ class TrainingPlan:
 
     def broadcast(self, value: Any) -> Any:
         """Return what the main process found, in every process of the training."""
-        return broadcast_from_main(value, self.accelerator)
+        if self.accelerator is None:
+            return value
+        return broadcast_from_main(value)
+
+    @property
+    def shard(self) -> tuple[int, int]:
+        """Rank of this process, and number of processes."""
+        return (0, 1) if self.accelerator is None else shard_of(self.accelerator)
 
 
 def auto_batch_size(n_samples: int, neighbor_weight: float) -> int:

@@ -6,16 +6,13 @@ from typing import Any, NamedTuple
 
 import torch
 from skorch.callbacks import LRScheduler
-from skorch.dataset import Dataset
-from skorch.helper import predefined_split
 
 from ..data.training_data import TrainingSet
 from ..losses.base import LossTerm, TotalLoss
 from ..networks.stacking import unstack
-from .batches import BatchIterator, InputTransform, validation_splits
+from .batches import Batches, InputTransform, validation_splits
 from .callbacks import Interrupts, ProgressBar, RunsEarlyStopping, one_cycle
 from .checkpoint import Checkpoints, training_fingerprint
-from .distributed import shard_of
 from .net import DistributedNet, Net
 from .plan import TrainingPlan
 
@@ -108,26 +105,26 @@ class Trainer:
             fraction = plan.stopping_rule.validation_fraction
             split = validation_splits(training_set, fraction, plan.seeds)
         batches = Batches(training_set, split, plan)
-        extras = Extras(plan, split is not None, batches.n_steps)
+        own = OwnCallbacks(plan, batches.n_steps)
         loss = TotalLoss(terms)
         if plan.checkpoint is not None:
             schedule = plan.seeds, batches.batch_size, batches.max_iter
             numbers = plan.identity, schedule, alpha, weight_interpolation, loss.weights
-            extras.add_checkpoints(
+            own.add_checkpoints(
                 plan.checkpoint,
                 training_fingerprint(networks, training_set, split, numbers),
             )
-        net = self._net(networks, loss, alpha, batches, extras, input_transform)
-        self._train(net, training_set, extras, weight_interpolation)
+        net = self._net(networks, loss, alpha, batches, own, input_transform)
+        self._train(net, training_set, own, weight_interpolation)
         final = batches.in_fixed_order()
         net.run_single_epoch(final, False, "final", net.validation_step)
         if len(networks) > 1:
             unstack(net.module_, networks)
         for network in networks:
             network.to(plan.device).eval()
-        return [_run(net, extras.stopping, at) for at in range(len(networks))]
+        return [_run(net, own.stopping, at) for at in range(len(networks))]
 
-    def _net(self, networks, loss, alpha, batches, extras, input_transform):
+    def _net(self, networks, loss, alpha, batches, own, input_transform):
         """Build the net that trains the networks."""
         plan = self.plan
         where = {"device": plan.device}
@@ -144,29 +141,29 @@ class Trainer:
             lr=plan.learning_rate,
             max_epochs=batches.max_iter,
             batch_size=batches.batch_size,
-            iterator_train=batches.to_train(input_transform, extras.n_epochs_done),
+            iterator_train=batches.to_train(input_transform, own.n_epochs_done),
             iterator_valid=batches.to_validate(),
-            train_split=batches.skorch_split(),
-            callbacks=[*extras.before, *plan.callbacks, *extras.after],
+            train_split=None,
+            callbacks=[*own.before, *plan.callbacks, *own.after],
             verbose=0,
             **where,
         )
         return net.initialize()
 
-    def _train(self, net, training_set, extras, weight_interpolation):
+    def _train(self, net, training_set, own, weight_interpolation):
         """Run the epochs, and take the weights on the line to their end."""
-        inputs, stopping = training_set.inputs, extras.stopping
+        inputs, stopping = training_set.inputs, own.stopping
         starts = [weight.detach().clone() for weight in net.module_.parameters()]
         net.notify("on_train_begin", X=inputs, y=None)
         try:
-            if extras.n_epochs_done:
-                extras.checkpoints.resume(net, extras.schedule)
+            if own.n_epochs_done:
+                own.checkpoints.resume(net, own.schedule)
             if stopping is None or stopping.running.any():
-                with extras.interrupts:
-                    net.fit_loop(inputs, epochs=net.max_epochs - extras.n_epochs_done)
+                with own.interrupts:
+                    net.fit_loop(inputs, epochs=net.max_epochs - own.n_epochs_done)
         except KeyboardInterrupt:
             # Callbacks raise it to end a training, which is no reason to lose it.
-            if extras.interrupts.asked or not net.ended_by_callback_:
+            if own.interrupts.asked or not net.ended_by_callback_:
                 raise
         finally:
             net.notify("on_train_end", X=inputs, y=None)
@@ -182,74 +179,7 @@ class Trainer:
                 weight.copy_(start.lerp(weight, weight_interpolation))
 
 
-class Batches:
-    """The batches of a training, of its validation, and of its last evaluation.
-
-    Parameters
-    ----------
-    training_set : TrainingSet
-        Samples, where they are trained on.
-
-    split : pair of lists of ndarray or None
-        Samples of each run to train on and to validate on.
-
-    plan : TrainingPlan
-        How to train.
-    """
-
-    def __init__(self, training_set: TrainingSet, split: Any, plan: TrainingPlan):
-        n_samples = len(training_set.inputs)
-        if split is not None:
-            n_samples = sum(part.shape[1] for part in split[0])
-        self.training_set = training_set
-        self.training_index: Any = None
-        self.validation_index: Any = None
-        if split is not None:
-            self.training_index, self.validation_index = split
-        self.seeds = plan.seeds
-        self.batch_size, self.max_iter = plan.schedule(n_samples)
-        self._iterator = partial(
-            BatchIterator,
-            training_set,
-            self.batch_size,
-            shard=shard_of(plan.accelerator),
-        )
-
-    @property
-    def n_steps(self) -> int:
-        """Number of steps of the whole training."""
-        return self.max_iter * len(self.in_fixed_order())
-
-    def to_train(self, input_transform: Any, n_epochs_done: int) -> BatchIterator:
-        """Batches in a new order for each epoch and run."""
-        return self._iterator(
-            seeds=self.seeds,
-            index=self.training_index,
-            input_transform=input_transform,
-            restrict_positives=True,
-            n_passes_done=n_epochs_done,
-        )
-
-    def in_fixed_order(self) -> BatchIterator:
-        """Batches of the same samples, alike for all runs."""
-        fixed = [0] * len(self.seeds)
-        return self._iterator(seeds=fixed, index=self.training_index)
-
-    def to_validate(self) -> BatchIterator | None:
-        """Batches of validation samples, alike in all epochs and for all runs."""
-        if self.validation_index is None:
-            return None
-        fixed = [0] * len(self.seeds)
-        return self._iterator(seeds=fixed, index=self.validation_index, reshuffle=False)
-
-    def skorch_split(self) -> Any:
-        """Tell skorch whether there is something to validate on."""
-        if self.validation_index is None:
-            return None
-        return predefined_split(Dataset(self.training_set.inputs))
-
-
-class Extras:
+class OwnCallbacks:
     """Our own callbacks of a training, called before and after a user's.
 
     Parameters
@@ -257,14 +187,11 @@ class Extras:
     plan : TrainingPlan
         How to train.
 
-    stops_early : bool
-        Whether runs are stopped by their validation loss.
-
     n_steps : int
         Number of steps of the whole training.
     """
 
-    def __init__(self, plan: TrainingPlan, stops_early: bool, n_steps: int):
+    def __init__(self, plan: TrainingPlan, n_steps: int):
         self.interrupts = Interrupts()
         self.schedule = LRScheduler(
             policy=torch.optim.lr_scheduler.LambdaLR,
@@ -276,12 +203,11 @@ class Extras:
         self.checkpoints: Checkpoints | None = None
         self.before: list[tuple[str, Any]] = [("own_schedule", self.schedule)]
         self.after: list[tuple[str, Any]] = [("own_interrupts", self.interrupts)]
-        if stops_early:
-            assert plan.stopping_rule is not None
+        if plan.stopping_rule is not None:
             _, n_iter_no_change, tol = plan.stopping_rule
             self.stopping = RunsEarlyStopping(len(plan.seeds), n_iter_no_change, tol)
             self.before.append(("own_early_stopping", self.stopping))
-        if plan.verbose and shard_of(plan.accelerator)[0] == 0:
+        if plan.verbose and plan.shard[0] == 0:
             self.before.append(("own_progress", ProgressBar()))
 
     def add_checkpoints(self, path: Any, fingerprint: str) -> None:
