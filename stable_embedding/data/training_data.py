@@ -140,10 +140,10 @@ class TrainingData:
         mean, scale = scaling or mean_and_scale(X, order)
         samples = ScaledSamples(X, mean, scale, order)
         subset = representative_samples(samples, hashes, plan.n_components)
-        axes, basis, neighbor_axes = plan.broadcast(
-            find_subspace(samples, subset, plan)
-        )
-        n_samples_seen = n_seen + len(samples)
+        n_samples_seen = n_seen + len(hashes)
+        subspace = find_subspace(samples, subset, plan)
+        alpha = weight_decay(plan, subset, subspace.axes, n_samples_seen)
+        (axes, basis, neighbor_axes), alpha = plan.broadcast((subspace, alpha))
         inputs = training_inputs(samples, subset, basis)
         graph = None
         if plan.neighbor_weight:
@@ -164,7 +164,7 @@ class TrainingData:
             axes,
             basis,
             0.0 if basis is None else discarded_variance(inputs),
-            plan.broadcast(weight_decay(plan, subset, axes, n_samples_seen)),
+            alpha,
             n_samples_seen,
             TrainingSet(inputs, hashes, graph, labels),
         )
@@ -182,7 +182,7 @@ class TrainingData:
     @property
     def fraction_of_seen(self) -> float:
         """Number of samples, as a fraction of all that were seen."""
-        return len(self.samples) / self.n_samples_seen
+        return len(self.training_set.hashes) / self.n_samples_seen
 
 
 def order_and_hashes(X):
@@ -249,7 +249,7 @@ def find_subspace(samples, subset, plan):
         MAX_COORDINATES if narrow else 0,
         NEIGHBOR_AXES if compare else 0,
     )
-    in_part = issparse(samples.X) and len(subset) < len(samples)
+    in_part = issparse(samples.X) and len(subset) < samples.X.shape[0]
     axes, variance_ratios = principal_axes(samples.X if in_part else subset, n_axes)
     return Subspace(
         flip_signs(axes[: plan.n_components], subset),
@@ -260,7 +260,7 @@ def find_subspace(samples, subset, plan):
 
 def training_inputs(samples, subset, basis):
     """Return what is trained on, in a basis or None: a tensor if it can be held."""
-    if len(subset) == len(samples) and not issparse(samples.X):
+    if len(subset) == samples.X.shape[0] and not issparse(samples.X):
         return torch.from_numpy(subset if basis is None else subset @ basis.T)
     samples = samples.project(basis)
     too_large = samples.sample_bytes * len(samples) > limits.IN_MEMORY_BYTES

@@ -27,7 +27,11 @@ from ..data.subsample import fixed_subsample
 from ..data.training_data import TrainingData
 from ..losses.neighbor import NeighborLoss, initial_kernel_scale
 from ..losses.reconstruction import ReconstructionLoss
-from ..losses.similarity import SimilarityLoss, collapsed_similarity_loss
+from ..losses.similarity import (
+    SimilarityLoss,
+    check_similarity,
+    collapsed_similarity_loss,
+)
 from ..networks.autoencoder import Autoencoder
 from ..networks.base import BaseAutoencoder
 from ..networks.frame import apply_rigid_map, rigid_map_onto
@@ -382,7 +386,8 @@ class BaseStableAutoencoder(
     def _validate_training_data(self, X, y, plan, resume):
         """Validate samples and their labels."""
         X = self._validate_all_but_values(X, not resume, ensure_min_samples=2)
-        plan.check_features(self.similarity, self.n_features_in_)
+        if callable(self.similarity) and plan.similarity_weight:
+            check_similarity(self.similarity, self.n_features_in_)
         labels = self._encode_labels(y, X)
         chunks = [X.data] if issparse(X) else (chunk for _, chunk in iterate_chunks(X))
         for chunk in chunks:

@@ -13,9 +13,36 @@ from ..data.neighbors import draw_positives, restrict_nodes
 from ..data.row_hash import salted_hash, shuffled_index
 from ..data.training_data import TrainingSet
 from ..losses.base import Batch
-from .plan import TrainingPlan, count_batches
+from .plan import TrainingPlan
 
 InputTransform = Callable[[Tensor, np.ndarray], Tensor | tuple[Tensor, ...]]
+
+
+def auto_batch_size(n_samples: int, neighbor_weight: float) -> int:
+    """Batch size for a number of samples."""
+    if n_samples < 10_000:
+        return 128
+    return 512 if neighbor_weight else 256
+
+
+def auto_max_iter(n_batches: int) -> int:
+    """Epochs for a number of batches in each: at least 600 steps and 20 epochs."""
+    return max(20, -(-600 // n_batches))
+
+
+def count_batches(n_samples: int, batch_size: int) -> int:
+    """Count the batches of at most `batch_size` samples, each of two or more."""
+    return max(1, min(-(-n_samples // batch_size), n_samples // 2))
+
+
+def schedule(plan: TrainingPlan, n_samples: int) -> tuple[int, int]:
+    """Return the batch size and the number of epochs for a number of samples."""
+    batch_size, max_iter = plan.batch_size, plan.max_iter
+    if batch_size == "auto":
+        batch_size = auto_batch_size(n_samples, plan.neighbor_weight)
+    if max_iter == "auto":
+        max_iter = auto_max_iter(count_batches(n_samples, int(batch_size)))
+    return int(batch_size), int(max_iter)
 
 
 def validation_split(
@@ -255,7 +282,7 @@ class Batches:
             else [of_runs.shape[1] for of_runs in self.training_index]
         )
         self.seeds = plan.seeds
-        self.batch_size, self.max_iter = plan.schedule(sum(sizes))
+        self.batch_size, self.max_iter = schedule(plan, sum(sizes))
         n_batches = sum(count_batches(size, self.batch_size) for size in sizes)
         self.n_steps = self.max_iter * n_batches
         self._iterator = partial(

@@ -9,12 +9,7 @@ import numpy as np
 import torch
 
 from ..losses.base import LossTerm
-from ..losses.similarity import (
-    Similarity,
-    check_similarity,
-    distance,
-    resolve_similarity,
-)
+from ..losses.similarity import Similarity, distance, resolve_similarity
 from .distributed import broadcast_from_main, shard_of
 from .seeds import draw_seeds
 
@@ -60,7 +55,9 @@ class TrainingPlan:
 
     Every parameter is checked when the plan is made, before anything is computed.
     Attributes are the estimator's parameters, resolved as far as that is possible
-    without data.
+    without data; `shard` is the rank of this process and the number of processes,
+    `identity` tells the training from others, and `may_project` says whether it may
+    work on coordinates in a narrow basis.
     """
 
     n_components: int
@@ -82,6 +79,7 @@ class TrainingPlan:
     may_project: bool
     device: Any
     accelerator: Any
+    shard: tuple[int, int]
     checkpoint: Path | None
     identity: str
     callbacks: tuple[Any, ...]
@@ -110,15 +108,13 @@ class TrainingPlan:
             If a parameter has no meaning, alone or beside others.
         """
         check_callbacks(estimator.callbacks)
-        check_checkpoint(
-            estimator.checkpoint, estimator.accelerator, estimator.random_state
-        )
+        checkpoint, accelerator = estimator.checkpoint, estimator.accelerator
+        check_checkpoint(checkpoint, accelerator, estimator.random_state)
         extra_losses = check_extra_losses(estimator.extra_losses)
         hidden_layer_sizes = resolve_layer_sizes(
             estimator.hidden_layer_sizes, estimator.neighbor_weight
         )
-        device = resolve_device(estimator.device, estimator.accelerator)
-        checkpoint = estimator.checkpoint
+        device = resolve_device(estimator.device, accelerator)
         identity, stopping_rule = identity_of(estimator), stopping_rule_of(estimator)
         similarity = resolve_similarity(estimator.similarity)
         projects = estimator.init == "pca" and not (requires_features or resume)
@@ -142,27 +138,14 @@ class TrainingPlan:
             # A user's similarity or loss would get coordinates for features.
             may_project=projects and similarity is distance and not extra_losses,
             device=device,
-            accelerator=estimator.accelerator,
+            accelerator=accelerator,
+            shard=(0, 1) if accelerator is None else shard_of(accelerator),
             checkpoint=None if checkpoint is None else Path(checkpoint),
             identity=identity,
             callbacks=tuple(estimator.callbacks or ()),
             verbose=bool(estimator.verbose),
         )
         return replace(plan, seeds=plan.broadcast(plan.seeds))
-
-    def check_features(self, similarity: Any, n_features: int) -> None:
-        """Raise if a user's similarity cannot be computed on so many features."""
-        if callable(similarity) and self.similarity_weight:
-            check_similarity(similarity, n_features)
-
-    def schedule(self, n_samples: int) -> tuple[int, int]:
-        """Return the batch size and the number of epochs for a number of samples."""
-        batch_size, max_iter = self.batch_size, self.max_iter
-        if batch_size == "auto":
-            batch_size = auto_batch_size(n_samples, self.neighbor_weight)
-        if max_iter == "auto":
-            max_iter = auto_max_iter(count_batches(n_samples, int(batch_size)))
-        return int(batch_size), int(max_iter)
 
     def for_layer(self, seed: int) -> "TrainingPlan":
         """Return the plan of the training of one layer."""
@@ -175,28 +158,6 @@ class TrainingPlan:
         if self.accelerator is None:
             return value
         return broadcast_from_main(value)
-
-    @property
-    def shard(self) -> tuple[int, int]:
-        """Rank of this process, and number of processes."""
-        return (0, 1) if self.accelerator is None else shard_of(self.accelerator)
-
-
-def auto_batch_size(n_samples: int, neighbor_weight: float) -> int:
-    """Batch size for a number of samples."""
-    if n_samples < 10_000:
-        return 128
-    return 512 if neighbor_weight else 256
-
-
-def auto_max_iter(n_batches: int) -> int:
-    """Epochs for a number of batches in each: at least 600 steps and 20 epochs."""
-    return max(20, -(-600 // n_batches))
-
-
-def count_batches(n_samples: int, batch_size: int) -> int:
-    """Count the batches of at most `batch_size` samples, each of two or more."""
-    return max(1, min(-(-n_samples // batch_size), n_samples // 2))
 
 
 def resolve_layer_sizes(sizes: Any, neighbor_weight: float) -> tuple[int, ...]:
