@@ -13,13 +13,13 @@ from .estimators import (
 )
 from .export import load, save, to_onnx
 from .export.legacy import provide_old_modules
+from .reports import StabilityReport, stability_report
 from .stability import (
     manifold_variance,
     manifold_variance_matrix,
     manifold_variance_score,
     most_stable_within_one_standard_error,
 )
-from .stability.report import StabilityReport, stability_report
 
 __all__ = [
     "ContractiveAutoencoder",

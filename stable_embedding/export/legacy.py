@@ -3,9 +3,8 @@
 import sys
 from types import ModuleType
 
-from .. import estimators
+from .. import estimators, reports
 from ..losses import similarity
-from ..stability import report
 
 MOVED = {
     "autoencoder": (estimators, ["StableAutoencoder"]),
@@ -13,7 +12,7 @@ MOVED = {
     "denoising": (estimators, ["DenoisingAutoencoder"]),
     "hashing": (estimators, ["SemanticHashing"]),
     "outliers": (estimators, ["ReconstructionOutlierDetector"]),
-    "report": (report, ["StabilityReport"]),
+    "report": (reports, ["StabilityReport"]),
     "similarities": (similarity, ["cosine", "distance", "inner_product", "rbf"]),
     "sparse": (estimators, ["SparseAutoencoder"]),
     "variational": (

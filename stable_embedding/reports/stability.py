@@ -15,14 +15,14 @@ from ..data import limits
 from ..data.subsample import fixed_subsample
 from ..plotting.stability import StabilityDisplay
 from ..quality import explained_variance
-from ..training.seeds import draw_seeds, with_seed
-from .measures import (
+from ..stability.measures import (
     IncomparableError,
     displacement,
     manifold_variance,
     neighbor_overlap,
 )
-from .scoring import embedding_steps
+from ..stability.scoring import embedding_steps
+from ..training.seeds import draw_seeds, with_seed
 
 PERTURBATIONS = ("seed", "order", "drop_one", "drop_tenth", "noise", "growth")
 
