@@ -119,6 +119,18 @@ class Net(NeuralNet):
         self.history.record(f"{prefix}_batch_count", len(terms))
         self._record(prefix, *self._mean_terms(terms, sizes))
 
+    def evaluate(self, iterator, prefix):
+        """Record the mean of each term, once the training and its callbacks are over.
+
+        A callback that ends the training, such as after some time, would do it again.
+        """
+        terms, sizes = [], []
+        for batch in iterator:
+            self.validation_step(batch)
+            terms.append(self.terms_)
+            sizes.append(self.n_samples_)
+        self._record(prefix, *self._mean_terms(terms, sizes))
+
     def _mean_terms(self, terms, sizes):
         """Return the mean of each term over samples, for each run."""
         weights = terms[0].new_tensor(sizes)
