@@ -83,7 +83,7 @@ def to_onnx(estimator, path=None, part="encoder"):
 
 
 def register_converters():
-    """Tell skl2onnx how the autoencoders of this package are converted.
+    """Tell skl2onnx how autoencoders are converted, this package's and derived ones.
 
     `to_onnx` does it by itself; do it for ``skl2onnx.to_onnx``, where an
     autoencoder is a step of something larger. Input is float32 or float64.
@@ -99,12 +99,18 @@ def register_converters():
         raise ImportError(
             "ONNX needs skl2onnx: pip install 'stable_embedding[onnx]'"
         ) from error
-    for kind in CONVERTED:
+    for kind in {*CONVERTED, *derived_kinds(BaseStableAutoencoder)}:
         name = f"StableEmbedding{kind.__name__}"
         update_registered_converter(kind, name, set_output_types, convert)
     update_registered_converter(
         Part, _PART_NAME, set_output_types, convert, parser=declare_part
     )
+
+
+def derived_kinds(kind):
+    """Find all classes that are derived from a class."""
+    derived = kind.__subclasses__()
+    return [*derived, *(one for each in derived for one in derived_kinds(each))]
 
 
 class Part(TransformerMixin, BaseEstimator):

@@ -96,11 +96,6 @@ class Autoencoder(BaseAutoencoder):
         self.activation = activation
 
     @property
-    def init(self) -> str:
-        """How it was started: "pca" with a linear path, else "random"."""
-        return "random" if self.encoder.linear_path is None else "pca"
-
-    @property
     def widest_layer(self) -> int:
         """Width of the widest layer, which bounds the memory of a sample."""
         return max(self.n_features, self.n_components, *self.hidden_layer_sizes, 1)

@@ -53,6 +53,12 @@ class BaseAutoencoder(nn.Module):
         return next(self.parameters()).dtype
 
     @property
+    def init(self) -> str:
+        """How it was started: "pca" with a linear path, else "random"."""
+        path = getattr(self.encoder, "linear_path", None)
+        return "random" if path is None else "pca"
+
+    @property
     def widest_layer(self) -> int:
         """Width of the widest layer, which bounds the memory of a sample."""
         widths = (weight.shape[0] for weight in self.parameters() if weight.dim())

@@ -1,4 +1,4 @@
-"""skorch's net, with the terms of the loss recorded once an epoch."""
+"""A net of skorch, with the terms of the loss recorded once an epoch."""
 
 from statistics import fmean
 
@@ -114,15 +114,32 @@ class Net(NeuralNet):
         if iterator is None:
             return
         self._set_training(training)
-        terms, sizes = [], []
-        for batch in iterator:
+
+        def step(batch):
             self.notify("on_batch_begin", batch=batch, training=training)
-            step = step_fn(batch, **fit_params)
-            terms.append(self.terms_)
-            sizes.append(self.n_samples_)
-            self.notify("on_batch_end", batch=batch, training=training, **step)
+            found = step_fn(batch, **fit_params)
+            self.notify("on_batch_end", batch=batch, training=training, **found)
+
+        terms, sizes = self._step_through(iterator, step)
         self.history.record(f"{prefix}_batch_count", len(terms))
         self._record(prefix, *self._mean_terms(terms, sizes))
+
+    def evaluate(self, iterator, prefix):
+        """Record the mean of each term, once the training and its callbacks are over.
+
+        A callback that ends the training, such as after some time, would do it again.
+        """
+        terms, sizes = self._step_through(iterator, self.validation_step)
+        self._record(prefix, *self._mean_terms(terms, sizes))
+
+    def _step_through(self, iterator, step):
+        """Step through the batches; return the terms and the size of each."""
+        terms, sizes = [], []
+        for batch in iterator:
+            step(batch)
+            terms.append(self.terms_)
+            sizes.append(self.n_samples_)
+        return terms, sizes
 
     def _mean_terms(self, terms, sizes):
         """Return the mean of each term over samples, for each run."""

@@ -116,8 +116,7 @@ class Trainer:
             )
         net = self._net(networks, loss, alpha, batches, own, input_transform)
         self._train(net, training_set, own, weight_interpolation)
-        final = batches.in_fixed_order()
-        net.run_single_epoch(final, False, "final", net.validation_step)
+        net.evaluate(batches.in_fixed_order(), "final")
         if len(networks) > 1:
             unstack(net.module_, networks)
         for network in networks:
@@ -167,7 +166,8 @@ class Trainer:
                 raise
         finally:
             net.notify("on_train_end", X=inputs, y=None)
-        if "train_runs" not in net.history[-1]:
+        last = "train_runs" if stopping is None else "valid_runs"
+        if last not in net.history[-1]:
             del net.history[-1]
         if not net.history:
             raise ValueError(
