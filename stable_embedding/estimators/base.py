@@ -363,6 +363,13 @@ class BaseStableAutoencoder(
         plan = TrainingPlan.from_estimator(
             self, requires_features=self._requires_features, resume=resume
         )
+        if plan.layerwise_pretraining and not issubclass(
+            self._network_class, Autoencoder
+        ):
+            raise ValueError(
+                "layerwise_pretraining=True needs a network of perceptrons, and"
+                f" {self._network_class.__name__} is none; set it to False"
+            )
         if resume:
             self._check_resumable(plan)
         return plan

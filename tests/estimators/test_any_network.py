@@ -242,3 +242,9 @@ def test_a_module_without_a_graph_is_named(X):
     model = UndescribedAutoencoder(3, max_iter=1).fit(X)
     with pytest.raises(TypeError, match="Undescribed has no add_to_graph"):
         to_onnx(model)
+
+
+def test_layerwise_pretraining_is_refused(digits):
+    model = ConvolutionalAutoencoder(layerwise_pretraining=True)
+    with pytest.raises(ValueError, match="layerwise_pretraining=True needs a network"):
+        model.fit(digits[0])

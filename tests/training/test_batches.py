@@ -15,6 +15,7 @@ from stable_embedding.training.batches import (
     auto_batch_size,
     auto_max_iter,
     count_batches,
+    schedule,
     validation_split,
     validation_splits,
 )
@@ -406,3 +407,8 @@ def test_epochs_are_600_steps_and_20_at_least(n_batches, expected):
 )
 def test_a_batch_has_two_samples_or_more(n_samples, batch_size, expected):
     assert count_batches(n_samples, batch_size) == expected
+
+
+def test_a_schedule_takes_what_is_given(make_plan):
+    assert schedule(make_plan(batch_size=16, max_iter=5), 50) == (16, 5)
+    assert schedule(make_plan(batch_size="auto", max_iter="auto"), 256) == (128, 300)

@@ -188,11 +188,6 @@ def test_the_plan_of_a_layer_is_plain(make_plan, tmp_path):
     assert layer.batch_size == plan.batch_size
 
 
-def test_a_schedule_takes_what_is_given(make_plan):
-    assert make_plan(batch_size=16, max_iter=5).schedule(50) == (16, 5)
-    assert make_plan(batch_size="auto", max_iter="auto").schedule(256) == (128, 300)
-
-
 @pytest.mark.parametrize(
     ("sizes", "expected"),
     [(5, (5,)), ((), ()), ([8, 4], (8, 4)), (np.array([8, 4]), (8, 4))],
