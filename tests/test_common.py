@@ -4,7 +4,8 @@ import inspect
 
 import numpy as np
 import pytest
-from numpydoc.docscrape import ClassDoc, FunctionDoc
+from numpydoc.docscrape import NumpyDocString
+from sklearn.base import clone
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -21,10 +22,13 @@ from stable_embedding import (
     plotting,
     quality,
 )
+from stable_embedding.estimators.base import BaseStableAutoencoder
+from stable_embedding.estimators.registry import ESTIMATORS
+from stable_embedding.losses import LossTerm
 
 # Few epochs: the checks ask how the estimator behaves, not how well it fits. The
 # defaults, with all of their epochs, stand beside it.
-ESTIMATORS = [
+CONFIGURATIONS = [
     StableAutoencoder(max_iter=20),
     StableAutoencoder(),
     StableAutoencoder(init="random", similarity_weight=0, max_iter=20),
@@ -43,8 +47,8 @@ ESTIMATORS = [
     SemanticHashing(packed=True, max_iter=20),
     ReconstructionOutlierDetector(StableAutoencoder(max_iter=20)),
 ]
-AUTOENCODERS = [one for one in ESTIMATORS if isinstance(one, StableAutoencoder)]
-CLASSES = list(dict.fromkeys(type(one) for one in ESTIMATORS))
+AUTOENCODERS = [one for one in CONFIGURATIONS if isinstance(one, BaseStableAutoencoder)]
+CLASSES = list(ESTIMATORS.values())
 
 # What scikit-learn runs on its own estimators beyond `check_estimator`.
 EXTRA_CHECKS = [
@@ -61,7 +65,11 @@ EXTRA_CHECKS = [
 ]
 
 
-@parametrize_with_checks(ESTIMATORS)
+def test_every_estimator_has_a_configuration():
+    assert {type(estimator) for estimator in CONFIGURATIONS} == set(CLASSES)
+
+
+@parametrize_with_checks(CONFIGURATIONS)
 def test_scikit_learns_checks(estimator, check):
     check(estimator)
 
@@ -71,7 +79,8 @@ def test_scikit_learns_checks(estimator, check):
 @pytest.mark.parametrize("name", EXTRA_CHECKS)
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 def test_scikit_learns_extra_checks(kind, name):
-    estimator = kind() if kind is ReconstructionOutlierDetector else kind(max_iter=5)
+    few_epochs = {"max_iter": 5} if issubclass(kind, BaseStableAutoencoder) else {}
+    estimator = kind(**few_epochs)
     about_transform = "transform" in name or "feature_names_out" in name
     if about_transform and not hasattr(estimator, "transform"):
         pytest.skip("it transforms nothing")
@@ -83,6 +92,7 @@ def public_objects():
     things = [getattr(stable_embedding, name) for name in stable_embedding.__all__]
     things += members(quality, inspect.isfunction)
     things += members(plotting, inspect.isclass)
+    things.append(LossTerm)
     for thing in things:
         if inspect.isclass(thing):
             yield thing
@@ -100,35 +110,77 @@ def members(module, kind):
             yield thing
 
 
+def documented(thing, section):
+    """What the docstring of a thing says itself in a section, by name."""
+    items = NumpyDocString(inspect.cleandoc(thing.__doc__ or ""))[section]
+    return {name: item for item in items for name in item.name.split(", ")}
+
+
+def documented_with_parents(kind, section):
+    """What the docstrings of a class and of its parents say in a section, by name."""
+    found = {}
+    for one in kind.__mro__:
+        if one.__module__.startswith("stable_embedding"):
+            found = documented(one, section) | found
+    return found
+
+
 @pytest.mark.parametrize("thing", list(public_objects()), ids=lambda x: x.__qualname__)
 def test_documented_parameters_are_those_of_the_signature(thing):
-    doc = ClassDoc(thing) if inspect.isclass(thing) else FunctionDoc(thing)
-    documented = [name for item in doc["Parameters"] for name in item.name.split(", ")]
     signature = [name for name in inspect.signature(thing).parameters if name != "self"]
-    assert documented == signature
+    own = list(documented(thing, "Parameters"))
+    assert own == [name for name in signature if name in own]
+    if not inspect.isclass(thing):
+        assert own == signature
+        return
+    every = documented_with_parents(thing, "Parameters").keys()
+    assert every >= set(signature)
+    for name in every - set(signature):  # a parameter of the parent that is not taken
+        assert f"less `{name}`" in " ".join(thing.__doc__.split())
 
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 def test_documented_defaults_are_those_of_the_signature(kind):
     parameters = inspect.signature(kind).parameters
-    for item in ClassDoc(kind)["Parameters"]:
-        default = parameters[item.name].default
-        shown = item.type.rsplit("default=", 1)[1]
-        assert eval(shown) == default, item.name
+    for name, item in documented_with_parents(kind, "Parameters").items():
+        if name in parameters:
+            shown = item.type.rsplit("default=", 1)[1]
+            assert eval(shown) == parameters[name].default, name
 
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 def test_documented_attributes_are_those_of_a_fit(kind, iris):
     model = kind().fit(*iris)
-    documented = {item.name for item in ClassDoc(kind)["Attributes"]}
     found = {name for name in vars(model) if name.endswith("_")}
-    assert documented - {"feature_names_in_"} == found
+    every = documented_with_parents(kind, "Attributes").keys()
+    assert every - {"feature_names_in_"} == found
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_siblings_agree_with_their_parents(kind):
+    parameters = inspect.signature(kind).parameters
+    for parent in kind.__mro__[1:]:
+        if parent in CLASSES:
+            of_parent = inspect.signature(parent).parameters
+            for name in parameters.keys() & of_parent.keys():
+                assert parameters[name] == of_parent[name], name
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_every_parameter_arrives(kind):
+    # Anything may be passed: a constructor only assigns.
+    values = {name: object() for name in inspect.signature(kind).parameters}
+    found = kind(**values).get_params(deep=False)
+    assert found.keys() == values.keys()
+    for name, value in values.items():
+        assert found[name] is value, name
+        assert getattr(kind(**{name: value}), name) is value, name
 
 
 @pytest.mark.parametrize("estimator", AUTOENCODERS, ids=repr)
 def test_everything_fitted_is_finite(estimator, iris):
     X, y = iris
-    model = estimator.fit(X, y)
+    model = clone(estimator).fit(X, y)
     assert np.isfinite(model.transform(X)).all()
     assert np.isfinite(model.inverse_transform(model.transform(X))).all()
     assert np.isfinite(model.loss_curve_).all()

@@ -19,7 +19,7 @@ from stable_embedding import (
     TripletVariationalAutoencoder,
     VariationalAutoencoder,
 )
-from stable_embedding.data import training_data as sources
+from stable_embedding.data import limits
 
 N_EPOCHS = 12
 
@@ -77,7 +77,7 @@ ESTIMATORS = {
 
 def train(name, path, X, kill):
     """Train in a child that is killed."""
-    ESTIMATORS[name].set_params(checkpoint=path, callbacks=[kill]).fit(X)
+    clone(ESTIMATORS[name]).set_params(checkpoint=path, callbacks=[kill]).fit(X)
 
 
 def spawn(*arguments):
@@ -105,16 +105,13 @@ def assert_same(model, other, X):
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_a_training_that_is_killed_goes_on(name, turn, path, iris):
     X, _ = iris
-    whole = ESTIMATORS[name].set_params(checkpoint=None, callbacks=None).fit(X)
-    whole_codes = whole.transform_runs(X)
-    history = whole.history_
+    whole = clone(ESTIMATORS[name]).fit(X)
     rng = np.random.default_rng([turn, len(name)])
     epoch, midst = int(rng.integers(1, whole.n_iter_ + 1)), bool(turn % 2)
     assert spawn(name, path, X, Kill(epoch, midst)) == -signal.SIGKILL
     assert path.exists() == (epoch > 1)
-    model = ESTIMATORS[name].set_params(checkpoint=path, callbacks=None).fit(X)
-    np.testing.assert_array_equal(model.transform_runs(X), whole_codes)
-    assert model.history_ == history
+    model = clone(ESTIMATORS[name]).set_params(checkpoint=path).fit(X)
+    assert_same(model, whole, X)
     assert not path.exists()
 
 
@@ -143,7 +140,7 @@ CHANGES = [
 def test_a_checkpoint_of_another_training_is_refused(path, iris):
     X, _ = iris
     assert spawn("denoising", path, X, Kill(4, True)) == -signal.SIGKILL
-    model = ESTIMATORS["denoising"].set_params(checkpoint=path, callbacks=None)
+    model = clone(ESTIMATORS["denoising"]).set_params(checkpoint=path)
     with pytest.raises(ValueError, match="is of another training"):
         clone(model).fit(X[1:])
     for change in CHANGES:
@@ -190,8 +187,8 @@ def test_a_warm_start_goes_on_after_a_crash(path, iris):
 
 def test_chunks_go_on_after_a_crash(path, iris, monkeypatch):
     X, _ = iris
-    monkeypatch.setattr(sources, "_HELD_BYTES", 1)
-    monkeypatch.setattr(sources, "_CHUNK_BYTES", 600)
+    monkeypatch.setattr(limits, "IN_MEMORY_BYTES", 1)
+    monkeypatch.setattr(limits, "READ_BYTES", 600)
     whole = DenoisingAutoencoder(max_iter=6, random_state=0).fit(X)
     model = DenoisingAutoencoder(max_iter=6, random_state=0, checkpoint=path)
     with pytest.raises(KeyboardInterrupt):

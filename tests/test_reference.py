@@ -8,7 +8,7 @@ import pytest
 
 import stable_embedding
 from stable_embedding import plotting, quality
-from stable_embedding.export.persistence import ESTIMATORS
+from stable_embedding.estimators.registry import ESTIMATORS
 
 DOCS = Path(__file__).parents[1] / "docs"
 REFERENCE = (DOCS / "api.rst").read_text()

@@ -12,9 +12,7 @@ from stable_embedding import (
     StableAutoencoder,
     manifold_variance,
 )
-from stable_embedding.data import pca as principal
-from stable_embedding.data import training_data as sources
-from stable_embedding.losses.similarity import distance
+from stable_embedding.data import limits, pca, training_data
 from stable_embedding.networks import Autoencoder
 from stable_embedding.stability import displacement
 
@@ -48,7 +46,7 @@ def test_wide_rows_lose_nothing_by_their_basis(n_components, wide, monkeypatch):
         StableAutoencoder(n_components, random_state=seed).fit(train) for seed in (0, 1)
     )
     assert widths == [32 if n_components == 2 else 96, 300] * 2
-    monkeypatch.setattr(principal, "_WIDE", np.inf)
+    monkeypatch.setattr(pca, "_WIDE_FEATURES", np.inf)
     full = StableAutoencoder(n_components, random_state=0).fit(train)
     assert len(widths) == 4
     assert narrow.score(test) > full.score(test) - 0.005
@@ -85,9 +83,14 @@ def test_wide_rows_go_on_in_all_features(wide):
     assert displacement(codes, model.transform(wide)) < 0.05
 
 
+def taxicab(samples):
+    """Sums of absolute differences, which a rotation changes."""
+    return (samples.unsqueeze(0) - samples.unsqueeze(1)).abs().sum(-1)
+
+
 @pytest.mark.parametrize(
     "parameters",
-    [{"init": "random"}, {"similarity": "cosine"}, {"similarity": distance}],
+    [{"init": "random"}, {"similarity": "cosine"}, {"similarity": taxicab}],
 )
 def test_only_what_a_rotation_leaves_alone_is_trained_in_a_basis(
     parameters, wide, monkeypatch
@@ -125,7 +128,7 @@ def test_sparse_rows_are_never_all_dense(rng):
 
 
 def test_a_sample_stands_for_many_sparse_rows(digits, monkeypatch):
-    monkeypatch.setattr(sources, "_SPARSE_SAMPLE_BYTES", 4 * 64 * 500)
+    monkeypatch.setattr(limits, "SPARSE_SUBSET_BYTES", 4 * 64 * 500)
     X = digits[0]
     dense = StableAutoencoder(random_state=0).fit(X)
     model = StableAutoencoder(random_state=0).fit(sparse.csr_array(X))
@@ -139,8 +142,8 @@ def test_a_sample_stands_for_many_sparse_rows(digits, monkeypatch):
 @pytest.fixture
 def little_memory(monkeypatch):
     """Digits are then read in chunks of 200 rows."""
-    monkeypatch.setattr(sources, "_HELD_BYTES", 1)
-    monkeypatch.setattr(sources, "_CHUNK_BYTES", 4 * 64 * 200)
+    monkeypatch.setattr(limits, "IN_MEMORY_BYTES", 1)
+    monkeypatch.setattr(limits, "READ_BYTES", 4 * 64 * 200)
 
 
 @pytest.fixture
@@ -158,7 +161,7 @@ def test_a_file_is_trained_on_in_chunks_as_well_as_in_memory(
     X = np.array(on_disk)  # a file and an array are one to it
     again = StableAutoencoder(random_state=0).fit(X)
     np.testing.assert_array_equal(again.transform(X), maps[0])
-    monkeypatch.setattr(sources, "_HELD_BYTES", X.nbytes)
+    monkeypatch.setattr(limits, "IN_MEMORY_BYTES", X.nbytes)
     held = StableAutoencoder(random_state=0).fit(X)
     assert models[0].score(X) > held.score(X) - 0.01
     assert displacement(held.transform(X), maps[0]) < 0.02
@@ -184,10 +187,10 @@ def test_in_chunks_everything_works(parameters, on_disk, little_memory):
 def test_wide_files_are_held_by_their_coordinates(wide, tmp_path, monkeypatch):
     np.save(tmp_path / "X.npy", wide.astype(np.float32))
     X = np.load(tmp_path / "X.npy", mmap_mode="r")
-    monkeypatch.setattr(sources, "_HELD_BYTES", 4 * 40 * len(wide))
-    monkeypatch.setattr(sources, "LazySamples", None)
+    monkeypatch.setattr(limits, "IN_MEMORY_BYTES", 4 * 40 * len(wide))
+    monkeypatch.setattr(training_data, "LazySamples", None)
     model = StableAutoencoder(random_state=0).fit(X)
-    monkeypatch.setattr(sources, "_HELD_BYTES", wide.nbytes)
+    monkeypatch.setattr(limits, "IN_MEMORY_BYTES", wide.nbytes)
     held = StableAutoencoder(random_state=0).fit(wide)
     assert model.score(wide) > held.score(wide) - 0.01
 

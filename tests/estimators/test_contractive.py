@@ -1,56 +1,7 @@
 import numpy as np
 import pytest
-import torch
-from torch.func import jacrev, vmap
 
 from stable_embedding import ContractiveAutoencoder, StableAutoencoder
-from stable_embedding.networks.autoencoder import LinearPathMLP
-from stable_embedding.networks.stacking import stack
-
-
-def by_autograd(network, rows):
-    return vmap(jacrev(network))(rows).square().sum((-2, -1))
-
-
-@pytest.mark.parametrize("activation", ["identity", "logistic", "relu", "tanh"])
-@pytest.mark.parametrize("sizes", [(5, 3), (5, 7, 3), (5, 7, 6, 3)])
-@pytest.mark.parametrize("with_path", [False, True])
-def test_the_norm_is_that_of_autograd(activation, sizes, with_path):
-    generator = torch.Generator().manual_seed(0)
-    path = torch.randn(3, 5, generator=generator) if with_path else None
-    network = LinearPathMLP(sizes, activation, path, gain=1.7, generator=generator)
-    network.output_gain = 0.6
-    torch.nn.init.normal_(network.last.weight, generator=generator)
-    network = network.double()
-    rows = torch.randn(9, 5, generator=generator, dtype=torch.float64)
-    expected = by_autograd(network, rows)
-    found = network.squared_jacobian(rows).expand(9)
-    torch.testing.assert_close(found, expected)
-
-
-def test_of_one_sigmoid_layer_it_has_a_closed_form():
-    network = LinearPathMLP((5, 7, 3), "logistic").double()
-    rows = torch.randn(9, 5, dtype=torch.float64)
-    hidden = network.hidden(rows)
-    inner, outer = network.first.weight, network.last.weight
-    expected = torch.stack(
-        [(outer * (h * (1 - h)) @ inner).square().sum() for h in hidden]
-    )
-    torch.testing.assert_close(network.squared_jacobian(rows), expected)
-
-
-def test_of_a_linear_encoder_it_is_that_of_its_weights():
-    network = LinearPathMLP((5, 3), "relu")
-    squares = network.squared_jacobian(torch.randn(9, 5))
-    torch.testing.assert_close(squares, network.last.weight.square().sum()[None])
-
-
-def test_stacked_networks_have_norms_of_their_own():
-    networks = [LinearPathMLP((5, 7, 3), "tanh") for _ in range(2)]
-    rows = torch.randn(2, 9, 5)
-    squares = stack(networks).squared_jacobian(rows)
-    for network, batch, found in zip(networks, rows, squares):
-        torch.testing.assert_close(found, network.squared_jacobian(batch))
 
 
 def test_the_start_has_the_norm_of_a_projection(digits):

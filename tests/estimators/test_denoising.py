@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import mean_squared_error
+from skorch.callbacks import Callback
 
 from stable_embedding import DenoisingAutoencoder, StableAutoencoder
 
@@ -66,10 +67,10 @@ def test_it_denoises_better_than_the_plain_one(corruption, digits, rng):
     assert error < mean_squared_error(clean, noisy)
 
 
-def test_a_row_that_is_dropped_leaves_the_noise_of_others(digits):
+def test_a_sample_that_is_dropped_leaves_the_noise_of_others(digits):
     X = digits[0][:500]
     kwargs = {"corruption_level": 1.0, "max_iter": 20, "random_state": 0}
-    models = [DenoisingAutoencoder(**kwargs).fit(rows) for rows in (X, X[1:], X[::-1])]
+    models = [DenoisingAutoencoder(**kwargs).fit(data) for data in (X, X[1:], X[::-1])]
     codes = [model.transform(X) for model in models]
     np.testing.assert_array_equal(codes[0], codes[2])
     moved = np.square(codes[0] - codes[1]).sum() / np.square(codes[0]).sum()
@@ -81,22 +82,20 @@ def test_what_is_not_fitted_denoises_nothing(iris):
         DenoisingAutoencoder().denoise(iris[0])
 
 
-def test_a_share_above_one_is_refused(iris):
+def test_a_fraction_above_one_is_refused(iris):
     model = DenoisingAutoencoder(corruption="masking", corruption_level=1.5)
-    with pytest.raises(ValueError, match=r"corruption_level=1\.5 must be a share"):
+    with pytest.raises(ValueError, match=r"corruption_level=1\.5 must be a fraction"):
         model.fit(iris[0])
 
 
-def test_wide_rows_are_corrupted_feature_by_feature(rng):
+def test_wide_samples_are_corrupted_feature_by_feature(rng):
     X = rng.normal(size=(300, 5)) @ rng.normal(size=(5, 200))
     widths = []
 
     def watch(corruption, level):
-        from skorch.callbacks import Callback
-
         class Width(Callback):
             def on_batch_begin(self, net, batch=None, training=None, **kwargs):
-                widths.append(batch[0].shape[-1])
+                widths.append(batch[1].samples.shape[-1])
 
         DenoisingAutoencoder(
             corruption=corruption,

@@ -4,12 +4,12 @@ from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
-from stable_embedding import SemanticHashing
+from stable_embedding import SemanticHashing, to_onnx
 from stable_embedding.quality import explained_variance
 
 
 def recall(bits, unseen_bits, neighbors):
-    """Share of true neighbors among as many rows that are next in Hamming distance."""
+    """Share of true neighbors among as many samples next in Hamming distance."""
     n = neighbors.shape[1]
     found = NearestNeighbors(n_neighbors=n, metric="hamming").fit(bits)
     nearest = found.kneighbors(unseen_bits, return_distance=False)
@@ -41,44 +41,77 @@ def test_neighbors_are_found_by_bits(model, digits):
     neighbors = neighbors.kneighbors(unseen, return_distance=False)
     ours = recall(model.transform(train), model.transform(unseen), neighbors)
     pca = PCA(16).fit(train)
-    signs = [(pca.transform(rows) > 0).astype(np.uint8) for rows in (train, unseen)]
+    signs = [(pca.transform(part) > 0).astype(np.uint8) for part in (train, unseen)]
     assert ours > recall(*signs, neighbors)
 
 
 def test_packed_bits_are_the_same(model, digits):
     X = digits[0]
     bits = model.transform(X)
-    rows = model.inverse_transform(bits)
+    samples = model.inverse_transform(bits)
     packed = clone(model).set_params(packed=True).fit(X[:1_200])
     codes = packed.transform(X)
     assert codes.shape == (1_797, 2)
     np.testing.assert_array_equal(np.unpackbits(codes, axis=1), bits)
-    np.testing.assert_allclose(packed.inverse_transform(codes), rows)
+    np.testing.assert_allclose(packed.inverse_transform(codes), samples)
     assert len(packed.get_feature_names_out()) == 2
 
 
 def test_bits_reconstruct(model, digits):
     train, unseen = digits[0][:1_200], digits[0][1_200:]
-    rows = model.inverse_transform(model.transform(unseen))
+    samples = model.inverse_transform(model.transform(unseen))
     blind = np.square(unseen - train.mean(axis=0)).sum()
-    assert np.square(unseen - rows).sum() < 0.6 * blind
-    assert model.score(unseen) == pytest.approx(explained_variance(unseen, rows))
+    assert np.square(unseen - samples).sum() < 0.6 * blind
+    assert model.score(unseen) == pytest.approx(explained_variance(unseen, samples))
 
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_map_is_laid_on_another_by_its_bits(packed, digits):
     X = digits[0]
-    model = SemanticHashing(8, max_iter=20, random_state=0).fit(X)
-    rows = model.inverse_transform(model.transform(X))
-    elsewhere = model.transform(X)[:, [3, 0, 1, 2, 7, 6, 5, 4]]
+    model = SemanticHashing(8, packed=packed, max_iter=20, random_state=0).fit(X)
+    codes = model.transform(X)
+    samples = model.inverse_transform(codes)
+    bits = np.unpackbits(codes, axis=1) if packed else codes
+    elsewhere = bits[:, [3, 0, 1, 2, 7, 6, 5, 4]]
     elsewhere[:, 2] = 1 - elsewhere[:, 2]
     if packed:
-        model.set_params(packed=True)
         elsewhere = np.packbits(elsewhere, axis=1)
     model.align(X, elsewhere)
     np.testing.assert_array_equal(model.transform(X), elsewhere)
     moved = model.inverse_transform(model.transform(X))
-    np.testing.assert_allclose(moved, rows, atol=1e-3)
+    np.testing.assert_allclose(moved, samples, atol=1e-3)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_packing_that_is_set_later_changes_nothing(packed, digits):
+    X = (digits[0][:300] / 16).astype(np.float32)
+    model = SemanticHashing(12, packed=packed, max_iter=3, random_state=0).fit(X)
+
+    def outputs():
+        codes = model.transform(X)
+        yield codes
+        yield model.inverse_transform(codes)
+        yield model.get_feature_names_out()
+
+    before = [*outputs()]
+    model.set_params(packed=not packed)
+    assert model.packed_ is packed
+    for found, expected in zip(outputs(), before, strict=True):
+        np.testing.assert_array_equal(found, expected)
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("skl2onnx")
+    session = onnxruntime.InferenceSession(to_onnx(model).SerializeToString())
+    np.testing.assert_array_equal(session.run(None, {"X": X})[0], before[0])
+    assert model.fit(X).packed_ is not packed
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("value", [1e300, 0.5, -1, -1e300, 256, np.nan, np.inf])
+def test_codes_that_are_no_bits_are_refused_without_a_warning(packed, value, digits):
+    model = SemanticHashing(8, packed=packed, max_iter=1, random_state=0)
+    model.fit(digits[0][:50])
+    with pytest.raises(ValueError, match="whole numbers|NaN|infinity"):
+        model.inverse_transform(np.full((1, 1 if packed else 8), value))
 
 
 def test_bits_are_written_where_one_says(model, digits):

@@ -31,7 +31,7 @@ def test_a_linear_one_ranks_as_pca_does(iris):
 
 
 @pytest.mark.parametrize("contamination", [0.02, 0.1, 0.5])
-def test_as_many_rows_are_flagged_as_are_contaminated(contamination, digits):
+def test_as_many_samples_are_flagged_as_are_contaminated(contamination, digits):
     X = digits[0][:500]
     detector = ReconstructionOutlierDetector(
         StableAutoencoder(max_iter=3), contamination=contamination
@@ -46,7 +46,7 @@ def test_planted_outliers_are_found_at_least_as_well_as_by_pca(load):
     X = StandardScaler().fit_transform(load(return_X_y=True)[0])
     rng = np.random.default_rng(0)
     planted = np.arange(len(X)) < len(X) // 20
-    # Values of their own features, but each from another row.
+    # Values of their own features, but each from another sample.
     X[planted] = rng.permuted(X, axis=0)[planted]
     detector = ReconstructionOutlierDetector(
         StableAutoencoder(5), contamination=0.05, random_state=0

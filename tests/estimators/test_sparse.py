@@ -1,60 +1,8 @@
 import numpy as np
 import pytest
-import torch
+from sklearn.base import clone
 
 from stable_embedding import SparseAutoencoder
-from stable_embedding.estimators.sparse import kl_sparsity, l1_sparsity, largest
-
-
-def test_the_divergence_is_zero_if_and_only_if_means_are_at_the_target():
-    at_target = torch.tensor([[0.1, 0.3], [0.3, 0.1]], dtype=torch.float64)
-    assert kl_sparsity(at_target, 0.2).item() == pytest.approx(0, abs=1e-12)
-    for means in (at_target + 0.01, at_target * torch.tensor([1.0, 1.1])):
-        assert kl_sparsity(means, 0.2) > 1e-5
-
-
-def test_the_divergence_is_that_of_bernoulli_variables():
-    activations = torch.rand(20, 3, dtype=torch.float64)
-    expected = torch.distributions.kl_divergence(
-        torch.distributions.Bernoulli(torch.full((3,), 0.2, dtype=torch.float64)),
-        torch.distributions.Bernoulli(activations.mean(0)),
-    ).mean()
-    torch.testing.assert_close(kl_sparsity(activations, 0.2), expected)
-
-
-def test_the_divergence_has_the_gradient_of_finite_differences():
-    activations = (0.1 + 0.8 * torch.rand(6, 3, dtype=torch.float64)).requires_grad_()
-    assert torch.autograd.gradcheck(lambda a: kl_sparsity(a, 0.2), activations)
-
-
-def test_activations_that_are_all_off_are_finite():
-    activations = torch.zeros(4, 2, requires_grad=True)
-    loss = kl_sparsity(activations, 0.1)
-    loss.backward()
-    assert loss.isfinite()
-    assert activations.grad.isfinite().all()
-
-
-def test_the_size_of_codes_is_in_units_of_their_length(rng):
-    codes = rng.normal(size=(2, 7, 4))
-    expected = np.abs(codes).sum(-1) / (2 * np.linalg.norm(codes, axis=-1))
-    codes = torch.from_numpy(codes)
-    np.testing.assert_allclose(l1_sparsity(codes), expected.mean(-1), rtol=1e-4)
-    np.testing.assert_allclose(l1_sparsity(1e3 * codes), expected.mean(-1))
-    assert l1_sparsity(torch.ones(5, 4)).item() == pytest.approx(1)
-    assert l1_sparsity(torch.eye(4)).item() == pytest.approx(0.5)
-
-
-def test_codes_that_are_all_zero_have_finite_gradients():
-    codes = torch.zeros(5, 4, requires_grad=True)
-    l1_sparsity(codes).backward()
-    assert codes.grad.isfinite().all()
-
-
-def test_the_largest_are_kept():
-    codes = torch.tensor([[1.0, -3.0, 2.0], [0.5, 0.1, -0.2]])
-    expected = torch.tensor([[0.0, -3.0, 2.0], [0.5, 0.0, -0.2]])
-    torch.testing.assert_close(largest(codes, 2), expected)
 
 
 @pytest.mark.parametrize(("sparsity", "n_active"), [(4, 4), (0.25, 5), (0.001, 1)])
@@ -127,13 +75,24 @@ def test_a_map_is_laid_on_another_by_its_axes(penalty, digits):
         5, penalty=penalty, sparsity=0.4, max_iter=20, random_state=0
     ).fit(X)
     codes = model.transform(X)
-    rows = model.inverse_transform(codes)
+    samples = model.inverse_transform(codes)
     signs = 1 if penalty == "kl" else np.array([1, -1, -1, 1, 1])
     elsewhere = codes[:, [3, 0, 4, 1, 2]] * signs
     model.align(X, elsewhere)
     np.testing.assert_allclose(model.transform(X), elsewhere, rtol=1e-4, atol=1e-4)
     moved = model.inverse_transform(model.transform(X))
-    np.testing.assert_allclose(moved, rows, atol=1e-3)
+    np.testing.assert_allclose(moved, samples, atol=1e-3)
+
+
+@pytest.mark.parametrize(("penalty", "other"), [("kl", "l1"), ("l1", "kl")])
+def test_a_penalty_that_is_set_later_lays_no_axes(penalty, other, digits):
+    X = digits[0][:300]
+    model = SparseAutoencoder(3, penalty=penalty, max_iter=5, random_state=0).fit(X)
+    # With signs the axes are laid otherwise than without.
+    elsewhere = -model.transform(X)[:, [2, 0, 1]]
+    expected = clone(model).fit(X).align(X, elsewhere).transform(X)
+    model.set_params(penalty=other).align(X, elsewhere)
+    np.testing.assert_array_equal(model.transform(X), expected)
 
 
 def test_what_makes_no_sense_is_refused(iris):

@@ -5,28 +5,8 @@ from scipy.sparse import csr_array
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import MinMaxScaler
 
-from stable_embedding import (
-    StableAutoencoder,
-    TripletVariationalAutoencoder,
-    VariationalAutoencoder,
-)
-from stable_embedding.estimators.variational import (
-    VariationalNetwork,
-    kl_divergence,
-    triplet_loss,
-)
-from stable_embedding.quality import neighbor_accuracy
-
-
-def test_the_divergence_is_that_of_torch():
-    means = torch.randn(9, 4, dtype=torch.float64)
-    log_variances = torch.randn(9, 4, dtype=torch.float64)
-    normal = torch.distributions.Normal(means, (log_variances / 2).exp())
-    standard = torch.distributions.Normal(
-        torch.zeros(4, dtype=torch.float64), torch.ones(4, dtype=torch.float64)
-    )
-    expected = torch.distributions.kl_divergence(normal, standard).sum(-1)
-    torch.testing.assert_close(kl_divergence(means, log_variances), expected)
+from stable_embedding import StableAutoencoder, VariationalAutoencoder
+from stable_embedding.networks import variational
 
 
 @pytest.mark.parametrize("init", ["pca", "random"])
@@ -34,12 +14,8 @@ def test_the_divergence_is_that_of_torch():
 def test_without_noise_and_weight_it_is_the_plain_one(
     init, hidden_layer_sizes, iris, monkeypatch
 ):
-    monkeypatch.setattr(
-        "stable_embedding.estimators.variational._FIRST_LOG_VARIANCE", -80.0
-    )
-    monkeypatch.setattr(
-        "stable_embedding.estimators.variational._LOG_VARIANCES", (-90.0, 10.0)
-    )
+    monkeypatch.setattr(variational, "_FIRST_LOG_VARIANCE", -80.0)
+    monkeypatch.setattr(variational, "_LOG_VARIANCES", (-90.0, 10.0))
     X, _ = iris
     shared = {
         "hidden_layer_sizes": hidden_layer_sizes,
@@ -96,18 +72,18 @@ def test_samples_are_like_the_data(digits):
     assert np.abs(drawn.mean(axis=0) - X.mean(axis=0)).max() < 2
     assert 0.4 < drawn.var(axis=0).sum() / X.var(axis=0).sum() < 1.2
     likely = model.score_samples(drawn).mean()
-    assert likely > model.score_samples(rng_rows(X)).mean()
+    assert likely > model.score_samples(permuted(X)).mean()
     with pytest.raises(ValueError, match="n_samples=0"):
         model.sample(0)
 
 
-def rng_rows(X):
-    """Rows whose features are those of the data, but each from another row."""
+def permuted(X):
+    """Samples whose features are those of the data, but each from another sample."""
     rng = np.random.default_rng(0)
     return rng.permuted(X, axis=0)
 
 
-def test_far_rows_are_unlikely(iris):
+def test_far_samples_are_unlikely(iris):
     X, _ = iris
     model = VariationalAutoencoder(max_iter=20, random_state=0).fit(X)
     bounds = [model.score_samples(scale * X).mean() for scale in (1, 10, 1e3, 1e6)]
@@ -118,33 +94,11 @@ def test_far_rows_are_unlikely(iris):
 def test_the_mean_of_the_code_is_the_code(iris):
     X, _ = iris
     model = VariationalAutoencoder(max_iter=5, random_state=0).fit(X)
-    rows = torch.from_numpy(((X - model.mean_) / model.scale_).astype(np.float32))
-    means, _ = model.network_.posterior(rows)
+    samples = torch.from_numpy(((X - model.mean_) / model.scale_).astype(np.float32))
+    means, _ = model.network_.posterior(samples)
     np.testing.assert_allclose(
         means.detach() * model.scale_, model.transform(X), rtol=1e-4, atol=1e-6
     )
-
-
-def test_the_variances_follow_their_axes():
-    network = VariationalNetwork(
-        likelihood="gaussian",
-        mean=torch.zeros(4),
-        scale=1.0,
-        n_features=4,
-        n_components=3,
-        hidden_layer_sizes=(5,),
-        activation="tanh",
-    )
-    torch.nn.init.normal_(network.log_variance.weight)
-    rows = torch.randn(7, 4)
-    means, log_variances = network.posterior(rows)
-    costs = network.costs(rows)[:, 1]
-    turn = torch.tensor([[0.0, -1, 0], [0, 0, 1], [1, 0, 0]], dtype=torch.float64)
-    network.fold(turn, torch.zeros(3, dtype=torch.float64))
-    moved, moved_log_variances = network.posterior(rows)
-    torch.testing.assert_close(moved, means @ turn.float())
-    torch.testing.assert_close(moved_log_variances, log_variances @ turn.float().abs())
-    torch.testing.assert_close(network.costs(rows)[:, 1], costs)
 
 
 @pytest.mark.parametrize("init", ["pca", "random"])
@@ -153,9 +107,9 @@ def test_binary_features_have_probabilities(init, digits):
     model = VariationalAutoencoder(
         10, likelihood="bernoulli", init=init, random_state=0
     ).fit(X)
-    rows = model.inverse_transform(model.transform(X))
-    assert 0 <= rows.min() < rows.max() <= 1
-    assert np.isfinite(model.score_samples(rows)).all()
+    samples = model.inverse_transform(model.transform(X))
+    assert 0 <= samples.min() < samples.max() <= 1
+    assert np.isfinite(model.score_samples(samples)).all()
     assert np.isfinite(model.transform(model.sample(200, random_state=0))).all()
     assert model.score(X) > 0.6
     assert np.isnan(model.noise_variance_)
@@ -172,7 +126,7 @@ def test_binary_features_have_probabilities(init, digits):
     model.transform(X.clip(0, np.nextafter(1, 2)) + np.finfo(float).eps)
 
 
-def test_wide_rows_are_explained_as_well_by_coordinates(rng):
+def test_wide_samples_are_explained_as_well_by_coordinates(rng):
     X = rng.normal(size=(400, 6)) @ rng.normal(size=(6, 200))
     X += 0.1 * rng.normal(size=X.shape)
     for hidden_layer_sizes in ((), (32,)):
@@ -183,55 +137,37 @@ def test_wide_rows_are_explained_as_well_by_coordinates(rng):
         assert np.isfinite(model.score_samples(X)).all()
 
 
-def test_the_triplet_loss_is_that_of_a_loop():
-    codes, labels = torch.randn(12, 3), torch.arange(12) % 3
-    excess = []
-    for a in range(12):
-        for p in range(12):
-            for n in range(12):
-                if p != a and labels[a] == labels[p] != labels[n]:
-                    near = 0.5 * (codes[a] - codes[p]).square().sum()
-                    far = 0.5 * (codes[a] - codes[n]).square().sum()
-                    excess.append((near - far + 0.7).clamp_min(0))
-    expected = torch.stack(excess).mean()
-    torch.testing.assert_close(triplet_loss(codes, labels, 0.7), expected)
-    stacked = triplet_loss(torch.stack([codes, 2 * codes]), labels.repeat(2, 1), 0.7)
-    torch.testing.assert_close(stacked[0], expected)
+@pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli"])
+def test_a_likelihood_that_is_set_later_changes_nothing(likelihood, digits):
+    X = MinMaxScaler().fit_transform(digits[0][:300])
+    model = VariationalAutoencoder(
+        5, likelihood=likelihood, max_iter=5, random_state=0
+    ).fit(X)
+    samples = X if likelihood == "bernoulli" else 2 * X - 0.5
+
+    def outputs():
+        codes = model.transform(samples)
+        yield codes
+        yield model.inverse_transform(3 * codes)
+        yield model.score_samples(samples)
+        yield model.sample(20, random_state=0)
+
+    before = [*outputs()]
+    [other] = {"gaussian", "bernoulli"} - {likelihood}
+    for later in (other, likelihood):
+        model.set_params(likelihood=later)
+        for found, expected in zip(outputs(), before, strict=True):
+            np.testing.assert_array_equal(found, expected)
 
 
-def test_of_a_collapsed_map_the_triplet_loss_is_the_margin():
-    labels = torch.arange(200) % 10
-    assert triplet_loss(torch.zeros(200, 2), labels, 0.7) == pytest.approx(0.7)
-    assert triplet_loss(torch.zeros(200, 2), torch.zeros(200), 0.7) == 0
-    assert triplet_loss(torch.zeros(1, 2), torch.zeros(1), 0.7) == 0
-
-
-def test_labels_bring_classes_together(digits):
-    X, y = digits
-    names = np.array(list("abcdefghij"))[y]
-    plain = VariationalAutoencoder(2, random_state=0).fit(X[:1_200])
-    model = TripletVariationalAutoencoder(2, random_state=0).fit(
-        X[:1_200], names[:1_200]
-    )
-    accuracies = [
-        neighbor_accuracy(
-            one.transform(X[:1_200]), y[:1_200], one.transform(X[1_200:]), y[1_200:]
-        )
-        for one in (plain, model)
-    ]
-    assert accuracies[1] > accuracies[0] + 0.03
-    shuffled = np.random.default_rng(0).permutation(1_200)
-    again = TripletVariationalAutoencoder(2, random_state=0).fit(
-        X[shuffled], names[shuffled]
-    )
-    np.testing.assert_array_equal(again.transform(X), model.transform(X))
-
-
-def test_labels_are_asked_for(iris):
-    X, y = iris
-    with pytest.raises(ValueError, match="requires y to be passed"):
-        TripletVariationalAutoencoder().fit(X)
-    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
-        TripletVariationalAutoencoder().fit(X, y[:-1])
-    with pytest.raises(ValueError, match="Unknown label type"):
-        TripletVariationalAutoencoder().fit(X, y + 0.5 * np.arange(150) / 7)
+@pytest.mark.parametrize("n_init", [1, 2])
+def test_alpha_shrinks_the_weights_of_the_log_variances(n_init, iris):
+    X, _ = iris
+    sizes = []
+    for alpha in (0.0, 1e3):
+        model = VariationalAutoencoder(
+            alpha=alpha, n_init=n_init, max_iter=20, random_state=0
+        ).fit(X)
+        sizes.append(model.network_.log_variance.weight.abs().max().item())
+    assert sizes[0] > 0.02
+    assert sizes[1] < 1e-3

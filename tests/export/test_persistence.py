@@ -12,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load as tensors_of
 from safetensors.torch import save as bytes_of
+from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA
 from sklearn.exceptions import InconsistentVersionWarning
@@ -31,14 +32,16 @@ from stable_embedding import (
     load,
     save,
 )
+from stable_embedding.estimators.registry import ESTIMATORS
 from stable_embedding.export import persistence
 from stable_embedding.export.persistence import KIND
+from stable_embedding.losses import LossTerm
 from stable_embedding.networks import Autoencoder
 from stable_embedding.networks.tensor_file import digest
 
 FIXTURES = Path(__file__).parents[1] / "formats"
 
-ESTIMATORS = [
+CONFIGURATIONS = [
     StableAutoencoder(n_init=2, max_iter=3),
     StableAutoencoder(init="random", hidden_layer_sizes=np.array([5, 4]), max_iter=3),
     StableAutoencoder(neighbor_weight=1.0, hidden_layer_sizes=(), max_iter=3),
@@ -76,10 +79,14 @@ def path(tmp_path):
     return tmp_path / "model.safetensors"
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
+def test_every_estimator_has_a_configuration():
+    assert {type(estimator) for estimator in CONFIGURATIONS} == {*ESTIMATORS.values()}
+
+
+@pytest.mark.parametrize("estimator", CONFIGURATIONS, ids=repr)
 def test_what_is_saved_comes_back(estimator, path):
     X, y = load_iris(return_X_y=True, as_frame=True)
-    model = estimator.fit(X, y)
+    model = clone(estimator).fit(X, y)
     save(model, path)
     again = load(path)
     assert type(again) is type(model)
@@ -135,6 +142,10 @@ def shared_distance(rows):
         (StableAutoencoder(similarity=shared_distance), "StableAutoencoder.similarity"),
         (StableAutoencoder(neighbors=PCA()), "StableAutoencoder.neighbors"),
         (StableAutoencoder(callbacks=[PCA()]), "StableAutoencoder.callbacks"),
+        (
+            StableAutoencoder(extra_losses=[LossTerm()]),
+            "StableAutoencoder.extra_losses",
+        ),
         (
             StableAutoencoder(random_state=np.random.RandomState(0)),
             "StableAutoencoder.random_state",
@@ -415,9 +426,9 @@ def test_files_of_every_format_are_read(version, iris):
     np.testing.assert_allclose(model.transform(iris[0]), expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
+@pytest.mark.parametrize("estimator", CONFIGURATIONS, ids=repr)
 def test_pickles_hold_little_more_than_the_weights(estimator, iris):
-    model = estimator.fit(*iris)
+    model = clone(estimator).fit(*iris)
     pickled = pickle.dumps(model)
     assert_same(model, pickle.loads(pickled), iris[0])
     inner = getattr(model, "estimator_", model)
@@ -460,7 +471,7 @@ def test_a_network_that_does_not_fit_its_weights_is_refused():
     state = Autoencoder(4, 2, (3,), "relu").state()
     for change in ({"n_features": 5}, {"hidden_layer_sizes": (3, 3)}, {"init": "pca"}):
         with pytest.raises(ValueError, match="should have"):
-            Autoencoder.restored({**state["settings"], **change}, state["weights"])
+            Autoencoder.restored(**state | {"settings": state["settings"] | change})
     restored = Autoencoder.restored(**state)
     for name, weight in restored.state_dict().items():
         np.testing.assert_array_equal(weight, state["weights"][name])

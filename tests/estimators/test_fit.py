@@ -1,0 +1,127 @@
+"""What a fit trains on, records and leaves behind."""
+
+import signal
+
+import numpy as np
+import pytest
+from skorch.callbacks import Callback
+
+from stable_embedding.losses.similarity import SIMILARITIES, distance
+
+
+def assert_untouched(estimator, before):
+    """Assert that every attribute is the very object that it was."""
+    after = vars(estimator)
+    assert after.keys() == before.keys()
+    assert all(after[name] is value for name, value in before.items())
+
+
+def taxicab(samples):
+    """Sums of absolute differences: a similarity that a user might bring."""
+    return (samples.unsqueeze(0) - samples.unsqueeze(1)).abs().sum(-1)
+
+
+@pytest.mark.parametrize("similarity", [*SIMILARITIES, distance, taxicab])
+def test_every_similarity_trains(quick, similarity, iris):
+    X, _ = iris
+    model = quick(3, similarity=similarity, random_state=0).fit(X)
+    assert np.isfinite(model.transform(X)).all()
+    assert 0 <= model.similarity_loss_ < 1
+
+
+def test_a_callable_is_its_name(quick, iris):
+    X, _ = iris
+    named, called = (
+        quick(similarity=s, random_state=0).fit_transform(X)
+        for s in ("rbf", SIMILARITIES["rbf"])
+    )
+    np.testing.assert_array_equal(named, called)
+
+
+def test_on_wide_data_a_callable_is_its_name(quick, rng):
+    # Near a plane: both are trained in a narrow basis, or neither.
+    X = rng.normal(size=(150, 2)) @ rng.normal(size=(2, 200))
+    X += 0.1 * rng.normal(size=X.shape)
+    named, called = (
+        quick(similarity=s, random_state=0).fit_transform(X)
+        for s in ("distance", distance)
+    )
+    np.testing.assert_array_equal(named, called)
+
+
+def test_losses_are_recorded_term_by_term(quick, iris):
+    X, _ = iris
+    model = quick(random_state=0).fit(X)
+    assert model.n_iter_ == len(model.loss_curve_) == 20
+    assert model.loss_curve_ == model.history_["loss"]
+    assert model.loss_curve_[-1] < model.loss_curve_[0]
+    assert model.reconstruction_loss_ == pytest.approx(1 - model.score(X), abs=1e-5)
+
+
+def test_callbacks_are_called(quick, iris):
+    class Count(Callback):
+        epochs = 0
+
+        def on_epoch_end(self, net, **kwargs):
+            self.epochs += 1
+
+    X, _ = iris
+    count = Count()
+    quick(callbacks=[count]).fit(X)
+    assert count.epochs == 20
+
+
+@pytest.mark.parametrize("n_init", [1, 2])
+def test_a_callback_ends_the_training_at_an_epoch(quick, n_init, iris):
+    class End(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            if len(net.history) == 3:
+                raise KeyboardInterrupt
+
+    X, _ = iris
+    model = quick(n_init=n_init, callbacks=[End()], random_state=0).fit(X)
+    assert model.n_iter_ == len(model.loss_curve_) == 3
+
+
+def test_a_callback_that_ends_no_epoch_is_refused(quick, iris):
+    class End(Callback):
+        def on_batch_end(self, net, **kwargs):
+            raise KeyboardInterrupt
+
+    X, _ = iris
+    model = quick(random_state=0).fit(X).set_params(callbacks=[End()])
+    before = dict(vars(model))
+    with pytest.raises(ValueError, match="raise KeyboardInterrupt in on_epoch_end"):
+        model.fit(X)
+    assert_untouched(model, before)
+
+
+def test_verbose_shows_progress(quick, iris, capsys):
+    X, _ = iris
+    quick().fit(X)
+    assert capsys.readouterr().err == ""
+    quick(verbose=1).fit(X)
+    assert "20/20" in capsys.readouterr().err
+
+
+def test_a_loss_that_is_not_finite_says_what_to_lower(quick, iris):
+    X, _ = iris
+    model = quick(random_state=0).fit(X)
+    codes = model.transform(X)
+    with pytest.raises(ValueError, match="lower learning_rate_init"):
+        model.set_params(learning_rate_init=1e30).fit(X)
+    np.testing.assert_array_equal(model.transform(X), codes)
+
+
+def test_an_interrupted_fit_leaves_the_earlier_one(quick, iris):
+    class PressCtrlC(Callback):
+        def on_batch_end(self, net, **kwargs):
+            signal.raise_signal(signal.SIGINT)
+
+    X, _ = iris
+    model = quick(random_state=0).fit(X).set_params(callbacks=[PressCtrlC()])
+    before, codes = dict(vars(model)), model.transform(X)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X[:50])
+    assert_untouched(model, before)
+    np.testing.assert_array_equal(model.transform(X), codes)

@@ -1,0 +1,64 @@
+"""What leaves a fit as it is: seeds, the order of samples, threads."""
+
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+from sklearn.utils import check_random_state
+
+PLAIN = {"init": "random", "similarity_weight": 0, "learning_rate_init": 1e-3}
+
+
+@pytest.mark.parametrize("parameters", [{}, PLAIN, {"early_stopping": True}])
+def test_the_order_of_the_samples_does_not_count(quick, parameters, digits):
+    X = digits[0][:600]
+    model = quick(random_state=0, **parameters).fit(X)
+    shuffled = np.random.default_rng(0).permutation(X)
+    again = quick(random_state=0, **parameters).fit(shuffled.astype(np.float32))
+    np.testing.assert_array_equal(model.transform(X), again.transform(X))
+    assert model.loss_curve_ == again.loss_curve_
+
+
+@pytest.mark.parametrize("parameters", [{}, PLAIN])
+def test_the_same_seed_gives_the_same_bits(quick, parameters, iris):
+    X, _ = iris
+    first, second = (quick(random_state=3, **parameters).fit(X) for _ in range(2))
+    np.testing.assert_array_equal(first.transform(X), second.transform(X))
+    assert first.loss_curve_ == second.loss_curve_
+
+
+def test_the_users_random_streams_are_untouched(quick, iris):
+    X, _ = iris
+    of_numpy = check_random_state(None)  # the global stream itself
+    before = pickle.dumps(of_numpy.get_state()), torch.get_rng_state()
+    quick(random_state=0, early_stopping=True).fit(X)
+    assert pickle.dumps(of_numpy.get_state()) == before[0]
+    assert torch.equal(before[1], torch.get_rng_state())
+
+
+def test_fits_in_threads_are_those_in_series(quick, iris):
+    X, _ = iris
+    serial = [quick(random_state=seed, **PLAIN).fit_transform(X) for seed in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        parallel = list(
+            pool.map(
+                lambda seed: quick(random_state=seed, **PLAIN).fit_transform(X),
+                range(4),
+            )
+        )
+    np.testing.assert_array_equal(serial, parallel)
+
+
+@pytest.mark.parametrize("scale", [1e-20, 1e-6, 1e6, 1e20])
+def test_the_unit_of_the_data_is_that_of_the_codes(quick, scale, iris):
+    X, _ = iris
+    one, other = (quick(random_state=0).fit(X * s).transform(X * s) for s in (1, scale))
+    np.testing.assert_allclose(other / scale, one, rtol=1e-2, atol=1e-3)
+
+
+def test_an_offset_does_not_count(quick, iris):
+    X, _ = iris
+    one, other = (quick(random_state=0).fit(X + s).transform(X + s) for s in (0, 1e6))
+    np.testing.assert_allclose(other, one, rtol=1e-2, atol=1e-2)

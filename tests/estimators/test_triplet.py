@@ -1,0 +1,36 @@
+import numpy as np
+import pytest
+
+from stable_embedding import TripletVariationalAutoencoder, VariationalAutoencoder
+from stable_embedding.quality import neighbor_accuracy
+
+
+def test_labels_bring_classes_together(digits):
+    X, y = digits
+    names = np.array(list("abcdefghij"))[y]
+    plain = VariationalAutoencoder(2, random_state=0).fit(X[:1_200])
+    model = TripletVariationalAutoencoder(2, random_state=0).fit(
+        X[:1_200], names[:1_200]
+    )
+    accuracies = [
+        neighbor_accuracy(
+            one.transform(X[:1_200]), y[:1_200], one.transform(X[1_200:]), y[1_200:]
+        )
+        for one in (plain, model)
+    ]
+    assert accuracies[1] > accuracies[0] + 0.03
+    shuffled = np.random.default_rng(0).permutation(1_200)
+    again = TripletVariationalAutoencoder(2, random_state=0).fit(
+        X[shuffled], names[shuffled]
+    )
+    np.testing.assert_array_equal(again.transform(X), model.transform(X))
+
+
+def test_labels_are_asked_for(iris):
+    X, y = iris
+    with pytest.raises(ValueError, match="requires y to be passed"):
+        TripletVariationalAutoencoder().fit(X)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        TripletVariationalAutoencoder().fit(X, y[:-1])
+    with pytest.raises(ValueError, match="Unknown label type"):
+        TripletVariationalAutoencoder().fit(X, y + 0.5 * np.arange(150) / 7)
