@@ -9,12 +9,8 @@ from skorch.callbacks import Callback
 from stable_embedding import StableAutoencoder
 from stable_embedding.losses import LossTerm
 from stable_embedding.losses.neighbor import initial_kernel_scale
-from stable_embedding.training.plan import (
-    auto_batch_size,
-    auto_max_iter,
-    resolve_device,
-    resolve_layer_sizes,
-)
+from stable_embedding.training.batches import auto_batch_size, auto_max_iter
+from stable_embedding.training.plan import resolve_device, resolve_layer_sizes
 
 
 class Named(LossTerm):
