@@ -11,6 +11,8 @@ from stable_embedding.losses.similarity import (
     squared_distance,
 )
 
+pytestmark = pytest.mark.numeric
+
 REFERENCES = {
     "distance": cdist,
     "inner_product": lambda x, _: (x - x.mean(0)) @ (x - x.mean(0)).T,

@@ -7,6 +7,8 @@ from scipy.stats import ortho_group
 
 from stable_embedding.networks.autoencoder import ACTIVATIONS, Autoencoder, draw_linear
 
+pytestmark = pytest.mark.numeric
+
 
 def axes_of(n_components, n_features, seed=0):
     rotation = ortho_group.rvs(n_features, random_state=seed)

@@ -7,6 +7,8 @@ from scipy.stats import ortho_group
 
 from stable_embedding.networks.frame import axis_map_onto, rigid_map_onto
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.mark.parametrize("n_components", [1, 2, 5])
 @pytest.mark.parametrize("seed", range(3))
@@ -62,9 +64,12 @@ def test_no_other_permutation_of_axes_is_nearer(signed, rng):
 def test_a_permutation_of_axes_is_undone(rng):
     codes = np.abs(rng.normal(size=(20, 4)))
     moved = codes[:, [2, 0, 3, 1]]
-    np.testing.assert_array_equal(axis_map_onto(moved, codes, False)(moved), codes)
+    # Means of codes are taken in another order, so a shift may be left by rounding.
+    back = axis_map_onto(moved, codes, False)(moved)
+    np.testing.assert_allclose(back, codes, atol=1e-12)
     turned = moved * [1, -1, -1, 1]
-    np.testing.assert_array_equal(axis_map_onto(turned, codes)(turned), codes)
+    back = axis_map_onto(turned, codes)(turned)
+    np.testing.assert_allclose(back, codes, atol=1e-12)
 
 
 def test_axes_without_any_codes_are_left():

@@ -6,6 +6,9 @@ from scipy.sparse import csr_array
 from stable_embedding.data import chunks
 from stable_embedding.networks import Autoencoder
 from stable_embedding.networks.inference import apply_in_chunks
+from tests.precision import assert_near
+
+pytestmark = pytest.mark.numeric
 
 
 @pytest.fixture
@@ -21,11 +24,12 @@ def test_blocks_change_nothing(part, width_in, width_out, network, rng, monkeypa
     X = rng.normal(size=(50, width_in))
     whole = apply_in_chunks(network, part, X)
     expected = getattr(network, part)(torch.from_numpy(X).float()).detach().numpy()
-    np.testing.assert_array_equal(whole, expected)
+    np.testing.assert_array_equal(whole, expected)  # one block, the same computation
     assert whole.dtype == np.float32
     assert whole.shape == (50, width_out)
     monkeypatch.setattr(chunks, "_BLOCK_ROWS", 7)
-    np.testing.assert_allclose(apply_in_chunks(network, part, X), whole, rtol=1e-5)
+    # Blocks of other sizes may be multiplied by other kernels.
+    assert_near(apply_in_chunks(network, part, X), whole)
 
 
 def test_a_block_holds_no_more_than_its_bytes(network, monkeypatch):

@@ -4,6 +4,7 @@ from torch import nn
 
 from stable_embedding.networks import Autoencoder
 from stable_embedding.networks.stacking import StackedLinear, stack, unstack
+from tests.precision import assert_near
 
 
 def networks(axes=None, n_runs=3):
@@ -14,6 +15,7 @@ def networks(axes=None, n_runs=3):
     return runs
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("axes", [None, torch.eye(5)[:2]])
 def test_a_stack_is_its_networks_side_by_side(axes):
     runs = networks(axes)
@@ -21,8 +23,9 @@ def test_a_stack_is_its_networks_side_by_side(axes):
     codes, reconstruction = stack(runs)(rows)
     for run, network in enumerate(runs):
         expected = network(rows[run])
-        torch.testing.assert_close(codes[run], expected[0])
-        torch.testing.assert_close(reconstruction[run], expected[1])
+        # A stack multiplies batches of matrices, which is another kernel.
+        assert_near(codes[run].detach(), expected[0].detach())
+        assert_near(reconstruction[run].detach(), expected[1].detach())
 
 
 def test_stacking_leaves_the_networks_alone_and_unstacking_sets_them():
