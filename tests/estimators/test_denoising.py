@@ -5,9 +5,12 @@ from sklearn.metrics import mean_squared_error
 
 from stable_embedding import DenoisingAutoencoder, StableAutoencoder
 
+numeric = pytest.mark.numeric
+
 CORRUPTIONS = ["gaussian", "masking", "salt_and_pepper"]
 
 
+@numeric
 @pytest.mark.parametrize("corruption", CORRUPTIONS)
 def test_without_noise_it_is_the_plain_one_bit_for_bit(corruption, iris):
     X, _ = iris
@@ -15,6 +18,7 @@ def test_without_noise_it_is_the_plain_one_bit_for_bit(corruption, iris):
     denoising = DenoisingAutoencoder(
         corruption=corruption, corruption_level=0, max_iter=3, random_state=0
     ).fit(X)
+    # Exactly: batches without noise are the plain one's, and so is all that follows.
     np.testing.assert_array_equal(denoising.transform(X), plain.transform(X))
     assert denoising.loss_curve_ == plain.loss_curve_
 
@@ -38,8 +42,13 @@ def test_a_linear_one_is_wieners_filter(rng):
     assert np.abs(steps - np.eye(5)).max() > 0.3
 
 
+@pytest.fixture(scope="module")
+def plain(digits):
+    return StableAutoencoder(20, random_state=0).fit(digits[0][:1_200])
+
+
 @pytest.mark.parametrize("corruption", CORRUPTIONS)
-def test_it_denoises_better_than_the_plain_one(corruption, digits, rng):
+def test_it_denoises_better_than_the_plain_one(corruption, plain, digits, rng):
     X = digits[0]
     clean, train = X[1_200:], X[:1_200]
     noisy = clean.copy()
@@ -54,7 +63,6 @@ def test_it_denoises_better_than_the_plain_one(corruption, digits, rng):
             extremes = np.stack([train.min(axis=0), train.max(axis=0)])
             values = np.where(rng.random(clean.shape) < 0.5, *extremes)
         noisy = np.where(hit, values, clean)
-    plain = StableAutoencoder(20, random_state=0).fit(train)
     denoising = DenoisingAutoencoder(
         20, corruption=corruption, corruption_level=level, random_state=0
     ).fit(train)
@@ -66,6 +74,7 @@ def test_it_denoises_better_than_the_plain_one(corruption, digits, rng):
     assert error < mean_squared_error(clean, noisy)
 
 
+@numeric
 def test_a_row_that_is_dropped_leaves_the_noise_of_others(digits):
     X = digits[0][:500]
     kwargs = {"corruption_level": 1.0, "max_iter": 20, "random_state": 0}

@@ -6,6 +6,12 @@ from sklearn.neighbors import NearestNeighbors
 
 from stable_embedding import SemanticHashing
 from stable_embedding.quality import explained_variance
+from tests.precision import assert_near
+
+
+# Share of the bits that may differ where the same probabilities are computed in two
+# ways: those within rounding of one half, where a probability is 1e-6 of the time.
+BITS = 1e-4
 
 
 def recall(bits, unseen_bits, neighbors):
@@ -28,6 +34,7 @@ def test_codes_are_bits(model, digits):
     assert set(np.unique(bits)) == {0, 1}
 
 
+@pytest.mark.numeric
 def test_probabilities_are_nearly_binary(model, digits):
     probabilities = model.bit_probabilities(digits[0])
     assert 0 <= probabilities.min() < probabilities.max() <= 1
@@ -45,6 +52,7 @@ def test_neighbors_are_found_by_bits(model, digits):
     assert ours > recall(*signs, neighbors)
 
 
+@pytest.mark.numeric
 def test_packed_bits_are_the_same(model, digits):
     X = digits[0]
     bits = model.transform(X)
@@ -57,6 +65,7 @@ def test_packed_bits_are_the_same(model, digits):
     assert len(packed.get_feature_names_out()) == 2
 
 
+@pytest.mark.numeric
 def test_bits_reconstruct(model, digits):
     train, unseen = digits[0][:1_200], digits[0][1_200:]
     rows = model.inverse_transform(model.transform(unseen))
@@ -65,6 +74,7 @@ def test_bits_reconstruct(model, digits):
     assert model.score(unseen) == pytest.approx(explained_variance(unseen, rows))
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_map_is_laid_on_another_by_its_bits(packed, digits):
     X = digits[0]
@@ -76,9 +86,9 @@ def test_a_map_is_laid_on_another_by_its_bits(packed, digits):
         model.set_params(packed=True)
         elsewhere = np.packbits(elsewhere, axis=1)
     model.align(X, elsewhere)
-    np.testing.assert_array_equal(model.transform(X), elsewhere)
-    moved = model.inverse_transform(model.transform(X))
-    np.testing.assert_allclose(moved, rows, atol=1e-3)
+    assert (model.transform(X) != elsewhere).mean() <= BITS
+    moved = model.inverse_transform(elsewhere)
+    assert_near(moved, rows)
 
 
 def test_bits_are_written_where_one_says(model, digits):
@@ -91,11 +101,12 @@ def test_bits_are_written_where_one_says(model, digits):
         model.transform(X, out=np.empty((len(X), 16), dtype=bool))
 
 
+@pytest.mark.numeric
 def test_of_a_lazy_array_the_bits_are_lazy(model, digits):
     array = pytest.importorskip("dask.array")
     codes = model.transform(array.from_array(digits[0], chunks=(500, 64)))
     assert codes.dtype == np.uint8
-    np.testing.assert_array_equal(codes.compute(), model.transform(digits[0]))
+    assert (codes.compute() != model.transform(digits[0])).mean() <= BITS
 
 
 def test_the_number_of_bits_is_a_parameter_like_others():

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.sparse import csr_array
+from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import MinMaxScaler
 
@@ -16,8 +17,10 @@ from stable_embedding.estimators.variational import (
     triplet_loss,
 )
 from stable_embedding.quality import neighbor_accuracy
+from tests.precision import assert_near
 
 
+@pytest.mark.numeric
 def test_the_divergence_is_that_of_torch():
     means = torch.randn(9, 4, dtype=torch.float64)
     log_variances = torch.randn(9, 4, dtype=torch.float64)
@@ -29,6 +32,7 @@ def test_the_divergence_is_that_of_torch():
     torch.testing.assert_close(kl_divergence(means, log_variances), expected)
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("init", ["pca", "random"])
 @pytest.mark.parametrize("hidden_layer_sizes", [(), (16,)])
 def test_without_noise_and_weight_it_is_the_plain_one(
@@ -49,12 +53,13 @@ def test_without_noise_and_weight_it_is_the_plain_one(
     }
     plain = StableAutoencoder(**shared).fit(X)
     model = VariationalAutoencoder(kl_weight=0, **shared).fit(X)
-    assert model.loss_curve_ == plain.loss_curve_
+    # Another kernel may multiply for the means, which are half of what is computed.
+    np.testing.assert_allclose(model.loss_curve_, plain.loss_curve_, rtol=1e-5)
     # The frames are other ones: here axes are permuted, there they are turned.
-    np.testing.assert_allclose(
+    assert_near(
         model.inverse_transform(model.transform(X)),
         plain.inverse_transform(plain.transform(X)),
-        rtol=1e-4,
+        1e-4,
     )
 
 
@@ -76,6 +81,7 @@ def test_the_bound_is_that_of_factor_analysis(rng):
     assert 0.2 < model.noise_variance_ < 0.3
 
 
+@pytest.mark.numeric
 def test_the_bound_is_in_the_units_of_the_data(iris):
     X, _ = iris
     models = [
@@ -115,16 +121,16 @@ def test_far_rows_are_unlikely(iris):
     assert np.isfinite(bounds).all()
 
 
+@pytest.mark.numeric
 def test_the_mean_of_the_code_is_the_code(iris):
     X, _ = iris
     model = VariationalAutoencoder(max_iter=5, random_state=0).fit(X)
     rows = torch.from_numpy(((X - model.mean_) / model.scale_).astype(np.float32))
     means, _ = model.network_.posterior(rows)
-    np.testing.assert_allclose(
-        means.detach() * model.scale_, model.transform(X), rtol=1e-4, atol=1e-6
-    )
+    assert_near(means.detach() * model.scale_, model.transform(X))
 
 
+@pytest.mark.numeric
 def test_the_variances_follow_their_axes():
     network = VariationalNetwork(
         likelihood="gaussian",
@@ -142,9 +148,11 @@ def test_the_variances_follow_their_axes():
     turn = torch.tensor([[0.0, -1, 0], [0, 0, 1], [1, 0, 0]], dtype=torch.float64)
     network.fold(turn, torch.zeros(3, dtype=torch.float64))
     moved, moved_log_variances = network.posterior(rows)
-    torch.testing.assert_close(moved, means @ turn.float())
-    torch.testing.assert_close(moved_log_variances, log_variances @ turn.float().abs())
-    torch.testing.assert_close(network.costs(rows)[:, 1], costs)
+    # Permuted weights may be multiplied by another part of the kernel.
+    assert_near(moved.detach(), (means @ turn.float()).detach())
+    expected = log_variances @ turn.float().abs()
+    assert_near(moved_log_variances.detach(), expected.detach())
+    assert_near(network.costs(rows)[:, 1].detach(), costs.detach())
 
 
 @pytest.mark.parametrize("init", ["pca", "random"])
@@ -183,6 +191,7 @@ def test_wide_rows_are_explained_as_well_by_coordinates(rng):
         assert np.isfinite(model.score_samples(X)).all()
 
 
+@pytest.mark.numeric
 def test_the_triplet_loss_is_that_of_a_loop():
     codes, labels = torch.randn(12, 3), torch.arange(12) % 3
     excess = []
@@ -199,9 +208,11 @@ def test_the_triplet_loss_is_that_of_a_loop():
     torch.testing.assert_close(stacked[0], expected)
 
 
+@pytest.mark.numeric
 def test_of_a_collapsed_map_the_triplet_loss_is_the_margin():
     labels = torch.arange(200) % 10
-    assert triplet_loss(torch.zeros(200, 2), labels, 0.7) == pytest.approx(0.7)
+    collapsed = triplet_loss(torch.zeros(200, 2), labels, 0.7)
+    assert collapsed == pytest.approx(0.7, rel=1e-5)
     assert triplet_loss(torch.zeros(200, 2), torch.zeros(200), 0.7) == 0
     assert triplet_loss(torch.zeros(1, 2), torch.zeros(1), 0.7) == 0
 
@@ -220,11 +231,16 @@ def test_labels_bring_classes_together(digits):
         for one in (plain, model)
     ]
     assert accuracies[1] > accuracies[0] + 0.03
-    shuffled = np.random.default_rng(0).permutation(1_200)
-    again = TripletVariationalAutoencoder(2, random_state=0).fit(
-        X[shuffled], names[shuffled]
-    )
-    np.testing.assert_array_equal(again.transform(X), model.transform(X))
+
+
+@pytest.mark.numeric
+def test_labels_follow_their_samples_in_another_order(digits):
+    X, y = digits
+    order = np.random.default_rng(0).permutation(len(X))
+    model = TripletVariationalAutoencoder(2, max_iter=3, random_state=0)
+    codes = clone(model).fit(X, y).transform(X)
+    again = clone(model).fit(X[order], y[order]).transform(X)
+    np.testing.assert_array_equal(again, codes)
 
 
 def test_labels_are_asked_for(iris):

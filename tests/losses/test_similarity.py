@@ -30,6 +30,7 @@ def test_every_similarity_has_a_reference():
 def test_agrees_with_scikit_learn_and_scipy(name, shape, rng):
     rows = rng.normal(size=shape)
     found = SIMILARITIES[name](torch.from_numpy(rows)).numpy()
+    # A distance is never less than 1e-6, so that it has a gradient.
     np.testing.assert_allclose(found, REFERENCES[name](rows, rows), atol=2e-6)
 
 

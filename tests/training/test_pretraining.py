@@ -6,6 +6,8 @@ from stable_embedding import StableAutoencoder, VariationalAutoencoder
 from stable_embedding.networks import Autoencoder
 from stable_embedding.training.pretraining import encode_layer, layer_pairs
 
+pytestmark = pytest.mark.numeric
+
 DEEP = {"hidden_layer_sizes": (32, 16), "max_iter": 10, "random_state": 0}
 
 

@@ -11,6 +11,8 @@ from stable_embedding.losses.similarity import distance
 from stable_embedding.networks import Autoencoder
 from stable_embedding.training.trainer import train
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.fixture
 def rows():
