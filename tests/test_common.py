@@ -5,6 +5,7 @@ import inspect
 import numpy as np
 import pytest
 from numpydoc.docscrape import ClassDoc, FunctionDoc
+from sklearn.base import clone
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -22,29 +23,34 @@ from stable_embedding import (
     quality,
 )
 
-# Few epochs: the checks ask how the estimator behaves, not how well it fits. The
-# defaults, with all of their epochs, stand beside it.
+# One of each class, with few epochs: the checks ask how an estimator behaves, not how
+# well it fits.
 ESTIMATORS = [
-    StableAutoencoder(max_iter=20),
+    StableAutoencoder(max_iter=3),
+    DenoisingAutoencoder(max_iter=3),
+    SparseAutoencoder(max_iter=3),
+    ContractiveAutoencoder(max_iter=3),
+    VariationalAutoencoder(max_iter=3),
+    TripletVariationalAutoencoder(max_iter=3),
+    SemanticHashing(max_iter=3),
+    ReconstructionOutlierDetector(StableAutoencoder(max_iter=3)),
+]
+# The defaults, with all of their epochs, and other settings.
+SETTINGS = [
     StableAutoencoder(),
     StableAutoencoder(init="random", similarity_weight=0, max_iter=20),
     StableAutoencoder(n_init=2, max_iter=20),
     StableAutoencoder(neighbor_weight=1.0, max_iter=20),
     StableAutoencoder(layerwise_pretraining=True, max_iter=5),
-    DenoisingAutoencoder(max_iter=20),
     DenoisingAutoencoder(corruption="salt_and_pepper", n_init=2, max_iter=20),
-    SparseAutoencoder(max_iter=20),
     SparseAutoencoder(penalty="l1", max_iter=20),
     SparseAutoencoder(penalty="k_sparse", max_iter=20),
     ContractiveAutoencoder(max_iter=20),
     VariationalAutoencoder(max_iter=20),
     TripletVariationalAutoencoder(max_iter=20),
-    SemanticHashing(max_iter=20),
     SemanticHashing(packed=True, max_iter=20),
-    ReconstructionOutlierDetector(StableAutoencoder(max_iter=20)),
 ]
-AUTOENCODERS = [one for one in ESTIMATORS if isinstance(one, StableAutoencoder)]
-CLASSES = list(dict.fromkeys(type(one) for one in ESTIMATORS))
+CLASSES = [type(one) for one in ESTIMATORS]
 
 # What scikit-learn runs on its own estimators beyond `check_estimator`.
 EXTRA_CHECKS = [
@@ -66,12 +72,18 @@ def test_scikit_learns_checks(estimator, check):
     check(estimator)
 
 
+@pytest.mark.slow
+@parametrize_with_checks(SETTINGS)
+def test_scikit_learns_checks_of_other_settings(estimator, check):
+    check(estimator)
+
+
 # The checks themselves pass arrays to estimators that were fitted on data frames.
 @pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names")
 @pytest.mark.parametrize("name", EXTRA_CHECKS)
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 def test_scikit_learns_extra_checks(kind, name):
-    estimator = kind() if kind is ReconstructionOutlierDetector else kind(max_iter=5)
+    [estimator] = [clone(one) for one in ESTIMATORS if type(one) is kind]
     about_transform = "transform" in name or "feature_names_out" in name
     if about_transform and not hasattr(estimator, "transform"):
         pytest.skip("it transforms nothing")
@@ -119,16 +131,17 @@ def test_documented_defaults_are_those_of_the_signature(kind):
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 def test_documented_attributes_are_those_of_a_fit(kind, iris):
-    model = kind().fit(*iris)
+    [estimator] = [one for one in ESTIMATORS if type(one) is kind]
+    model = clone(estimator).fit(*iris)
     documented = {item.name for item in ClassDoc(kind)["Attributes"]}
     found = {name for name in vars(model) if name.endswith("_")}
     assert documented - {"feature_names_in_"} == found
 
 
-@pytest.mark.parametrize("estimator", AUTOENCODERS, ids=repr)
+@pytest.mark.parametrize("estimator", [*ESTIMATORS[:-1], *SETTINGS], ids=repr)
 def test_everything_fitted_is_finite(estimator, iris):
     X, y = iris
-    model = estimator.fit(X, y)
+    model = clone(estimator).fit(X, y)
     assert np.isfinite(model.transform(X)).all()
     assert np.isfinite(model.inverse_transform(model.transform(X))).all()
     assert np.isfinite(model.loss_curve_).all()

@@ -7,14 +7,12 @@ from stable_embedding import ContractiveAutoencoder, StableAutoencoder
 from stable_embedding.networks.autoencoder import LinearPathMLP
 from stable_embedding.networks.stacking import stack
 
-numeric = pytest.mark.numeric
-
 
 def by_autograd(network, rows):
     return vmap(jacrev(network))(rows).square().sum((-2, -1))
 
 
-@numeric
+@pytest.mark.numeric
 @pytest.mark.parametrize("activation", ["identity", "logistic", "relu", "tanh"])
 @pytest.mark.parametrize("sizes", [(5, 3), (5, 7, 3), (5, 7, 6, 3)])
 @pytest.mark.parametrize("with_path", [False, True])
@@ -31,7 +29,7 @@ def test_the_norm_is_that_of_autograd(activation, sizes, with_path):
     torch.testing.assert_close(found, expected)
 
 
-@numeric
+@pytest.mark.numeric
 def test_of_one_sigmoid_layer_it_has_a_closed_form():
     network = LinearPathMLP((5, 7, 3), "logistic").double()
     rows = torch.randn(9, 5, dtype=torch.float64)
@@ -43,14 +41,14 @@ def test_of_one_sigmoid_layer_it_has_a_closed_form():
     torch.testing.assert_close(network.squared_jacobian(rows), expected)
 
 
-@numeric
+@pytest.mark.numeric
 def test_of_a_linear_encoder_it_is_that_of_its_weights():
     network = LinearPathMLP((5, 3), "relu")
     squares = network.squared_jacobian(torch.randn(9, 5))
     torch.testing.assert_close(squares, network.last.weight.square().sum()[None])
 
 
-@numeric
+@pytest.mark.numeric
 def test_stacked_networks_have_norms_of_their_own():
     networks = [LinearPathMLP((5, 7, 3), "tanh") for _ in range(2)]
     rows = torch.randn(2, 9, 5)
@@ -59,7 +57,7 @@ def test_stacked_networks_have_norms_of_their_own():
         torch.testing.assert_close(found, network.squared_jacobian(batch))
 
 
-@numeric
+@pytest.mark.numeric
 def test_the_start_has_the_norm_of_a_projection(digits):
     model = ContractiveAutoencoder(5, learning_rate_init=1e-9, max_iter=1)
     assert model.fit(digits[0]).contraction_loss_ == pytest.approx(1, abs=1e-4)
@@ -82,7 +80,7 @@ def test_a_large_weight_makes_the_encoder_less_sensitive(digits, rng):
     assert contractive < 0.9 * plain
 
 
-@numeric
+@pytest.mark.numeric
 def test_without_weight_it_is_the_plain_one(iris):
     X, _ = iris
     plain = StableAutoencoder(max_iter=3, random_state=0).fit(X)

@@ -5,12 +5,10 @@ from sklearn.metrics import mean_squared_error
 
 from stable_embedding import DenoisingAutoencoder, StableAutoencoder
 
-numeric = pytest.mark.numeric
-
 CORRUPTIONS = ["gaussian", "masking", "salt_and_pepper"]
 
 
-@numeric
+@pytest.mark.numeric
 @pytest.mark.parametrize("corruption", CORRUPTIONS)
 def test_without_noise_it_is_the_plain_one_bit_for_bit(corruption, iris):
     X, _ = iris
@@ -74,7 +72,7 @@ def test_it_denoises_better_than_the_plain_one(corruption, plain, digits, rng):
     assert error < mean_squared_error(clean, noisy)
 
 
-@numeric
+@pytest.mark.numeric
 def test_a_row_that_is_dropped_leaves_the_noise_of_others(digits):
     X = digits[0][:500]
     kwargs = {"corruption_level": 1.0, "max_iter": 20, "random_state": 0}

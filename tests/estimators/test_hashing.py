@@ -8,7 +8,6 @@ from stable_embedding import SemanticHashing
 from stable_embedding.quality import explained_variance
 from tests.precision import assert_near
 
-
 # Share of the bits that may differ where the same probabilities are computed in two
 # ways: those within rounding of one half, where a probability is 1e-6 of the time.
 BITS = 1e-4

@@ -12,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load as tensors_of
 from safetensors.torch import save as bytes_of
+from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA
 from sklearn.exceptions import InconsistentVersionWarning
@@ -35,6 +36,7 @@ from stable_embedding.export import persistence
 from stable_embedding.export.persistence import KIND
 from stable_embedding.networks import Autoencoder
 from stable_embedding.networks.tensor_file import digest
+from tests.precision import assert_near
 
 FIXTURES = Path(__file__).parents[1] / "formats"
 
@@ -76,10 +78,11 @@ def path(tmp_path):
     return tmp_path / "model.safetensors"
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
 def test_what_is_saved_comes_back(estimator, path):
     X, y = load_iris(return_X_y=True, as_frame=True)
-    model = estimator.fit(X, y)
+    model = clone(estimator).fit(X, y)
     save(model, path)
     again = load(path)
     assert type(again) is type(model)
@@ -107,6 +110,7 @@ def test_what_is_not_fitted_comes_back(path):
     assert not hasattr(again, "network_")
 
 
+@pytest.mark.numeric
 def test_training_goes_on_where_it_was(path, iris):
     X, _ = iris
     model = StableAutoencoder(max_iter=5, random_state=0, n_init=2).fit(X[::2])
@@ -311,13 +315,14 @@ def changed_text(content, rng):
     return rewritten(content, change)
 
 
-def test_no_mutated_file_does_more_than_fail(content, path):
+@pytest.mark.parametrize("n_files", [200, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_no_mutated_file_does_more_than_fail(n_files, content, path):
     rng = np.random.default_rng(0)
     X = load_iris(return_X_y=True)[0]
     n_read = 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", InconsistentVersionWarning)
-        for turn in range(10_000):
+        for turn in range(n_files):
             spoil = changed_text if turn % 4 == 0 else mutated
             path.write_bytes(spoil(content, rng))
             try:
@@ -328,7 +333,7 @@ def test_no_mutated_file_does_more_than_fail(content, path):
             assert isinstance(model, StableAutoencoder)
             if spoil is mutated:  # in a place that says nothing
                 assert np.isfinite(model.transform(X)).all()
-    assert n_read < 2_000
+    assert n_read < n_files / 5
 
 
 def he_init(document, tensors):
@@ -351,6 +356,7 @@ def repeated(document, tensors):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits memory by Linux's means")
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [he_init, emptied, repeated])
 def test_reading_takes_little_more_than_the_file_holds(change, content, path):
     path.write_bytes(rewritten(content, change))
@@ -406,18 +412,19 @@ def test_a_save_that_fails_leaves_nothing(content, path, monkeypatch):
 # ------------------------------------------------------------------- formats and others
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("version", range(1, persistence.FORMAT + 1))
 def test_files_of_every_format_are_read(version, iris):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", InconsistentVersionWarning)
         model = load(FIXTURES / f"format-{version}.safetensors")
     expected = np.load(FIXTURES / f"format-{version}.npy")
-    np.testing.assert_allclose(model.transform(iris[0]), expected, rtol=1e-4, atol=1e-5)
+    assert_near(model.transform(iris[0]), expected)  # written on another machine
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
 def test_pickles_hold_little_more_than_the_weights(estimator, iris):
-    model = estimator.fit(*iris)
+    model = clone(estimator).fit(*iris)
     pickled = pickle.dumps(model)
     assert_same(model, pickle.loads(pickled), iris[0])
     inner = getattr(model, "estimator_", model)
