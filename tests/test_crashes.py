@@ -21,6 +21,7 @@ from stable_embedding import (
     VariationalAutoencoder,
 )
 from stable_embedding.data import training_data as sources
+from tests.precision import assert_near
 
 N_EPOCHS = 12
 
@@ -270,8 +271,9 @@ def test_threads_embed_as_one_does(digits):
         thread.start()
     for thread in threads:
         thread.join()
+    # A thread's first products may be computed by more threads than torch has been set.
     for of_thread in found:
-        np.testing.assert_array_equal(of_thread, codes)
+        assert_near(of_thread, codes)
 
 
 def test_a_fork_embeds_as_its_parent_does(iris):
@@ -312,4 +314,4 @@ def test_a_search_in_workers_finds_what_one_alone_does(iris):
         for n_jobs in (None, 2)
     ]
     scores = [search.cv_results_["mean_test_score"] for search in searches]
-    np.testing.assert_allclose(*scores, rtol=1e-5)
+    np.testing.assert_allclose(*scores, rtol=1e-4)  # workers have threads of their own

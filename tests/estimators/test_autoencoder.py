@@ -519,7 +519,9 @@ def test_fits_in_threads_are_those_in_series(iris):
                 range(4),
             )
         )
-    np.testing.assert_array_equal(serial, parallel)
+    # A thread's first products may be computed by more threads than torch has been set.
+    for codes, expected in zip(parallel, serial, strict=True):
+        assert_same_map(codes, expected)
 
 
 def test_early_stopping_needs_rows_to_hold_out(rng):
