@@ -28,7 +28,7 @@ lowest:
 	$(PYTHON) -m venv .venv-lowest
 	.venv-lowest/bin/python -m pip install --quiet \
 		--constraint lowest-constraints.txt --editable '.[lowest]'
-	.venv-lowest/bin/python -m pytest -n 2 tests/test_common.py tests/test_persistence.py
+	.venv-lowest/bin/python -m pytest -n 2 tests/test_common.py tests/export/test_persistence.py
 
 lint: .venv/test
 	$(BIN)/ruff check

@@ -38,7 +38,7 @@ from stable_embedding.quality import (
     normalized_stress,
     trustworthiness,
 )
-from stable_embedding.stability.report import PERTURBATIONS
+from stable_embedding.reports.stability import PERTURBATIONS
 
 from .datasets import MNIST_TRAINING_ROWS, load, split
 from .memory import forget_peak, memory, peak_memory

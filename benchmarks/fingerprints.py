@@ -1,10 +1,11 @@
 """Digests of what fits give, to show that a change of the code moved nothing.
 
-``python -m benchmarks.fingerprints --save FILE`` fits some twenty configurations on small
-data and prints, for each, a digest of its codes and reconstructions of unseen samples.
-``--compare FILE`` prints the largest difference from the arrays of an earlier run, over
-their root mean square: 0 on the same machine, and rounding, grown by the training, on
-another processor. One thread, so that sums are in one order.
+``python -m benchmarks.fingerprints --save FILE`` fits some thirty configurations on
+small data and prints, for each, a digest of its codes and reconstructions of unseen
+samples. ``--compare FILE`` prints the largest difference from the arrays of an earlier
+run, over their root mean square: 0 on the same machine, and rounding, which grows
+during a training, on another processor. It uses one thread, so that sums have one
+order.
 """
 
 import argparse

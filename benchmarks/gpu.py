@@ -48,7 +48,7 @@ def training(size, device):
     *shape, batch_size = size
     case = Case(shape, batch_size, N_BATCHES)
     n_weights = sum(weight.numel() for weight in case.start().parameters())
-    n_rows = N_EPOCHS * len(case.rows)
+    n_rows = N_EPOCHS * len(case.samples)
     return lambda: case.ours(1.0, N_EPOCHS, device), n_rows, 6 * n_weights * n_rows
 
 

@@ -25,7 +25,7 @@ from sklearn.manifold import TSNE
 from tqdm.auto import tqdm
 
 from stable_embedding import StableAutoencoder
-from stable_embedding.data import pca as principal
+from stable_embedding.data import pca
 
 from .datasets import axes_of_factors, factors, load
 from .methods import MAPS, UMAP_WARM_UP_ROWS
@@ -47,7 +47,7 @@ PAIRED = {"KernelPCA", "Isomap", "MDS, random start", "MDS, classical start"}
 
 def on_all_features(X):
     """Fit without a narrow basis."""
-    with mock.patch.object(principal, "_WIDE", np.inf):
+    with mock.patch.object(pca, "_WIDE", np.inf):
         StableAutoencoder(random_state=0).fit(X)
 
 

@@ -3,9 +3,9 @@
 ``python -m benchmarks.speed [--quick] [--threads N]`` times in turns, and compares the
 medians of
 
-- training by :func:`stable_embedding.training.trainer.train` and by a loop written by hand,
-  with the same network, loss and optimizer (fused AdamW) and as many batches, and by
-  skorch with its default loader, which collects row by row;
+- training by :class:`stable_embedding.training.trainer.Trainer` and by a loop written
+  by hand, with the same network, loss and optimizer (fused AdamW) and as many batches,
+  and by skorch with its default loader, which collects sample by sample;
 - training with similarity weight 1 and with 0;
 - fits with eight runs and with one;
 - `transform` and the bare module, on many rows and on one.
@@ -14,16 +14,20 @@ Writes ``benchmarks/results/speed.csv``.
 """
 
 import argparse
+from dataclasses import replace
 
 import torch
 from skorch import NeuralNet
 
 from stable_embedding import StableAutoencoder
 from stable_embedding.data.row_hash import canonical_order
-from stable_embedding.losses.base import StableLoss
-from stable_embedding.losses.similarity import distance
+from stable_embedding.data.training_data import TrainingSet
+from stable_embedding.losses.base import Batch, TotalLoss
+from stable_embedding.losses.reconstruction import ReconstructionLoss
+from stable_embedding.losses.similarity import SimilarityLoss, distance
 from stable_embedding.networks import Autoencoder
-from stable_embedding.training.trainer import train
+from stable_embedding.training.plan import TrainingPlan
+from stable_embedding.training.trainer import Trainer
 
 from .datasets import load
 from .results import show, write
@@ -35,14 +39,15 @@ SMALL, WIDE = (64, (128, 32)), (784, (256, 64))
 
 
 class Case:
-    """A network and rows to train it on."""
+    """A network and samples to train it on."""
 
     def __init__(self, size, batch_size, n_batches=N_BATCHES):
         n_features, hidden_layer_sizes = size
         generator = torch.Generator().manual_seed(0)
-        rows = torch.randn(n_batches * batch_size, n_features, generator=generator)
-        self.rows = rows / n_features**0.5
-        self.keys = canonical_order(self.rows.numpy())[1]
+        samples = torch.randn(n_batches * batch_size, n_features, generator=generator)
+        self.samples = samples / n_features**0.5
+        hashes = canonical_order(self.samples.numpy())[1]
+        self.training_set = TrainingSet(self.samples, hashes)
         self.batch_size = batch_size
         axes = torch.eye(n_features)[:2]
         self.start = lambda: Autoencoder(
@@ -51,38 +56,33 @@ class Case:
 
     def ours(self, weight, n_epochs=N_EPOCHS, device="cpu"):
         """Train as the estimator does."""
-        train(
-            [self.start()],
-            self.rows,
-            self.keys,
-            StableLoss(distance, weight, 2.0),
-            alpha=1.0,
-            batch_size=self.batch_size,
-            max_iter=n_epochs,
-            learning_rate=1e-3,
-            seeds=[0],
-            device=device,
+        estimator = StableAutoencoder(
+            batch_size=self.batch_size, max_iter=n_epochs, learning_rate_init=1e-3
         )
+        plan = TrainingPlan.from_estimator(estimator)
+        plan = replace(plan, seeds=[0], device=device)
+        terms = loss_terms(weight)
+        Trainer(plan).fit([self.start()], self.training_set, terms, alpha=1.0)
 
     def by_hand(self, weight):
         """Train in a plain loop."""
-        network, loss = self.start(), StableLoss(distance, weight, 2.0)
+        network, loss = self.start(), TotalLoss(loss_terms(weight))
         parameters = network.parameters()
         optimizer = torch.optim.AdamW(parameters, 1e-3, (0.9, 0.95), fused=True)
         for _ in range(N_EPOCHS):
-            for index in torch.randperm(len(self.rows)).split(self.batch_size):
-                batch = self.rows[index]
+            for index in torch.randperm(len(self.samples)).split(self.batch_size):
+                batch = Batch(self.samples[index], index)
                 optimizer.zero_grad()
-                loss(network(batch), batch)[0].backward()
+                loss(network(batch.samples), batch)[0].backward()
                 optimizer.step()
 
     def by_skorch(self, weight):
         """Train as skorch does by default."""
-        loss = StableLoss(distance, weight, 2.0)
+        loss = TotalLoss(loss_terms(weight))
 
         class Net(NeuralNet):
             def get_loss(self, y_pred, y_true, X=None, training=False):
-                return super().get_loss(y_pred, y_true)[0]
+                return super().get_loss(y_pred, Batch(y_true, None))[0]
 
         Net(
             self.start(),
@@ -95,7 +95,12 @@ class Case:
             train_split=None,
             iterator_train__shuffle=True,
             verbose=0,
-        ).fit(self.rows, self.rows)
+        ).fit(self.samples, self.samples)
+
+
+def loss_terms(weight):
+    """Return the terms of the loss, with a weight of the similarity."""
+    return [ReconstructionLoss(), SimilarityLoss(distance, weight)]
 
 
 def several_runs(n_init):

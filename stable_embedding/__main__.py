@@ -1,7 +1,7 @@
-"""The main job on real data: how alike five trainings are, and what they keep.
+"""Demonstration on real data: how similar five trainings are, and what they keep.
 
 ``python -m stable_embedding`` embeds scikit-learn's digits in two components by PCA, a
-plain autoencoder and a stable one, five seeds each, and measures the rows held out.
+plain autoencoder and a stable one, with five seeds each, and measures test samples.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from sklearn.model_selection import train_test_split
 from tqdm.auto import tqdm
 
 from . import StableAutoencoder, manifold_variance
-from .plotting.displays import EmbeddingDisplay
+from .plotting import EmbeddingDisplay
 from .quality import distance_correlation, explained_variance, neighbor_accuracy
 
 PICTURE = Path("stable_embedding.png")
@@ -32,13 +32,13 @@ METHODS: dict[str, Callable] = {
 
 
 def load_split():
-    """Digits, two thirds to train on and a third held out."""
+    """Load the digits, two thirds to train on and a third to test on."""
     X, y = load_digits(return_X_y=True)
     return train_test_split(X, y, test_size=1 / 3, stratify=y, random_state=0)
 
 
 def run(estimator, X_train, X_test, y_train, y_test):
-    """Fit once; return the map of the rows held out and what it keeps of them."""
+    """Fit once; return the embedding of the test samples and what it keeps of them."""
     start = perf_counter()
     estimator.fit(X_train)
     seconds = perf_counter() - start
@@ -54,7 +54,7 @@ def run(estimator, X_train, X_test, y_train, y_test):
 
 
 def table(results):
-    """One line a method, aligned."""
+    """Format the results as text, with one line for each method."""
     lines = [
         f"{'':18} {'manifold':>8}  {'explained':^16}  {'5-NN':^16}"
         f"  {'correlation':>12}  {'fit':>7}",
@@ -78,7 +78,7 @@ def _mean_and_sd(values):
 
 
 def draw(results, labels, path):
-    """Draw the maps of the first seeds, one row a method."""
+    """Draw the embeddings of the first seeds, with one row for each method."""
     import matplotlib.pyplot as plt
 
     figure, grid = plt.subplots(
@@ -102,7 +102,7 @@ def draw(results, labels, path):
 
 
 def main():
-    """Run all, print the table, write the picture."""
+    """Run all methods, print the table and write the figure."""
     split = load_split()
     results = {method: [] for method in METHODS}
     jobs = [(method, seed) for seed in range(N_SEEDS) for method in METHODS]
@@ -110,10 +110,10 @@ def main():
         for method, seed in bar:
             bar.set_description(f"{method}, seed {seed}")
             results[method].append(run(METHODS[method](seed), *split))
-    print(f"Digits in 2 components, {len(split[1])} rows held out, {N_SEEDS} seeds:\n")
+    print(f"Digits in 2 components, {len(split[1])} test samples, {N_SEEDS} seeds:\n")
     print(table(results))
     draw(results, split[3], PICTURE)
-    print(f"\nThe maps are drawn in {PICTURE.resolve()}")
+    print(f"\nThe embeddings are drawn in {PICTURE.resolve()}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""What a map keeps of the data: functions of arrays.
+"""Measures of what an embedding keeps of the data: functions of arrays.
 
-Distances are Euclidean. Functions of pairs of rows compare all of them, so that time
-grows with the square of the number of rows: give them a sample of a few thousand.
+Distances are Euclidean. Functions of pairs compare all pairs of samples, so their time
+grows with the square of the number of samples. Give them a few thousand at most.
 """
 
 from typing import NamedTuple
@@ -18,12 +18,11 @@ from sklearn.utils import (
     gen_batches,
 )
 
-# Rows of the distance matrices that are held at once.
-_BLOCK_ROWS = 256
+from .data import limits
 
 
 def _check_pair(X, other, name):
-    """Check data and what was made of them, row by row."""
+    """Check data and what was computed from each of their samples."""
     X = check_array(X, dtype=np.float64, ensure_min_samples=1)
     other = check_array(other, dtype=np.float64, input_name=name)
     check_consistent_length(X, other)
@@ -33,12 +32,12 @@ def _check_pair(X, other, name):
 def _check_embedding(X, X_embedded, n_samples=2):
     X, X_embedded = _check_pair(X, X_embedded, "X_embedded")
     if len(X) < n_samples:
-        raise ValueError(f"X has {len(X)} row(s); {n_samples} are needed here")
+        raise ValueError(f"X has {len(X)} sample(s); {n_samples} are needed here")
     return X, X_embedded
 
 
 def explained_variance(X, X_reconstructed):
-    r"""Share of the total variance of X that its reconstruction explains.
+    r"""Fraction of the total variance of X that its reconstruction explains.
 
     .. math:: R^2 = 1 - \sum_i |x_i - \hat x_i|^2 \Big/ \sum_i |x_i - \bar x|^2
 
@@ -48,7 +47,7 @@ def explained_variance(X, X_reconstructed):
         The data.
 
     X_reconstructed : array-like of shape (n_samples, n_features)
-        Their reconstruction.
+        Reconstruction of X.
 
     Returns
     -------
@@ -57,8 +56,8 @@ def explained_variance(X, X_reconstructed):
 
     Notes
     -----
-    Of data without constant features it is :func:`sklearn.metrics.r2_score` with
-    ``multioutput="variance_weighted"``, which does not see errors in constant ones.
+    Without constant features it is equal to :func:`sklearn.metrics.r2_score` with
+    ``multioutput="variance_weighted"``. That score ignores errors in constant features.
 
     Examples
     --------
@@ -68,11 +67,11 @@ def explained_variance(X, X_reconstructed):
     """
     X, X_reconstructed = _check_pair(X, X_reconstructed, "X_reconstructed")
     error = np.square(X - X_reconstructed).sum()
-    return explained_share(error, np.square(X - X.mean(axis=0)).sum())
+    return explained_fraction(error, np.square(X - X.mean(axis=0)).sum())
 
 
-def explained_share(error, total):
-    """One minus error over total; of constant data all or nothing, as in r2_score.
+def explained_fraction(error, total):
+    """One minus error over total; for constant data 0 or 1, as in r2_score.
 
     Parameters
     ----------
@@ -93,15 +92,15 @@ def explained_share(error, total):
 
 
 def distance_correlation(X, X_embedded, *, method="pearson"):
-    """Correlation of the pairwise distances of data and embedding.
+    """Correlation of the pairwise distances in the data and in the embedding.
 
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
-        The data, three rows or more.
+        The data, at least three samples.
 
     X_embedded : array-like of shape (n_samples, n_components)
-        Their embedding.
+        Embedding of X.
 
     method : {"pearson", "spearman"}, default="pearson"
         Correlation of the distances, or of their ranks.
@@ -109,12 +108,13 @@ def distance_correlation(X, X_embedded, *, method="pearson"):
     Returns
     -------
     float
-        1.0 if distances are proportional, with "spearman" if their order is kept; NaN
-        if all distances of one side are alike.
+        1.0 if distances are proportional, or with "spearman" if their order is kept.
+        NaN if all distances in the data, or all in the embedding, are equal.
 
     Notes
     -----
-    It is not the distance correlation of Székely and Rizzo, a measure of dependence.
+    Do not confuse it with the distance correlation of Székely and Rizzo, a measure of
+    dependence.
 
     Examples
     --------
@@ -136,21 +136,22 @@ _CORRELATIONS = {"pearson": pearsonr, "spearman": spearmanr}
 
 
 def normalized_stress(X, X_embedded):
-    r"""Stress of the embedding at the scale that suits it best: lower is better.
+    r"""Stress of the embedding at its best scale; lower is better.
 
     .. math:: \min_\alpha \sqrt{\sum_{i<j} (d_{ij} - \alpha \delta_{ij})^2
               \Big/ \sum_{i<j} d_{ij}^2}
 
-    with distances :math:`d` of the data and :math:`\delta` of the embedding. At a
-    given scale the stress depends on it so much that it can rank maps in any order.
+    with distances :math:`d` in the data and :math:`\delta` in the embedding. Without
+    the minimum the stress depends on the scale of the embedding, so much that it can
+    rank embeddings in any order.
 
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
-        The data, not all rows alike.
+        The data. Not all samples may be equal.
 
     X_embedded : array-like of shape (n_samples, n_components)
-        Their embedding.
+        Embedding of X.
 
     Returns
     -------
@@ -166,7 +167,7 @@ def normalized_stress(X, X_embedded):
     --------
     >>> from stable_embedding.quality import normalized_stress
     >>> X = [[0.0, 0.0], [3.0, 4.0], [6.0, 0.0]]
-    >>> normalized_stress(X, [[0.0, 0.0], [0.3, 0.4], [0.6, 0.0]])
+    >>> round(normalized_stress(X, [[0.0, 0.0], [0.3, 0.4], [0.6, 0.0]]), 4)
     0.0
     >>> round(normalized_stress(X, [[0.0], [3.0], [6.0]]), 4)
     0.249
@@ -176,13 +177,13 @@ def normalized_stress(X, X_embedded):
         of_one / (of_one.max() or 1) for of_one in map(pdist, (X, X_embedded))
     )
     if not wanted.any():
-        raise ValueError("X has distances of zero alone, which have no stress")
+        raise ValueError("all distances in X are zero, so the stress is undefined")
     scale = (wanted @ found) / (found @ found) if found.any() else 0.0
     return float(np.linalg.norm(wanted - scale * found) / np.linalg.norm(wanted))
 
 
 def trustworthiness(X, X_embedded, *, n_neighbors=5):
-    """How far neighbors in the embedding are neighbors in the data.
+    """Score whether neighbors in the embedding are neighbors in the data.
 
     Parameters
     ----------
@@ -190,20 +191,20 @@ def trustworthiness(X, X_embedded, *, n_neighbors=5):
         The data.
 
     X_embedded : array-like of shape (n_samples, n_components)
-        Their embedding.
+        Embedding of X.
 
     n_neighbors : int, default=5
-        Size of a neighborhood, below half the number of samples.
+        Size of a neighborhood, less than half the number of samples.
 
     Returns
     -------
     float
-        Between 0.0 and 1.0, which is best: no false neighbors.
+        Between 0.0 and 1.0. At 1.0 there are no false neighbors.
 
     See Also
     --------
-    sklearn.manifold.trustworthiness : Does the work.
-    continuity : Penalizes neighbors that are lost.
+    sklearn.manifold.trustworthiness : Used here.
+    continuity : Penalizes lost neighbors.
 
     References
     ----------
@@ -223,9 +224,9 @@ def trustworthiness(X, X_embedded, *, n_neighbors=5):
 
 
 def continuity(X, X_embedded, *, n_neighbors=5):
-    """How far neighbors in the data are neighbors in the embedding.
+    """Score whether neighbors in the data are neighbors in the embedding.
 
-    It is :func:`trustworthiness` with data and embedding exchanged.
+    It is :func:`trustworthiness` with the data and the embedding exchanged.
 
     Parameters
     ----------
@@ -233,15 +234,15 @@ def continuity(X, X_embedded, *, n_neighbors=5):
         The data.
 
     X_embedded : array-like of shape (n_samples, n_components)
-        Their embedding.
+        Embedding of X.
 
     n_neighbors : int, default=5
-        Size of a neighborhood, below half the number of samples.
+        Size of a neighborhood, less than half the number of samples.
 
     Returns
     -------
     float
-        Between 0.0 and 1.0, which is best: no neighbors lost.
+        Between 0.0 and 1.0. At 1.0 no neighbors are lost.
 
     References
     ----------
@@ -261,21 +262,21 @@ def continuity(X, X_embedded, *, n_neighbors=5):
 
 
 def neighbor_accuracy(X_embedded, y, X_unseen_embedded, y_unseen, *, n_neighbors=5):
-    """Accuracy of a nearest-neighbor classifier on the embedding of unseen rows.
+    """Accuracy of a nearest-neighbor classifier on the embedding of unseen samples.
 
     Parameters
     ----------
     X_embedded : array-like of shape (n_samples, n_components)
-        Embedding of the rows that the classifier is fitted on.
+        Embedding of the samples that the classifier is fitted on.
 
     y : array-like of shape (n_samples,)
-        Their classes.
+        Classes of these samples.
 
     X_unseen_embedded : array-like of shape (n_unseen, n_components)
-        Embedding of other rows by the same map.
+        Embedding of other samples by the same estimator.
 
     y_unseen : array-like of shape (n_unseen,)
-        Their classes.
+        Classes of the other samples.
 
     n_neighbors : int, default=5
         Number of neighbors that vote.
@@ -283,11 +284,11 @@ def neighbor_accuracy(X_embedded, y, X_unseen_embedded, y_unseen, *, n_neighbors
     Returns
     -------
     float
-        Share of the unseen rows that are given their class.
+        Fraction of the unseen samples whose class is predicted.
 
     See Also
     --------
-    sklearn.neighbors.KNeighborsClassifier : Does the work.
+    sklearn.neighbors.KNeighborsClassifier : Used here.
 
     Examples
     --------
@@ -301,15 +302,15 @@ def neighbor_accuracy(X_embedded, y, X_unseen_embedded, y_unseen, *, n_neighbors
 
 
 class NeighborhoodPreservation(NamedTuple):
-    """Neighbors kept, for each size of a neighborhood.
+    """Fraction of neighbors kept, for each size of the neighborhood.
 
     Attributes
     ----------
     q_nx : ndarray of shape (n_samples - 2,)
-        Share of neighbors kept, for neighborhoods of 1 to n_samples - 2.
+        Fraction of neighbors kept, for neighborhoods of 1 to n_samples - 2.
 
     r_nx : ndarray of shape (n_samples - 2,)
-        The same corrected for chance: 0 is no better than a random map.
+        The same corrected for chance: 0 is no better than a random embedding.
 
     auc : float
         Area under `r_nx` over the logarithm of the size: 1.0 if all are kept, about
@@ -322,10 +323,10 @@ class NeighborhoodPreservation(NamedTuple):
 
 
 def neighborhood_preservation(X, X_embedded):
-    r"""Share of nearest neighbors that the embedding keeps, at every size.
+    r"""Fraction of nearest neighbors that the embedding keeps, at every size.
 
-    Of the neighborhoods :math:`\nu_i^K` in the data and :math:`n_i^K` in the
-    embedding of the :math:`N` points,
+    With the neighborhoods :math:`\nu_i^K` in the data and :math:`n_i^K` in the
+    embedding of :math:`N` samples,
 
     .. math:: Q_{NX}(K) = \frac{1}{KN} \sum_i |\nu_i^K \cap n_i^K|, \qquad
               R_{NX}(K) = \frac{(N-1) Q_{NX}(K) - K}{N - 1 - K}, \qquad
@@ -334,10 +335,10 @@ def neighborhood_preservation(X, X_embedded):
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
-        The data, three rows or more.
+        The data, at least three samples.
 
     X_embedded : array-like of shape (n_samples, n_components)
-        Their embedding.
+        Embedding of X.
 
     Returns
     -------
@@ -346,10 +347,10 @@ def neighborhood_preservation(X, X_embedded):
 
     Notes
     -----
-    A pair is within both neighborhoods of size K from the larger of its two ranks on,
-    so the curve is the cumulated count of the larger ranks: sums over a corner of the
-    co-ranking matrix, which is never built. Of points at equal distances the one that
-    comes first is nearer.
+    A pair is in both neighborhoods of size K if the larger of its two ranks is at most
+    K. So the curve is the cumulative count of the larger ranks, which are sums over a
+    corner of the co-ranking matrix. That matrix is not built. Of samples at equal
+    distances the one that comes first counts as nearer.
 
     References
     ----------
@@ -373,8 +374,10 @@ def neighborhood_preservation(X, X_embedded):
     X, X_embedded = _check_embedding(X, X_embedded, n_samples=3)
     n = len(X)
     counts = np.zeros(n, dtype=np.int64)
-    for rows in gen_batches(n, _BLOCK_ROWS):
-        ranks = np.maximum(_neighbor_ranks(X, rows), _neighbor_ranks(X_embedded, rows))
+    for block in gen_batches(n, limits.DISTANCE_ROWS):
+        ranks = np.maximum(
+            _neighbor_ranks(X, block), _neighbor_ranks(X_embedded, block)
+        )
         counts += np.bincount(ranks.ravel(), minlength=n)
     sizes = np.arange(1, n - 1)
     q_nx = counts[1:-1].cumsum() / (sizes * n)
@@ -384,10 +387,10 @@ def neighborhood_preservation(X, X_embedded):
     )
 
 
-def _neighbor_ranks(X, rows):
-    """Ranks of all points by their distance from some: 0 the point itself, 1 next."""
-    distances = cdist(X[rows], X)
-    distances[np.arange(len(distances)), np.arange(len(X))[rows]] = -1
+def _neighbor_ranks(X, block):
+    """Rank all samples by their distance from each sample of a block; its own is 0."""
+    distances = cdist(X[block], X)
+    distances[np.arange(len(distances)), np.arange(len(X))[block]] = -1
     order = distances.argsort(axis=1, kind="stable")
     ranks = np.empty_like(order)
     np.put_along_axis(ranks, order, np.arange(len(X)), axis=1)
@@ -395,42 +398,44 @@ def _neighbor_ranks(X, rows):
 
 
 def lipschitz_estimate(X, X_embedded, X_new, X_new_embedded, quantile=1.0):
-    r"""How far new rows lie from their neighbors in the map, by how far in the data.
+    r"""Largest slope of an embedding between new samples and their neighbors.
+
+    The slope is
 
     .. math:: \frac{|z - z'|}{|x - x'|} \cdot \sqrt{\frac{\operatorname{var} x}
         {\operatorname{var} z}}
 
-    for a new row :math:`x`, its nearest neighbor :math:`x'` in the data and their
-    codes :math:`z` and :math:`z'`; the largest over new rows, or another quantile.
-    Total variances make it independent of the unit of the map.
+    for a new sample :math:`x`, its nearest neighbor :math:`x'` in the data and their
+    codes :math:`z` and :math:`z'`. The result is the largest slope over new samples, or
+    another quantile. The total variances make it independent of units.
 
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
-        The data that the map was trained on.
+        The data that the estimator was trained on.
 
     X_embedded : array-like of shape (n_samples, n_components)
-        Their embedding.
+        Embedding of X.
 
     X_new : array-like of shape (n_new, n_features)
-        Rows that it was not trained on.
+        Samples that it was not trained on.
 
     X_new_embedded : array-like of shape (n_new, n_components)
-        Their embedding.
+        Embedding of X_new.
 
     quantile : float, default=1.0
-        Which quantile; 1 is the largest.
+        Quantile of the slopes to return; 1 is the largest slope.
 
     Returns
     -------
     float
-        The smaller the safer is a map out of sample; 1 for one that only moves, turns
-        and magnifies.
+        The smaller it is, the safer is the embedding of new samples. It is 1 for an
+        embedding that differs from the data by shift, rotation and scale only.
 
     Raises
     ------
     ValueError
-        If all rows or all codes are alike.
+        If all samples or all codes are equal.
 
     Examples
     --------
@@ -444,16 +449,18 @@ def lipschitz_estimate(X, X_embedded, X_new, X_new_embedded, quantile=1.0):
     X_new, X_new_embedded = _check_pair(X_new, X_new_embedded, "X_new_embedded")
     variances = X.var(axis=0).sum(), X_embedded.var(axis=0).sum()
     if not all(variances):
-        raise ValueError("all rows or all codes are alike; there is nothing to compare")
+        raise ValueError(
+            "all samples or all codes are equal; there is nothing to compare"
+        )
     distances, nearest = NearestNeighbors(n_neighbors=1).fit(X).kneighbors(X_new)
     moved = np.linalg.norm(X_new_embedded - X_embedded[nearest[:, 0]], axis=1)
-    apart = distances[:, 0] > 0  # copies have the same code, whatever the slope
+    apart = distances[:, 0] > 0  # duplicates have the same code, whatever the slope
     slopes = moved[apart] / distances[apart, 0] * (variances[0] / variances[1]) ** 0.5
     return float(np.quantile(slopes, quantile)) if apart.any() else 0.0
 
 
 def triplet_accuracy(X_embedded, y, n_triplets=100_000, random_state=0):
-    """Share of triplets whose row of the same class is nearer than that of another.
+    """Fraction of triplets in which the sample of the same class is nearer.
 
     Parameters
     ----------
@@ -461,11 +468,12 @@ def triplet_accuracy(X_embedded, y, n_triplets=100_000, random_state=0):
         An embedding.
 
     y : array-like of shape (n_samples,)
-        Class of each row.
+        Class of each sample.
 
     n_triplets : int, default=100_000
-        Number of triplets to draw: a row, another of its class and one of another
-        class, the first from all rows that have both.
+        Number of triplets to draw. A triplet is an anchor, another sample of its class
+        and a sample of another class. Anchors are drawn from all samples that have
+        both.
 
     random_state : int, RandomState instance or None, default=0
         Seed of the draw.
@@ -473,7 +481,7 @@ def triplet_accuracy(X_embedded, y, n_triplets=100_000, random_state=0):
     Returns
     -------
     float
-        1.0 at best, about 0.5 for a map that knows nothing of the classes.
+        1.0 at best, about 0.5 for an embedding that does not depend on the classes.
 
     Raises
     ------
@@ -497,15 +505,15 @@ def triplet_accuracy(X_embedded, y, n_triplets=100_000, random_state=0):
     classes, y, sizes = np.unique(y, return_inverse=True, return_counts=True)
     anchors = np.flatnonzero(sizes[y] > 1)
     if len(classes) < 2 or not len(anchors):
-        raise ValueError("y needs two classes, and one of them two rows or more")
-    order = np.argsort(y, kind="stable")  # each class is one run of it
+        raise ValueError("y needs two classes, and one of them two or more samples")
+    order = np.argsort(y, kind="stable")  # the samples of each class are contiguous
     starts, places = np.cumsum(sizes) - sizes, np.argsort(order)
     anchors = rng.choice(anchors, n_triplets)
     first, size = starts[y[anchors]], sizes[y[anchors]]
-    others = rng.randint(size - 1)  # of the class, past the row itself
-    others += others >= places[anchors] - first
-    strangers = rng.randint(len(y) - size)
-    strangers += np.where(strangers >= first, size, 0)
-    near = X_embedded[order[first + others]] - X_embedded[anchors]
-    far = X_embedded[order[strangers]] - X_embedded[anchors]
+    positives = rng.randint(size - 1)  # one less, to skip the anchor itself
+    positives += positives >= places[anchors] - first
+    negatives = rng.randint(len(y) - size)
+    negatives += np.where(negatives >= first, size, 0)
+    near = X_embedded[order[first + positives]] - X_embedded[anchors]
+    far = X_embedded[order[negatives]] - X_embedded[anchors]
     return float(np.mean(np.square(near).sum(axis=1) < np.square(far).sum(axis=1)))

@@ -7,7 +7,7 @@ from stable_embedding import __main__ as demo
 
 @pytest.fixture
 def quick(monkeypatch, tmp_path):
-    """Two seeds and three epochs of the methods, in a folder of its own."""
+    """Two seeds and three epochs for each method, in a temporary folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(demo, "N_SEEDS", 2)
     monkeypatch.setattr(demo, "N_SEEDS_DRAWN", 2)
@@ -21,7 +21,7 @@ def quick(monkeypatch, tmp_path):
     return tmp_path
 
 
-def test_prints_a_table_and_writes_the_picture(quick, capsys):
+def test_prints_a_table_and_writes_the_figure(quick, capsys):
     demo.main()
     out, err = capsys.readouterr()
     lines = [line for line in out.splitlines() if line.startswith(tuple(demo.METHODS))]
@@ -34,9 +34,9 @@ def test_prints_a_table_and_writes_the_picture(quick, capsys):
     assert np.ptp(picture) > 0
 
 
-def test_methods_are_compared_on_rows_held_out():
+def test_methods_are_compared_on_test_samples():
     X_train, X_test, _, _ = demo.load_split()
-    seen = {row.tobytes() for row in X_train}
-    repeats = sum(row.tobytes() in seen for row in X_test)
+    seen = {sample.tobytes() for sample in X_train}
+    repeats = sum(sample.tobytes() in seen for sample in X_test)
     assert repeats == 0
     assert len(X_test) == pytest.approx(len(X_train) / 2, abs=1)

@@ -1,59 +1,58 @@
-"""Rows in dense blocks: of arrays, of files mapped into memory, of sparse matrices."""
+"""Samples in dense chunks: of arrays, memory-mapped files or sparse matrices."""
 
 import mmap
 
 import numpy as np
 from scipy.sparse import issparse
 
-# Rows of a block: no more at once, since they would leave the cache, and no more than
-# this many bytes of them in float64.
-_BLOCK_ROWS = 4_096
-_BLOCK_BYTES = 2**23
+from . import limits
 
 
 def dense_samples(X, index):
-    """Take rows of an array or a sparse matrix as a dense array."""
-    rows = X[index]
-    return rows.toarray() if issparse(rows) else np.asarray(rows)
+    """Return the samples at an index of an array or a sparse matrix, as an array."""
+    samples = X[index]
+    return samples.toarray() if issparse(samples) else np.asarray(samples)
 
 
 def iterate_chunks(X, order=None, width=0):
-    """Walk through the rows of X, in bounded memory.
+    """Iterate over the samples of X in bounded memory.
 
     Parameters
     ----------
-    X : {ndarray, sparse matrix} of shape (n_rows, n_features)
-        Of a mapped file no page is kept in memory.
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+        Pages of a memory-mapped file are released after each chunk.
 
     order : ndarray of shape (n_steps,) or None, default=None
-        Index of the rows to walk through; all of them by default.
+        Index of the samples to iterate over. By default, all samples in their order.
 
     width : int, default=0
-        Number of values that a row is turned into, besides its own.
+        Number of further values that the caller computes for each sample. Wider
+        samples come in smaller chunks.
 
     Yields
     ------
     steps : slice
-        Where in the order the block stands.
+        Position of the chunk in the order.
 
-    block : ndarray of shape (n_block_rows, n_features)
-        Its rows, dense.
+    chunk : ndarray of shape (n_chunk_samples, n_features)
+        Its samples, dense.
     """
-    n_rows = X.shape[0] if order is None else len(order)
+    n_steps = X.shape[0] if order is None else len(order)
     sample_bytes = np.dtype(np.float64).itemsize * (X.shape[1] + width)
     mapped = backing_map(X)
-    size = min(_BLOCK_ROWS, _BLOCK_BYTES // sample_bytes or 1)
-    for start in range(0, n_rows, size):
-        steps = slice(start, min(start + size, n_rows))
+    size = min(limits.CHUNK_SAMPLES, limits.CHUNK_BYTES // sample_bytes or 1)
+    for start in range(0, n_steps, size):
+        steps = slice(start, min(start + size, n_steps))
         yield steps, dense_samples(X, steps if order is None else order[steps])
         if mapped is not None:
             mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def backing_map(X):
-    """Find the map of a file that `numpy.memmap` shares, whose pages may go.
+    """Find the memory map behind an array, if its pages can be released.
 
-    A map that is private to the process holds what was written to it: it has to stay.
+    Returns None for arrays in memory, and for maps that are private to the process
+    (mode "c"): these hold what was written to them, which would be lost.
     """
     if not hasattr(mmap, "MADV_DONTNEED"):
         return None
@@ -62,3 +61,18 @@ def backing_map(X):
         shared |= isinstance(X, np.memmap) and X.mode in ("r", "r+", "w+")
         X = X.base
     return X if shared and isinstance(X, mmap.mmap) else None
+
+
+def feature_means(X, order=None):
+    """Compute the mean of each feature, in float64."""
+    n_samples = X.shape[0] if order is None else len(order)
+    chunks = iterate_chunks(X, order)
+    return sum(chunk.sum(axis=0, dtype=np.float64) for _, chunk in chunks) / n_samples
+
+
+def total_squared_deviation(X, mean, order=None):
+    """Sum the squared distances of the samples from a mean, in float64."""
+    return sum(
+        np.square(chunk - mean, dtype=np.float64).sum()
+        for _, chunk in iterate_chunks(X, order)
+    )

@@ -1,8 +1,8 @@
-r"""Noise of a training, drawn for each row from its key.
+r"""Draw the noise of a training for each sample from its hash.
 
-A generator that goes from batch to batch gives every row other noise when one is
-dropped; here each row has a stream of its own, splitmix64 from a number that was drawn
-by its key, so that the others keep theirs.
+With one generator for all batches, dropping a sample would change the noise of every
+other. Here each sample has its own stream: splitmix64, started from an integer that is
+drawn from the sample's hash. So the other samples keep their noise.
 """
 
 from typing import NamedTuple
@@ -11,38 +11,38 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data.row_hash import splitmix
+from .row_hash import splitmix
 
 CORRUPTIONS = ("gaussian", "masking", "salt_and_pepper")
 
 
-def uniform(numbers, n_values):
-    """Draw values between 0 and 1, neither included, for each row.
+def uniform(starts, n_values):
+    """Draw uniform values between 0 and 1, both excluded, for each sample.
 
     Parameters
     ----------
-    numbers : ndarray of shape (..., n_rows), dtype uint64
-        Where the stream of each row starts.
+    starts : ndarray of shape (..., n_samples), dtype uint64
+        Start of the stream of each sample.
 
     n_values : int
-        Number of values for each.
+        Number of values for each sample.
 
     Returns
     -------
-    ndarray of shape (..., n_rows, n_values), dtype float32
+    ndarray of shape (..., n_samples, n_values), dtype float32
     """
-    # Values as far apart as float32 can tell everywhere below 1.
-    high_bits = splitmix(numbers, n_values) >> np.uint64(41)
+    # On a grid that float32 resolves everywhere below 1.
+    high_bits = splitmix(starts, n_values) >> np.uint64(41)
     return (high_bits.astype(np.float32) + np.float32(0.5)) * np.float32(2.0**-23)
 
 
-def normal(numbers, n_values):
-    """Draw standard normal values for each row, by the method of Box and Muller.
+def normal(starts, n_values):
+    """Draw standard normal values for each sample, by the Box-Muller method.
 
-    Takes and returns what :func:`uniform` does.
+    Parameters and shapes are those of :func:`uniform`.
     """
     n_pairs = -(-n_values // 2)
-    values = uniform(numbers, 2 * n_pairs)
+    values = uniform(starts, 2 * n_pairs)
     radius = np.sqrt(-2 * np.log(values[..., :n_pairs]))
     angle = np.float32(2 * np.pi) * values[..., n_pairs:]
     pairs = [radius * np.cos(angle), radius * np.sin(angle)]
@@ -50,79 +50,82 @@ def normal(numbers, n_values):
 
 
 class Corruption(NamedTuple):
-    """Corruption of rows that a network shall undo.
+    """Corruption of the input that the network learns to undo.
 
     Attributes
     ----------
     kind : {"gaussian", "masking", "salt_and_pepper"}
-        Normal noise on each value; values replaced by 0, the mean of centered rows; or
-        by the least or largest of their feature, each as likely.
+        "gaussian" adds normal noise to each value. "masking" replaces values by 0, the
+        mean of centered samples. "salt_and_pepper" replaces values by the minimum or
+        the maximum of their feature, with equal probability.
 
     level : float
-        Standard deviation of the noise, or share of the values that are replaced.
+        Standard deviation of the noise, or fraction of the values that are replaced.
 
-    least, largest : Tensor of shape (n_features,) or None
-        Of each feature, where values are replaced by them.
+    minimum, maximum : Tensor of shape (n_features,) or None
+        Extremes of each feature; needed by "salt_and_pepper".
     """
 
     kind: str
     level: float
-    least: Tensor | None = None
-    largest: Tensor | None = None
+    minimum: Tensor | None = None
+    maximum: Tensor | None = None
 
-    def __call__(self, rows: Tensor, numbers: np.ndarray) -> Tensor:
+    def __call__(self, samples: Tensor, starts: np.ndarray) -> Tensor:
         """Corrupt a batch.
 
         Parameters
         ----------
-        rows : Tensor of shape (..., n_rows, n_features)
+        samples : Tensor of shape (..., n_samples, n_features)
 
-        numbers : ndarray of shape (..., n_rows), dtype uint64
-            Drawn for each row.
+        starts : ndarray of shape (..., n_samples), dtype uint64
+            Start of the stream of each sample.
 
         Returns
         -------
-        Tensor of shape (..., n_rows, n_features)
+        Tensor of shape (..., n_samples, n_features)
         """
-        n_features = rows.shape[-1]
+        n_features = samples.shape[-1]
         if self.kind == "gaussian":
-            noise = torch.from_numpy(normal(numbers, n_features))
-            return rows + self.level * noise.to(rows)
-        drawn = torch.from_numpy(uniform(numbers, n_features)).to(rows)
+            noise = torch.from_numpy(normal(starts, n_features))
+            return samples + self.level * noise.to(samples)
+        drawn = torch.from_numpy(uniform(starts, n_features)).to(samples)
         if self.kind == "masking":
-            return torch.where(drawn < self.level, 0, rows)
-        assert self.least is not None
-        assert self.largest is not None
+            return torch.where(drawn < self.level, 0, samples)
+        assert self.minimum is not None
+        assert self.maximum is not None
         extremes = torch.where(
-            drawn < self.level / 2, self.least.to(rows), self.largest.to(rows)
+            drawn < self.level / 2, self.minimum.to(samples), self.maximum.to(samples)
         )
-        return torch.where(drawn < self.level, extremes, rows)
+        return torch.where(drawn < self.level, extremes, samples)
 
 
 class CodeNoise(NamedTuple):
-    """Standard normal values that a network is given beside each row.
+    """Standard normal noise that a network receives beside each sample.
 
     Attributes
     ----------
     n_values : int
-        Number of values for each row.
+        Number of values for each sample.
     """
 
     n_values: int
 
-    def __call__(self, rows: Tensor, numbers: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Draw the values.
+    def __call__(self, samples: Tensor, starts: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Draw the noise of a batch.
 
         Parameters
         ----------
-        rows : Tensor of shape (..., n_rows, n_features)
+        samples : Tensor of shape (..., n_samples, n_features)
 
-        numbers : ndarray of shape (..., n_rows), dtype uint64
-            Drawn for each row.
+        starts : ndarray of shape (..., n_samples), dtype uint64
+            Start of the stream of each sample.
 
         Returns
         -------
-        tuple of Tensor
-            The rows, and values of shape (..., n_rows, n_values).
+        samples : Tensor of shape (..., n_samples, n_features)
+            Unchanged.
+
+        noise : Tensor of shape (..., n_samples, n_values)
         """
-        return rows, torch.from_numpy(normal(numbers, self.n_values)).to(rows)
+        return samples, torch.from_numpy(normal(starts, self.n_values)).to(samples)

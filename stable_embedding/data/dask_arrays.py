@@ -1,45 +1,45 @@
-"""Dask arrays, whose blocks are mapped when their values are asked for."""
+"""Apply a function to the chunks of a dask array, lazily."""
 
 import numpy as np
 
 
 def is_dask_array(X):
-    """Tell a dask array, without importing dask."""
+    """Tell whether X is a dask array, without importing dask."""
     return type(X).__module__.startswith("dask.array")
 
 
 def map_chunks(function, X, n_outputs, dtype, out=None):
-    """Map the blocks of a dask array's rows, lazily.
+    """Apply a function to each chunk of samples of a dask array.
 
     Parameters
     ----------
     function : callable
-        From an ndarray of rows to one of `n_outputs` columns.
+        Takes an ndarray of samples and returns one with `n_outputs` columns.
 
-    X : dask.array.Array of shape (n_rows, n_features)
+    X : dask.array.Array of shape (n_samples, n_features)
 
     n_outputs : int
 
     dtype : data-type
-        Of what the function returns.
+        Type of what the function returns.
 
-    out : ndarray of shape (n_rows, n_outputs) or None, default=None
-        If given, blocks are computed at once, and written there.
+    out : ndarray of shape (n_samples, n_outputs) or None, default=None
+        If given, the result is computed at once and written into it.
 
     Returns
     -------
-    dask.array.Array of shape (n_rows, n_outputs), or `out`
+    dask.array.Array of shape (n_samples, n_outputs), or `out`
     """
 
-    def of_block(block):
-        if not len(block):
+    def apply(chunk):
+        if not len(chunk):
             return np.empty((0, n_outputs), dtype=dtype)
-        return function(block)
+        return function(chunk)
 
-    whole_rows = X.rechunk({1: -1})
-    mapped = whole_rows.map_blocks(
-        of_block,
-        chunks=(whole_rows.chunks[0], (n_outputs,)),
+    whole_samples = X.rechunk({1: -1})
+    mapped = whole_samples.map_blocks(
+        apply,
+        chunks=(whole_samples.chunks[0], (n_outputs,)),
         dtype=dtype,
         meta=np.empty((0, n_outputs), dtype=dtype),
     )

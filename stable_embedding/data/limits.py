@@ -3,7 +3,7 @@
 Other modules read them as attributes of this one, so that a test can change them.
 """
 
-# Samples of a dense chunk: more would leave the cache. And its bytes in float64.
+# Samples of a dense chunk, which should stay in the cache, and its bytes in float64.
 CHUNK_SAMPLES = 4_096
 CHUNK_BYTES = 2**23
 

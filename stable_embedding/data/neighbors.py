@@ -1,156 +1,170 @@
-"""Graphs of nearest neighbors, and partners that are drawn from them.
+"""Graphs of nearest neighbors, and positives drawn from them.
 
-A graph is a sparse matrix of shape (n_rows, n_rows) in CSR format whose stored entries
-are the neighbors of a row, whatever their values.
+A graph is a sparse matrix of shape (n_samples, n_samples) in CSR format. The stored
+entries of a row are the neighbors of that sample, whatever their values.
 """
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
+from sklearn import config_context
 from sklearn.base import clone
-from sklearn.neighbors import NearestNeighbors
+from sklearn.neighbors import KNeighborsTransformer
 from tqdm.auto import tqdm
 
-from ..data.row_hash import salted_hash
-
-# Up to so many rows are compared with all others; of more, neighbors are found by
-# descent in a graph, which takes seconds to compile and misses one in a hundred.
-_COMPARED_ROWS = 20_000
+from . import limits
+from .row_hash import salted_hash
 
 
-def nearest_neighbors(rows, n_neighbors):
-    """Find the nearest neighbors of each row, those of many rows nearly.
-
-    Parameters
-    ----------
-    rows : ndarray of shape (n_rows, n_features), dtype float32
-
-    n_neighbors : int
-        Below the number of rows.
-
-    Returns
-    -------
-    ndarray of shape (n_rows, n_found)
-        Index of the neighbors; where one is missing the row itself. Some rows of many
-        may have one more than were asked for.
-
-    Raises
-    ------
-    ImportError
-        If there are many rows and pynndescent is not installed.
-    """
-    if len(rows) <= _COMPARED_ROWS:
-        search = NearestNeighbors(n_neighbors=n_neighbors).fit(rows)
-        return search.kneighbors(return_distance=False)
-    try:
-        from pynndescent import NNDescent
-    except ImportError as error:
-        raise ImportError(
-            f"neighbors of {len(rows)} rows, more than {_COMPARED_ROWS}, are found by"
-            " pynndescent: pip install 'stable_embedding[neighbors]', or give another"
-            " search as neighbors"
-        ) from error
-    search = NNDescent(rows, n_neighbors=n_neighbors + 1, random_state=0)
-    found = search.neighbor_graph[0]
-    return np.where(found < 0, np.arange(len(rows))[:, None], found)
-
-
-def neighbor_graph(rows, n_neighbors, chunks, verbose=False):
+def neighbor_graph(neighbors, n_neighbors, samples, chunks, verbose=False):
     """Build the graph of nearest neighbors.
 
     Parameters
     ----------
-    rows : ScaledSamples of shape (n_rows, n_features)
-        What is compared, by Euclidean distances.
+    neighbors : "auto" or transformer
+        With "auto", neighbors are nearest in Euclidean distance, and each chunk is
+        searched in the order of `samples`: ties do not depend on the order of X. For a
+        transformer see :func:`graph_from_transformer`.
 
     n_neighbors : int
-        Number of neighbors of each row. Where there are fewer others, all of them.
+        Number of neighbors of each sample with "auto". If a chunk has fewer other
+        samples, all of them are neighbors.
+
+    samples : ScaledSamples of shape (n_samples, n_features)
 
     chunks : list of slice
-        Rows that are read together, and have their neighbors among each other.
+        Samples that are read together. All neighbors of a sample are in its chunk.
 
     verbose : bool, default=False
-        Whether to show a progress bar.
+        Whether to show a progress bar with "auto".
 
     Returns
     -------
-    csr_array of shape (n_rows, n_rows)
+    csr_array of shape (n_samples, n_samples)
+
+    Raises
+    ------
+    ImportError
+        If a chunk has many samples and pynndescent is not installed.
     """
-    n_rows = len(rows)
-    neighbors = []
+    if not isinstance(neighbors, str):
+        return graph_from_transformer(neighbors, samples, chunks)
+    counts, indices = [], []
     with tqdm(
-        total=n_rows, desc="neighbors", unit="row", disable=not verbose
+        total=len(samples), desc="neighbors", unit="sample", disable=not verbose
     ) as progress:
         for chunk in chunks:
-            size = chunk.stop - chunk.start
-            found = nearest_neighbors(rows[chunk], min(n_neighbors, size - 1))
-            neighbors.append(found.astype(np.int32) + chunk.start)
-            progress.update(size)
-    counts = np.concatenate([np.full(len(part), part.shape[1]) for part in neighbors])
-    indices = np.concatenate([part.ravel() for part in neighbors])
-    return remove_self_loops(graph_from_counts(counts, indices))
+            X = samples[chunk]
+            found = search_neighbors(default_transformer(n_neighbors, len(X)), X)
+            found = limit_neighbors(found, n_neighbors)
+            counts.append(np.diff(found.indptr))
+            indices.append(found.indices + chunk.start)
+            progress.update(len(X))
+    return graph_from_counts(np.concatenate(counts), np.concatenate(indices))
 
 
-def graph_from_transformer(transformer, rows, chunks):
+def graph_from_transformer(transformer, samples, chunks):
     """Build the graph of neighbors that a transformer finds.
 
     Parameters
     ----------
     transformer : transformer
-        With a `fit_transform` from rows to a sparse graph of neighbors, such as
-        :class:`sklearn.neighbors.KNeighborsTransformer`. It is cloned.
+        Its `fit_transform` turns samples into a sparse graph of neighbors, as
+        :class:`sklearn.neighbors.KNeighborsTransformer` does. It is cloned.
 
-    rows : ScaledSamples of shape (n_rows, n_features)
-        What is compared. The transformer sees them in the order in which users do.
+    samples : ScaledSamples of shape (n_samples, n_features)
+        The transformer sees all of them at once, in the order of X.
 
     chunks : list of slice
-        As in :func:`neighbor_graph`; neighbors in other chunks are dropped.
+        Samples that are read together. Neighbors in other chunks are dropped.
 
     Returns
     -------
-    csr_array of shape (n_rows, n_rows)
+    csr_array of shape (n_samples, n_samples)
 
     Raises
     ------
     ValueError, TypeError
-        If what it finds is not such a graph.
+        If the transformer does not return such a graph.
     """
-    order = np.arange(len(rows)) if rows.order is None else rows.order
+    order = np.arange(len(samples)) if samples.order is None else samples.order
     place = np.argsort(order)
-    graph = clone(transformer).fit_transform(rows[place])
+    found = search_neighbors(transformer, samples[place])[order]
+    graph = graph_from_counts(np.diff(found.indptr), place[found.indices])
+    chunk_of = np.repeat(np.arange(len(chunks)), [c.stop - c.start for c in chunks])
+    return mask_edges(graph, chunk_of[edge_sources(graph)] == chunk_of[graph.indices])
+
+
+def search_neighbors(transformer, X):
+    """Return what a clone of a transformer finds, without self-loops, as a graph."""
+    # A user's setting of the output type would turn the graph into a table, or fail.
+    with config_context(transform_output="default"):
+        found = clone(transformer).fit_transform(X)
     name = f"neighbors={transformer!r}"
-    if not issparse(graph):
+    if not issparse(found):
         raise TypeError(
-            f"{name} returned a {type(graph).__name__}; it must return a sparse graph,"
+            f"{name} returned a {type(found).__name__}; it must return a sparse graph,"
             " as KNeighborsTransformer does"
         )
-    if graph.shape != (len(rows), len(rows)):
+    if found.shape != (len(X), len(X)):
         raise ValueError(
-            f"{name} returned shape {graph.shape} for {len(rows)} rows; it must return"
+            f"{name} returned shape {found.shape} for {len(X)} samples; it must return"
             " a sparse graph of shape (n_samples, n_samples)"
         )
-    graph = csr_array(graph)[order]
-    graph = remove_self_loops(
-        graph_from_counts(np.diff(graph.indptr), place[graph.indices])
-    )
-    chunk_of = np.repeat(np.arange(len(chunks)), [c.stop - c.start for c in chunks])
-    rows_of, columns = edge_sources(graph), graph.indices
-    return mask_edges(graph, chunk_of[rows_of] == chunk_of[columns])
+    return remove_self_loops(csr_array(found))
+
+
+def default_transformer(n_neighbors, n_samples):
+    """Choose the search for the nearest neighbors of so many samples.
+
+    The transformers count a sample among its own neighbors, so that they are to find
+    one more.
+
+    Parameters
+    ----------
+    n_neighbors : int
+
+    n_samples : int
+
+    Returns
+    -------
+    transformer
+        Exact up to `limits.EXACT_NEIGHBOR_SAMPLES`. Beyond, approximate: it takes
+        seconds to compile and misses about one neighbor in a hundred.
+
+    Raises
+    ------
+    ImportError
+        If pynndescent is needed and not installed.
+    """
+    n_others = min(n_neighbors, n_samples - 1)
+    if n_samples <= limits.EXACT_NEIGHBOR_SAMPLES:
+        return KNeighborsTransformer(mode="connectivity", n_neighbors=n_others + 1)
+    try:
+        from pynndescent import PyNNDescentTransformer
+    except ImportError as error:
+        raise ImportError(
+            f"neighbors of {n_samples} samples, more than"
+            f" {limits.EXACT_NEIGHBOR_SAMPLES}, are found by pynndescent: pip install"
+            " 'stable_embedding[neighbors]', or give another search as neighbors"
+        ) from error
+    # Here `n_neighbors` is without the sample itself, which is found all the same.
+    return PyNNDescentTransformer(n_neighbors=n_others, random_state=0)
 
 
 def graph_from_counts(counts, indices):
-    """Build a graph from the number of neighbors of each row, and all of them."""
+    """Build a graph from the number of neighbors of each sample and their indices."""
     indptr = np.concatenate([[0], np.cumsum(counts)])
     shape = (len(counts), len(counts))
     return csr_array((np.ones(len(indices), dtype=np.int8), indices, indptr), shape)
 
 
 def edge_sources(graph):
-    """Row of each stored entry of a graph."""
+    """Return the sample to which each stored entry of a graph belongs."""
     return np.repeat(np.arange(graph.shape[0]), np.diff(graph.indptr))
 
 
 def mask_edges(graph, entries):
-    """Copy a graph with some of its stored entries, given as a mask."""
+    """Copy a graph with those stored entries that a mask selects, in their order."""
     marked = (entries.astype(np.int8), graph.indices, graph.indptr)
     graph = csr_array(marked, graph.shape, copy=True)
     graph.eliminate_zeros()
@@ -158,47 +172,60 @@ def mask_edges(graph, entries):
 
 
 def remove_self_loops(graph):
-    """Copy a graph in which no row is its own neighbor."""
-    return mask_edges(graph, graph.indices != edge_sources(graph))
+    """Copy a graph without entries of a sample for itself, and without index -1.
+
+    Some searches store -1 for a neighbor that they did not find.
+    """
+    indices = graph.indices
+    return mask_edges(graph, (indices >= 0) & (indices != edge_sources(graph)))
+
+
+def limit_neighbors(graph, n_neighbors):
+    """Copy a graph with at most the first `n_neighbors` neighbors of each sample.
+
+    A sample with many duplicates may be missing from its own list of nearest samples,
+    which then holds one neighbor too many.
+    """
+    rank = np.arange(graph.nnz) - graph.indptr[edge_sources(graph)]
+    return mask_edges(graph, rank < n_neighbors)
 
 
 def restrict_nodes(graph, index):
-    """Copy a graph with only those neighbors that are of some rows."""
+    """Copy a graph with only those neighbors that are among some samples."""
     chosen = np.zeros(graph.shape[0], dtype=bool)
     chosen[index] = True
     return mask_edges(graph, chosen[graph.indices])
 
 
-def draw_positives(graph, index, keys, rng):
-    """Draw a partner of each row from its neighbors.
+def draw_positives(graph, index, hashes, rng):
+    """Draw a positive for each sample: one of its neighbors.
 
-    Which of them is drawn from the row's key, so that a row more or fewer in the data
-    changes few partners of the others.
+    The sample's hash decides which one. So adding or removing a sample changes few
+    positives of the others.
 
     Parameters
     ----------
-    graph : csr_array of shape (n_rows, n_rows)
+    graph : csr_array of shape (n_samples, n_samples)
 
     index : ndarray of shape (n_drawn,)
-        Rows for which to draw.
+        Samples for which to draw.
 
-    keys : ndarray of shape (n_drawn,), dtype uint64
-        Their keys.
+    hashes : ndarray of shape (n_drawn,), dtype uint64
+        Their hashes.
 
     rng : numpy.random.Generator
-        Source of one number, which decides the draw together with the keys.
+        One integer is drawn from it. This salt and the hashes decide the result.
 
     Returns
     -------
     ndarray of shape (n_drawn,)
-        Index of the partners. A row without a neighbor is its own.
+        Index of the positives. A sample without neighbors is its own positive.
     """
     first = graph.indptr[index]
     counts = graph.indptr[index + 1] - first
-    rank = (salted_hash(keys, rng) % np.maximum(counts, 1).astype(np.uint64)).astype(
-        np.intp
-    )
-    partners = index.copy()
+    drawn = salted_hash(hashes, rng) % np.maximum(counts, 1).astype(np.uint64)
+    rank = drawn.astype(np.intp)
+    positives = index.copy()
     has_any = counts > 0
-    partners[has_any] = graph.indices[(first + rank)[has_any]]
-    return partners
+    positives[has_any] = graph.indices[(first + rank)[has_any]]
+    return positives

@@ -1,4 +1,4 @@
-"""Principal axes of the data, with signs that mostly stay, and the space they span."""
+"""Principal axes of the data, their signs, and a narrow basis of their span."""
 
 import numpy as np
 from scipy.linalg import orthogonal_procrustes
@@ -6,38 +6,38 @@ from scipy.sparse import issparse
 from sklearn.decomposition import PCA
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
-# Up to this many features of wide rows all axes are computed, from the covariance.
-_FEATURES_OF_COVARIANCE = 1_000
+# Up to this many features of sparse or wide data, all axes are computed from the
+# covariance matrix.
+_COVARIANCE_FEATURES = 1_000
 
-# Rows of more features than this are wide: they are trained on by their coordinates in
-# the leading principal subspace, if so many axes hold this share of their variance and
-# are half as many as the features or fewer.
-_WIDE = 128
+# Data of more features than this are wide. The network is trained on their coordinates
+# in the leading principal subspace, if at most MAX_COORDINATES axes, and at most half
+# as many as there are features, hold this fraction of the variance.
+_WIDE_FEATURES = 128
 MAX_COORDINATES = 256
-_KEPT_SHARE = 0.9
+_RETAINED_VARIANCE = 0.9
 
-# Rows of more features than this are compared by their scores on so many axes, where
-# neighbors are sought.
-COMPARED_AXES = 100
+# Neighbors are searched among the scores on this many axes, if there are more features.
+NEIGHBOR_AXES = 100
 
-# Coordinates for each component, at least. A code explains about as much as four times
-# as many axes do, and far more than what it explains must be left.
+# Least number of coordinates for each component. A code explains about as much variance
+# as four times as many axes, and what it explains must be a small part of what is kept.
 _COORDINATES_PER_COMPONENT = 8
 
-# An axis with less of the variance than this is one of rounding.
-_SMALLEST_SHARE = 1e-6
+# Axes with less than this fraction of the variance are due to rounding.
+_ROUNDING_VARIANCE = 1e-6
 
-# The number of coordinates is a multiple of this, so that it seldom changes with the
-# data.
-_STEP = 32
+# The number of coordinates is a multiple of this, so that small changes of the data
+# seldom change it.
+_COORDINATE_STEP = 32
 
 
-def principal_axes(rows, n_axes):
-    """Leading principal axes, and the share of the variance along each.
+def principal_axes(samples, n_axes):
+    """Compute leading principal axes and the fraction of the variance along each.
 
     Parameters
     ----------
-    rows : {ndarray, sparse matrix} of shape (n_rows, n_features)
+    samples : {ndarray, sparse matrix} of shape (n_samples, n_features)
         Centered, if dense.
 
     n_axes : int
@@ -45,109 +45,115 @@ def principal_axes(rows, n_axes):
     Returns
     -------
     axes : ndarray of shape (n_axes, n_features), dtype float32
-        Unit vectors; zeros beyond the number that there can be.
+        Unit vectors. Axes beyond the rank of the data are zero.
 
-    shares : ndarray of shape (n_axes,)
+    variance_ratios : ndarray of shape (n_axes,)
     """
-    axes = np.zeros((n_axes, rows.shape[1]), dtype=np.float32)
-    shares = np.zeros(n_axes)
-    solver, found = "auto", min(n_axes, *rows.shape)
-    if rows.shape[1] <= _FEATURES_OF_COVARIANCE:
-        if issparse(rows) or is_wide(rows):
+    axes = np.zeros((n_axes, samples.shape[1]), dtype=np.float32)
+    variance_ratios = np.zeros(n_axes)
+    solver, found = "auto", min(n_axes, *samples.shape)
+    if samples.shape[1] <= _COVARIANCE_FEATURES:
+        if issparse(samples) or is_wide(samples):
             solver = "covariance_eigh"
-    elif issparse(rows):
-        solver, found = "arpack", min(n_axes, min(rows.shape) - 1)
-    if issparse(rows):
-        rows = rows.astype(np.float64)
-    if found and not is_constant(rows):
-        pca = PCA(found, svd_solver=solver, random_state=0).fit(rows)
-        axes[:found], shares[:found] = pca.components_, pca.explained_variance_ratio_
-    return axes, shares
+    elif issparse(samples):
+        solver, found = "arpack", min(n_axes, min(samples.shape) - 1)
+    if issparse(samples):
+        samples = samples.astype(np.float64)
+    if found and not is_constant(samples):
+        pca = PCA(found, svd_solver=solver, random_state=0).fit(samples)
+        axes[:found] = pca.components_
+        variance_ratios[:found] = pca.explained_variance_ratio_
+    return axes, variance_ratios
 
 
-def is_constant(rows):
-    """Tell whether rows are all alike, up to rounding if they are scaled."""
-    if issparse(rows):
-        return not mean_variance_axis(rows, axis=0)[1].any()
-    return np.ptp(rows, axis=0).max() <= np.finfo(np.float32).eps
+def is_constant(samples):
+    """Tell whether all samples are equal, up to rounding if they are scaled."""
+    if issparse(samples):
+        return not mean_variance_axis(samples, axis=0)[1].any()
+    return np.ptp(samples, axis=0).max() <= np.finfo(np.float32).eps
 
 
-def flip_signs(axes, rows):
-    """Give principal axes the signs that mostly stay.
+def flip_signs(axes, samples):
+    """Choose signs of the principal axes that seldom depend on a few samples.
 
-    An axis points to where its large entries and its far scores are. The largest entry
-    alone, whose sign scikit-learn fixes, can be another one when a few rows are
-    dropped; here that is rarer. Where both lean nowhere no rule keeps the sign, and
-    `align` restores it.
+    An axis points to its large entries and its far scores. scikit-learn fixes the sign
+    of the largest entry alone, and which entry that is can change when a few samples
+    are dropped. The sign chosen here changes less often. If entries and scores are both
+    symmetric, no rule keeps the sign; use the `align` method of the estimators then.
 
     Parameters
     ----------
     axes : ndarray of shape (n_axes, n_features)
 
-    rows : ndarray of shape (n_rows, n_features)
+    samples : ndarray of shape (n_samples, n_features)
         Centered.
 
     Returns
     -------
     ndarray of shape (n_axes, n_features)
     """
-    leaning = signed_moment(axes.T, 5) + signed_moment(rows @ axes.T, 3)
-    return np.where(leaning[:, None] < 0, -axes, axes)
+    moment = signed_moment(axes.T, 5) + signed_moment(samples @ axes.T, 3)
+    return np.where(moment[:, None] < 0, -axes, axes)
 
 
 def signed_moment(values, power):
-    """Sum of odd powers of each column over that of their sizes: between -1 and 1."""
+    """Sum an odd power of each column and divide by the sum of its absolute values.
+
+    The result is between -1 and 1.
+    """
     powers = np.power(values, power, dtype=np.float64)
     return powers.sum(axis=0) / (np.abs(powers).sum(axis=0) + np.finfo(np.float64).tiny)
 
 
-def is_wide(rows):
-    """Tell whether to look for a basis with fewer coordinates than there are features.
+def is_wide(samples):
+    """Tell whether to look for a basis with fewer coordinates than features.
 
-    Of sparse rows with very many features a few axes can be found, but not so many.
+    Sparse data with very many features are not wide in this sense: a few of their axes
+    can be computed, but not as many as a basis needs.
     """
-    n_features = rows.shape[1]
-    return n_features > _WIDE and not (
-        issparse(rows) and n_features > _FEATURES_OF_COVARIANCE
+    n_features = samples.shape[1]
+    return n_features > _WIDE_FEATURES and not (
+        issparse(samples) and n_features > _COVARIANCE_FEATURES
     )
 
 
-def narrow_basis(axes, shares, n_components):
-    r"""Basis of the leading principal subspace, if it is narrow and holds enough.
+def narrow_basis(axes, variance_ratios, n_components):
+    r"""Find a basis of the leading principal subspace, if a narrow one is enough.
 
-    Of all orthonormal bases :math:`QA` of the leading axes' span it is the one nearest,
-    in squares, to directions that are drawn at random, once and for all. So it depends
-    on the span alone, not on the signs and the order of the axes, which jump when rows
-    are dropped; and it spreads the variance over all coordinates, which suits an
-    optimizer that takes equal steps along each.
+    All orthonormal bases of the span of the leading axes :math:`A` are :math:`QA` with
+    orthogonal :math:`Q`. The one nearest, in squares, to fixed random directions is
+    returned. It depends on the span alone, not on the signs and the order of the axes,
+    which jump when samples are dropped. It also spreads the variance over all
+    coordinates, which suits an optimizer that takes equal steps along each.
 
     Parameters
     ----------
     axes : ndarray of shape (n_axes, n_features)
         Leading principal axes.
 
-    shares : ndarray of shape (n_axes,)
-        Share of the variance along each.
+    variance_ratios : ndarray of shape (n_axes,)
+        Fraction of the variance along each axis.
 
     n_components : int
-        Number of components of the embedding; there are eight coordinates for each, or
-        more, unless the rows span fewer.
+        Number of components of the embedding. The basis has at least eight coordinates
+        for each, unless the rank of the data is lower.
 
     Returns
     -------
     ndarray of shape (n_coordinates, n_features) or None
-        Orthonormal rows.
+        Orthonormal directions, or None if they would be more than half as many as the
+        features, or more than the axes that are not due to rounding.
     """
-    rank = np.count_nonzero(shares > _SMALLEST_SHARE)
+    rank = np.count_nonzero(variance_ratios > _ROUNDING_VARIANCE)
     enough = max(
         n_components,
         min(_COORDINATES_PER_COMPONENT * n_components, rank),
-        1 + np.searchsorted(np.cumsum(shares), _KEPT_SHARE),
+        1 + np.searchsorted(np.cumsum(variance_ratios), _RETAINED_VARIANCE),
     )
-    count = min(-(-enough // _STEP) * _STEP, rank)
-    if not enough <= count <= axes.shape[1] / 2:
+    n_coordinates = min(-(-enough // _COORDINATE_STEP) * _COORDINATE_STEP, rank)
+    if not enough <= n_coordinates <= axes.shape[1] / 2:
         return None
-    axes = axes[:count].astype(np.float64)
+    axes = axes[:n_coordinates].astype(np.float64)
     directions = np.random.default_rng(0).normal(size=axes.shape)
     rotation, _ = orthogonal_procrustes(axes.T, directions.T)
     return (rotation.T @ axes).astype(np.float32)

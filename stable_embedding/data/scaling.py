@@ -1,40 +1,24 @@
-"""Center and scale of the data, and the rows that the network sees."""
+"""Center and scale samples, and compute the values that the network is trained on."""
 
 import numpy as np
 
-from ..data.chunks import iterate_chunks
+from .chunks import feature_means, iterate_chunks, total_squared_deviation
 
-# Totals outside this range cannot be held by float32, in which codes are returned.
+# Codes are returned in float32, which cannot hold scales outside this range.
 _SCALE_RANGE = (1e-30, 1e30)
 
 
-def feature_means(X, order=None):
-    """Mean of each feature, in float64."""
-    n_rows = X.shape[0] if order is None else len(order)
-    return sum(
-        block.sum(axis=0, dtype=np.float64) for _, block in iterate_chunks(X, order)
-    ) / (n_rows)
-
-
-def total_squared_deviation(X, mean, order=None):
-    """Sum of squared distances of rows from a mean, in float64."""
-    return sum(
-        np.square(block - mean, dtype=np.float64).sum()
-        for _, block in iterate_chunks(X, order)
-    )
-
-
 def mean_and_scale(X, order=None):
-    """Mean of each feature and the square root of the total variance, in float64.
+    """Compute the mean of each feature and the root of the total variance, in float64.
 
     The scale of constant data is 1.
 
     Parameters
     ----------
-    X : {ndarray, sparse matrix} of shape (n_rows, n_features)
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
 
-    order : ndarray of shape (n_rows,) or None, default=None
-        Order in which rows are summed, which decides on the last bits.
+    order : ndarray of shape (n_samples,) or None, default=None
+        Order in which the samples are summed. It decides on the last bits.
 
     Returns
     -------
@@ -45,7 +29,7 @@ def mean_and_scale(X, order=None):
     Raises
     ------
     ValueError
-        If the scale is not one that float32 can hold.
+        If float32 cannot hold the scale.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         mean = feature_means(X, order)
@@ -62,16 +46,16 @@ def mean_and_scale(X, order=None):
 
 
 def scale_samples(block, mean, scale):
-    """Center rows and divide them by the scale, in float64."""
+    """Center samples and divide them by the scale, in float64."""
     return ((block - mean) / scale).astype(np.float64, copy=False)
 
 
 def scale_in_own_precision(block, mean, scale):
-    """Center rows and divide them by the scale, those of float32 in float32.
+    """Center samples and divide them by the scale, in float32 if that is their type.
 
     Parameters
     ----------
-    block : ndarray of shape (n_rows, n_features)
+    block : ndarray of shape (n_samples, n_features)
 
     mean : ndarray of shape (n_features,)
 
@@ -79,35 +63,37 @@ def scale_in_own_precision(block, mean, scale):
 
     Returns
     -------
-    ndarray of shape (n_rows, n_features), dtype float32 or float64
+    ndarray of shape (n_samples, n_features), dtype float32 or float64
     """
     if block.dtype != np.float32:
         return scale_samples(block, mean, scale)
-    # The mean in two parts, which float32 holds: nothing that the rows have is lost.
+    # Subtract the mean in two parts, each of which float32 holds: so nothing is lost
+    # where the mean is large beside the deviations.
     with np.errstate(over="ignore", invalid="ignore"):
         nearest = mean.astype(np.float32)
-        rows = block - nearest
-        rows -= (mean - nearest).astype(np.float32)
-        rows /= np.float32(scale)
-    return rows
+        scaled = block - nearest
+        scaled -= (mean - nearest).astype(np.float32)
+        scaled /= np.float32(scale)
+    return scaled
 
 
 class ScaledSamples:
-    """Rows of X as the network sees them, computed when they are indexed.
+    """Centered and scaled samples of X, computed when they are indexed.
 
     Parameters
     ----------
-    X : {ndarray, sparse matrix} of shape (n_rows, n_features)
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
 
     mean : ndarray of shape (n_features,)
 
     scale : float
 
-    order : ndarray of shape (n_rows,) or None, default=None
-        Order in which the rows stand; that of X by default.
+    order : ndarray of shape (n_samples,) or None, default=None
+        Order of the samples, as an index into X. By default, the order of X.
 
     basis : ndarray of shape (n_coordinates, n_features) or None, default=None
-        Directions whose coordinates stand for a row; by default its features do.
+        Directions onto which the samples are projected. By default, the samples keep
+        their features.
     """
 
     def __init__(self, X, mean, scale, order=None, basis=None):
@@ -122,25 +108,25 @@ class ScaledSamples:
 
     @property
     def width(self):
-        """Number of values of a row."""
+        """Number of values of a sample."""
         return (self.X if self.basis is None else self.basis.T).shape[1]
 
     @property
     def sample_bytes(self):
-        """Size of a row."""
+        """Size of a sample, in bytes."""
         return np.dtype(np.float32).itemsize * self.width
 
-    def on(self, basis):
-        """Return the same rows in another basis."""
+    def project(self, basis):
+        """Return the same samples, projected onto a basis; None for their features."""
         return ScaledSamples(self.X, self.mean, self.scale, self.order, basis)
 
     def __getitem__(self, index):
-        """Compute rows, in float32.
+        """Compute some of the samples, in float32.
 
         Parameters
         ----------
         index : slice or ndarray of int
-            Which, in the order.
+            Positions in the order.
 
         Returns
         -------
@@ -152,12 +138,12 @@ class ScaledSamples:
             return self[index.ravel()].reshape(*index.shape, self.width)
         if self.order is not None:
             index = self.order[index]
-        rows = np.empty((len(index), self.width), dtype=np.float32)
-        for steps, block in iterate_chunks(self.X, index):
-            rows[steps] = self._prepare(block)
-        return rows
+        samples = np.empty((len(index), self.width), dtype=np.float32)
+        for steps, chunk in iterate_chunks(self.X, index):
+            samples[steps] = self._prepare(chunk)
+        return samples
 
-    def _prepare(self, block):
+    def _prepare(self, chunk):
         # In float64 first, so that the type of X does not change a training.
-        rows = scale_samples(block, self.mean, self.scale).astype(np.float32)
-        return rows if self.basis is None else rows @ self.basis.T
+        scaled = scale_samples(chunk, self.mean, self.scale).astype(np.float32)
+        return scaled if self.basis is None else scaled @ self.basis.T

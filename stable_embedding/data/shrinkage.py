@@ -1,35 +1,35 @@
-"""How strongly to shrink a network toward PCA, judged by the data."""
+"""Choose from the data how strongly the network is shrunk toward PCA."""
 
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import gen_batches, resample
 
-# Rows and neighbors by which the residuals of PCA are predicted.
-_SAMPLE_ROWS = 5_000
+from . import limits
+
+# Neighbors by which the residual of a sample is predicted.
 _N_NEIGHBORS = 5
 
-# Rows of a block, whose neighbors' residuals are held at once.
-_BLOCK_ROWS = 128
+# If less than this fraction of the residuals is predictable, the network gains less and
+# less on PCA.
+_CLEAR_FRACTION = 0.03
 
-# Below this share of predictable residuals there is less and less to gain on PCA.
-_CLEAR_SHARE = 0.03
-
-# More than this leaves PCA, and nothing of the network.
-_STRONGEST = 100.0
+# At the largest weight decay the embedding is that of PCA.
+_MAX_ALPHA = 100.0
 
 
-def predictable_fraction(rows, axes):
-    r"""Share of PCA's residuals that PCA's scores predict, by nearest neighbors.
+def predictable_fraction(samples, axes):
+    r"""Estimate the fraction of PCA's residuals that the scores predict.
 
-    Whatever a decoder adds to PCA, it computes from the codes. Each row's residual is
-    predicted by the mean of those of the :math:`K` rows nearest in the scores, itself
-    left out. If the two are unrelated that mean adds the :math:`K`-th part of their
-    variance to the error; the share is corrected for it.
+    A decoder computes all that it adds to PCA from the codes. Here the residual of each
+    sample is predicted by the mean residual of its :math:`K` nearest neighbors among
+    the scores, without the sample itself. If residuals do not depend on the scores,
+    this mean adds a :math:`K`-th of their variance to the error. The estimate is
+    corrected for that.
 
     Parameters
     ----------
-    rows : ndarray of shape (n_samples, n_features)
-        Centered; above 5,000 a sample of them is used.
+    samples : ndarray of shape (n_samples, n_features)
+        Centered. Of more than 5,000, a random subset is used.
 
     axes : ndarray of shape (n_components, n_features)
         Principal axes.
@@ -37,50 +37,52 @@ def predictable_fraction(rows, axes):
     Returns
     -------
     float
-        About 0 where nothing is to be gained on PCA (noise, linear factors), 1 where
+        About 0 if nothing can be gained on PCA (noise, linear factors), and 1 if the
         residuals are a smooth function of the scores.
     """
-    if len(rows) > _SAMPLE_ROWS:
-        rows = resample(rows, replace=False, n_samples=_SAMPLE_ROWS, random_state=0)
-    scores = rows @ axes.T
-    residuals = rows - scores @ axes
+    if len(samples) > limits.SHRINKAGE_SAMPLES:
+        samples = resample(
+            samples, replace=False, n_samples=limits.SHRINKAGE_SAMPLES, random_state=0
+        )
+    scores = samples @ axes.T
+    residuals = samples - scores @ axes
     total = np.square(residuals).sum()
-    n_neighbors = min(_N_NEIGHBORS, len(rows) - 1)
-    if total <= 1e-6 * np.square(rows).sum():
+    n_neighbors = min(_N_NEIGHBORS, len(samples) - 1)
+    if total <= 1e-6 * np.square(samples).sum():
         return 0.0
     nearest = NearestNeighbors(n_neighbors=n_neighbors).fit(scores)
     index = nearest.kneighbors(return_distance=False)
     error = sum(
-        np.square(residuals[block] - residuals[index[block]].mean(axis=1)).sum()
-        for block in gen_batches(len(rows), _BLOCK_ROWS)
+        np.square(residuals[part] - residuals[index[part]].mean(axis=1)).sum()
+        for part in gen_batches(len(samples), limits.RESIDUAL_SAMPLES)
     )
     return float(1 - error / total / (1 + 1 / n_neighbors))
 
 
-def auto_alpha(rows, axes, n_samples):
+def auto_alpha(samples, axes, n_samples):
     r"""Choose the weight decay of a network that starts as PCA.
 
-    :math:`(1000/n)^{1.2}`, times :math:`(0.03/p)^2` where the predictable share
-    :math:`p` of the residuals is below 0.03, and 100 at most.
+    The value is :math:`(1000/n)^{1.2}`, multiplied by :math:`(0.03/p)^2` if the
+    predictable fraction :math:`p` of the residuals is below 0.03, and 100 at most.
 
     Parameters
     ----------
-    rows : ndarray of shape (n_rows, n_features)
-        Rows to train on, centered.
+    samples : ndarray of shape (n_given, n_features)
+        Samples to train on, or a subset of them. Centered.
 
     axes : ndarray of shape (n_components, n_features)
         Their principal axes.
 
     n_samples : int
-        Number of rows seen in all.
+        Number :math:`n` of all samples seen.
 
     Returns
     -------
     float
-        For rows of unit total variance.
+        Weight decay for samples of unit total variance.
     """
-    share = predictable_fraction(rows, axes)
-    if share <= 0:
-        return _STRONGEST
-    doubt = max(1.0, _CLEAR_SHARE / share) ** 2
-    return min(_STRONGEST, doubt * (1_000 / n_samples) ** 1.2)
+    fraction = predictable_fraction(samples, axes)
+    if fraction <= 0:
+        return _MAX_ALPHA
+    doubt = max(1.0, _CLEAR_FRACTION / fraction) ** 2
+    return min(_MAX_ALPHA, doubt * (1_000 / n_samples) ** 1.2)

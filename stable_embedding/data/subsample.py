@@ -1,11 +1,11 @@
-"""A subsample of positions that is the same at each call."""
+"""Draw a subset of the samples that is the same at each call."""
 
 import numpy as np
 from sklearn.utils import resample
 
 
 def fixed_subsample(n_samples, n_kept):
-    """Index of at most so many samples, the same at each call."""
+    """Draw the index of at most `n_kept` samples, the same at each call."""
     if n_samples <= n_kept:
         return np.arange(n_samples)
     return resample(

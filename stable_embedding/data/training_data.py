@@ -1,133 +1,285 @@
-"""What of the data is held for a training, and what is read when it is needed."""
+"""Everything that a fit knows about the data."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from scipy.sparse import issparse
-from sklearn.utils import gen_even_slices
+from scipy.sparse import csr_array, issparse
 from torch import Tensor
 
-from ..data.row_hash import canonical_order, hashes_in_place
-from ..data.scaling import ScaledSamples
+from . import limits
+from .lazy_samples import LazySamples, chunk_slices, exceeds_memory
+from .neighbors import neighbor_graph
+from .pca import (
+    MAX_COORDINATES,
+    NEIGHBOR_AXES,
+    flip_signs,
+    is_wide,
+    narrow_basis,
+    principal_axes,
+)
+from .row_hash import canonical_order, hashes_in_place
+from .scaling import ScaledSamples, mean_and_scale
+from .shrinkage import auto_alpha
 
-# Bytes of float32 rows that are held for a training; more are read when needed, dense
-# ones so many bytes at once.
-_HELD_BYTES = 2**29
-_CHUNK_BYTES = 2**26
 
-# Bytes of a sample that stands for all rows where these are not held or sparse, and its
-# least number of rows, with as many for each component.
-_SAMPLE_BYTES = 2**26
-_SPARSE_SAMPLE_BYTES = 2**25
-_SAMPLE_ROWS = 256
-_SAMPLE_ROWS_PER_COMPONENT = 10
+class TrainingSet(NamedTuple):
+    """What networks are trained on.
+
+    Attributes
+    ----------
+    inputs : Tensor or LazySamples of shape (n_samples, n_inputs)
+        Scaled samples, or their coordinates in a narrow basis.
+
+    hashes : ndarray of shape (n_samples,), dtype uint64
+        Hash of each sample, by which samples are dealt to batches.
+
+    graph : csr_array of shape (n_samples, n_samples) or None, default=None
+        Neighbors of each sample, from which its positives are drawn.
+
+    labels : Tensor of shape (n_samples,) or None, default=None
+        Label of each sample.
+    """
+
+    inputs: Tensor | LazySamples
+    hashes: np.ndarray
+    graph: csr_array | None = None
+    labels: Tensor | None = None
 
 
-def exceeds_memory(X):
-    """Tell whether X is an array of numbers too large to be held once more."""
-    return (
-        isinstance(X, np.ndarray)
-        and X.ndim == 2
-        and X.dtype.kind in "biuf"
-        and X.size * np.dtype(np.float32).itemsize > _HELD_BYTES
-    )
+class Subspace(NamedTuple):
+    """Directions that are found in the data.
+
+    Attributes
+    ----------
+    axes : ndarray of shape (n_components, n_features)
+        Principal axes.
+
+    basis : ndarray of shape (n_coordinates, n_features) or None
+        Narrow basis that the training works in.
+
+    neighbor_axes : ndarray of shape (n_axes, n_features) or None
+        Axes on which neighbors are searched.
+    """
+
+    axes: np.ndarray
+    basis: np.ndarray | None
+    neighbor_axes: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Everything that a fit knows about the data.
+
+    Attributes
+    ----------
+    samples : ScaledSamples
+        All samples, in an order that depends on their content.
+
+    subset : ndarray of shape (n_subset, n_features)
+        Scaled samples that stand for all where axes and frames are found.
+
+    axes : ndarray of shape (n_components, n_features)
+        Principal axes.
+
+    basis : ndarray of shape (n_coordinates, n_features) or None
+        Narrow basis that the training works in.
+
+    discarded_variance : float
+        Fraction of the variance that the basis does not hold.
+
+    alpha : float
+        Weight decay.
+
+    n_samples_seen : int
+        Number of samples of this training and of those that it resumes.
+
+    training_set : TrainingSet
+        What networks are trained on.
+    """
+
+    samples: ScaledSamples
+    subset: np.ndarray
+    axes: np.ndarray
+    basis: np.ndarray | None
+    discarded_variance: float
+    alpha: float
+    n_samples_seen: int
+    training_set: TrainingSet
+
+    @classmethod
+    def prepare(
+        cls,
+        X: Any,
+        labels: Tensor | None,
+        plan: Any,
+        scaling: tuple[np.ndarray, float] | None = None,
+        n_seen: int = 0,
+    ) -> "TrainingData":
+        """Scale and order samples, and find their subspace, graph and weight decay.
+
+        Parameters
+        ----------
+        X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+            Validated samples.
+
+        labels : Tensor of shape (n_samples,) or None
+            Label of each sample.
+
+        plan : TrainingPlan
+            What the parameters decide.
+
+        scaling : pair of ndarray and float or None, default=None
+            Mean and scale of an earlier training; those of X by default.
+
+        n_seen : int, default=0
+            Number of samples of earlier trainings.
+        """
+        order, hashes = order_and_hashes(X)
+        mean, scale = scaling or mean_and_scale(X, order)
+        samples = ScaledSamples(X, mean, scale, order)
+        subset = representative_samples(samples, hashes, plan.n_components)
+        n_samples_seen = n_seen + len(hashes)
+        subspace = find_subspace(samples, subset, plan)
+        alpha = weight_decay(plan, subset, subspace.axes, n_samples_seen)
+        (axes, basis, neighbor_axes), alpha = plan.broadcast((subspace, alpha))
+        inputs = training_inputs(samples, subset, basis)
+        graph = None
+        if plan.neighbor_weight:
+            graph = plan.broadcast(
+                neighbor_graph(
+                    plan.neighbors,
+                    plan.n_neighbors,
+                    samples.project(neighbor_axes),
+                    chunk_slices(inputs),
+                    plan.verbose,
+                )
+            )
+        if labels is not None and order is not None:
+            labels = labels[order]
+        return cls(
+            samples,
+            subset,
+            axes,
+            basis,
+            0.0 if basis is None else discarded_variance(inputs),
+            alpha,
+            n_samples_seen,
+            TrainingSet(inputs, hashes, graph, labels),
+        )
+
+    @property
+    def mean(self) -> np.ndarray:
+        """Mean of each feature."""
+        return self.samples.mean
+
+    @property
+    def scale(self) -> float:
+        """Square root of the total variance."""
+        return self.samples.scale
+
+    @property
+    def fraction_of_seen(self) -> float:
+        """Number of samples, as a fraction of all that were seen."""
+        return len(self.training_set.hashes) / self.n_samples_seen
 
 
 def order_and_hashes(X):
-    """Find an order of the rows and keys to shuffle them by, both by their content.
+    """Find an order of samples, and hashes to shuffle them by, both by their content.
 
-    Large arrays are read as they lie, and have no order but that.
+    Large arrays are read as they lie, and have no other order.
     """
-    return (None, hashes_in_place(X)) if exceeds_memory(X) else canonical_order(X)
+    if exceeds_memory(X):
+        return None, hashes_in_place(X)
+    return canonical_order(X)
 
 
-def representative_samples(rows, keys, n_components):
-    """Compute the rows that stand for all where axes and frames are found.
+def representative_samples(samples, hashes, n_components):
+    """Compute the samples that stand for all where axes and frames are found.
 
-    All of them if they can be held, else those with the smallest keys: the same ones in
-    any order of the rows, and nearly the same of a few rows more or fewer.
+    All of them if they can be held, else those with the smallest hashes: the same ones
+    in any order, and nearly the same if a few samples come or go.
 
     Parameters
     ----------
-    rows : ScaledSamples
+    samples : ScaledSamples
 
-    keys : ndarray of shape (n_rows,)
+    hashes : ndarray of shape (n_samples,)
 
     n_components : int
 
     Returns
     -------
-    ndarray of shape (n_sampled_rows, n_features)
+    ndarray of shape (n_subset, n_features)
     """
-    sparse = issparse(rows.X)
-    if not sparse and not exceeds_memory(rows.X):
-        return rows[:]
-    n_bytes = _SPARSE_SAMPLE_BYTES if sparse else _SAMPLE_BYTES
+    sparse = issparse(samples.X)
+    if not sparse and samples.order is not None:  # they are held
+        return samples[:]
+    n_bytes = limits.SPARSE_SUBSET_BYTES if sparse else limits.SUBSET_BYTES
     most = max(
-        n_bytes // rows.sample_bytes,
-        _SAMPLE_ROWS,
-        _SAMPLE_ROWS_PER_COMPONENT * n_components,
+        n_bytes // samples.sample_bytes,
+        limits.SUBSET_SAMPLES,
+        limits.SUBSET_SAMPLES_PER_COMPONENT * n_components,
     )
-    if len(rows) <= most:
-        return rows[:]
-    return rows[np.sort(np.argpartition(keys, most)[:most])]
+    if len(samples) <= most:
+        return samples[:]
+    return samples[np.sort(np.argpartition(hashes, most)[:most])]
 
 
-def training_inputs(rows, sample, basis):
-    """Rows to train on, in a basis or None: as a tensor where they can be held."""
-    if len(sample) == len(rows) and not issparse(rows.X):
-        return torch.from_numpy(sample if basis is None else sample @ basis.T)
-    rows = rows.on(basis)
-    if rows.sample_bytes * len(rows) > _HELD_BYTES or (
-        issparse(rows.X) and basis is None
-    ):
-        return LazySamples(rows)
-    return torch.from_numpy(rows[:])
-
-
-def samples_in_memory(rows, keys):
-    """Rows as a tensor, and their keys: all, or the first where they are not held."""
-    if isinstance(rows, Tensor):
-        return rows, keys
-    first = slice(
-        max(2, min(rows.chunks[0].stop, _CHUNK_BYTES // rows.rows.sample_bytes))
-    )
-    return rows[first], keys[first]
-
-
-class LazySamples:
-    """Rows that are read when they are indexed, as tensors.
-
-    Dense rows are read in chunks, one after the other, since those of a file should not
-    be read one by one; sparse ones by batches, which are made dense.
+def find_subspace(samples, subset, plan):
+    """Find principal axes, and where they are wanted a narrow basis and neighbor axes.
 
     Parameters
     ----------
-    rows : ScaledSamples
-        What is read.
+    samples : ScaledSamples
 
-    device : str, default="cpu"
-        Where the tensors are.
+    subset : ndarray of shape (n_subset, n_features)
+
+    plan : TrainingPlan
+
+    Returns
+    -------
+    Subspace
     """
-
-    def __init__(self, rows: ScaledSamples, device: str | torch.device = "cpu"):
-        self.rows = rows
-        self.device = device
-        n_bytes = rows.sample_bytes * len(rows)
-        n_chunks = 1 if issparse(rows.X) else -(-n_bytes // _CHUNK_BYTES)
-        self.chunks = list(gen_even_slices(len(rows), n_chunks))
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def to(self, device: str | torch.device) -> "LazySamples":
-        """Return the same rows as tensors on a device."""
-        return LazySamples(self.rows, device)
-
-    def __getitem__(self, index: slice | Tensor) -> Tensor:
-        wanted = index.cpu().numpy() if isinstance(index, Tensor) else index
-        return torch.from_numpy(self.rows[wanted]).to(self.device)
+    narrow = plan.may_project and is_wide(samples.X)
+    compare = plan.neighbor_weight and samples.width > NEIGHBOR_AXES
+    n_axes = max(
+        plan.n_components,
+        MAX_COORDINATES if narrow else 0,
+        NEIGHBOR_AXES if compare else 0,
+    )
+    in_part = issparse(samples.X) and len(subset) < samples.X.shape[0]
+    axes, variance_ratios = principal_axes(samples.X if in_part else subset, n_axes)
+    return Subspace(
+        flip_signs(axes[: plan.n_components], subset),
+        narrow_basis(axes, variance_ratios, plan.n_components) if narrow else None,
+        axes[:NEIGHBOR_AXES] if compare else None,
+    )
 
 
-def chunk_slices(rows: Tensor | LazySamples) -> list[slice]:
-    """Slices of rows among which a batch does not mix; of a tensor it is one."""
-    return [slice(0, len(rows))] if isinstance(rows, Tensor) else rows.chunks
+def training_inputs(samples, subset, basis):
+    """Return what is trained on, in a basis or None: a tensor if it can be held."""
+    if len(subset) == samples.X.shape[0] and not issparse(samples.X):
+        return torch.from_numpy(subset if basis is None else subset @ basis.T)
+    samples = samples.project(basis)
+    too_large = samples.sample_bytes * len(samples) > limits.IN_MEMORY_BYTES
+    if too_large or (issparse(samples.X) and basis is None):
+        return LazySamples(samples)
+    return torch.from_numpy(samples[:])
+
+
+def discarded_variance(inputs):
+    """Fraction of the variance that samples of unit total variance lack in a basis."""
+    part = inputs if isinstance(inputs, Tensor) else inputs[inputs.chunks[0]]
+    squares = [chunk.square().sum(1) for chunk in part.split(limits.CHUNK_SAMPLES)]
+    return max(0.0, 1 - torch.cat(squares).mean(dtype=torch.float64).item())
+
+
+def weight_decay(plan, subset, axes, n_samples_seen):
+    """Return the weight decay that a plan names, or one that suits the data."""
+    if plan.alpha != "auto":
+        return plan.alpha
+    if plan.init == "random":
+        return 0.0
+    return auto_alpha(subset, axes, n_samples_seen)

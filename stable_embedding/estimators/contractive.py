@@ -1,32 +1,15 @@
 """An autoencoder whose codes move little with its input."""
 
 from numbers import Real
-from typing import Any
 
-from sklearn.utils._param_validation import Interval
-from torch import Tensor
-
-from ..estimators.autoencoder import StableAutoencoder
-from ..estimators.inheritance import takes_parameters
-from ..losses.base import Penalty
-from ..networks.autoencoder import Autoencoder
+from .._sklearn import Interval
+from ..losses.contraction import ContractionLoss
+from ..networks.contractive import ContractiveNetwork
+from .autoencoder import StableAutoencoder
+from .registry import register
 
 
-class ContractiveNetwork(Autoencoder):
-    """An autoencoder that also tells how steep its encoder is."""
-
-    def forward(self, inputs: Any) -> tuple[Tensor, ...]:
-        """Return codes, reconstruction and the squared norm of the Jacobian."""
-        return *super().forward(inputs), self.encoder.squared_jacobian(inputs)
-
-
-def contraction_loss(output: tuple, target: Tensor) -> Tensor:
-    """Mean squared norm of the encoder's Jacobian, for each component."""
-    codes, _, squares = output
-    return squares.mean(-1) / codes.shape[-1]
-
-
-@takes_parameters()
+@register
 class ContractiveAutoencoder(StableAutoencoder):
     r"""Autoencoder with a penalty on the slope of its encoder.
 
@@ -36,6 +19,8 @@ class ContractiveAutoencoder(StableAutoencoder):
     for :math:`k` components. The norm is computed exactly, by the chain rule through
     the layers. The last term is 1 for PCA, as for any encoder that projects without
     stretching.
+
+    All other parameters and attributes are those of :class:`StableAutoencoder`.
 
     Parameters
     ----------
@@ -48,7 +33,7 @@ class ContractiveAutoencoder(StableAutoencoder):
     Attributes
     ----------
     contraction_loss_ : float
-        The last term without its weight, over the training data; 0 where that is.
+        The last term without its weight, over the training data; 0 if the weight is 0.
 
     See Also
     --------
@@ -56,8 +41,9 @@ class ContractiveAutoencoder(StableAutoencoder):
 
     Notes
     -----
-    Without the similarity loss a penalty on the encoder alone can be met by small codes
-    that the decoder magnifies; with it distances stay in the units of the data.
+    Keep a similarity loss beside the penalty. Without it small codes with a decoder
+    that magnifies them would meet the penalty; with it distances stay in the units of
+    the data.
 
     References
     ----------
@@ -80,10 +66,72 @@ class ContractiveAutoencoder(StableAutoencoder):
 
     _network_class = ContractiveNetwork
 
-    def __init__(self, n_components=2, *, contraction_weight=0.1, **shared):
-        super().__init__(n_components, **shared)
+    def __init__(
+        self,
+        n_components=2,
+        *,
+        contraction_weight=0.1,
+        hidden_layer_sizes="auto",
+        activation="relu",
+        similarity="distance",
+        similarity_weight=1.0,
+        neighbor_weight=0.0,
+        n_neighbors=15,
+        neighbors="auto",
+        extra_losses=(),
+        init="pca",
+        layerwise_pretraining=False,
+        n_init=1,
+        batch_size="auto",
+        learning_rate_init=3e-3,
+        max_iter="auto",
+        alpha="auto",
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        warm_start=False,
+        checkpoint=None,
+        callbacks=None,
+        device="auto",
+        accelerator=None,
+        random_state=None,
+        verbose=0,
+    ):
+        super().__init__(
+            n_components,
+            hidden_layer_sizes=hidden_layer_sizes,
+            activation=activation,
+            similarity=similarity,
+            similarity_weight=similarity_weight,
+            neighbor_weight=neighbor_weight,
+            n_neighbors=n_neighbors,
+            neighbors=neighbors,
+            extra_losses=extra_losses,
+            init=init,
+            layerwise_pretraining=layerwise_pretraining,
+            n_init=n_init,
+            batch_size=batch_size,
+            learning_rate_init=learning_rate_init,
+            max_iter=max_iter,
+            alpha=alpha,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            tol=tol,
+            warm_start=warm_start,
+            checkpoint=checkpoint,
+            callbacks=callbacks,
+            device=device,
+            accelerator=accelerator,
+            random_state=random_state,
+            verbose=verbose,
+        )
         self.contraction_weight = contraction_weight
 
-    def _loss_terms(self, dropped):
-        penalty = Penalty(float(self.contraction_weight), contraction_loss)
-        return {"penalties": {"contraction_loss": penalty}}
+    def _loss_terms(self, networks, data, plan):
+        terms = super()._loss_terms(networks, data, plan)
+        return [*terms, ContractionLoss(float(self.contraction_weight))]
+
+    def _finalize_fit(self, data):
+        self.contraction_loss_ = self.losses_["contraction_loss"]

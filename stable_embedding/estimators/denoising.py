@@ -1,28 +1,30 @@
-"""An autoencoder that undoes noise."""
+"""An autoencoder that removes noise."""
 
 from numbers import Real
 
 import torch
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from .._sklearn import Interval, StrOptions
 from ..data.corruption import CORRUPTIONS, Corruption
-from ..estimators.autoencoder import StableAutoencoder
-from ..estimators.inheritance import takes_parameters
+from .autoencoder import StableAutoencoder
+from .registry import register
 
 
-@takes_parameters()
+@register
 class DenoisingAutoencoder(StableAutoencoder):
-    r"""Autoencoder that is trained to reconstruct rows from corrupted ones.
+    r"""Autoencoder that is trained to reconstruct samples from corrupted ones.
 
-    Batches are corrupted before the network sees them, in training only; what it should
-    return, and whose distances its codes should keep, are the clean rows:
+    In training, batches are corrupted before the network sees them. The network should
+    return the clean samples, and its codes should keep their distances:
 
     .. math:: L = \operatorname{mean}_i |x_i - \hat x(\tilde x_i)|^2
         + w L_\text{sim}(x, z(\tilde x))
 
-    The corruption :math:`\tilde x` of a row is drawn anew in each epoch, from what the
-    row holds and from the seed, so that other rows that come or go leave it.
+    The corruption :math:`\tilde x` of a sample is drawn anew in each epoch, from its
+    content and the seed, so that it stays the same when other samples come or go.
+
+    All other parameters and attributes are those of :class:`StableAutoencoder`.
 
     Parameters
     ----------
@@ -30,18 +32,13 @@ class DenoisingAutoencoder(StableAutoencoder):
         Number of components of the embedding.
 
     corruption : {"gaussian", "masking", "salt_and_pepper"}, default="gaussian"
-        Normal noise on each value; values replaced by the mean of their feature; or by
-        the least or largest of their feature, each as likely.
+        Normal noise on each value; values replaced by the mean of their feature; or
+        values replaced by the smallest or largest of their feature, equally likely.
 
     corruption_level : float, default=0.3
-        Of normal noise the standard deviation, over the root of the mean variance of
-        the features; else the share of the values that are replaced. With 0 this is
-        a `StableAutoencoder`.
-
-    Attributes
-    ----------
-    network_ : Autoencoder
-        The trained network, between scaled rows and scaled codes.
+        With "gaussian" the standard deviation of the noise, over the root of the mean
+        variance of the features; else the fraction of the values that are replaced.
+        With 0 this is a `StableAutoencoder`.
 
     See Also
     --------
@@ -49,7 +46,7 @@ class DenoisingAutoencoder(StableAutoencoder):
 
     Notes
     -----
-    With values replaced, wide rows are trained on by all their features.
+    If values are replaced, wide samples are trained on by all of their features.
 
     References
     ----------
@@ -77,42 +74,98 @@ class DenoisingAutoencoder(StableAutoencoder):
         *,
         corruption="gaussian",
         corruption_level=0.3,
-        **shared,
+        hidden_layer_sizes="auto",
+        activation="relu",
+        similarity="distance",
+        similarity_weight=1.0,
+        neighbor_weight=0.0,
+        n_neighbors=15,
+        neighbors="auto",
+        extra_losses=(),
+        init="pca",
+        layerwise_pretraining=False,
+        n_init=1,
+        batch_size="auto",
+        learning_rate_init=3e-3,
+        max_iter="auto",
+        alpha="auto",
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        warm_start=False,
+        checkpoint=None,
+        callbacks=None,
+        device="auto",
+        accelerator=None,
+        random_state=None,
+        verbose=0,
     ):
-        super().__init__(n_components, **shared)
+        super().__init__(
+            n_components,
+            hidden_layer_sizes=hidden_layer_sizes,
+            activation=activation,
+            similarity=similarity,
+            similarity_weight=similarity_weight,
+            neighbor_weight=neighbor_weight,
+            n_neighbors=n_neighbors,
+            neighbors=neighbors,
+            extra_losses=extra_losses,
+            init=init,
+            layerwise_pretraining=layerwise_pretraining,
+            n_init=n_init,
+            batch_size=batch_size,
+            learning_rate_init=learning_rate_init,
+            max_iter=max_iter,
+            alpha=alpha,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            tol=tol,
+            warm_start=warm_start,
+            checkpoint=checkpoint,
+            callbacks=callbacks,
+            device=device,
+            accelerator=accelerator,
+            random_state=random_state,
+            verbose=verbose,
+        )
         self.corruption = corruption
         self.corruption_level = corruption_level
 
     def denoise(self, X):
-        """Return rows as they come back from their codes.
+        """Return samples as they come back from their codes.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Noisy rows.
+            Noisy samples.
 
         Returns
         -------
         ndarray of shape (n_samples, n_features), dtype float64
-            What they may have been without noise.
+            The samples as they may have been without noise.
         """
         check_is_fitted(self)
         return self.inverse_transform(self._codes(X))
 
     @property
-    def _needs_features(self):
+    def _requires_features(self):
         return self.corruption != "gaussian" and self.corruption_level > 0
 
-    def _input_transform(self, sample):
+    def _plan(self, resume):
+        if self.corruption != "gaussian" and self.corruption_level > 1:
+            raise ValueError(
+                f"corruption_level={self.corruption_level} must be a fraction between 0"
+                f" and 1 where corruption={self.corruption!r}"
+            )
+        return super()._plan(resume)
+
+    def _input_transform(self, data):
         level = self.corruption_level
         if level == 0:
             return None
         if self.corruption == "gaussian":
             return Corruption("gaussian", level / self.n_features_in_**0.5)
-        if level > 1:
-            raise ValueError(
-                f"corruption_level={level} must be a share between 0 and 1 where"
-                f" corruption={self.corruption!r}"
-            )
-        extremes = map(torch.from_numpy, (sample.min(axis=0), sample.max(axis=0)))
-        return Corruption(self.corruption, level, *extremes)
+        extremes = data.subset.min(axis=0), data.subset.max(axis=0)
+        return Corruption(self.corruption, level, *map(torch.from_numpy, extremes))

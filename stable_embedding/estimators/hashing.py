@@ -1,87 +1,39 @@
 """An autoencoder whose codes are bits."""
 
 from numbers import Integral, Real
-from typing import Any
 
 import numpy as np
-import torch
-from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
 
+from .._sklearn import Interval
 from ..data.corruption import CodeNoise
-from ..estimators.autoencoder import StableAutoencoder
-from ..estimators.inheritance import takes_parameters
-from ..networks.autoencoder import Autoencoder
 from ..networks.frame import axis_map_onto
-
-# What logits are multiplied by: a component of unit variance then starts with most of
-# its rows well above or below the noise.
-STEEPNESS = 4.0
-
-
-class HashingNetwork(Autoencoder):
-    """An autoencoder whose codes are logistic, and nearly binary once it is trained.
-
-    A code is 0 or `height`, or between: so that two rows whose bits are drawn at random
-    lie as far apart as two rows of the data.
-
-    Parameters
-    ----------
-    noise : float
-        Standard deviation of what is added to logits in training.
-
-    **shared : object
-        As in :class:`~stable_embedding.networks.Autoencoder`.
-    """
-
-    _settings = (*Autoencoder._settings, "noise")
-
-    def __init__(self, *, noise: float, **shared: Any):
-        super().__init__(**shared)
-        self.noise = noise
-        self.height = 2 / self.n_components**0.5
-
-    def logits(self, rows: Tensor) -> Tensor:
-        """Return the logits of bits."""
-        return STEEPNESS * self.n_components**0.5 * self.encoder(rows)
-
-    def encode(self, rows: Tensor) -> Tensor:
-        """Return the codes of rows."""
-        return self.codes_of(self.logits(rows))
-
-    def codes_of(self, logits: Tensor) -> Tensor:
-        """Return the codes of logits."""
-        return self.height * torch.sigmoid(logits)
-
-    def decode(self, codes: Tensor) -> Tensor:
-        """Return the rows of codes."""
-        return self.decoder(codes - self.height / 2)
-
-    def reconstruct(self, rows: Tensor) -> Tensor:
-        """Return rows as they come back from their bits."""
-        bits = (self.logits(rows) > 0).to(rows.dtype)
-        return self.decode(self.height * bits)
-
-    def forward(self, inputs: Any) -> tuple[Tensor, ...]:
-        """Return codes and reconstruction, of rows or of rows and noise."""
-        if isinstance(inputs, Tensor):
-            return super().forward(inputs)
-        rows, noise = inputs
-        codes = self.codes_of(self.logits(rows) + self.noise * noise)
-        return codes, self.decode(codes)
+from ..networks.hashing import HashingNetwork
+from .autoencoder import StableAutoencoder
+from .registry import register
 
 
-@takes_parameters("n_components")
+def place_values(n_bits):
+    """Value of each bit in each byte, of shape (n_bits, n_bytes)."""
+    at = np.arange(n_bits)
+    values = np.zeros((n_bits, -(-n_bits // 8)), dtype=np.float32)
+    values[at, at // 8] = 2.0 ** (7 - at % 8)
+    return values
+
+
+@register
 class SemanticHashing(StableAutoencoder):
-    r"""Autoencoder that gives near rows near strings of bits.
+    r"""Autoencoder that gives similar samples similar strings of bits.
 
     Codes are logistic, :math:`z = h\,\sigma(a + s \varepsilon)`, with normal noise
-    :math:`\varepsilon` on the logits in training. What is to come through it must be
-    coded by logits far from 0, so by codes near 0 or :math:`h`; in `transform` they are
-    cut in the middle. With :math:`h = 2 / \sqrt{k}` for :math:`k` bits distances
-    between codes are comparable with those of the data, and the similarity loss makes
-    Hamming distances follow them.
+    :math:`\varepsilon` on the logits in training. To come through the noise, logits
+    must be far from 0, so that codes are near 0 or :math:`h`; `transform` cuts them in
+    the middle. With :math:`h = 2 / \sqrt{k}` for :math:`k` bits distances between codes
+    are comparable with those of the data, and the similarity loss makes Hamming
+    distances follow them.
+
+    All other parameters and attributes are those of :class:`StableAutoencoder`, less
+    `n_components`.
 
     Parameters
     ----------
@@ -96,8 +48,8 @@ class SemanticHashing(StableAutoencoder):
 
     Attributes
     ----------
-    network_ : HashingNetwork
-        The trained network, between scaled rows and codes between 0 and :math:`h`.
+    packed_ : bool
+        Whether the fitted map packs bits.
 
     See Also
     --------
@@ -105,9 +57,9 @@ class SemanticHashing(StableAutoencoder):
 
     Notes
     -----
-    Bits have a meaning of their own, so the map that lays codes in their frame permutes
-    them, turns some over, and does nothing else. Losses, and rows held out for early
-    stopping, are of codes that are not yet cut; `score` is of bits.
+    Bits have a meaning of their own. So the map that lays codes in their frame permutes
+    bits and inverts some, and does nothing else. Losses, also those on validation
+    samples, are of codes that are not yet cut; `score` is of bits.
 
     References
     ----------
@@ -138,8 +90,68 @@ class SemanticHashing(StableAutoencoder):
     _network_class = HashingNetwork
     _codes_dtype = np.uint8
 
-    def __init__(self, n_bits=32, *, noise=4.0, packed=False, **shared):
-        super().__init__(n_bits, **shared)
+    def __init__(
+        self,
+        n_bits=32,
+        *,
+        noise=4.0,
+        packed=False,
+        hidden_layer_sizes="auto",
+        activation="relu",
+        similarity="distance",
+        similarity_weight=1.0,
+        neighbor_weight=0.0,
+        n_neighbors=15,
+        neighbors="auto",
+        extra_losses=(),
+        init="pca",
+        layerwise_pretraining=False,
+        n_init=1,
+        batch_size="auto",
+        learning_rate_init=3e-3,
+        max_iter="auto",
+        alpha="auto",
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        warm_start=False,
+        checkpoint=None,
+        callbacks=None,
+        device="auto",
+        accelerator=None,
+        random_state=None,
+        verbose=0,
+    ):
+        super().__init__(
+            n_bits,
+            hidden_layer_sizes=hidden_layer_sizes,
+            activation=activation,
+            similarity=similarity,
+            similarity_weight=similarity_weight,
+            neighbor_weight=neighbor_weight,
+            n_neighbors=n_neighbors,
+            neighbors=neighbors,
+            extra_losses=extra_losses,
+            init=init,
+            layerwise_pretraining=layerwise_pretraining,
+            n_init=n_init,
+            batch_size=batch_size,
+            learning_rate_init=learning_rate_init,
+            max_iter=max_iter,
+            alpha=alpha,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            tol=tol,
+            warm_start=warm_start,
+            checkpoint=checkpoint,
+            callbacks=callbacks,
+            device=device,
+            accelerator=accelerator,
+            random_state=random_state,
+            verbose=verbose,
+        )
         self.noise = noise
         self.packed = packed
 
@@ -153,42 +165,42 @@ class SemanticHashing(StableAutoencoder):
         self.n_bits = value
 
     def bit_probabilities(self, X):
-        """Return what bits are cut from.
+        """Return the probabilities that bits are cut from.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows to embed.
+            Samples to embed.
 
         Returns
         -------
         ndarray of shape (n_samples, n_bits), dtype float32
-            Between 0 and 1, in most places near one of them.
+            Between 0 and 1, mostly near one of them.
         """
         check_is_fitted(self)
         codes = self._encode(self.network_, self._validate_all_but_values(X))
         return codes / np.float32(self.network_.height)
 
     def transform(self, X, out=None):
-        """Cut the codes of X to bits.
+        """Embed X as bits.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, dask array} of shape (n_samples, n_features)
-            Rows to embed, seen in training or not.
+            Samples to embed, seen in training or not.
 
         out : ndarray of numbers, of the shape of the bits, default=None
-            Where to write them; a new array by default.
+            Where to write the bits; a new array by default.
 
         Returns
         -------
         ndarray of shape (n_samples, n_bits) or (n_samples, n_bytes), dtype uint8
-            Bits, or if `packed` bytes; `out` where it is given.
+            Bits, or bytes if they are packed; `out` if it is given.
         """
         return super().transform(X, out)
 
     def inverse_transform(self, X):
-        """Reconstruct rows from their bits.
+        """Reconstruct samples from their bits.
 
         Parameters
         ----------
@@ -202,39 +214,62 @@ class SemanticHashing(StableAutoencoder):
         """
         return super().inverse_transform(X)
 
-    def _map_onto(self, codes, reference):
-        # About the middle of a bit, where turning it over changes the sign.
-        centered = codes - codes.mean(axis=0), reference - reference.mean(axis=0)
-        return axis_map_onto(*centered)
+    def _rigid_map(self, network, codes, target):
+        # About the middle of a bit, where inverting it changes the sign.
+        return axis_map_onto(codes - codes.mean(axis=0), target - target.mean(axis=0))
+
+    def _architecture(self, plan):
+        return super()._architecture(plan) | {"noise": self.noise}
+
+    def _input_transform(self, data):
+        return CodeNoise(self.n_bits) if self.noise else None
+
+    def _set_fitted(self, data, start, runs):
+        self.packed_ = bool(self.packed)
+        super()._set_fitted(data, start, runs)
 
     def _network_codes(self, codes, name):
         bits = self._check_codes(codes, name)
-        largest = 255 if self.packed else 1
-        if not (
-            np.isin(bits, [0, 1]) if largest == 1 else bits == np.uint8(bits)
-        ).all():
+        largest = 255 if self.packed_ else 1
+        if not ((bits == np.rint(bits)) & (bits >= 0) & (bits <= largest)).all():
             raise ValueError(f"{name} must hold whole numbers from 0 to {largest}")
-        if self.packed:
-            bits = np.unpackbits(bits.astype(np.uint8), axis=1, count=self._width)
+        if self.packed_:
+            width = self.network_.n_components
+            bits = np.unpackbits(bits.astype(np.uint8), axis=1, count=width)
         return np.float32(self.network_.height) * bits
-
-    def _architecture(self):
-        return super()._architecture() | {"noise": self.noise}
-
-    def _input_transform(self, sample):
-        return CodeNoise(self.n_bits) if self.noise else None
 
     def _finish_codes(self, codes):
         bits = codes > self.network_.height / 2
-        return np.packbits(bits, axis=1) if self.packed else bits.astype(np.uint8)
+        return np.packbits(bits, axis=1) if self.packed_ else bits.astype(np.uint8)
 
-    @property
-    def _width(self):
-        return self.network_.n_components
+    def _add_code_output(self, graph, value):
+        half = np.float32(self.network_.height / 2)
+        value = graph.cast(graph.node("Greater", value, half), np.float32)
+        if self.packed_:
+            places = place_values(self.network_.n_components)
+            value = graph.node("MatMul", value, places)
+        return graph.cast(value, np.uint8)
+
+    def _add_code_input(self, graph, value):
+        if self.packed_:
+            # A bit of a byte is odd in the quotient by its place.
+            places = place_values(self.network_.n_components)
+            owners = (places > 0).astype(np.float32).T
+            value = graph.node("MatMul", value, owners)
+            value = graph.node("Floor", graph.node("Div", value, places.max(axis=1)))
+            value = graph.node("Mod", value, np.float32(2), fmod=1)
+        return graph.node("Mul", value, np.float32(self.network_.height))
 
     @property
     def _n_features_out(self):
-        return -(-self._width // 8) if self.packed else self._width
+        width = self.network_.n_components
+        return -(-width // 8) if self.packed_ else width
+
+    @classmethod
+    def _upgrade(cls, state):
+        if "networks_" in state:
+            state.setdefault("packed_", bool(state["packed"]))
+        return super()._upgrade(state)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

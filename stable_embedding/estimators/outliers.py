@@ -1,35 +1,38 @@
-"""Rows that an autoencoder cannot reconstruct."""
+"""Detection of samples that an autoencoder cannot reconstruct."""
 
 from numbers import Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, OutlierMixin, _fit_context, clone
+from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.utils import get_tags
-from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..estimators.autoencoder import StableAutoencoder
+from .._sklearn import HasMethods, Interval, fit_context
 from ..training.seeds import draw_seeds, with_seed
+from .autoencoder import StableAutoencoder
+from .registry import register
 
 
+@register
 class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
     """Outlier detection by reconstruction error, or by another score of an estimator.
 
-    What most rows have in common comes through the bottleneck of an autoencoder; what
-    a single row has of its own does not. A row is an outlier if its score is below that
-    of a share of the training rows.
+    What most samples have in common comes through the bottleneck of an autoencoder;
+    what a single sample has of its own does not. A sample is an outlier if its score is
+    below a quantile of the training samples' scores.
 
     Parameters
     ----------
     estimator : estimator or None, default=None
-        With `score_samples`, low for what is anomalous: any autoencoder of this
-        package, :class:`sklearn.decomposition.PCA` too. By default `StableAutoencoder`.
+        Its `score_samples` must be low for anomalous samples, as that of any
+        autoencoder of this package and of :class:`sklearn.decomposition.PCA` is. By
+        default a `StableAutoencoder`.
 
     contamination : float, default=0.1
-        Share of the training rows that are outliers, at most a half.
+        Fraction of the training samples that are outliers, at most a half.
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the estimator, in place of its own; with None that one counts.
+        Seed that replaces the estimator's own; with None the estimator keeps its own.
 
     Attributes
     ----------
@@ -37,13 +40,13 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
         The fitted estimator.
 
     offset_ : float
-        Score below which a row is an outlier.
+        Score below which a sample is an outlier.
 
     n_features_in_ : int
         Number of features of the training data.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the features, where all are strings.
+        Names of the features, if all are strings.
 
     See Also
     --------
@@ -72,9 +75,9 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
         self.contamination = contamination
         self.random_state = random_state
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
-        """Learn what most rows have in common.
+        """Learn what most samples have in common.
 
         Parameters
         ----------
@@ -82,7 +85,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
             Training data.
 
         y : array-like or None
-            Handed on to the estimator, which may ignore it.
+            Passed to the estimator, which may ignore it.
 
         Returns
         -------
@@ -96,7 +99,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
             [seed] = draw_seeds(self.random_state, 1)
             estimator = with_seed(estimator, seed)
         estimator.fit(X, y)
-        # It has validated X, which may have to be the data frame that it is.
+        # The estimator has validated X, which may be a data frame that it needs.
         validate_data(self, X, skip_check_array=True)
         scores = estimator.score_samples(X)
         self.offset_ = np.percentile(scores, 100 * self.contamination)
@@ -104,7 +107,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
         return self
 
     def fit_predict(self, X, y=None):
-        """Fit, and tell outliers among the training data.
+        """Fit, and find outliers among the training data.
 
         Parameters
         ----------
@@ -112,38 +115,38 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
             Training data.
 
         y : array-like or None
-            Handed on to the estimator, which may ignore it.
+            Passed to the estimator, which may ignore it.
 
         Returns
         -------
         ndarray of shape (n_samples,)
-            -1 for outliers, 1 for others.
+            -1 for outliers, 1 for inliers.
         """
         return self.fit(X, y).predict(X)
 
     def score_samples(self, X):
-        """Return the score of each row: low is anomalous.
+        """Return the score of each sample: low is anomalous.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows to score.
+            Samples to score.
 
         Returns
         -------
         ndarray of shape (n_samples,)
-            Of an autoencoder minus the squared reconstruction error.
+            For an autoencoder minus the squared reconstruction error.
         """
         check_is_fitted(self)
         return self.estimator_.score_samples(X)
 
     def decision_function(self, X):
-        """Return how far the score of each row is above the offset.
+        """Return how far the score of each sample is above the offset.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows to score.
+            Samples to score.
 
         Returns
         -------
@@ -153,17 +156,17 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
         return self.score_samples(X) - self.offset_
 
     def predict(self, X):
-        """Tell outliers from other rows.
+        """Tell outliers from inliers.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows to judge.
+            Samples to judge.
 
         Returns
         -------
         ndarray of shape (n_samples,)
-            -1 for outliers, 1 for others.
+            -1 for outliers, 1 for inliers.
         """
         return np.where(self.decision_function(X) < 0, -1, 1)
 

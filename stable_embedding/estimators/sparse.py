@@ -1,146 +1,37 @@
 """An autoencoder of whose components few are active."""
 
 from numbers import Integral, Real
-from typing import Any
 
-import torch
-from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
-from torch import Tensor
-
-from ..estimators.autoencoder import StableAutoencoder
-from ..estimators.inheritance import takes_parameters
-from ..losses.base import Penalty
-from ..networks.autoencoder import Autoencoder
+from .._sklearn import Interval, RealNotInt, StrOptions
+from ..losses.sparsity import KLSparsityLoss, L1SparsityLoss
 from ..networks.frame import axis_map_onto
-
-# With this factor a logistic code has slope 1 where it starts, and the network is PCA's
-# for codes that are small beside 1.
-STEEPNESS = 4.0
-
-# Length below which a code counts as none, in units of the data's.
-_SMALLEST_LENGTH = 1e-3
+from ..networks.sparse import SparseNetwork
+from .autoencoder import StableAutoencoder
+from .registry import register
 
 
-def kl_sparsity(activations: Tensor, target: float) -> Tensor:
-    r"""Divergence of the mean activation of each component from a target.
-
-    .. math:: \operatorname{mean}_j \Bigl[\rho \log \frac{\rho}{\hat\rho_j}
-        + (1 - \rho) \log \frac{1 - \rho}{1 - \hat\rho_j} \Bigr]
-
-    for Bernoulli variables with mean :math:`\rho`, the target, and :math:`\hat\rho_j`,
-    that of the batch.
-
-    Parameters
-    ----------
-    activations : Tensor of shape (..., n_rows, n_components)
-        Between 0 and 1.
-
-    target : float
-        Between 0 and 1, neither included.
-
-    Returns
-    -------
-    Tensor of shape (...)
-        In nats; 0 if and only if all means are at the target.
-    """
-    means = activations.mean(-2)
-    goal = torch.full_like(means, target)
-    rounding = torch.finfo(means.dtype).eps
-    means = means.clamp(rounding, 1 - rounding)
-    divergence = (
-        goal * (goal / means).log() + (1 - goal) * ((1 - goal) / (1 - means)).log()
-    )
-    return divergence.mean(-1)
-
-
-def l1_sparsity(codes: Tensor) -> Tensor:
-    r"""Mean of the sum of sizes in a code over its length.
-
-    .. math:: \operatorname{mean}_i \frac{\sum_j |z_{ij}|}{\sqrt{k}\, |z_i|}
-
-    Smaller codes that a decoder magnifies are no way around it.
-
-    Parameters
-    ----------
-    codes : Tensor of shape (..., n_rows, n_components)
-
-    Returns
-    -------
-    Tensor of shape (...)
-        1 for codes whose components are all of one size, :math:`1 / \sqrt k` where one
-        alone is active.
-
-    References
-    ----------
-    P. O. Hoyer, "Non-negative matrix factorization with sparseness constraints", JMLR
-    5, 2004.
-    """
-    lengths = (codes.square().sum(-1) + _SMALLEST_LENGTH**2).sqrt()
-    shares = codes.abs().sum(-1) / lengths
-    return shares.mean(-1) / codes.shape[-1] ** 0.5
-
-
-def largest(codes: Tensor, n_active: int) -> Tensor:
-    """Keep the components of each row that are largest in size, and set others to 0."""
-    kept = codes.abs().topk(n_active, dim=-1).indices
-    return torch.zeros_like(codes).scatter(-1, kept, codes.gather(-1, kept))
-
-
-class SparseNetwork(Autoencoder):
-    """An autoencoder with sparse codes.
-
-    Parameters
-    ----------
-    penalty : {"kl", "l1", "k_sparse"}
-        With "kl" codes are logistic, with "k_sparse" only the largest components of a
-        row are kept.
-
-    n_active : int
-        How many are kept.
-
-    **shared : object
-        As in :class:`~stable_embedding.networks.Autoencoder`.
-    """
-
-    _settings = (*Autoencoder._settings, "penalty", "n_active")
-
-    def __init__(self, *, penalty: str, n_active: int, **shared: Any):
-        super().__init__(**shared)
-        self.penalty = penalty
-        self.n_active = n_active
-
-    def encode(self, rows: Tensor) -> Tensor:
-        """Return the codes of rows."""
-        codes = self.encoder(rows)
-        if self.penalty == "kl":
-            return torch.sigmoid(STEEPNESS * codes)
-        return largest(codes, self.n_active) if self.penalty == "k_sparse" else codes
-
-    def decode(self, codes: Tensor) -> Tensor:
-        """Return the rows of codes."""
-        return self.decoder(codes - 0.5 if self.penalty == "kl" else codes)
-
-
-@takes_parameters()
+@register
 class SparseAutoencoder(StableAutoencoder):
-    r"""Autoencoder of whose components few are active in a row.
+    r"""Autoencoder of whose components few are active in a sample.
 
     .. math:: L = L_\text{rec} + w L_\text{sim} + v P
 
     with a penalty :math:`P` of one of three kinds. With "kl" codes :math:`z` are
     logistic, between 0 and `scale_`, and the mean of each component over a batch, as
-    a share of it, should be :math:`\rho`:
+    a fraction of it, should be :math:`\rho`:
 
     .. math:: P = \operatorname{mean}_j \Bigl[\rho \log \frac{\rho}{\hat\rho_j}
         + (1 - \rho) \log \frac{1 - \rho}{1 - \hat\rho_j} \Bigr]
 
-    With "l1" the sizes in a code are small in sum beside its length, so that magnifying
-    small ones is no way around:
+    With "l1" the components of a code should be small in sum beside its length, so that
+    smaller codes do not lower the penalty:
 
     .. math:: P = \operatorname{mean}_i \frac{\sum_j |z_{ij}|}{\sqrt{k}\, |z_i|}
 
-    With "k_sparse" there is no penalty: only the components of a row that are largest
-    in absolute value are kept.
+    With "k_sparse" there is no penalty: only the components of a sample that are
+    largest in absolute value are kept.
+
+    All other parameters and attributes are those of :class:`StableAutoencoder`.
 
     Parameters
     ----------
@@ -151,20 +42,17 @@ class SparseAutoencoder(StableAutoencoder):
         What makes codes sparse.
 
     sparsity : float or int, default=0.05
-        With "kl" the mean activation :math:`\rho`. With "k_sparse" how many components
-        are kept, or if a float which share of them, at least one.
+        With "kl" the mean activation :math:`\rho`. With "k_sparse" the number of
+        components that are kept, or as a float the fraction of them, at least one.
 
     sparsity_weight : float, default=0.1
         Weight :math:`v` of the penalty.
 
     Attributes
     ----------
-    network_ : SparseNetwork
-        The trained network, between scaled rows and scaled codes.
-
     sparsity_loss_ : float
-        The penalty without its weight, over batches of the training data; 0 where that
-        is or there is none.
+        The penalty without its weight, over batches of the training data; 0 if the
+        weight is 0, and with "k_sparse".
 
     See Also
     --------
@@ -172,8 +60,8 @@ class SparseAutoencoder(StableAutoencoder):
 
     Notes
     -----
-    Axes of sparse codes have a meaning of their own, so the map that lays them in their
-    frame permutes axes and turns them over, or with "kl" permutes them alone.
+    Axes of sparse codes have a meaning of their own. So the map that lays them in their
+    frame permutes axes and changes signs, or with "kl" permutes them only.
 
     References
     ----------
@@ -214,22 +102,79 @@ class SparseAutoencoder(StableAutoencoder):
         penalty="kl",
         sparsity=0.05,
         sparsity_weight=0.1,
-        **shared,
+        hidden_layer_sizes="auto",
+        activation="relu",
+        similarity="distance",
+        similarity_weight=1.0,
+        neighbor_weight=0.0,
+        n_neighbors=15,
+        neighbors="auto",
+        extra_losses=(),
+        init="pca",
+        layerwise_pretraining=False,
+        n_init=1,
+        batch_size="auto",
+        learning_rate_init=3e-3,
+        max_iter="auto",
+        alpha="auto",
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        warm_start=False,
+        checkpoint=None,
+        callbacks=None,
+        device="auto",
+        accelerator=None,
+        random_state=None,
+        verbose=0,
     ):
-        super().__init__(n_components, **shared)
+        super().__init__(
+            n_components,
+            hidden_layer_sizes=hidden_layer_sizes,
+            activation=activation,
+            similarity=similarity,
+            similarity_weight=similarity_weight,
+            neighbor_weight=neighbor_weight,
+            n_neighbors=n_neighbors,
+            neighbors=neighbors,
+            extra_losses=extra_losses,
+            init=init,
+            layerwise_pretraining=layerwise_pretraining,
+            n_init=n_init,
+            batch_size=batch_size,
+            learning_rate_init=learning_rate_init,
+            max_iter=max_iter,
+            alpha=alpha,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            tol=tol,
+            warm_start=warm_start,
+            checkpoint=checkpoint,
+            callbacks=callbacks,
+            device=device,
+            accelerator=accelerator,
+            random_state=random_state,
+            verbose=verbose,
+        )
         self.penalty = penalty
         self.sparsity = sparsity
         self.sparsity_weight = sparsity_weight
 
-    def _map_onto(self, codes, reference):
-        return axis_map_onto(codes, reference, signed=self.penalty != "kl")
+    def _rigid_map(self, network, codes, target):
+        return axis_map_onto(codes, target, signed=network.penalty != "kl")
 
-    def _architecture(self):
+    def _plan(self, resume):
+        self._n_active()
+        return super()._plan(resume)
+
+    def _architecture(self, plan):
         own = {"penalty": self.penalty, "n_active": self._n_active()}
-        return super()._architecture() | own
+        return super()._architecture(plan) | own
 
     def _n_active(self):
-        """Count the components that are kept in a row."""
+        """Count the components that are kept in a sample."""
         if self.penalty != "k_sparse":
             if isinstance(self.sparsity, Integral) and self.penalty == "kl":
                 raise ValueError(
@@ -246,13 +191,14 @@ class SparseAutoencoder(StableAutoencoder):
             )
         return int(self.sparsity)
 
-    def _loss_terms(self, dropped):
+    def _loss_terms(self, networks, data, plan):
         weight = 0.0 if self.penalty == "k_sparse" else float(self.sparsity_weight)
+        own = (
+            KLSparsityLoss(weight, self.sparsity)
+            if self.penalty == "kl"
+            else L1SparsityLoss(weight)
+        )
+        return [*super()._loss_terms(networks, data, plan), own]
 
-        def loss(output, target):
-            codes = output[0]
-            if self.penalty == "kl":
-                return kl_sparsity(codes, self.sparsity)
-            return l1_sparsity(codes)
-
-        return {"penalties": {"sparsity_loss": Penalty(weight, loss)}}
+    def _finalize_fit(self, data):
+        self.sparsity_loss_ = self.losses_["sparsity_loss"]

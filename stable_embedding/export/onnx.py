@@ -6,28 +6,18 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
-from torch import nn
 
-from ..estimators.autoencoder import StableAutoencoder
-from ..estimators.hashing import SemanticHashing
-from ..estimators.sparse import STEEPNESS, SparseAutoencoder
-from ..export.persistence import ESTIMATORS
+from ..estimators.base import BaseStableAutoencoder
+from ..estimators.registry import ESTIMATORS
 
 PARTS = ("encoder", "decoder", "both")
 
 CONVERTED = [
-    kind for kind in ESTIMATORS.values() if issubclass(kind, StableAutoencoder)
+    kind for kind in ESTIMATORS.values() if issubclass(kind, BaseStableAutoencoder)
 ]
 
 # By which skl2onnx knows a part of an autoencoder.
 _PART_NAME = "StableEmbeddingPart"
-
-_ACTIVATIONS = {
-    nn.Identity: "Identity",
-    nn.Sigmoid: "Sigmoid",
-    nn.ReLU: "Relu",
-    nn.Tanh: "Tanh",
-}
 
 
 def to_onnx(estimator, path=None, part="encoder"):
@@ -76,16 +66,14 @@ def to_onnx(estimator, path=None, part="encoder"):
     check_is_fitted(estimator)
     register_converters()
     from skl2onnx import to_onnx as to_model
-    from skl2onnx.common.data_types import FloatTensorType, UInt8TensorType
+    from skl2onnx.common.data_types import FloatTensorType
 
     kind, width = FloatTensorType, estimator.n_features_in_
     if part != "encoder":
         if isinstance(estimator, Pipeline):
             raise ValueError(f"part={part!r} is of an autoencoder, not of a pipeline")
         if part == "decoder":
-            width = estimator._n_features_out
-            if isinstance(estimator, SemanticHashing):
-                kind = UInt8TensorType
+            kind, width = code_type(estimator), estimator._n_features_out
         estimator = Part(estimator, part)
     types = [("X", kind([None, width]))]
     model = to_model(estimator, initial_types=types)
@@ -95,7 +83,7 @@ def to_onnx(estimator, path=None, part="encoder"):
 
 
 def register_converters():
-    """Tell skl2onnx how the autoencoders of this package are converted.
+    """Tell skl2onnx how autoencoders are converted, this package's and derived ones.
 
     `to_onnx` does it by itself; do it for ``skl2onnx.to_onnx``, where an
     autoencoder is a step of something larger. Input is float32 or float64.
@@ -111,12 +99,18 @@ def register_converters():
         raise ImportError(
             "ONNX needs skl2onnx: pip install 'stable_embedding[onnx]'"
         ) from error
-    for kind in CONVERTED:
+    for kind in {*CONVERTED, *derived_kinds(BaseStableAutoencoder)}:
         name = f"StableEmbedding{kind.__name__}"
         update_registered_converter(kind, name, set_output_types, convert)
     update_registered_converter(
         Part, _PART_NAME, set_output_types, convert, parser=declare_part
     )
+
+
+def derived_kinds(kind):
+    """Find all classes that are derived from a class."""
+    derived = kind.__subclasses__()
+    return [*derived, *(one for each in derived for one in derived_kinds(each))]
 
 
 class Part(TransformerMixin, BaseEstimator):
@@ -146,16 +140,22 @@ def autoencoder_and_part(operator):
     return estimator, "encoder"
 
 
-def set_output_types(operator):
-    """Declare the outputs of a conversion."""
+def code_type(autoencoder):
+    """Return skl2onnx's type of the codes of an autoencoder."""
     from skl2onnx.common.data_types import FloatTensorType, UInt8TensorType
 
+    is_binary = autoencoder._codes_dtype is np.uint8
+    return UInt8TensorType if is_binary else FloatTensorType
+
+
+def set_output_types(operator):
+    """Declare the outputs of a conversion."""
+    from skl2onnx.common.data_types import FloatTensorType
+
     autoencoder, part = autoencoder_and_part(operator)
-    is_hash = isinstance(autoencoder, SemanticHashing)
-    code = UInt8TensorType if is_hash else FloatTensorType
-    codes = code([None, autoencoder._n_features_out])
-    rows = FloatTensorType([None, autoencoder.n_features_in_])
-    types = {"encoder": [codes], "decoder": [rows], "both": [rows, codes]}[part]
+    codes = code_type(autoencoder)([None, autoencoder._n_features_out])
+    samples = FloatTensorType([None, autoencoder.n_features_in_])
+    types = {"encoder": [codes], "decoder": [samples], "both": [samples, codes]}[part]
     for output, kind in zip(operator.outputs, types):
         output.type = kind
 
@@ -166,7 +166,7 @@ def declare_part(scope, part, inputs, custom_parsers=None):
 
     operator = scope.declare_local_operator(_PART_NAME, part)
     operator.inputs = inputs
-    for name in ("rows", "codes") if part.part == "both" else ("rows",):
+    for name in ("samples", "codes") if part.part == "both" else ("samples",):
         output = scope.declare_local_variable(name, FloatTensorType())
         operator.outputs.append(output)
     return operator.outputs
@@ -181,12 +181,12 @@ def convert(scope, operator, container):
     value = operator.inputs[0].full_name
     names = [output.full_name for output in operator.outputs]
     if part != "decoder":
-        as_float64 = isinstance(operator.inputs[0].type, DoubleTensorType)
-        value = encoder(graph, autoencoder, value, as_float64)
+        in_float64 = isinstance(operator.inputs[0].type, DoubleTensorType)
+        value = graph.add_encoder(autoencoder, value, in_float64)
         if part == "both":
             graph.named("Identity", [value], names[1])
     if part != "encoder":
-        value = decoder(graph, autoencoder, value)
+        value = graph.add_decoder(autoencoder, value)
     graph.named("Identity", [value], names[0])
 
 
@@ -237,103 +237,25 @@ class Graph:
         kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
         return self.node("Cast", value, to=kind)
 
+    def add_encoder(self, autoencoder, value, in_float64=False):
+        """Add what `transform` does."""
+        if in_float64:
+            value = self.node("Sub", value, autoencoder.mean_)
+            value = self.node("Div", value, np.float64(autoencoder.scale_))
+            value = self.cast(value, np.float32)
+        else:
+            # The mean in two parts, which float32 holds, as `transform` takes it.
+            mean = autoencoder.mean_.astype(np.float32)
+            rest = (autoencoder.mean_ - mean).astype(np.float32)
+            value = self.cast(value, np.float32)
+            value = self.node("Sub", self.node("Sub", value, mean), rest)
+            value = self.node("Div", value, np.float32(autoencoder.scale_))
+        value = autoencoder.network_.add_encoder(self, value)
+        return autoencoder._add_code_output(self, value)
 
-def perceptron(graph, network, value):
-    """Add a linear path beside a perceptron."""
-    inputs = value
-    if network.gain != 1:
-        value = graph.node("Mul", value, np.float32(network.gain))
-    for at, layer in enumerate(network.layers):
-        if at:
-            activation = network.activations[at - 1]
-            value = graph.node(_ACTIVATIONS[type(activation)], value)
-        weight, bias = (part.numpy(force=True) for part in (layer.weight, layer.bias))
-        value = graph.node("Gemm", value, weight, bias, transB=1)
-    if network.output_gain != 1:
-        value = graph.node("Mul", value, np.float32(network.output_gain))
-    if network.linear_path is not None:
-        path = network.linear_path.weight.numpy(force=True)
-        value = graph.node("Add", value, graph.node("MatMul", inputs, path.T))
-    return value
-
-
-def encoder(graph, autoencoder, value, as_float64=False):
-    """Add what `transform` does."""
-    network = autoencoder.network_
-    if as_float64:
-        value = graph.node("Sub", value, autoencoder.mean_)
-        value = graph.node("Div", value, np.float64(autoencoder.scale_))
-        value = graph.cast(value, np.float32)
-    else:
-        # The mean in two parts, which float32 holds, as `transform` takes it.
-        mean = autoencoder.mean_.astype(np.float32)
-        rest = (autoencoder.mean_ - mean).astype(np.float32)
-        value = graph.cast(value, np.float32)
-        value = graph.node("Sub", graph.node("Sub", value, mean), rest)
-        value = graph.node("Div", value, np.float32(autoencoder.scale_))
-    value = perceptron(graph, network.encoder, value)
-    if isinstance(autoencoder, SemanticHashing):
-        return bits(graph, autoencoder, value)
-    if isinstance(autoencoder, SparseAutoencoder):
-        value = sparse(graph, network, value)
-    return graph.node("Mul", value, np.float32(autoencoder.scale_))
-
-
-def sparse(graph, network, value):
-    """Add what makes codes sparse."""
-    if network.penalty == "kl":
-        return graph.node("Sigmoid", graph.node("Mul", value, np.float32(STEEPNESS)))
-    if network.penalty == "k_sparse":
-        sizes, n_active = graph.node("Abs", value), np.array([network.n_active])
-        _, index = graph.node("TopK", sizes, n_active, n_outputs=2, axis=1)
-        kept = graph.node("GatherElements", value, index, axis=1)
-        nothing = graph.node("Mul", value, np.float32(0))
-        return graph.node("ScatterElements", nothing, index, kept, axis=1)
-    return value
-
-
-def bits(graph, autoencoder, value):
-    """Add what cuts logits to bits, and packs them."""
-    value = graph.cast(graph.node("Greater", value, np.float32(0)), np.float32)
-    if autoencoder.packed:
-        value = graph.node("MatMul", value, places(autoencoder.network_.n_components))
-    return graph.cast(value, np.uint8)
-
-
-def places(n_bits):
-    """Value of each bit in each byte, of shape (n_bits, n_bytes)."""
-    at = np.arange(n_bits)
-    values = np.zeros((n_bits, -(-n_bits // 8)), dtype=np.float32)
-    values[at, at // 8] = 2.0 ** (7 - at % 8)
-    return values
-
-
-def decoder(graph, autoencoder, value):
-    """Add what `inverse_transform` does."""
-    network = autoencoder.network_
-    value = graph.cast(value, np.float32)
-    if isinstance(autoencoder, SemanticHashing):
-        value = centered_bits(graph, autoencoder, value)
-    else:
-        value = graph.node("Div", value, np.float32(autoencoder.scale_))
-        if isinstance(autoencoder, SparseAutoencoder) and network.penalty == "kl":
-            value = graph.node("Sub", value, np.float32(0.5))
-    value = perceptron(graph, network.decoder, value)
-    if not network.decodes_to_data_space:
-        return graph.node("Sigmoid", value)
-    value = graph.node("Mul", value, np.float32(autoencoder.scale_))
-    return graph.node("Add", value, autoencoder.mean_.astype(np.float32))
-
-
-def centered_bits(graph, autoencoder, value):
-    """Add what turns bits, packed or not, to codes about 0."""
-    network = autoencoder.network_
-    if autoencoder.packed:
-        # A bit of a byte is odd in the quotient by its place.
-        of_bits = places(network.n_components)
-        owners = (of_bits > 0).astype(np.float32).T
-        value = graph.node("MatMul", value, owners)
-        value = graph.node("Floor", graph.node("Div", value, of_bits.max(axis=1)))
-        value = graph.node("Mod", value, np.float32(2), fmod=1)
-    value = graph.node("Mul", value, np.float32(network.height))
-    return graph.node("Sub", value, np.float32(network.height / 2))
+    def add_decoder(self, autoencoder, value):
+        """Add what `inverse_transform` does."""
+        value = autoencoder._add_code_input(self, self.cast(value, np.float32))
+        value = autoencoder.network_.add_decoder(self, value)
+        value = self.node("Mul", value, np.float32(autoencoder.scale_))
+        return self.node("Add", value, autoencoder.mean_.astype(np.float32))

@@ -10,37 +10,27 @@ import sklearn
 import torch
 
 from .._version import __version__
-from ..estimators.autoencoder import StableAutoencoder
-from ..estimators.contractive import ContractiveAutoencoder
-from ..estimators.denoising import DenoisingAutoencoder
-from ..estimators.hashing import SemanticHashing
-from ..estimators.outliers import ReconstructionOutlierDetector
-from ..estimators.sparse import SparseAutoencoder
-from ..estimators.variational import (
-    TripletVariationalAutoencoder,
-    VariationalAutoencoder,
-)
+from ..estimators.registry import ESTIMATORS
 from ..networks.tensor_file import read, write
 
-# Raised where a file that was written before could no longer be read by its rules; the
+# Raised when a file that was written before can no longer be read by its rules; the
 # reader of each earlier format stays.
 FORMAT = 1
 
 KIND = "estimator of stable_embedding"
 
-ESTIMATORS = {
-    kind.__name__: kind
-    for kind in (
-        ContractiveAutoencoder,
-        DenoisingAutoencoder,
-        ReconstructionOutlierDetector,
-        SemanticHashing,
-        SparseAutoencoder,
-        StableAutoencoder,
-        TripletVariationalAutoencoder,
-        VariationalAutoencoder,
-    )
-}
+# What a description raises that was altered, and signed again, by somebody else.
+_BROKEN = (
+    AttributeError,
+    IndexError,
+    KeyError,
+    OverflowError,
+    RecursionError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
 # What scikit-learn sets besides parameters and what is fitted.
 _ATTRIBUTES_OF_SCIKIT_LEARN = {"_sklearn_output_config", "_metadata_request"}
 
@@ -49,23 +39,23 @@ def save(estimator, path):
     """Write an estimator to a file, fitted or not.
 
     Weights and arrays are tensors in the format of safetensors; parameters, attributes
-    and versions are JSON in its header. The file appears at once and whole: a save that
-    is killed leaves the old one.
+    and versions are JSON in its header. The file is replaced as a whole: a save that is
+    killed leaves the old one.
 
     Parameters
     ----------
     estimator : estimator
-        One of this package.
+        An estimator of this package.
 
     path : str or path
-        File to write, by custom with the suffix ``.safetensors``.
+        File to write, usually with the suffix ``.safetensors``.
 
     Raises
     ------
     TypeError
         If the estimator is of another kind, or holds what is neither number nor text: a
-        function as `similarity`, a transformer as `neighbors`, callbacks, a random
-        state that is a generator. The file is then left as it was.
+        function as `similarity`, a transformer as `neighbors`, terms as `extra_losses`,
+        callbacks, a generator as `random_state`. The file is then left as it was.
 
     See Also
     --------
@@ -140,7 +130,7 @@ def load(path):
         )
     try:
         return Reader(tensors).estimator(document["estimator"])
-    except Exception as error:
+    except _BROKEN as error:
         raise ValueError(f"{path} describes no estimator: {error}") from error
 
 
@@ -238,9 +228,9 @@ class Reader:
                 raise ValueError(f"{kind.__name__} has no parameter {name!r}")
         estimator.__setstate__(state)
         if "networks_" in state:
-            row = estimator.mean_.reshape(1, estimator.n_features_in_)
+            sample = estimator.mean_.reshape(1, estimator.n_features_in_)
             for network in estimator.networks_:
-                estimator._decode(estimator._encode(network, row))
+                estimator._decode(estimator._encode(network, sample))
         return estimator
 
     def value(self, described):

@@ -1,1 +1,5 @@
-"""What a network makes of a batch in, terms of the loss out."""
+"""Outputs of a network and a batch in, terms of the training loss out."""
+
+from .base import Batch, LossTerm, Outputs
+
+__all__ = ["Batch", "LossTerm", "Outputs"]

@@ -1,60 +1,68 @@
-"""Pairwise similarities of a batch, each a pure function from rows to a matrix.
+r"""Pairwise similarities, and how much of them the codes lose.
 
-Every function takes a tensor of shape (..., n_rows, n_features), where leading axes
-stand for separate batches, and returns one of shape (..., n_rows, n_rows). Gradients
-are finite everywhere, also at duplicated rows and at rows of zeros.
+A similarity is a pure function from samples of shape (..., n_samples, n_features) to a
+matrix of shape (..., n_samples, n_samples). Gradients are finite everywhere, also at
+duplicates and at samples of zeros.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
+
+from ..data import limits
+from .base import Batch, LossTerm, split_into_blocks
 
 Similarity = Callable[[Tensor], Tensor]
 
-# Distances below this are taken as this: their gradient would be infinite, and the
-# rounding of float32 is larger anyway.
+# Distances below this count as this: their gradient would be infinite, and the rounding
+# of float32 is larger anyway.
 SMALLEST_DISTANCE = 1e-6
 
+# Shape of the samples on which a user's similarity is tried.
+_PROBE_SAMPLES = 7
 
-def squared_distance(rows: Tensor) -> Tensor:
+
+def squared_distance(samples: Tensor) -> Tensor:
     """Squared Euclidean distances ``|x_i - x_j|^2``.
 
-    Computed from inner products, so rows should be centered: far from the origin the
-    difference of large numbers loses the small ones.
+    They are computed from inner products, so center the samples: far from the origin
+    the difference of large numbers loses the small ones.
     """
-    products = rows @ rows.mT
+    products = samples @ samples.mT
     norms = products.diagonal(dim1=-2, dim2=-1)
     return (norms.unsqueeze(-1) + norms.unsqueeze(-2)).sub_(products, alpha=2)
 
 
-def distance(rows: Tensor, offset: float = 0.0) -> Tensor:
+def distance(samples: Tensor, offset: float = 0.0) -> Tensor:
     """Euclidean distances ``|x_i - x_j|``, with a constant added to their squares."""
-    squares = squared_distance(rows)
+    squares = squared_distance(samples)
     if offset:
         squares += offset
     return squares.clamp_min_(SMALLEST_DISTANCE**2).sqrt_()
 
 
-def inner_product(rows: Tensor) -> Tensor:
-    """Inner products of the centered rows, the Gram matrix of classical scaling."""
-    centered = rows - rows.mean(-2, keepdim=True)
+def inner_product(samples: Tensor) -> Tensor:
+    """Inner products of the centered samples, the Gram matrix of classical scaling."""
+    centered = samples - samples.mean(-2, keepdim=True)
     return centered @ centered.mT
 
 
-def cosine(rows: Tensor) -> Tensor:
-    """Cosines of the angles between rows; of a row of zeros they are 0."""
-    unit = functional.normalize(rows, dim=-1, eps=SMALLEST_DISTANCE)
+def cosine(samples: Tensor) -> Tensor:
+    """Cosines of the angles between samples; those of a sample of zeros are 0."""
+    unit = functional.normalize(samples, dim=-1, eps=SMALLEST_DISTANCE)
     return unit @ unit.mT
 
 
-def rbf(rows: Tensor) -> Tensor:
+def rbf(samples: Tensor) -> Tensor:
     """Gaussian kernel ``exp(-|x_i - x_j|^2 / 2)``.
 
     Its bandwidth is 1, the standard deviation of the data after scaling.
     """
-    return torch.exp(-squared_distance(rows).clamp_min(0) / 2)
+    return torch.exp(-squared_distance(samples).clamp_min(0) / 2)
 
 
 SIMILARITIES: dict[str, Similarity] = {
@@ -65,16 +73,211 @@ SIMILARITIES: dict[str, Similarity] = {
 }
 
 
+class EachBatch:
+    """A user's similarity of one batch, applied to each of several batches.
+
+    Parameters
+    ----------
+    similarity : callable
+        From samples (n_samples, n_features) to a matrix (n_samples, n_samples).
+    """
+
+    def __init__(self, similarity: Similarity):
+        self.similarity = similarity
+
+    def __call__(self, samples: Tensor) -> Tensor:
+        """Return the matrix of each batch."""
+        if samples.dim() == 2:
+            return self.similarity(samples)
+        return torch.stack([self(batch) for batch in samples])
+
+
 def resolve_similarity(similarity: str | Similarity) -> Similarity:
-    """Look up a similarity by its name; of a user's, take one batch at a time."""
+    """Look up a similarity by its name, or let a user's take several batches."""
     if isinstance(similarity, str):
         return SIMILARITIES[similarity]
     if similarity in SIMILARITIES.values():
         return similarity
+    return EachBatch(similarity)
 
-    def of_each_batch(rows: Tensor) -> Tensor:
-        if rows.dim() == 2:
-            return similarity(rows)
-        return torch.stack([of_each_batch(batch) for batch in rows])
 
-    return of_each_batch
+def check_similarity(similarity: Similarity, n_features: int) -> None:
+    """Raise if a user's similarity is not a matrix of pairs, finite with its gradient.
+
+    Parameters
+    ----------
+    similarity : callable
+        As a user gave it.
+
+    n_features : int
+        Number of features of the samples that it will be given.
+    """
+    generator = torch.Generator().manual_seed(0)
+    samples = torch.randn(_PROBE_SAMPLES, n_features, generator=generator)
+    samples /= n_features**0.5  # of unit total variance, as scaled samples are
+    values = similarity(samples)
+    if not isinstance(values, Tensor):
+        raise TypeError(
+            f"similarity={similarity!r} returned a {type(values).__name__}; it must"
+            " return a torch.Tensor, so that it can be differentiated"
+        )
+    if values.shape != (len(samples), len(samples)):
+        raise ValueError(
+            f"similarity={similarity!r} returned shape {tuple(values.shape)} for"
+            f" {len(samples)} samples; it must return one value for each pair of"
+            " samples"
+        )
+    for where, at in (
+        ("random samples", samples),
+        ("samples of zeros", torch.zeros_like(samples)),
+    ):
+        at = at.clone().requires_grad_()
+        values = similarity(at)
+        if values.requires_grad:
+            values.sum().backward()
+        if at.grad is None or not (
+            values.isfinite().all() and at.grad.isfinite().all()
+        ):
+            raise ValueError(
+                f"similarity={similarity!r} must be finite and have a finite gradient"
+                f" everywhere, but at {where} it does not"
+            )
+
+
+def mean_squared_difference(first: Tensor, second: Tensor) -> Tensor:
+    """Mean over pairs i < j of the squared difference of two symmetric matrices."""
+    n_samples = first.shape[-1]
+    difference = first - second
+    on_diagonal = difference.diagonal(dim1=-2, dim2=-1).square().sum(-1)
+    total = difference.square().sum((-2, -1)) - on_diagonal
+    # A single sample has no pair; its loss is 0, where a mean of nothing would be NaN.
+    return total / max(n_samples * (n_samples - 1), 1)
+
+
+class _DistanceLoss(torch.autograd.Function):
+    r"""Mean squared difference of distances, with its gradient derived by hand.
+
+    .. math:: \partial L / \partial z_i = \frac{4}{b (b - 1)}
+              \sum_j (1 - d^x_{ij} / d^z_{ij}) (z_i - z_j)
+
+    That is one matrix of weights and a product with it. Automatic differentiation of a
+    square root would keep and pass through several matrices.
+    """
+
+    @staticmethod
+    def forward(ctx, codes, samples, discarded_variance):
+        n_samples = samples.shape[-2]
+        found = distance(codes)
+        weights = distance(samples, 2 * discarded_variance).div_(found).neg_().add_(1)
+        weights.diagonal(dim1=-2, dim2=-1).zero_()
+        loss = (weights * found).square_().sum((-2, -1))
+        # Codes that coincide have no direction in which to part.
+        weights.masked_fill_(found <= SMALLEST_DISTANCE, 0)
+        ctx.save_for_backward(codes, weights)
+        ctx.n_pairs = max(n_samples * (n_samples - 1), 1)
+        return loss / ctx.n_pairs
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient):
+        codes, weights = ctx.saved_tensors
+        pull = weights.sum(-1, keepdim=True) * codes - weights @ codes
+        return pull * (4 / ctx.n_pairs * gradient)[..., None, None], None, None
+
+
+def distance_loss(
+    samples: Tensor, codes: Tensor, discarded_variance: float = 0.0
+) -> Tensor:
+    """Mean squared difference of distances, over pairs within blocks of 128 samples.
+
+    A batch of more samples is split into blocks of at most 128, so that the number of
+    pairs grows with that of samples and not with its square. A few samples at its end
+    may be left out.
+
+    Twice the discarded variance is added to squared distances of samples: that is what
+    it adds to them in the mean, and in many dimensions nearly to each.
+    """
+    if samples.shape[-2] <= limits.PAIR_BLOCK:
+        return _DistanceLoss.apply(codes, samples, discarded_variance)
+    samples = split_into_blocks(samples, limits.PAIR_BLOCK)
+    codes = split_into_blocks(codes, limits.PAIR_BLOCK)
+    return _DistanceLoss.apply(codes, samples, discarded_variance).mean(-1)
+
+
+def similarity_loss(
+    samples: Tensor,
+    codes: Tensor,
+    similarity: Similarity,
+    collapsed_loss: float,
+    discarded_variance: float = 0.0,
+) -> Tensor:
+    r"""Squared difference between the similarities of the input and of the codes.
+
+    .. math:: L_\text{sim} = \frac{1}{c}\,\operatorname{mean}_{i<j}
+              \bigl(S(z)_{ij} - S(x)_{ij}\bigr)^2
+
+    with :math:`c` the same mean for a collapsed map, ``collapsed_loss``. It is a
+    constant of the training set, never of the batch: the scale of the codes is part
+    of their stability. Discarded variance is made up for in distances alone.
+    """
+    if similarity is distance:
+        return distance_loss(samples, codes, discarded_variance) / collapsed_loss
+    lost = mean_squared_difference(similarity(codes), similarity(samples))
+    return lost / collapsed_loss
+
+
+def collapsed_similarity_loss(samples: Tensor, similarity: Similarity) -> float:
+    """Mean squared difference that is left when every code is the origin.
+
+    Samples have unit total variance, so for distances this is 2 (up to n / (n - 1)) and
+    is not computed. Where nothing can be lost, as with constant samples, it is 1.
+    """
+    if similarity is distance:
+        return 2.0
+    origin = torch.zeros_like(samples)
+    return (
+        mean_squared_difference(similarity(origin), similarity(samples)).item() or 1.0
+    )
+
+
+class SimilarityLoss(LossTerm):
+    """Loss of pairwise similarities.
+
+    Parameters
+    ----------
+    similarity : callable
+        From samples (..., n_samples, n_features) to a matrix of pairs.
+
+    weight : float, default=1.0
+        Weight in the total.
+
+    collapsed_loss : float, default=2.0
+        Normalizer, see :func:`similarity_loss`.
+
+    discarded_variance : float, default=0.0
+        Fraction of the variance that samples lost before they reached the network.
+    """
+
+    name = "similarity"
+
+    def __init__(
+        self,
+        similarity: Similarity,
+        weight: float = 1.0,
+        collapsed_loss: float = 2.0,
+        discarded_variance: float = 0.0,
+    ):
+        super().__init__(weight)
+        self.similarity = similarity
+        self.collapsed_loss = collapsed_loss
+        self.discarded_variance = discarded_variance
+
+    def forward(self, outputs: Any, batch: Batch) -> Tensor:
+        """Return the share of similarities that is lost."""
+        return similarity_loss(
+            batch.samples,
+            outputs.codes,
+            self.similarity,
+            self.collapsed_loss,
+            self.discarded_variance,
+        )

@@ -1,5 +1,8 @@
-"""Networks between samples and codes, and the rigid maps that lay codes in a frame."""
+"""Scaled samples in, codes out and back; and rigid maps that lay codes in a frame."""
 
 from .autoencoder import Autoencoder
+from .base import BaseAutoencoder
+from .mlp import LinearPathMLP
+from .module_part import ModulePart
 
-__all__ = ["Autoencoder"]
+__all__ = ["Autoencoder", "BaseAutoencoder", "LinearPathMLP", "ModulePart"]

@@ -1,8 +1,10 @@
 """Rigid maps of an embedding: rotations and reflections with a shift."""
 
-from typing import NamedTuple
+from copy import deepcopy
+from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from scipy.linalg import orthogonal_procrustes
 from scipy.optimize import linear_sum_assignment
 
@@ -28,7 +30,7 @@ class RigidMap(NamedTuple):
 
 
 def rigid_map_onto(codes, reference):
-    r"""Find the rigid map that lays codes as closely as possible on a reference.
+    r"""Find the rigid map that lays codes closest to a reference.
 
     Orthogonal Procrustes: the map :math:`z \mapsto zQ + t` that minimizes
     :math:`\sum_i |z_i Q + t - r_i|^2` over orthogonal :math:`Q` and any :math:`t`.
@@ -36,7 +38,7 @@ def rigid_map_onto(codes, reference):
     Parameters
     ----------
     codes : array-like of shape (n_samples, n_components)
-        What is moved.
+        Codes to map.
 
     reference : array-like of shape (n_samples, n_components)
         Where the same samples should lie.
@@ -68,22 +70,22 @@ def rigid_map_onto(codes, reference):
 
 
 def axis_map_onto(codes, reference, signed=True):
-    r"""Find the permutation of axes that lays codes as closely as possible.
+    r"""Find the permutation of axes that lays codes closest to a reference.
 
     The map :math:`z \mapsto zQ` that minimizes :math:`\sum_i |z_i Q - r_i|^2` over
-    matrices with one entry in each row and column, which is 1 or, if signed, -1. For
-    codes whose axes have a meaning of their own: what is 0 stays 0.
+    matrices with one entry in each row and column, which is 1 or, if signed, -1. Use it
+    for codes whose axes have a meaning of their own: what is 0 stays 0.
 
     Parameters
     ----------
     codes : array-like of shape (n_samples, n_components)
-        What is moved.
+        Codes to map.
 
     reference : array-like of shape (n_samples, n_components)
         Where the same samples should lie.
 
     signed : bool, default=True
-        Whether axes may be turned over.
+        Whether axes may change their sign.
 
     Returns
     -------
@@ -104,3 +106,25 @@ def axis_map_onto(codes, reference, signed=True):
     rotation = np.zeros_like(products)
     rotation[pairs] = np.where(signed & (products[pairs] < 0), -1, 1)
     return RigidMap(rotation, np.zeros(len(rotation)))
+
+
+def apply_rigid_map(network: Any, rigid_map: RigidMap) -> Any:
+    """Copy a network with its codes mapped by a rigid map.
+
+    Parameters
+    ----------
+    network : BaseAutoencoder
+        It stays as it is.
+
+    rigid_map : RigidMap
+        In float64.
+
+    Returns
+    -------
+    BaseAutoencoder
+        On the same device.
+    """
+    device = network.device
+    network = deepcopy(network).cpu()  # not every device has float64
+    network.absorb_rigid_map(*map(torch.from_numpy, rigid_map))
+    return network.to(device)

@@ -1,65 +1,69 @@
-"""A trained network applied to arrays, in blocks of rows."""
+"""A trained network applied to arrays, in chunks of samples."""
 
 from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ..data.chunks import iterate_chunks
-from ..networks.autoencoder import Autoencoder
+
+Step = Callable[[np.ndarray], np.ndarray]
 
 
 def apply_in_chunks(
-    network: Autoencoder,
-    part: str,
+    network: Any,
+    method: Callable[[Tensor], Tensor],
     X: Any,
-    prepare: Callable[[np.ndarray], np.ndarray] | None = None,
-    finish: Callable[[np.ndarray], np.ndarray] | None = None,
+    prepare: Step | None = None,
+    finish: Step | None = None,
     out: np.ndarray | None = None,
+    what: str = "X holds values so far from the training data that",
 ) -> np.ndarray:
-    """Apply a part of a network to the rows of an array, in bounded memory.
+    """Apply a method of a network to the samples of an array, in bounded memory.
 
     Parameters
     ----------
-    network : Autoencoder
-        Where it is: the rows are moved to its device and back.
+    network : BaseAutoencoder
+        Where it is: samples are moved to its device and back.
 
-    part : {"encode", "decode", "reconstruct", "squared_errors", "costs"}
-        The method to apply, of those that the network has.
+    method : callable
+        One of its methods, such as ``network.encode``.
 
-    X : {ndarray, sparse matrix} of shape (n_rows, n_inputs)
-        Rows, of which one block at a time is dense and prepared.
+    X : {ndarray, sparse matrix} of shape (n_samples, n_inputs)
+        Samples, of which one chunk at a time is made dense and prepared.
 
     prepare, finish : callable or None, default=None
-        Applied to each block before the network and after it.
+        Applied to each chunk before the network and after it.
 
     out : ndarray or None, default=None
         Where to write; a new array in the network's precision by default.
 
+    what : str
+        Start of the message that says what overflows.
+
     Returns
     -------
-    ndarray of shape (n_rows, n_outputs) or (n_rows,)
+    ndarray of shape (n_samples, n_outputs) or (n_samples,)
 
     Raises
     ------
     ValueError
         If what comes out is not finite.
     """
+    like = {"dtype": network.dtype, "device": network.device}
     with torch.inference_mode():
-        for rows, block in iterate_chunks(X, width=network.widest_layer):
+        for at, chunk in iterate_chunks(X, width=network.widest_layer):
             if prepare is not None:
-                block = prepare(block)
-            block = torch.as_tensor(block, dtype=network.dtype, device=network.device)
-            output = getattr(network, part)(block).cpu().numpy()
+                chunk = prepare(chunk)
+            output = method(torch.as_tensor(chunk, **like)).cpu().numpy()
             if not np.isfinite(output).all():
-                raise ValueError(
-                    "X holds values so far from the training data that"
-                    f" {str(network.dtype).removeprefix('torch.')} overflows"
-                )
+                dtype = str(network.dtype).removeprefix("torch.")
+                raise ValueError(f"{what} {dtype} overflows")
             if finish is not None:
                 output = finish(output)
             if out is None:
                 out = np.empty((X.shape[0], *output.shape[1:]), dtype=output.dtype)
-            out[rows] = output
+            out[at] = output
     return cast(np.ndarray, out)

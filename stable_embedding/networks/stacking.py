@@ -1,15 +1,16 @@
-"""Several networks of one architecture as one module, each with rows of its own.
+"""Several networks of one architecture as one module, each with samples of its own.
 
-A step of a small network takes less time to compute than to prepare; many side by
-side share the preparation.
+A step of a small network takes less time to compute than to prepare. Many networks side
+by side share the preparation.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state, vmap
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -30,15 +31,15 @@ class StackedLinear(nn.Module):
         if layers[0].bias is not None:
             self.bias = nn.Parameter(torch.stack([layer.bias for layer in layers]))
 
-    def forward(self, rows: Tensor) -> Tensor:
-        """Map rows of shape (n_runs, n_rows, n_inputs), those of a run by its layer."""
+    def forward(self, samples: Tensor) -> Tensor:
+        """Map (n_runs, n_samples, n_inputs), the samples of a run by its layer."""
         if self.bias is None:
-            return rows @ self.weight.mT
-        return torch.baddbmm(self.bias.unsqueeze(-2), rows, self.weight.mT)
+            return samples @ self.weight.mT
+        return torch.baddbmm(self.bias.unsqueeze(-2), samples, self.weight.mT)
 
 
 @torch.no_grad()
-def stack(networks: Sequence[Network]) -> Network:
+def stack_linear_layers(networks: Sequence[Network]) -> Network:
     """Stack networks whose weights are all in linear layers.
 
     Parameters
@@ -50,7 +51,7 @@ def stack(networks: Sequence[Network]) -> Network:
     -------
     nn.Module
         A copy of the first in whose linear layers those of all are stacked; it maps
-        rows of shape (n_runs, n_rows, n_features).
+        samples of shape (n_runs, n_samples, n_features).
     """
     stacked = deepcopy(networks[0])
     for name, module in list(stacked.named_modules()):
@@ -60,10 +61,65 @@ def stack(networks: Sequence[Network]) -> Network:
     return stacked
 
 
+class ModuleStack(nn.Module):
+    """Networks of any modules side by side, by :func:`torch.func.vmap`.
+
+    Parameters
+    ----------
+    networks : sequence of nn.Module
+        Alike but for their weights. Modules that keep statistics of batches cannot be
+        stacked.
+    """
+
+    def __init__(self, networks: Sequence[Any]):
+        super().__init__()
+        weights, buffers = stack_module_state(list(networks))
+        regularized = set(map(id, networks[0].regularized_parameters()))
+        self._regularized = [
+            name
+            for name, weight in networks[0].named_parameters()
+            if id(weight) in regularized
+        ]
+        self._names = {name: name.replace(".", "/") for name in (*weights, *buffers)}
+        for name, weight in weights.items():
+            self.register_parameter(self._names[name], nn.Parameter(weight.detach()))
+        for name, buffer in buffers.items():
+            self.register_buffer(self._names[name], buffer)
+        # In a tuple, so that its weights are not ours.
+        self._skeleton = (deepcopy(networks[0]).to("meta"),)
+
+    def forward(self, *inputs: Tensor) -> Any:
+        """Map inputs of shape (n_runs, n_samples, n_values)."""
+        (skeleton,) = self._skeleton
+        skeleton.train(self.training)
+
+        def of_one_run(state, *inputs):
+            return functional_call(skeleton, state, inputs)
+
+        state = {name: getattr(self, own) for name, own in self._names.items()}
+        return vmap(of_one_run, randomness="different")(state, *inputs)
+
+    def regularized_parameters(self) -> Iterator[nn.Parameter]:
+        """Return the parameters that weight decay shrinks."""
+        return (getattr(self, self._names[name]) for name in self._regularized)
+
+    def weights_by_name(self) -> dict[str, Tensor]:
+        """Return the stacked weights, by their names in one network."""
+        own = dict(self.named_parameters())
+        return {name: own[at] for name, at in self._names.items() if at in own}
+
+
+def weights_by_name(stacked: nn.Module) -> dict[str, Tensor]:
+    """Return the weights of a stack, by their names in one network."""
+    if isinstance(stacked, ModuleStack):
+        return stacked.weights_by_name()
+    return dict(stacked.named_parameters())
+
+
 @torch.no_grad()
 def unstack(stacked: nn.Module, networks: Sequence[nn.Module]) -> None:
     """Copy the weights of a stack back into the networks that it was made of."""
-    weights = dict(stacked.named_parameters())
+    weights = weights_by_name(stacked)
     for run, network in enumerate(networks):
         for name, weight in network.named_parameters():
             weight.copy_(weights[name][run])

@@ -1,28 +1,27 @@
-"""Files of a text and tensors, written at once and read with distrust."""
+"""Write a text and tensors to one file, and check the file when it is read."""
 
 import hashlib
-import json
 import os
 from pathlib import Path
 from uuid import uuid4
 
 import torch
-from safetensors.torch import load as from_bytes
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 
 
 def write(path, kind, text, tensors):
-    """Write a text and tensors to a file in the format of safetensors.
+    """Write a text and tensors to a file in the safetensors format.
 
-    The file appears whole, in the place of an earlier one: a process that is killed
-    leaves that.
+    The file is replaced as a whole. If the process is killed, an earlier file of this
+    name remains.
 
     Parameters
     ----------
     path : str or path
 
     kind : str
-        What the file is, under which its text stands in the header.
+        What the file holds. The text is stored under this key of the header.
 
     text : str
 
@@ -45,27 +44,36 @@ def write(path, kind, text, tensors):
 def read(path, kind):
     """Read what :func:`write` has written.
 
+    Parameters
+    ----------
+    path : str or path
+
+    kind : str
+        What the file must hold.
+
     Returns
     -------
     text : str
 
     tensors : dict of str to Tensor
+        In memory: the file may be replaced or deleted.
 
     Raises
     ------
     ValueError
-        If the file is of another kind, was cut or altered.
+        If the file is of another kind, or was cut or altered.
 
     OSError
-        If it cannot be read.
+        If the file cannot be read.
     """
-    content = Path(path).read_bytes()
     try:
-        tensors = from_bytes(content)
-        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    except Exception as error:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            names = file.keys()
+            # Copied: the tensors are views of the mapped file.
+            tensors = {name: file.get_tensor(name).clone() for name in names}
+    except SafetensorError as error:
         raise ValueError(f"{path} is no file of safetensors, or was cut") from error
-    metadata = header.get("__metadata__") or {}
     if kind not in metadata:
         raise ValueError(f"{path} holds no {kind}")
     if metadata.get("sha256") != digest(metadata[kind], tensors):

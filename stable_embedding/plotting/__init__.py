@@ -1,16 +1,12 @@
-"""Pictures, in scikit-learn's convention of displays. They need matplotlib."""
+"""Plots in scikit-learn's convention of displays. They need matplotlib."""
 
-from .displays import (
-    COLORMAP,
-    COLORS,
-    MARKERS,
-    EmbeddingDisplay,
-    LossCurveDisplay,
-    ManifoldVarianceDisplay,
-    ParetoDisplay,
-    ShepardDisplay,
-    StabilityDisplay,
-)
+from .base import COLORMAP, COLORS, MARKERS
+from .embedding import EmbeddingDisplay
+from .loss_curve import LossCurveDisplay
+from .manifold_variance import ManifoldVarianceDisplay
+from .pareto import ParetoDisplay
+from .shepard import ShepardDisplay
+from .stability import StabilityDisplay
 
 __all__ = [
     "COLORMAP",

@@ -1,4 +1,4 @@
-"""How much maps move: measures of embeddings, and scores of estimators."""
+"""Measures of how much embeddings change, and scores of estimators by them."""
 
 from .measures import (
     displacement,

@@ -1,51 +1,59 @@
-r"""How much a map moves from training to training.
+r"""Measures of how much an embedding changes from training to training.
 
-Several trainings give several embeddings of the same points. What a reader sees in an
-embedding are its distances, up to a unit; so each embedding is reduced to its
-normalized distances :math:`\tilde D_r = D_r / \operatorname{mean}_{i<j} (D_r)_{ij}`,
-and what varies from training to training is their variance. Shift, rotation,
-reflection and uniform scale of an embedding do not count.
+Several trainings give several embeddings of the same samples. A reader of an embedding
+sees distances, up to a unit. So each embedding is reduced to its normalized distances
+:math:`\tilde D_r = D_r / \operatorname{mean}_{i<j} (D_r)_{ij}`, and their variance over
+trainings is measured. Shift, rotation, reflection and uniform scale of an embedding do
+not count.
 
-The normalization keeps the measure honest: without it a map that shrinks would seem to
-become stable. A map that has collapsed to one point is refused for the same reason.
+Without the normalization an embedding that shrinks would seem to become stable. An
+embedding that has collapsed to one point is refused for the same reason.
 """
 
 import numpy as np
 from scipy.spatial.distance import cdist, pdist
 from sklearn.neighbors import NearestNeighbors
-from sklearn.utils import check_array, gen_batches
+from sklearn.utils import assert_all_finite, check_array, gen_batches
 
+from ..data import limits
 from ..data.subsample import fixed_subsample
 from ..networks.frame import rigid_map_onto
-
-# Above this number of points the variance is taken over pairs of a fixed subsample.
-MAX_POINTS = 2_000
-
-# The same where a run is chosen.
-_CONSENSUS_POINTS = 1_000
-
-# Rows of the distance matrices that are held at once.
-_BLOCK_ROWS = 256
 
 _DTYPES = (np.float64, np.float32)
 
 
+class IncomparableError(ValueError):
+    """Raised for embeddings that have no measure, although the arguments are valid.
+
+    They have collapsed, hold NaN or infinity, or differ in their number of components.
+    """
+
+
 def check_embeddings(embeddings):
-    """Check several embeddings of the same points.
+    """Check several embeddings of the same samples.
 
     Parameters
     ----------
     embeddings : array-like of shape (n_runs, n_samples, n_components) or list
-        Two runs or more of the same points, two or more, each of shape
+        Two or more embeddings of the same samples, each of shape
         (n_samples, n_components_of_the_run).
 
     Returns
     -------
     list of ndarray of shape (n_samples, n_components_of_the_run), dtype float64
-        Each centered and of unit size.
+        Each centered and divided by its largest absolute value.
+
+    Raises
+    ------
+    IncomparableError
+        If an embedding holds NaN or infinity, or has collapsed to one point.
+
+    ValueError
+        If there are fewer than two embeddings or samples, or the numbers of samples
+        differ.
     """
     runs = [
-        check_array(run, dtype=_DTYPES, input_name=f"embeddings[{i}]")
+        _check_finite(run, f"embeddings[{i}]", dtype=_DTYPES)
         for i, run in enumerate(embeddings)
     ]
     if len(runs) < 2:
@@ -53,14 +61,26 @@ def check_embeddings(embeddings):
     lengths = [len(run) for run in runs]
     if min(lengths) < 2 or len(set(lengths)) > 1:
         raise ValueError(
-            f"embeddings have {lengths} points; all must embed the same points, two"
+            f"embeddings have {lengths} samples; all must embed the same samples, two"
             " or more"
         )
     return [_standardized(run, i) for i, run in enumerate(runs)]
 
 
+def _check_finite(embedding, name, dtype):
+    """Check one embedding, with an error of its own for NaN and infinity."""
+    embedding = check_array(
+        embedding, dtype=dtype, ensure_all_finite=False, input_name=name
+    )
+    try:
+        assert_all_finite(embedding, input_name=name)
+    except ValueError as error:
+        raise IncomparableError(str(error)) from None
+    return embedding
+
+
 def _standardized(run, index):
-    """Center a run and give it unit size; raise if only rounding tells points apart."""
+    """Center and scale a run; raise if its samples differ by rounding errors alone."""
     largest = np.abs(run).max()
     rounding = len(run) * np.finfo(run.dtype).eps
     if largest > 0:
@@ -68,18 +88,17 @@ def _standardized(run, index):
     run = run - run.mean(axis=0)
     size = np.abs(run).max()
     if size <= rounding:
-        raise ValueError(
-            f"embeddings[{index}] has collapsed: all of its points are at one place,"
-            " which is no stable map"
+        raise IncomparableError(
+            f"embeddings[{index}] has collapsed: all of its samples are at one point,"
+            " so it has no distances to compare"
         )
     return run / size
 
 
 def _mean_distance(run):
-    """Mean distance over pairs i < j, in blocks of rows."""
-    total = sum(
-        cdist(run[rows], run).sum() for rows in gen_batches(len(run), _BLOCK_ROWS)
-    )
+    """Mean distance over pairs i < j, computed in blocks of the matrix."""
+    blocks = gen_batches(len(run), limits.DISTANCE_ROWS)
+    total = sum(cdist(run[block], run).sum() for block in blocks)
     return total / (len(run) * (len(run) - 1))
 
 
@@ -89,13 +108,13 @@ def manifold_variance_matrix(embeddings):
     .. math:: V_{ij} = \operatorname{Var}_r (\tilde D_r)_{ij},
               \qquad \tilde D_r = D_r / \operatorname{mean}_{i<j} (D_r)_{ij}
 
-    with the unbiased variance over runs :math:`r`, and :math:`D_r` the Euclidean
-    distances between the points of run :math:`r`.
+    Here :math:`D_r` holds the Euclidean distances between the samples in run :math:`r`,
+    and the variance over runs is the unbiased one.
 
     Parameters
     ----------
     embeddings : array-like of shape (n_runs, n_samples, n_components) or list
-        The same points in two runs or more, each of shape (n_samples,
+        Two or more embeddings of the same samples, each of shape (n_samples,
         n_components_of_the_run).
 
     Returns
@@ -106,7 +125,7 @@ def manifold_variance_matrix(embeddings):
     Raises
     ------
     ValueError
-        If a run holds NaN or infinity, or has collapsed to one point.
+        If an embedding holds NaN or infinity, or has collapsed to one point.
 
     See Also
     --------
@@ -122,7 +141,7 @@ def manifold_variance_matrix(embeddings):
     >>> import numpy as np
     >>> from stable_embedding import manifold_variance_matrix
     >>> line = np.array([[0.0], [1.0], [3.0]])
-    >>> manifold_variance_matrix([line, -2 * line + 1])
+    >>> manifold_variance_matrix([line, -2 * line + 1]).round(12)
     array([[0., 0., 0.],
            [0., 0., 0.],
            [0., 0., 0.]])
@@ -130,33 +149,34 @@ def manifold_variance_matrix(embeddings):
     runs = check_embeddings(embeddings)
     units = [_mean_distance(run) for run in runs]
     variance = np.empty((len(runs[0]), len(runs[0])))
-    for rows in gen_batches(len(runs[0]), _BLOCK_ROWS):
-        blocks = [cdist(run[rows], run) / unit for run, unit in zip(runs, units)]
-        variance[rows] = np.var(blocks, axis=0, ddof=1)
+    for block in gen_batches(len(runs[0]), limits.DISTANCE_ROWS):
+        distances = [cdist(run[block], run) / unit for run, unit in zip(runs, units)]
+        variance[block] = np.var(distances, axis=0, ddof=1)
     return variance
 
 
 def manifold_variance(embeddings, *, relative=False):
     r"""Mean variance of normalized distances over several embeddings: 0 is stable.
 
-    The mean over pairs :math:`i<j` of :func:`manifold_variance_matrix`. Relative, it
-    is divided by the variance of the normalized distances within a map,
+    It is the mean of :func:`manifold_variance_matrix` over pairs :math:`i<j`. With
+    `relative` it is divided by the variance of the normalized distances within an
+    embedding,
 
     .. math:: \operatorname{mean}_r \operatorname{Var}_{i<j} (\tilde D_r)_{ij}
 
-    and is then about 1 for maps that have nothing to do with each other, at any number
-    of components, and 0 if and only if they agree up to shift, rotation, reflection
-    and uniform scale.
+    The relative variance is about 1 for unrelated embeddings, at any number of
+    components. It is 0 if and only if the embeddings agree up to shift, rotation,
+    reflection and uniform scale.
 
     Parameters
     ----------
     embeddings : array-like of shape (n_runs, n_samples, n_components) or list
-        The same points in two runs or more, each of shape (n_samples,
-        n_components_of_the_run). Above 2,000 points the same 2,000 are
-        used at each call.
+        Two or more embeddings of the same samples, each of shape (n_samples,
+        n_components_of_the_run). Of more than 2,000 samples the same 2,000 are used at
+        each call.
 
     relative : bool, default=False
-        Whether to divide by the variance within a map.
+        Whether to divide by the variance within an embedding.
 
     Returns
     -------
@@ -166,13 +186,13 @@ def manifold_variance(embeddings, *, relative=False):
     Raises
     ------
     ValueError
-        If a run holds NaN or infinity, or has collapsed: all points at one place, or
-        with `relative` all distances alike.
+        If an embedding holds NaN or infinity, or has collapsed: all samples are at one
+        point, or with `relative` all distances are equal.
 
     See Also
     --------
     manifold_variance_matrix : The variance of each pair.
-    manifold_variance_score : The same of an estimator, as a score.
+    manifold_variance_score : The same for an estimator, as a score.
 
     Examples
     --------
@@ -186,7 +206,7 @@ def manifold_variance(embeddings, *, relative=False):
     True
     """
     runs = check_embeddings(embeddings)
-    kept = fixed_subsample(len(runs[0]), MAX_POINTS)
+    kept = fixed_subsample(len(runs[0]), limits.MEASURED_SAMPLES)
     runs = [run[kept] for run in runs]
     distances = [pdist(_standardized(run, i)) for i, run in enumerate(runs)]
     distances = [of_run / of_run.mean() for of_run in distances]
@@ -195,15 +215,15 @@ def manifold_variance(embeddings, *, relative=False):
         return float(between)
     within = np.mean([of_run.var() for of_run in distances])
     if within <= np.finfo(np.float64).eps:
-        raise ValueError(
-            "embeddings have collapsed: all of their distances are alike, so that"
-            " there is nothing to relate their variance to"
+        raise IncomparableError(
+            "embeddings have collapsed: all of their distances are equal, so there is"
+            " no variance within them to relate to"
         )
     return float(between / within)
 
 
 def _variance_over_runs(distances):
-    """Unbiased variance over runs, one run at a time on top of their mean."""
+    """Unbiased variance over runs. Only one deviation is in memory at a time."""
     mean = sum(distances) / len(distances)
     return sum((of_run - mean) ** 2 for of_run in distances) / (len(distances) - 1)
 
@@ -215,26 +235,28 @@ def displacement(first, second, *, aligned=False):
               \tfrac12 (\operatorname{Var} a + \operatorname{Var} b)
 
     with total variances :math:`\operatorname{Var} a = \operatorname{mean}_i
-    |a_i - \bar a|^2`. This is what those notice who read coordinates: a classifier
-    trained on old codes, or an eye that knows the old picture.
+    |a_i - \bar a|^2`. It matters to whoever reads coordinates: a classifier trained on
+    old codes, or a person who knows the old picture.
 
     Parameters
     ----------
     first, second : array-like of shape (n_samples, n_components)
-        The same points in two runs.
+        Two embeddings of the same samples.
 
     aligned : bool, default=False
-        Whether to lay the second run on the first with the best rigid map before.
+        Whether to align the second embedding with the first by the best rigid map
+        before they are compared.
 
     Returns
     -------
     float
-        0.0 if no point moves, 2.0 for centered maps that have nothing in common.
+        0.0 if no sample moves, about 2.0 for unrelated embeddings that are centered.
 
     Raises
     ------
     ValueError
-        If a run holds NaN or infinity, or both have collapsed to one point.
+        If an embedding holds NaN or infinity, both have collapsed to one point, or
+        their shapes differ.
 
     Examples
     --------
@@ -246,34 +268,43 @@ def displacement(first, second, *, aligned=False):
     >>> displacement(line, -line, aligned=True)
     0.0
     """
-    first, second = check_pair(first, second)
+    first, second = _check_pair(first, second)
     if aligned:
         second = rigid_map_onto(second, first)(second)
     variance = (first.var(axis=0).sum() + second.var(axis=0).sum()) / 2
     rounding = len(first) * np.finfo(np.float64).eps * np.abs([first, second]).max()
     if variance <= rounding**2:
-        raise ValueError("embeddings have collapsed: all points are at one place")
+        raise IncomparableError(
+            "embeddings have collapsed: all samples are at one point"
+        )
     return float(np.square(first - second).sum(axis=1).mean() / variance)
 
 
 def neighbor_overlap(first, second, *, n_neighbors=10):
-    r"""Share of nearest neighbors that two runs have in common, of all they have.
+    r"""Fraction of nearest neighbors that two embeddings have in common.
 
-    The mean over points of the Jaccard index
-    :math:`|A_i \cap B_i| / |A_i \cup B_i|` of their nearest neighbors in both runs.
+    It is the mean over samples of the Jaccard index
+    :math:`|A_i \cap B_i| / |A_i \cup B_i|` of the nearest neighbors in one embedding
+    and in the other.
 
     Parameters
     ----------
     first, second : array-like of shape (n_samples, n_components)
-        The same points in two runs.
+        Two embeddings of the same samples.
 
     n_neighbors : int, default=10
-        Number of neighbors of each point, fewer than there are other points.
+        Number of neighbors of each sample, less than the number of samples.
 
     Returns
     -------
     float
-        Between 0.0, none, and 1.0, all.
+        Between 0.0, if no neighbor is common, and 1.0, if all are.
+
+    Raises
+    ------
+    ValueError
+        If an embedding holds NaN or infinity, their shapes differ, or `n_neighbors` is
+        too large.
 
     Examples
     --------
@@ -283,10 +314,11 @@ def neighbor_overlap(first, second, *, n_neighbors=10):
     >>> neighbor_overlap(line, line + 1, n_neighbors=2)
     1.0
     """
-    first, second = check_pair(first, second)
+    first, second = _check_pair(first, second)
     if n_neighbors >= len(first):
         raise ValueError(
-            f"n_neighbors={n_neighbors} must be less than the {len(first)} points"
+            f"n_neighbors={n_neighbors} must be less than the number of samples,"
+            f" {len(first)}"
         )
     search = NearestNeighbors(n_neighbors=n_neighbors)
     graphs = [search.fit(run).kneighbors_graph() for run in (first, second)]
@@ -294,14 +326,17 @@ def neighbor_overlap(first, second, *, n_neighbors=10):
     return float(np.mean(common / (2 * n_neighbors - common)))
 
 
-def check_pair(first, second):
-    """Check two runs of the same points with as many components; in float64."""
-    first = check_array(first, dtype=np.float64, input_name="first")
-    second = check_array(second, dtype=np.float64, input_name="second")
+def _check_pair(first, second):
+    """Check two embeddings of the same samples in as many components; in float64."""
+    first = _check_finite(first, "first", dtype=np.float64)
+    second = _check_finite(second, "second", dtype=np.float64)
     if first.shape != second.shape:
-        raise ValueError(
-            f"first has shape {first.shape} and second {second.shape}; both must be"
-            " the same points, with as many components"
+        # The number of components may depend on the data, as in PCA(0.95). Another
+        # number of samples is a mistake of the caller.
+        error = IncomparableError if len(first) == len(second) else ValueError
+        raise error(
+            f"first has shape {first.shape} and second {second.shape}; both must embed"
+            " the same samples in the same number of components"
         )
     return first, second
 
@@ -312,23 +347,23 @@ def nearest_to_consensus(embeddings):
     Parameters
     ----------
     embeddings : sequence of ndarray of shape (n_samples, n_components)
-        The same points in one run or more. Above 1,000 points the same 1,000 are used
-        at each call.
+        One or more embeddings of the same samples. Of more than 1,000 samples the same
+        1,000 are used at each call.
 
     Returns
     -------
     int
-        Index of the run. One that has collapsed is found only if all have.
+        Index of the run. A collapsed run is returned only if all have collapsed.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from stable_embedding.stability import nearest_to_consensus
+    >>> from stable_embedding.stability.measures import nearest_to_consensus
     >>> line = np.array([[0.0], [1.0], [3.0]])
     >>> nearest_to_consensus([line, line**2, line**1.1])
     2
     """
-    kept = fixed_subsample(len(embeddings[0]), _CONSENSUS_POINTS)
+    kept = fixed_subsample(len(embeddings[0]), limits.CONSENSUS_SAMPLES)
     distances = [pdist(run[kept]) for run in embeddings]
     spread = [i for i, of_run in enumerate(distances) if of_run.mean() > 0]
     if not spread:

@@ -1,41 +1,42 @@
-"""Scoring and choosing estimators by how alike their trainings are."""
+"""Scores of estimators by how similar the embeddings of several trainings are."""
 
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from ..stability.measures import manifold_variance
 from ..training.seeds import draw_seeds, with_seed
+from .measures import manifold_variance
 
-# Trainings that an estimator without runs of its own is scored by.
+# Trainings by which an estimator is scored that was not fitted with several runs.
 _N_RUNS = 5
 
 
 def manifold_variance_score(estimator, X, y=None):
-    r"""Score how alike an estimator's embeddings of X are from training to training.
+    r"""Score how similar an estimator's embeddings of X are from training to training.
 
-    A scorer: pass the function itself as ``scoring`` to
+    This function is a scorer. Pass it as ``scoring``, alone or in a dict, to
     :class:`~sklearn.model_selection.GridSearchCV` or
-    :func:`~sklearn.model_selection.cross_val_score`, alone or in a dict. It is 1 minus
-    the relative :func:`manifold_variance` of several embeddings of X:
+    :func:`~sklearn.model_selection.cross_val_score`. The score is 1 minus the relative
+    :func:`manifold_variance` of several embeddings of X:
 
-    - Of a :class:`StableAutoencoder` that was fitted with ``n_init >= 2``, alone or as
-      the last step of a pipeline that embeds, they are those of its runs. Nothing is
-      trained, and in a search the rows held out are scored by maps that never saw
-      them: prefer this.
-    - Anything else, a :class:`StableAutoencoder` with ``n_init=1`` or any other
-      transformer, is trained five times *on X*, with other seeds alone. That takes
-      five trainings, and in a search they are of the rows held out, which are fewer
-      than those the candidate was fitted on.
+    - Prefer a :class:`StableAutoencoder` that was fitted with ``n_init >= 2``, alone or
+      as the last step of a pipeline that embeds. The embeddings are those of its runs.
+      Nothing is trained, and a search scores validation samples by networks that were
+      not trained on them.
+    - A :class:`StableAutoencoder` with ``n_init=1``, or any other transformer, is
+      trained five times *on X*, with different seeds and nothing else changed. In a
+      search, X is the validation samples, which are fewer than those on which the
+      candidate was fitted.
 
     Parameters
     ----------
     estimator : estimator object
         A transformer, or a :class:`~sklearn.pipeline.Pipeline` with one. If its last
-        step has `predict`, the steps before it are scored. It is never changed; where
-        it is trained again, its clones are, with each ``random_state`` replaced.
+        step has `predict`, the steps before it are scored. The estimator is not
+        changed. Where it is trained again, a clone is trained, with each
+        ``random_state`` replaced.
 
     X : array-like of shape (n_samples, n_features)
-        Rows to embed.
+        Samples to embed.
 
     y : array-like of shape (n_samples,) or None, default=None
         Passed to `fit` where the estimator is trained again.
@@ -43,7 +44,7 @@ def manifold_variance_score(estimator, X, y=None):
     Returns
     -------
     float
-        1.0 at best, about 0.0 for maps that have nothing to do with each other.
+        1.0 at best, about 0.0 for unrelated embeddings.
 
     Raises
     ------
@@ -52,13 +53,13 @@ def manifold_variance_score(estimator, X, y=None):
 
     See Also
     --------
-    most_stable_within_one_standard_error : Choose by it without giving up the data.
-    stability_report : What else moves a map besides the seed.
+    most_stable_within_one_standard_error : Choose by stability and reconstruction.
+    stability_report : Measure what else than the seed changes an embedding.
 
     Notes
     -----
-    Stability alone is no goal: PCA has a score of 1. Weigh it against what the map
-    keeps of the data.
+    Do not choose by stability alone: PCA has a score of 1. Weigh it against what the
+    embedding keeps of the data.
 
     Examples
     --------
@@ -78,12 +79,12 @@ def manifold_variance_score(estimator, X, y=None):
 def most_stable_within_one_standard_error(
     cv_results, *, stability="stability", reconstruction="reconstruction"
 ):
-    """Choose the stablest candidate that reconstructs about as well as the best.
+    """Choose the most stable candidate that reconstructs about as well as the best.
 
-    For ``refit`` of a search with two scorers. Candidates count whose mean score of
-    reconstruction is within one standard error of the best one's, and among them the
-    highest mean score of stability wins. The stablest of all would be no choice: that
-    is PCA, or a map that keeps nothing.
+    Pass this function as ``refit`` of a search with two scorers. Of the candidates
+    whose mean reconstruction score is within one standard error of the best, it takes
+    the one with the highest mean stability score. The most stable of all candidates may
+    be useless: it can be PCA, or an embedding that keeps nothing.
 
     Parameters
     ----------
@@ -91,10 +92,10 @@ def most_stable_within_one_standard_error(
         As ``cv_results_`` of a search.
 
     stability : str, default="stability"
-        Name of the scorer of stability in the search's ``scoring``.
+        Name of the stability scorer in the ``scoring`` of the search.
 
     reconstruction : str, default="reconstruction"
-        Name of the scorer that the best candidate is found by. Give other names by
+        Name of the reconstruction scorer there. Set other names with
         :func:`functools.partial`.
 
     Returns
@@ -105,7 +106,7 @@ def most_stable_within_one_standard_error(
     Raises
     ------
     ValueError
-        If a score is missing, or no candidate has both.
+        If a score is missing, or no candidate has both scores.
 
     References
     ----------
@@ -131,9 +132,9 @@ def most_stable_within_one_standard_error(
     >>> search.fit(X).best_params_
     {'init': 'pca'}
     """
-    kept = _scores(cv_results, reconstruction)
+    by_split = _scores(cv_results, reconstruction)
     stable = np.mean(_scores(cv_results, stability), axis=0)
-    means = np.mean(kept, axis=0)
+    means = np.mean(by_split, axis=0)
     scored = np.isfinite(means) & np.isfinite(stable)
     if not scored.any():
         raise ValueError(
@@ -141,13 +142,14 @@ def most_stable_within_one_standard_error(
             f" {stability!r}"
         )
     best = np.argmax(np.where(scored, means, -np.inf))
-    error = np.std(kept[:, best], ddof=1) / len(kept) ** 0.5 if len(kept) > 1 else 0.0
+    n_splits = len(by_split)
+    error = np.std(by_split[:, best], ddof=1) / n_splits**0.5 if n_splits > 1 else 0.0
     eligible = scored & (means >= means[best] - error)
     return int(np.argmax(np.where(eligible, stable, -np.inf)))
 
 
 def _scores(cv_results, name):
-    """Scores of all candidates on each split, of shape (n_splits, n_candidates)."""
+    """Collect the scores on each split, of shape (n_splits, n_candidates)."""
     prefix = "mean_test_"
     if f"{prefix}{name}" not in cv_results:
         found = [
@@ -166,7 +168,7 @@ def _scores(cv_results, name):
 
 
 def embeddings_of(estimator, X, y=None):
-    """Embed X by the runs that an estimator was fitted with, or by new trainings.
+    """Embed X by each run of a fitted estimator, or by new trainings.
 
     Parameters
     ----------
@@ -176,7 +178,7 @@ def embeddings_of(estimator, X, y=None):
     Returns
     -------
     sequence of ndarray of shape (n_samples, n_components)
-        One of each run.
+        One for each run.
     """
     transformer = embedding_steps(estimator)
     if _has_runs(transformer):
@@ -189,7 +191,7 @@ def embeddings_of(estimator, X, y=None):
 
 
 def _has_runs(transformer):
-    """Whether the last step was fitted with several runs."""
+    """Tell whether the last step was fitted with several runs."""
     while isinstance(transformer, Pipeline):
         transformer = transformer[-1]
     n_runs = len(getattr(transformer, "networks_", ()))
@@ -197,7 +199,7 @@ def _has_runs(transformer):
 
 
 def embedding_steps(estimator):
-    """Part of an estimator that embeds: all, or all but a pipeline's predictor."""
+    """Return the part of an estimator that embeds: a pipeline without its predictor."""
     if isinstance(estimator, Pipeline) and len(estimator) > 1:
         *steps, (name, last) = estimator.steps
         if isinstance(last, Pipeline):
@@ -207,6 +209,6 @@ def embedding_steps(estimator):
     if not hasattr(estimator, "fit_transform"):
         raise TypeError(
             f"estimator={estimator!r} has no fit_transform; it must be a transformer,"
-            " or a pipeline with one before its last step"
+            " or a pipeline with a transformer before its last step"
         )
     return estimator

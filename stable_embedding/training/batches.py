@@ -1,188 +1,315 @@
-"""Batches of rows in a new order on each pass, and rows held out from them."""
+"""Batches of samples in a new order on each pass, and validation splits."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from scipy.sparse import csr_array
 from torch import Tensor
 
+from ..data.lazy_samples import chunk_slices
 from ..data.neighbors import draw_positives, restrict_nodes
 from ..data.row_hash import salted_hash, shuffled_index
-from ..data.training_data import chunk_slices
+from ..data.training_data import TrainingSet
+from ..losses.base import Batch
+from .plan import TrainingPlan
+
+InputTransform = Callable[[Tensor, np.ndarray], Tensor | tuple[Tensor, ...]]
 
 
-def count_batches(n_rows: int, batch_size: int) -> int:
-    """Count the batches of at most `batch_size` rows with two rows or more in each."""
-    return max(1, min(-(-n_rows // batch_size), n_rows // 2))
+def auto_batch_size(n_samples: int, neighbor_weight: float) -> int:
+    """Batch size for a number of samples."""
+    if n_samples < 10_000:
+        return 128
+    return 512 if neighbor_weight else 256
+
+
+def auto_max_iter(n_batches: int) -> int:
+    """Epochs for a number of batches in each: at least 600 steps and 20 epochs."""
+    return max(20, -(-600 // n_batches))
+
+
+def count_batches(n_samples: int, batch_size: int) -> int:
+    """Count the batches of at most `batch_size` samples, each of two or more."""
+    return max(1, min(-(-n_samples // batch_size), n_samples // 2))
+
+
+def schedule(plan: TrainingPlan, n_samples: int) -> tuple[int, int]:
+    """Return the batch size and the number of epochs for a number of samples."""
+    batch_size, max_iter = plan.batch_size, plan.max_iter
+    if batch_size == "auto":
+        batch_size = auto_batch_size(n_samples, plan.neighbor_weight)
+    if max_iter == "auto":
+        max_iter = auto_max_iter(count_batches(n_samples, int(batch_size)))
+    return int(batch_size), int(max_iter)
 
 
 def validation_split(
-    keys: np.ndarray, fraction: float, seed: int, chunks: Sequence[slice]
+    hashes: np.ndarray, fraction: float, seed: int, chunks: Sequence[slice]
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Draw the rows of each chunk to train on, and those held out."""
+    """Draw the samples of each chunk to train on, and those to validate on."""
     # Another stream than that of the batches, which draws from the seed itself.
     rng = np.random.default_rng([seed, 1])
-    orders = [chunk.start + shuffled_index(keys[chunk], rng) for chunk in chunks]
+    orders = [chunk.start + shuffled_index(hashes[chunk], rng) for chunk in chunks]
     at = [round(fraction * len(order)) for order in orders]
     return [(order[n:], order[:n]) for n, order in zip(at, orders)]
 
 
-class BatchIterator:
-    """Batches of rows in a new random order on each pass, sliced from tensors.
+def validation_splits(
+    training_set: TrainingSet, fraction: float, seeds: Sequence[int]
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Draw the samples of each run to train on, and those to validate on.
 
-    The order is drawn from the rows' keys, so that a row more or fewer changes each
-    batch little, see :mod:`~stable_embedding.shuffling`. Rows are dealt evenly, so that
-    no batch is left with a single row, which would have no pair. A tensor is indexed
-    once a batch; a loader that collects row by row takes several times as long.
-
-    Where rows are read in chunks, a pass takes these in random order, the same for
-    every run, and deals the rows of each.
-
-    Parameters
-    ----------
-    dataset : object
-        As skorch hands it over, with the rows as `X`, a tensor or `LazySamples`.
-
-    batch_size : int
-        Largest number of rows in a batch; of an odd number in twos one has three.
-
-    keys : ndarray of shape (n_rows,)
-        Keys of the rows.
-
-    seeds : sequence of int
-        Seed of the orders of each run. Batches of one run have shape
-        (n_rows, n_features), those of several (n_runs, n_rows, n_features).
-
-    index : sequence of ndarray of shape (n_runs, n_rows_of_chunk) or None
-        Rows of each run, for each chunk; all by default.
-
-    share : pair of int, default=(0, 1)
-        Which part of each batch to take, and of how many: one for each process.
-
-    neighbors : csr_array of shape (n_rows, n_rows) or None, default=None
-        Graph of neighbors within chunks. A batch then holds rows and after them a
-        partner of each, drawn from its neighbors.
-
-    closed : bool, default=False
-        Whether partners are drawn from the rows of `index` alone.
-
-    noise : callable or None, default=None
-        From a batch of rows and a number drawn for each of them, by its key, to what
-        the network is given; the batch itself by default.
-
-    labels : Tensor of shape (n_rows,) or None, default=None
-        What the network should return are then rows and labels.
-
-    n_passes_done : int, default=0
-        Passes that an earlier iterator has made, after which this one goes on.
+    Returns
+    -------
+    training, validation : list of ndarray of shape (n_runs, n_samples_of_the_part)
+        For each chunk of the samples.
 
     Raises
     ------
     ValueError
-        If a part of a batch would have a single row or none.
+        If a part would have fewer than two samples.
+    """
+    chunks = chunk_slices(training_set.inputs)
+    of_runs = [
+        validation_split(training_set.hashes, fraction, seed, chunks) for seed in seeds
+    ]
+    of_chunks = [list(map(np.stack, zip(*splits))) for splits in zip(*of_runs)]
+    for training, validation in of_chunks:
+        n_training, n_validation = training.shape[1], validation.shape[1]
+        if min(n_training, n_validation) < 2:
+            raise ValueError(
+                f"validation_fraction={fraction} of {n_training + n_validation} samples"
+                f" holds out {n_validation}; early stopping needs two or more on"
+                " either side"
+            )
+    training_index, validation_index = map(list, zip(*of_chunks))
+    return training_index, validation_index
+
+
+class BatchIterator:
+    """Batches of samples in a new random order on each pass, sliced from tensors.
+
+    The order is drawn from the samples' hashes, so that a sample more or fewer changes
+    each batch little, see :mod:`~stable_embedding.data.row_hash`. Samples are dealt
+    evenly, so that no batch has a single sample, which would have no pair. A tensor is
+    indexed once a batch; a loader that collects sample by sample takes several times as
+    long.
+
+    Where samples are read in chunks, a pass takes the chunks in random order, the same
+    for every run, and deals the samples of each.
+
+    Parameters
+    ----------
+    training_set : TrainingSet
+        The samples, with their hashes. With a graph of neighbors a batch holds anchors
+        and after them a positive of each, drawn from its neighbors.
+
+    batch_size : int
+        Largest number of samples in a batch; an odd number in twos has one of three.
+
+    seeds : sequence of int, default=(0,)
+        Seed of the orders of each run. Batches of one run have shape
+        (n_samples, n_features), those of several (n_runs, n_samples, n_features).
+
+    index : sequence of ndarray of shape (n_runs, n_samples_of_chunk) or None
+        Samples of each run, for each chunk; all by default.
+
+    shard : pair of int, default=(0, 1)
+        Rank and number of the processes among which each batch is split.
+
+    input_transform : callable or None, default=None
+        From a batch of samples, and a number drawn for each of them by its hash, to
+        the arguments of the network; by default the batch is the only one.
+
+    restrict_positives : bool, default=False
+        Whether positives are drawn from the samples of `index` alone.
+
+    reshuffle : bool, default=True
+        Whether each pass has a new order. If not, all passes are alike.
+
+    n_passes_done : int, default=0
+        Passes of an earlier iterator, after which this one goes on.
+
+    Raises
+    ------
+    ValueError
+        If a part of a batch would have fewer than two samples.
     """
 
     def __init__(
         self,
-        dataset: Any,
+        training_set: TrainingSet,
         batch_size: int,
-        keys: np.ndarray,
         seeds: Sequence[int] = (0,),
         index: Sequence[np.ndarray] | None = None,
-        share: tuple[int, int] = (0, 1),
-        neighbors: csr_array | None = None,
-        closed: bool = False,
-        noise: Callable[[Tensor, np.ndarray], Any] | None = None,
-        labels: Tensor | None = None,
+        shard: tuple[int, int] = (0, 1),
+        input_transform: InputTransform | None = None,
+        restrict_positives: bool = False,
+        reshuffle: bool = True,
         n_passes_done: int = 0,
     ):
-        self.rows = dataset.X
-        self.chunks = chunk_slices(self.rows)
-        self.keys = keys
+        self.inputs, self.hashes, graph, self.labels = training_set
+        self.chunks = chunk_slices(self.inputs)
+        self.seeds = seeds
         self.index = index
-        self.share = share
-        self.rng_of_chunks = np.random.default_rng(0)
-        self.rngs = [np.random.default_rng(seed) for seed in seeds]
-        # Noise has streams of its own, so that without it the orders are the same.
-        self.noise = noise
-        self.rngs_of_noise = [np.random.default_rng([seed, 2]) for seed in seeds]
-        self.labels = labels
+        self.shard = shard
+        self.input_transform = input_transform
+        self.reshuffle = reshuffle
+        self.graphs = [graph] * len(seeds)
+        if restrict_positives and graph is not None and index is not None:
+            self.graphs = [
+                restrict_nodes(graph, np.concatenate(of_run)) for of_run in zip(*index)
+            ]
         sizes = (
             [chunk.stop - chunk.start for chunk in self.chunks]
             if index is None
             else [of_runs.shape[1] for of_runs in index]
         )
-        self.neighbors = [neighbors] * len(self.rngs)
-        if closed and neighbors is not None and index is not None:
-            self.neighbors = [
-                restrict_nodes(neighbors, np.concatenate(of_run))
-                for of_run in zip(*index)
-            ]
         self.n_batches = [count_batches(size, batch_size) for size in sizes]
         smallest = min(size // n for size, n in zip(sizes, self.n_batches))
-        if share[1] > 1 and smallest < 2 * share[1]:
+        if shard[1] > 1 and smallest < 2 * shard[1]:
             raise ValueError(
-                f"a batch of {smallest} rows leaves fewer than two for some of"
-                f" {share[1]} processes: raise batch_size (it is {batch_size}), or"
-                " train on more rows"
+                f"a batch of {smallest} samples leaves fewer than two for some of"
+                f" {shard[1]} processes: raise batch_size (it is {batch_size}), or"
+                " train on more samples"
             )
-
+        self._seed()
         for _ in range(n_passes_done):
             for at in self.rng_of_chunks.permutation(len(self.chunks)):
-                self._order(at)
-                self._numbers(self.chunks[at])
+                self._draw_order(at)
+                self._draw_numbers(self.chunks[at])
 
     def __len__(self) -> int:
         """Count the batches of a pass."""
         return sum(self.n_batches)
 
-    def __iter__(self) -> Iterator[tuple[Any, Any]]:
-        part, n_parts = self.share
+    def __iter__(self) -> Iterator[tuple[tuple[Tensor, ...], Batch]]:
+        """Yield the arguments of the network, and what it should make of them."""
+        if not self.reshuffle:
+            self._seed()
+        rank, world_size = self.shard
         for at in self.rng_of_chunks.permutation(len(self.chunks)):
-            chunk, rows = self.chunks[at], self.rows
-            order = self._order(at)
-            numbers = self._numbers(chunk)
+            chunk, inputs, start = self.chunks[at], self.inputs, 0
+            order = self._draw_order(at)
+            numbers = self._draw_numbers(chunk)
             if len(self.chunks) > 1:
-                rows, order = rows[chunk], order - chunk.start
-            order = order.to(rows.device)
+                inputs, start = inputs[chunk], chunk.start
+            order = order.to(inputs.device)
             for index in order.tensor_split(self.n_batches[at], dim=-1):
-                if n_parts > 1:
-                    index = index.tensor_split(n_parts, dim=-1)[part]
+                if world_size > 1:
+                    index = index.tensor_split(world_size, dim=-1)[rank]
                 index = index.flatten(-2)
-                inputs = target = batch = rows[index]
-                if self.noise is not None:
-                    drawn = np.take_along_axis(numbers, index.cpu().numpy(), axis=-1)
-                    inputs = self.noise(batch, drawn)
-                if self.labels is not None:
-                    target = batch, self.labels[chunk][index]
-                yield inputs, target
+                local = index - start if start else index
+                samples = inputs[local]
+                labels = None if self.labels is None else self.labels[index]
+                arguments: tuple[Tensor, ...] = (samples,)
+                if self.input_transform is not None:
+                    of_batch = local.cpu().numpy()
+                    drawn = np.take_along_axis(numbers, of_batch, axis=-1)
+                    found = self.input_transform(samples, drawn)
+                    arguments = found if isinstance(found, tuple) else (found,)
+                yield arguments, Batch(samples, index, labels)
 
-    def _numbers(self, chunk: slice) -> np.ndarray | None:
-        """Draw a number for each row of a chunk, in every run."""
-        if self.noise is None:
+    def _seed(self) -> None:
+        """Start all random streams."""
+        self.rng_of_chunks = np.random.default_rng(0)
+        self.rngs = [np.random.default_rng(seed) for seed in self.seeds]
+        # Transforms have streams of their own, so that orders are the same without.
+        self.rngs_of_numbers = [np.random.default_rng([seed, 2]) for seed in self.seeds]
+
+    def _draw_numbers(self, chunk: slice) -> Any:
+        """Draw a number for each sample of a chunk, in every run."""
+        if self.input_transform is None:
             return None
-        numbers = [salted_hash(self.keys[chunk], rng) for rng in self.rngs_of_noise]
+        hashes = self.hashes[chunk]
+        numbers = [salted_hash(hashes, rng) for rng in self.rngs_of_numbers]
         return numbers[0] if len(numbers) == 1 else np.stack(numbers)
 
-    def _order(self, at: int) -> Tensor:
-        """Draw the orders of all runs of the rows in a chunk, and their partners.
+    def _draw_order(self, at: int) -> Tensor:
+        """Draw the orders of all runs of the samples in a chunk, and their positives.
 
-        Returns shape (n_runs, 1 or 2, n_rows), without the first axis of a single run.
+        Returns shape (n_runs, 1 or 2, n_samples), without the first axis of one run.
         """
         chunk = self.chunks[at]
         orders = []
-        for run, (rng, neighbors) in enumerate(zip(self.rngs, self.neighbors)):
+        for run, (rng, graph) in enumerate(zip(self.rngs, self.graphs)):
             index = (
                 np.arange(chunk.start, chunk.stop)
                 if self.index is None
                 else self.index[at][run]
             )
-            order = index[shuffled_index(self.keys[index], rng)]
+            order = index[shuffled_index(self.hashes[index], rng)]
             halves = [order]
-            if neighbors is not None:
-                partners = draw_positives(neighbors, order, self.keys[order], rng)
-                halves.append(partners)
+            if graph is not None:
+                halves.append(draw_positives(graph, order, self.hashes[order], rng))
             orders.append(halves)
         return torch.from_numpy(np.array(orders)).squeeze(0)
+
+
+class Batches:
+    """The batches of a training, of its validation, and of its last evaluation.
+
+    Parameters
+    ----------
+    training_set : TrainingSet
+        Samples, where they are trained on.
+
+    split : pair of lists of ndarray or None
+        Samples of each run to train on and to validate on.
+
+    plan : TrainingPlan
+        How to train.
+
+    Attributes
+    ----------
+    batch_size, max_iter : int
+        Largest number of samples in a batch, and number of epochs.
+
+    n_steps : int
+        Number of steps of the whole training.
+    """
+
+    training_index: Any
+    validation_index: Any
+
+    def __init__(self, training_set: TrainingSet, split: Any, plan: TrainingPlan):
+        self.training_index, self.validation_index = split or (None, None)
+        sizes = (
+            [chunk.stop - chunk.start for chunk in chunk_slices(training_set.inputs)]
+            if split is None
+            else [of_runs.shape[1] for of_runs in self.training_index]
+        )
+        self.seeds = plan.seeds
+        self.batch_size, self.max_iter = schedule(plan, sum(sizes))
+        n_batches = sum(count_batches(size, self.batch_size) for size in sizes)
+        self.n_steps = self.max_iter * n_batches
+        self._iterator = partial(
+            BatchIterator,
+            training_set,
+            self.batch_size,
+            shard=plan.shard,
+        )
+
+    def to_train(self, input_transform: Any, n_epochs_done: int) -> BatchIterator:
+        """Batches in a new order for each epoch and run."""
+        return self._iterator(
+            seeds=self.seeds,
+            index=self.training_index,
+            input_transform=input_transform,
+            restrict_positives=True,
+            n_passes_done=n_epochs_done,
+        )
+
+    def in_fixed_order(self) -> BatchIterator:
+        """Batches of the same samples, alike for all runs."""
+        fixed = [0] * len(self.seeds)
+        return self._iterator(seeds=fixed, index=self.training_index)
+
+    def to_validate(self) -> BatchIterator | None:
+        """Batches of validation samples, alike in all epochs and for all runs."""
+        if self.validation_index is None:
+            return None
+        fixed = [0] * len(self.seeds)
+        return self._iterator(seeds=fixed, index=self.validation_index, reshuffle=False)

@@ -1,23 +1,25 @@
-"""Layers of a network trained one after the other, before all of them together."""
+"""Layers of networks trained one after the other, before all of them together."""
 
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..losses.base import StableLoss
-from ..losses.similarity import distance
+from ..data import limits
+from ..data.lazy_samples import samples_in_memory
+from ..data.training_data import TrainingSet
+from ..losses.base import Outputs
+from ..losses.reconstruction import ReconstructionLoss
 from ..networks.autoencoder import Autoencoder
-
-# Rows that are passed on to the next layer at once.
-_BLOCK_ROWS = 4_096
+from .plan import TrainingPlan
 
 
 class Layer(nn.Module):
     """A layer of an encoder with the one of the decoder that undoes it.
 
-    What is trained are the layers of the network themselves.
+    It trains the layers of the network themselves.
 
     Parameters
     ----------
@@ -35,22 +37,26 @@ class Layer(nn.Module):
         self.activation = activation
         self.input_gain = self.code_gain = self.output_gain = 1.0
 
-    def encode(self, rows: Tensor) -> Tensor:
-        """Return the codes of rows."""
-        return self.activation(self.down(self.input_gain * rows))
+    def encode(self, samples: Tensor) -> Tensor:
+        """Return the codes of samples."""
+        return self.activation(self.down(self.input_gain * samples))
 
-    def forward(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the codes of rows and their reconstruction."""
-        codes = self.encode(rows)
-        return codes, self.output_gain * self.up(self.code_gain * codes)
+    def forward(self, samples: Tensor) -> Outputs:
+        """Return the codes of samples and their reconstruction."""
+        codes = self.encode(samples)
+        return Outputs(codes, self.output_gain * self.up(self.code_gain * codes))
+
+    def regularized_parameters(self) -> Iterator[nn.Parameter]:
+        """Return the parameters that weight decay shrinks: none."""
+        return iter(())
 
 
 def layer_pairs(network: Autoencoder) -> list[Layer]:
     """Pair the layers of a network, from the outermost to the code.
 
     Beside a linear path, where the last layer of a perceptron is zero at the start, the
-    code is left out. There, and where the decoder's output are no rows, the outermost
-    one has a decoder of its own, which the network does not keep.
+    code is left out. There, and where the decoder's output are no samples, the
+    outermost layer has a decoder of its own, which the network does not keep.
     """
     encoder, decoder = network.encoder, network.decoder
     activations = [*encoder.activations, nn.Identity()]
@@ -76,20 +82,15 @@ def layer_pairs(network: Autoencoder) -> list[Layer]:
 
 
 @torch.no_grad()
-def encode_layer(layer: Layer, rows: Tensor) -> Tensor:
-    """Return the codes of rows, which are the rows of the next layer."""
+def encode_layer(layer: Layer, samples: Any) -> Tensor:
+    """Return the codes of samples, which are the samples of the next layer."""
     device = layer.down.weight.device
-    return torch.cat(
-        [layer.encode(part.to(device)) for part in rows.split(_BLOCK_ROWS)]
-    )
+    parts = samples.split(limits.CHUNK_SAMPLES)
+    return torch.cat([layer.encode(part.to(device)) for part in parts])
 
 
 def pretrain(
-    network: Autoencoder,
-    rows: Tensor,
-    keys: np.ndarray,
-    train_layer: Callable,
-    seed: int,
+    network: Autoencoder, training_set: TrainingSet, plan: TrainingPlan, seed: int
 ) -> None:
     """Train the hidden layers of a network in place, from the outermost inwards.
 
@@ -98,17 +99,14 @@ def pretrain(
     network : Autoencoder
         Whose layers are trained.
 
-    rows : Tensor of shape (n_rows, n_features)
-        Training rows.
+    training_set : TrainingSet
+        Samples in memory, and their hashes.
 
-    keys : ndarray of shape (n_rows,)
-        Keys of the rows, by which they are dealt to batches.
-
-    train_layer : callable
-        Trains a layer on rows with their keys, for a loss and from a seed.
+    plan : TrainingPlan
+        Plan of the whole training.
 
     seed : int
-        Seed of the order of the rows.
+        Seed of the order of the samples.
 
     References
     ----------
@@ -117,7 +115,27 @@ def pretrain(
     Y. Bengio, P. Lamblin, D. Popovici and H. Larochelle, "Greedy layer-wise training of
     deep networks", NIPS 2006, for autoencoders in their place.
     """
+    from .trainer import Trainer  # skorch is slow to import
+
+    trainer = Trainer(plan.for_layer(seed))
     for layer in layer_pairs(network):
-        loss = StableLoss(distance, similarity_weight=0.0, collapsed_loss=1.0)
-        train_layer(layer, rows, keys, loss, seed)
-        rows = encode_layer(layer, rows)
+        trainer.fit([layer], training_set, [ReconstructionLoss()])
+        codes = encode_layer(layer, training_set.inputs)
+        training_set = training_set._replace(inputs=codes)
+
+
+def pretrain_runs(
+    networks: Sequence[Any], training_set: TrainingSet, plan: TrainingPlan
+) -> list[Any]:
+    """Train the hidden layers of the networks of all runs, and return the networks.
+
+    Those that start alike, from PCA, are pretrained once.
+    """
+    inputs, hashes = samples_in_memory(training_set.inputs, training_set.hashes)
+    training_set = TrainingSet(inputs, hashes)
+    if plan.init == "pca":
+        pretrain(networks[0], training_set, plan, seed=0)
+        return [networks[0], *(deepcopy(networks[0]) for _ in networks[1:])]
+    for network, seed in zip(networks, plan.seeds):
+        pretrain(network, training_set, plan, seed)
+    return list(networks)

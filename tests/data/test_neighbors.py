@@ -2,15 +2,15 @@ import sys
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_array
-from sklearn.neighbors import KNeighborsTransformer
+from scipy.sparse import coo_array, csr_array
+from sklearn import config_context
+from sklearn.neighbors import KNeighborsTransformer, NearestNeighbors
 from sklearn.preprocessing import FunctionTransformer
 
-from stable_embedding.data import neighbors
+from stable_embedding.data import limits
 from stable_embedding.data.neighbors import (
     draw_positives,
     graph_from_transformer,
-    nearest_neighbors,
     neighbor_graph,
     restrict_nodes,
 )
@@ -23,7 +23,7 @@ def X(rng):
     return rng.normal(size=(60, 3))
 
 
-def as_rows(X, order=None):
+def as_samples(X, order=None):
     return ScaledSamples(X, 0.0, 1.0, order)
 
 
@@ -31,135 +31,220 @@ def whole(X):
     return [slice(0, len(X))]
 
 
+def auto_graph(X, n_neighbors, order=None):
+    return neighbor_graph("auto", n_neighbors, as_samples(X, order), whole(X))
+
+
 def lists(graph):
-    """Neighbors of each row, sorted."""
-    return [sorted(part) for part in np.split(graph.indices, graph.indptr[1:-1])]
+    """Neighbors of each sample, in the order in which they are stored."""
+    return [part.tolist() for part in np.split(graph.indices, graph.indptr[1:-1])]
+
+
+def sorted_lists(graph):
+    return [sorted(part) for part in lists(graph)]
 
 
 def by_comparison(X, n_neighbors):
+    """Neighbors of each sample, nearest first."""
     distances = np.linalg.norm(X[:, None] - X, axis=2)
     np.fill_diagonal(distances, np.inf)
-    return [sorted(row[:n_neighbors]) for row in distances.argsort(axis=1)]
+    return distances.argsort(axis=1)[:, :n_neighbors].tolist()
 
 
-def test_the_graph_holds_the_nearest_of_each_row(X):
-    graph = neighbor_graph(as_rows(X), 5, whole(X))
-    assert lists(graph) == by_comparison(X, 5)
+def test_the_graph_holds_the_nearest_of_each_sample_nearest_first(X):
+    assert lists(auto_graph(X, 5)) == by_comparison(X, 5)
 
 
-def test_where_there_are_few_rows_all_others_are_neighbors():
-    X = np.arange(4.0)[:, None]
-    graph = neighbor_graph(as_rows(X), 15, whole(X))
-    assert lists(graph) == [[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]]
+@pytest.mark.parametrize("shape", [(60, 3), (300, 40), (1_500, 5), (20, 2)])
+def test_an_exact_search_finds_what_nearest_neighbors_finds(shape, rng):
+    X = rng.normal(size=shape).astype(np.float32)
+    search = NearestNeighbors(n_neighbors=15).fit(X)
+    expected = search.kneighbors(return_distance=False)
+    assert lists(auto_graph(X, 15)) == expected.tolist()
 
 
-def test_no_row_is_its_own_neighbor_among_copies():
-    X = np.ones((30, 2))
-    graph = neighbor_graph(as_rows(X), 5, whole(X))
-    assert not graph.diagonal().any()
+@pytest.mark.parametrize("n_samples", [1, 2, 4, 5])
+def test_of_few_samples_all_others_are_neighbors(n_samples):
+    X = np.arange(float(n_samples))[:, None]
+    everyone = list(range(n_samples))
+    expected = [[i for i in everyone if i != sample] for sample in everyone]
+    assert sorted_lists(auto_graph(X, 4)) == expected
+    assert sorted_lists(auto_graph(X, 15)) == expected
+
+
+@pytest.mark.parametrize("n_copies", [3, 5, 6, 7, 30])
+def test_duplicates_are_neighbors_of_each_other(n_copies, rng):
+    X = np.repeat(rng.normal(size=(8, 2)), n_copies, axis=0)
+    graph = auto_graph(X, 5)
     assert (np.diff(graph.indptr) == 5).all()
+    for sample, found in enumerate(lists(graph)):
+        assert sample not in found
+        assert len(set(found)) == 5
+        n_duplicates = sum(i // n_copies == sample // n_copies for i in found)
+        assert n_duplicates == min(5, n_copies - 1)
+    assert lists(auto_graph(X, 5)) == lists(graph)
 
 
-def test_rows_of_a_chunk_have_their_neighbors_in_it(X):
+def test_ties_do_not_depend_on_the_order_of_samples(rng):
+    X = rng.integers(4, size=(200, 2)).astype(float)  # many ties and duplicates
+    shuffled = rng.permutation(X)
+    first = auto_graph(X, 5, canonical_order(X)[0])
+    second = auto_graph(shuffled, 5, canonical_order(shuffled)[0])
+    assert lists(first) == lists(second)
+
+
+def test_neighbors_of_a_chunk_are_in_it(X):
     chunks = [slice(0, 25), slice(25, 60)]
-    graph = neighbor_graph(as_rows(X), 5, chunks)
+    graph = neighbor_graph("auto", 5, as_samples(X), chunks)
     first, second = by_comparison(X[:25], 5), by_comparison(X[25:], 5)
-    assert lists(graph) == first + [[25 + i for i in row] for row in second]
-    found = graph_from_transformer(
-        KNeighborsTransformer(n_neighbors=5), as_rows(X), chunks
-    )
-    for row, (columns, nearest) in enumerate(zip(lists(found), by_comparison(X, 5))):
-        assert columns == [i for i in nearest if (i < 25) == (row < 25)]
+    assert lists(graph) == first + [[25 + i for i in nearest] for nearest in second]
+    transformer = KNeighborsTransformer(n_neighbors=5)
+    found = neighbor_graph(transformer, 99, as_samples(X), chunks)
+    for sample, (kept, nearest) in enumerate(zip(lists(found), by_comparison(X, 5))):
+        assert kept == [i for i in nearest if (i < 25) == (sample < 25)]
 
 
-def test_many_rows_are_searched_by_descent(X, monkeypatch, rng):
+@pytest.fixture
+def approximate(monkeypatch):
     pytest.importorskip("pynndescent")
-    monkeypatch.setattr(neighbors, "_COMPARED_ROWS", 0)
+    monkeypatch.setattr(limits, "EXACT_NEIGHBOR_SAMPLES", 0)
+
+
+def test_many_samples_are_searched_approximately(approximate, rng):
     X = rng.normal(size=(2_000, 5)).astype(np.float32)
-    graph = neighbor_graph(as_rows(X), 15, whole(X))
-    again = neighbor_graph(as_rows(X), 15, whole(X))
-    assert lists(graph) == lists(again)
+    graph = auto_graph(X, 15)
+    assert lists(graph) == lists(auto_graph(X, 15))
     assert not graph.diagonal().any()
+    assert np.diff(graph.indptr).max() == 15
     expected = by_comparison(X, 15)
     shared = [len(set(a) & set(b)) for a, b in zip(lists(graph), expected)]
     assert np.mean(shared) > 0.95 * 15
 
 
-def test_without_pynndescent_many_rows_are_refused(X, monkeypatch):
-    monkeypatch.setattr(neighbors, "_COMPARED_ROWS", 20)
+def test_duplicates_are_found_approximately(approximate, rng):
+    X = np.repeat(rng.normal(size=(50, 3)), 30, axis=0).astype(np.float32)
+    graph = auto_graph(X, 5)
+    assert not graph.diagonal().any()
+    assert np.diff(graph.indptr).max() == 5
+    sources = np.repeat(np.arange(len(X)), np.diff(graph.indptr))
+    assert np.mean(sources // 30 == graph.indices // 30) > 0.95
+    assert graph.nnz > 0.95 * 5 * len(X)
+
+
+def test_without_pynndescent_many_samples_are_refused(X, monkeypatch):
+    monkeypatch.setattr(limits, "EXACT_NEIGHBOR_SAMPLES", 20)
     monkeypatch.setitem(sys.modules, "pynndescent", None)
-    with pytest.raises(ImportError, match=r"60 rows.*stable_embedding\[neighbors\]"):
-        nearest_neighbors(X.astype(np.float32), 5)
+    with pytest.raises(ImportError, match=r"60 samples.*stable_embedding\[neighbors\]"):
+        auto_graph(X, 5)
 
 
 @pytest.mark.parametrize("mode", ["distance", "connectivity"])
 def test_a_transformer_finds_the_same_graph(X, mode):
     order, _ = canonical_order(X)
-    rows = as_rows(X, order)
-    expected = neighbor_graph(rows, 5, whole(X))
-    # Its graphs count a row itself among its neighbors.
+    # With "connectivity" a sample itself is one of the neighbors asked for.
     n_neighbors = 5 if mode == "distance" else 6
     transformer = KNeighborsTransformer(mode=mode, n_neighbors=n_neighbors)
-    assert lists(graph_from_transformer(transformer, rows, whole(X))) == lists(expected)
+    found = graph_from_transformer(transformer, as_samples(X, order), whole(X))
+    assert lists(found) == lists(auto_graph(X, 5, order))
 
 
-def test_a_graph_that_is_there_already_can_be_given(X):
+def test_a_transformer_sees_the_samples_in_the_order_of_X(X):
+    def record(samples):
+        seen.append(samples)
+        return csr_array((len(samples), len(samples)))
+
+    seen = []
     order, _ = canonical_order(X)
-    in_a_ring = np.roll(np.eye(len(X)), 1, axis=1)
-    given = FunctionTransformer(lambda _: csr_array(in_a_ring))
-    found = graph_from_transformer(given, as_rows(X, order), whole(X))
-    expected = in_a_ring[np.ix_(order, order)]
-    np.testing.assert_array_equal(found.toarray(), expected)
+    graph = graph_from_transformer(
+        FunctionTransformer(record), as_samples(X, order), whole(X)
+    )
+    np.testing.assert_allclose(seen[0], X, rtol=1e-6)  # of float32
+    assert graph.nnz == 0
+
+
+@pytest.mark.parametrize("neighbors", ["auto", KNeighborsTransformer(n_neighbors=5)])
+def test_the_output_configured_for_transformers_does_not_matter(X, neighbors):
+    expected = neighbor_graph(neighbors, 5, as_samples(X), whole(X))
+    with config_context(transform_output="pandas"):
+        found = neighbor_graph(neighbors, 5, as_samples(X), whole(X))
+    assert lists(found) == lists(expected)
+
+
+def test_a_precomputed_graph_can_be_given(X):
+    order, _ = canonical_order(X)
+    ring = np.roll(np.eye(len(X)), 1, axis=1)
+    given = FunctionTransformer(lambda _: csr_array(ring))
+    found = graph_from_transformer(given, as_samples(X, order), whole(X))
+    np.testing.assert_array_equal(found.toarray(), ring[np.ix_(order, order)])
+
+
+def test_stored_zeros_are_neighbors_and_missing_ones_are_not():
+    def search(X):
+        indices = np.array([0, 1, 1, -1, 2, 0])
+        return csr_array((np.zeros(6), indices, np.array([0, 2, 4, 6])), (3, 3))
+
+    X = np.arange(3.0)[:, None]
+    order = np.array([2, 0, 1])
+    transformer = FunctionTransformer(search)
+    graph = graph_from_transformer(transformer, as_samples(X, order), whole(X))
+    # Samples 2, 0 and 1, of which 0 is at place 1 and 1 at place 2.
+    assert lists(graph) == [[1], [2], []]
+
+
+def test_any_sparse_format_is_a_graph(X):
+    ring = FunctionTransformer(lambda _: coo_array(np.roll(np.eye(60), 1, axis=1)))
+    graph = graph_from_transformer(ring, as_samples(X), whole(X))
+    assert lists(graph) == [[(i + 1) % 60] for i in range(60)]
 
 
 @pytest.mark.parametrize(
     ("function", "error", "match"),
     [
         (lambda X: X, TypeError, "returned a ndarray; it must return a sparse graph"),
-        (csr_array, ValueError, r"shape \(60, 3\) for 60 rows"),
+        (csr_array, ValueError, r"shape \(60, 3\) for 60 samples"),
     ],
 )
 def test_what_is_no_graph_is_refused(X, function, error, match):
     with pytest.raises(error, match=match):
-        graph_from_transformer(FunctionTransformer(function), as_rows(X), whole(X))
+        graph_from_transformer(FunctionTransformer(function), as_samples(X), whole(X))
 
 
-def test_among_some_rows_only_these_are_neighbors(X):
-    graph = neighbor_graph(as_rows(X), 5, whole(X))
+def test_restricted_to_some_samples_only_these_are_neighbors(X):
+    graph = auto_graph(X, 5)
     chosen = np.arange(0, 60, 2)
-    for columns, nearest in zip(lists(restrict_nodes(graph, chosen)), lists(graph)):
-        assert columns == [i for i in nearest if i % 2 == 0]
+    for kept, nearest in zip(lists(restrict_nodes(graph, chosen)), lists(graph)):
+        assert kept == [i for i in nearest if i % 2 == 0]
 
 
-def test_partners_are_neighbors_and_each_is_drawn(X):
-    graph = neighbor_graph(as_rows(X), 5, whole(X))
-    _, keys = canonical_order(X)
+def test_positives_are_neighbors_and_each_is_drawn(X):
+    graph = auto_graph(X, 5)
+    _, hashes = canonical_order(X)
     index, rng = np.arange(60), np.random.default_rng(0)
-    drawn = np.array([draw_positives(graph, index, keys, rng) for _ in range(500)])
+    drawn = np.array([draw_positives(graph, index, hashes, rng) for _ in range(500)])
     counts = [np.bincount(column, minlength=60) for column in drawn.T]
     for count, nearest in zip(counts, lists(graph)):
         assert count[nearest].sum() == 500
-    # A hundred each in the mean, and a standard deviation of nine.
+    # Each has a mean of a hundred and a standard deviation of nine.
     assert min(count[count > 0].min() for count in counts) > 50
     assert np.mean([np.count_nonzero(count) for count in counts]) == 5
 
 
-def test_a_row_without_neighbors_is_its_own_partner():
+def test_a_sample_without_neighbors_is_its_own_positive():
     graph = csr_array(np.array([[0, 1, 0], [0, 0, 0], [0, 1, 0]]))
-    keys = np.arange(3, dtype=np.uint64)
-    partners = draw_positives(graph, np.arange(3), keys, np.random.default_rng(0))
-    assert partners.tolist() == [1, 1, 1]
+    hashes = np.arange(3, dtype=np.uint64)
+    positives = draw_positives(graph, np.arange(3), hashes, np.random.default_rng(0))
+    assert positives.tolist() == [1, 1, 1]
 
 
-def test_partners_do_not_depend_on_the_other_rows(X):
-    graph = neighbor_graph(as_rows(X), 5, whole(X))
-    _, keys = canonical_order(X)
+def test_positives_do_not_depend_on_the_other_samples(X):
+    graph = auto_graph(X, 5)
+    _, hashes = canonical_order(X)
     index = np.arange(10, 30)
-    every = draw_positives(graph, np.arange(60), keys, np.random.default_rng(3))
-    some = draw_positives(graph, index, keys[index], np.random.default_rng(3))
+    every = draw_positives(graph, np.arange(60), hashes, np.random.default_rng(3))
+    some = draw_positives(graph, index, hashes[index], np.random.default_rng(3))
     np.testing.assert_array_equal(some, every[index])
 
 
-def test_a_progress_bar_counts_rows(X, capsys):
-    neighbor_graph(as_rows(X), 5, whole(X), verbose=True)
+def test_a_progress_bar_counts_samples(X, capsys):
+    neighbor_graph("auto", 5, as_samples(X), whole(X), verbose=True)
     assert "neighbors: 100%" in capsys.readouterr().err

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from stable_embedding.data import chunks
+from stable_embedding.data import limits
 from stable_embedding.data.row_hash import (
     canonical_order,
     farthest_sample,
@@ -20,50 +20,51 @@ def test_mix_is_one_to_one_and_scatters():
 
 
 @pytest.mark.parametrize("distinct", [2, 17, 1_000])
-def test_hashes_tell_rows_apart(distinct, rng):
+def test_distinct_samples_have_distinct_hashes(distinct, rng):
     # Small integers, whose bits as floating-point numbers are mostly zeros.
     X = rng.integers(distinct, size=(20_000, 8)).astype(float)
-    n_rows = len(np.unique(X, axis=0))
-    assert len(np.unique(hash_samples(X))) == n_rows
-    assert len(np.unique(hash_samples(X[:, ::-1]))) == n_rows
+    n_distinct = len(np.unique(X, axis=0))
+    assert len(np.unique(hash_samples(X))) == n_distinct
+    assert len(np.unique(hash_samples(X[:, ::-1]))) == n_distinct
 
 
-def keys_by_row(X):
-    """Keys in the order of the rows."""
-    order, keys = canonical_order(X)
-    of_rows = np.empty_like(keys)
-    of_rows[order] = keys
-    return of_rows
+def hashes_of(X):
+    """Hashes in the order of X."""
+    order, hashes = canonical_order(X)
+    in_order = np.empty_like(hashes)
+    in_order[order] = hashes
+    return in_order
 
 
 @pytest.mark.parametrize("unit", [1e-100, 1e-6, 1 / 3, 1e6, 1e100])
-def test_keys_do_not_see_units_offsets_and_last_bits(unit, rng):
+def test_hashes_do_not_depend_on_unit_offset_and_last_bits(unit, rng):
+    # Differences and quotients round alike everywhere, so that no tolerance is needed.
     X = rng.normal(size=(500, 3))
-    keys = keys_by_row(X)
-    np.testing.assert_array_equal(keys_by_row(X * unit), keys)
-    np.testing.assert_array_equal(keys_by_row(X * (1 + 2e-16)), keys)
-    assert (keys_by_row(unit * (X + np.array([1, 10, 100]))) == keys).mean() > 0.99
-    noisy = keys_by_row(X + 0.01 * rng.normal(size=X.shape))
-    assert (noisy == keys).mean() < 0.01
+    hashes = hashes_of(X)
+    np.testing.assert_array_equal(hashes_of(X * unit), hashes)
+    np.testing.assert_array_equal(hashes_of(X * (1 + 2e-16)), hashes)
+    assert (hashes_of(unit * (X + np.array([1, 10, 100]))) == hashes).mean() > 0.99
+    noisy = hashes_of(X + 0.01 * rng.normal(size=X.shape))
+    assert (noisy == hashes).mean() < 0.01
 
 
-def test_keys_seldom_see_other_rows_come_and_go(rng):
+def test_hashes_seldom_change_when_a_sample_is_removed(rng):
     X = rng.normal(size=(1_000, 5))
-    keys = keys_by_row(X)
+    hashes = hashes_of(X)
     unchanged = [
-        (keys_by_row(np.delete(X, row, axis=0)) == np.delete(keys, row)).all()
-        for row in range(0, 1_000, 20)
+        (hashes_of(np.delete(X, removed, axis=0)) == np.delete(hashes, removed)).all()
+        for removed in range(0, 1_000, 20)
     ]
     assert np.mean(unchanged) > 0.9
 
 
-def test_rows_beside_one_far_away_are_ordered_too(rng):
+def test_samples_beside_one_far_away_are_ordered_too(rng):
     X = np.vstack([rng.normal(size=(400, 3)), [[1e12, 0, 0]]])
-    order, keys = canonical_order(X)
+    order, hashes = canonical_order(X)
     shuffled = rng.permutation(X)
-    again, same_keys = canonical_order(shuffled)
+    again, same_hashes = canonical_order(shuffled)
     np.testing.assert_array_equal(X[order], shuffled[again])
-    np.testing.assert_array_equal(keys, same_keys)
+    np.testing.assert_array_equal(hashes, same_hashes)
 
 
 @pytest.mark.parametrize("largest", [1e308, 1e200])
@@ -72,7 +73,7 @@ def test_values_that_overflow_give_no_warning(largest):
     assert sorted(order) == [0, 1, 2]
 
 
-def test_the_farthest_row_is_found_whatever_the_order(rng):
+def test_the_farthest_sample_is_found_in_any_order(rng):
     corners = np.array([[1.0, 1, 0], [0, 1, 1], [1, 0, 1], [0, 0, 0.9]])
     found = [
         farthest_sample(rng.permutation(np.tile(corners, (5, 1)))) for _ in range(10)
@@ -97,38 +98,39 @@ def test_hashes_see_columns_and_not_types_or_layout(rng):
     assert first == second
 
 
-def test_hashes_do_not_depend_on_blocks(rng, monkeypatch):
+def test_hashes_do_not_depend_on_chunks(rng, monkeypatch):
     X = rng.normal(size=(50, 3))
     whole = hash_samples(X)
-    monkeypatch.setattr(chunks, "_BLOCK_ROWS", 7)
+    monkeypatch.setattr(limits, "CHUNK_SAMPLES", 7)
     np.testing.assert_array_equal(hash_samples(X), whole)
 
 
-def test_sparse_rows_are_ordered_as_dense_ones(rng):
+def test_sparse_samples_are_ordered_as_dense_ones(rng):
     X = rng.integers(2, size=(200, 6)) * rng.normal(size=(200, 6))
     for sparse, dense in zip(canonical_order(csr_array(X)), canonical_order(X)):
         np.testing.assert_array_equal(sparse, dense)
 
 
-def test_canonical_order_is_that_of_shuffled_rows(rng):
-    X = rng.integers(3, size=(200, 3)).astype(float)  # with many copies
+def test_shuffled_samples_have_the_same_canonical_order(rng):
+    X = rng.integers(3, size=(200, 3)).astype(float)  # with many duplicates
     shuffled = rng.permutation(X)
-    (order, keys), (other, other_keys) = canonical_order(X), canonical_order(shuffled)
+    order, hashes = canonical_order(X)
+    other, other_hashes = canonical_order(shuffled)
     np.testing.assert_array_equal(X[order], shuffled[other])
-    np.testing.assert_array_equal(keys, other_keys)
-    assert len(np.unique(keys)) == 200
+    np.testing.assert_array_equal(hashes, other_hashes)
+    assert len(np.unique(hashes)) == 200
 
 
-def test_copies_of_a_row_are_scattered():
-    _, keys = canonical_order(np.ones((1_000, 2)))
-    places = np.flatnonzero(shuffled_index(keys, np.random.default_rng(0)) < 500)
+def test_duplicates_are_scattered():
+    _, hashes = canonical_order(np.ones((1_000, 2)))
+    places = np.flatnonzero(shuffled_index(hashes, np.random.default_rng(0)) < 500)
     assert 400 < np.median(places) < 600
 
 
 def test_a_shuffle_follows_its_seed_and_moves_everything():
-    _, keys = canonical_order(np.arange(1_000.0)[:, None])
+    _, hashes = canonical_order(np.arange(1_000.0)[:, None])
     first, again, other = (
-        shuffled_index(keys, np.random.default_rng(seed)) for seed in (0, 0, 1)
+        shuffled_index(hashes, np.random.default_rng(seed)) for seed in (0, 0, 1)
     )
     np.testing.assert_array_equal(first, again)
     assert sorted(first) == list(range(1_000))
@@ -138,17 +140,17 @@ def test_a_shuffle_follows_its_seed_and_moves_everything():
 
 
 def test_passes_of_one_stream_differ():
-    _, keys = canonical_order(np.arange(100.0)[:, None])
+    _, hashes = canonical_order(np.arange(100.0)[:, None])
     rng = np.random.default_rng(0)
-    assert (shuffled_index(keys, rng) != shuffled_index(keys, rng)).any()
+    assert (shuffled_index(hashes, rng) != shuffled_index(hashes, rng)).any()
 
 
-def test_a_row_fewer_leaves_the_order_of_the_others(rng):
+def test_removing_a_sample_keeps_the_order_of_the_others(rng):
     X = rng.normal(size=(100, 3))
-    order, keys = canonical_order(X)
-    fewer, fewer_keys = canonical_order(np.delete(X, 7, axis=0))
-    rows, left = X[order], np.delete(X, 7, axis=0)[fewer]
-    before = rows[shuffled_index(keys, np.random.default_rng(3))]
-    after = left[shuffled_index(fewer_keys, np.random.default_rng(3))]
+    order, hashes = canonical_order(X)
+    fewer, fewer_hashes = canonical_order(np.delete(X, 7, axis=0))
+    samples, left = X[order], np.delete(X, 7, axis=0)[fewer]
+    before = samples[shuffled_index(hashes, np.random.default_rng(3))]
+    after = left[shuffled_index(fewer_hashes, np.random.default_rng(3))]
     dropped = np.flatnonzero((before == X[7]).all(axis=1))
     np.testing.assert_array_equal(np.delete(before, dropped, axis=0), after)

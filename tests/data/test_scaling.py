@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from stable_embedding.data import chunks
+from stable_embedding.data import limits
 from stable_embedding.data.scaling import (
     ScaledSamples,
     feature_means,
@@ -15,22 +15,22 @@ from stable_embedding.data.scaling import (
 def test_center_and_scale_give_unit_total_variance(rng):
     X = rng.normal(size=(50, 4)) * [1, 10, 100, 0] + 1e6
     mean, scale = mean_and_scale(X)
-    rows = (X - mean) / scale
-    np.testing.assert_allclose(rows.mean(axis=0), 0, atol=1e-9)
-    assert np.square(rows).sum(axis=1).mean() == pytest.approx(1)
+    samples = (X - mean) / scale
+    np.testing.assert_allclose(samples.mean(axis=0), 0, atol=1e-9)
+    assert np.square(samples).sum(axis=1).mean() == pytest.approx(1)
 
 
-def test_sums_are_those_of_numpy_in_blocks_too(rng, monkeypatch):
+def test_sums_over_chunks_are_those_of_numpy(rng, monkeypatch):
     X = rng.normal(size=(50, 4)).astype(np.float32)
-    monkeypatch.setattr(chunks, "_BLOCK_ROWS", 7)
-    for rows in (X, csr_array(X)):
-        mean = feature_means(rows)
+    monkeypatch.setattr(limits, "CHUNK_SAMPLES", 7)
+    for samples in (X, csr_array(X)):
+        mean = feature_means(samples)
         np.testing.assert_allclose(mean, X.mean(axis=0, dtype=np.float64))
         expected = np.square(X - mean).sum()
-        assert total_squared_deviation(rows, mean) == pytest.approx(expected)
+        assert total_squared_deviation(samples, mean) == pytest.approx(expected)
 
 
-def test_shuffled_rows_in_one_order_have_the_same_bits(rng):
+def test_shuffled_samples_in_one_order_have_the_same_bits(rng):
     X = rng.normal(size=(500, 3))
     order = rng.permutation(500)
     expected = mean_and_scale(X[order])
@@ -45,27 +45,28 @@ def test_a_scale_that_float32_cannot_hold_is_refused(scale, rng):
 
 
 @pytest.mark.parametrize("offset", [0, 1e3, 1e6])
-def test_single_precision_loses_nothing_that_rows_have(offset, rng):
+def test_single_precision_keeps_what_float32_samples_hold(offset, rng):
     X = (rng.normal(size=(50, 4)) + offset).astype(np.float32)
     mean, scale = X.mean(axis=0, dtype=np.float64), 2.0
-    rows = scale_in_own_precision(X, mean, scale)
-    assert rows.dtype == np.float32
+    samples = scale_in_own_precision(X, mean, scale)
+    assert samples.dtype == np.float32
     exact = scale_in_own_precision(X.astype(np.float64), mean, scale)
     assert exact.dtype == np.float64
-    np.testing.assert_allclose(rows, exact, rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(samples, exact, rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize("kind", [np.asarray, csr_array])
-def test_rows_are_centered_scaled_ordered_and_turned(kind, rng):
+def test_samples_are_centered_scaled_ordered_and_projected(kind, rng):
     X = rng.normal(size=(20, 4))
     order = rng.permutation(20)
     basis = np.linalg.qr(rng.normal(size=(4, 2)))[0].T.astype(np.float32)
     mean, scale = mean_and_scale(X)
     expected = ((X - mean) / scale)[order]
-    rows = ScaledSamples(kind(X), mean, scale, order)
-    assert (len(rows), rows.width, rows.on(basis).width) == (20, 4, 2)
-    assert rows[:].dtype == np.float32
+    samples = ScaledSamples(kind(X), mean, scale, order)
+    assert (len(samples), samples.width, samples.project(basis).width) == (20, 4, 2)
+    assert samples[:].dtype == np.float32
     for index in (slice(None), slice(3, 9), order[:5], order[:6].reshape(2, 3)):
-        np.testing.assert_allclose(rows[index], expected[index], rtol=1e-6)
-        turned = expected[index] @ basis.T
-        np.testing.assert_allclose(rows.on(basis)[index], turned, atol=1e-6)
+        np.testing.assert_allclose(samples[index], expected[index], rtol=1e-6)
+        projected = expected[index] @ basis.T
+        found = samples.project(basis)[index]
+        np.testing.assert_allclose(found, projected, atol=1e-6)

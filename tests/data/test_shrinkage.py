@@ -2,22 +2,22 @@ import numpy as np
 import pytest
 from sklearn.datasets import make_swiss_roll
 
-from stable_embedding.data import shrinkage
+from stable_embedding.data import limits
 from stable_embedding.data.pca import principal_axes
 from stable_embedding.data.shrinkage import auto_alpha, predictable_fraction
 
 
-def share_and_alpha(X, n_components=2):
-    rows = X - X.mean(axis=0)
-    rows /= np.sqrt(np.square(rows).sum(axis=1).mean())
-    axes, _ = principal_axes(rows, n_components)
-    return predictable_fraction(rows, axes), auto_alpha(rows, axes, len(rows))
+def fraction_and_alpha(X, n_components=2):
+    samples = X - X.mean(axis=0)
+    samples /= np.sqrt(np.square(samples).sum(axis=1).mean())
+    axes, _ = principal_axes(samples, n_components)
+    return predictable_fraction(samples, axes), auto_alpha(samples, axes, len(samples))
 
 
-def factors(rng, n_rows, n_features):
+def factors(rng, n_samples, n_features):
     """Linear factors and noise, where PCA is the right model."""
-    signal = rng.normal(size=(n_rows, 5)) @ rng.normal(size=(5, n_features))
-    return signal + rng.normal(size=(n_rows, n_features))
+    signal = rng.normal(size=(n_samples, 5)) @ rng.normal(size=(5, n_features))
+    return signal + rng.normal(size=(n_samples, n_features))
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -25,50 +25,50 @@ def factors(rng, n_rows, n_features):
 def test_noise_and_linear_factors_are_left_to_pca(shape, seed):
     rng = np.random.default_rng(seed)
     for X in (rng.normal(size=shape), factors(rng, *shape)):
-        share, alpha = share_and_alpha(X)
-        assert share < 0.03
+        fraction, alpha = fraction_and_alpha(X)
+        assert fraction < 0.03
         assert alpha > 10
 
 
 def test_curved_data_are_left_to_the_network(digits):
     roll, _ = make_swiss_roll(1_000, random_state=0)
     for X in (roll, digits[0]):
-        share, alpha = share_and_alpha(X)
-        assert 0.1 < share < 1
+        fraction, alpha = fraction_and_alpha(X)
+        assert 0.1 < fraction < 1
         assert alpha == pytest.approx((1_000 / len(X)) ** 1.2)
 
 
-def test_share_agrees_with_a_slow_loop(rng):
-    rows = rng.normal(size=(40, 6)) ** 2
-    rows -= rows.mean(axis=0)
-    axes, _ = principal_axes(rows, 2)
-    scores = rows @ axes.T
-    residuals = rows - scores @ axes
+def test_the_fraction_agrees_with_a_slow_loop(rng):
+    samples = rng.normal(size=(40, 6)) ** 2
+    samples -= samples.mean(axis=0)
+    axes, _ = principal_axes(samples, 2)
+    scores = samples @ axes.T
+    residuals = samples - scores @ axes
     error = 0.0
     for i in range(40):
         distances = np.linalg.norm(scores - scores[i], axis=1)
         nearest = np.argsort(distances)[1:6]
         error += np.square(residuals[i] - residuals[nearest].mean(axis=0)).sum()
     expected = 1 - error / np.square(residuals).sum() / 1.2
-    assert predictable_fraction(rows, axes) == pytest.approx(expected)
+    assert predictable_fraction(samples, axes) == pytest.approx(expected)
 
 
-def test_the_fewer_rows_the_more_shrinkage(digits):
+def test_fewer_samples_are_shrunk_more(digits):
     X, _ = digits
-    alphas = [share_and_alpha(X[::step])[1] for step in (1, 3, 10)]
+    alphas = [fraction_and_alpha(X[::step])[1] for step in (1, 3, 10)]
     assert alphas == sorted(alphas)
 
 
 def test_order_does_not_matter(digits, rng):
     X, _ = digits
-    share, alpha = share_and_alpha(X)
-    other = share_and_alpha(X[rng.permutation(len(X))])
-    assert other == pytest.approx((share, alpha), rel=1e-3)
+    fraction, alpha = fraction_and_alpha(X)
+    other = fraction_and_alpha(X[rng.permutation(len(X))])
+    assert other == pytest.approx((fraction, alpha), rel=1e-3)
 
 
 @pytest.mark.parametrize("n_components", [3, 5])
-def test_where_pca_keeps_everything_nothing_is_to_be_gained(n_components, rng):
-    assert share_and_alpha(rng.normal(size=(50, 3)), n_components) == (0, 100)
+def test_nothing_is_predictable_where_pca_keeps_everything(n_components, rng):
+    assert fraction_and_alpha(rng.normal(size=(50, 3)), n_components) == (0, 100)
 
 
 @pytest.mark.parametrize("X", [np.zeros((5, 2)), np.array([[0.0, 1.0], [2.0, 0.0]])])
@@ -77,7 +77,7 @@ def test_the_smallest_data(X):
     assert auto_alpha(X - X.mean(axis=0), axes, len(X)) == 100
 
 
-def test_many_rows_are_sampled(digits, monkeypatch):
-    monkeypatch.setattr(shrinkage, "_SAMPLE_ROWS", 500)
-    share, _ = share_and_alpha(digits[0])
-    assert 0.1 < share < 0.3
+def test_of_many_samples_a_subset_is_used(digits, monkeypatch):
+    monkeypatch.setattr(limits, "SHRINKAGE_SAMPLES", 500)
+    fraction, _ = fraction_and_alpha(digits[0])
+    assert 0.1 < fraction < 0.3

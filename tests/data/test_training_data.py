@@ -2,23 +2,32 @@ import numpy as np
 import pytest
 import torch
 from scipy.sparse import csr_array
+from sklearn.decomposition import PCA
 
-from stable_embedding.data import training_data as sources
+from stable_embedding import StableAutoencoder
+from stable_embedding.data import limits, pca
+from stable_embedding.data.lazy_samples import LazySamples
 from stable_embedding.data.scaling import ScaledSamples
+from stable_embedding.data.shrinkage import auto_alpha
 from stable_embedding.data.training_data import (
-    LazySamples,
-    chunk_slices,
-    exceeds_memory,
+    TrainingData,
+    discarded_variance,
     order_and_hashes,
     representative_samples,
-    samples_in_memory,
     training_inputs,
+    weight_decay,
 )
+from stable_embedding.training.plan import TrainingPlan
 
 
 def plain(X):
-    """Rows as they are."""
+    """Samples as they are."""
     return ScaledSamples(X, np.zeros(X.shape[1]), 1.0)
+
+
+def plan(**parameters):
+    defaults = {"random_state": 0, "device": "cpu"}
+    return TrainingPlan.from_estimator(StableAutoencoder(**(defaults | parameters)))
 
 
 @pytest.fixture
@@ -28,82 +37,143 @@ def X(rng):
 
 @pytest.fixture
 def little_memory(monkeypatch):
-    monkeypatch.setattr(sources, "_HELD_BYTES", 1)
-    monkeypatch.setattr(sources, "_SAMPLE_BYTES", 1)
-    monkeypatch.setattr(sources, "_SPARSE_SAMPLE_BYTES", 1)
-    monkeypatch.setattr(sources, "_SAMPLE_ROWS", 50)
+    monkeypatch.setattr(limits, "IN_MEMORY_BYTES", 1)
+    monkeypatch.setattr(limits, "SUBSET_BYTES", 1)
+    monkeypatch.setattr(limits, "SPARSE_SUBSET_BYTES", 1)
+    monkeypatch.setattr(limits, "SUBSET_SAMPLES", 50)
 
 
-def test_large_is_an_array_of_numbers(X, little_memory):
-    assert exceeds_memory(X)
-    assert not exceeds_memory(csr_array(X))
-    assert not exceeds_memory(X.astype(object))
-    assert not exceeds_memory(X.tolist())
-
-
-def test_small_data_are_their_own_sample(X):
-    keys = order_and_hashes(X)[1]
-    np.testing.assert_array_equal(representative_samples(plain(X), keys, 2), X)
+def test_small_data_are_their_own_subset(X):
+    hashes = order_and_hashes(X)[1]
+    np.testing.assert_array_equal(representative_samples(plain(X), hashes, 2), X)
     assert isinstance(training_inputs(plain(X), X, None), torch.Tensor)
 
 
 @pytest.mark.parametrize("kind", [np.asarray, csr_array])
-def test_a_sample_is_drawn_by_content(kind, X, rng, little_memory):
-    def sampled(rows):
-        order, keys = order_and_hashes(kind(rows))
-        rows = ScaledSamples(kind(rows), np.zeros(4), 1.0, order)
-        return {tuple(row) for row in representative_samples(rows, keys, 2).tolist()}
+def test_a_subset_is_drawn_by_content(kind, X, rng, little_memory):
+    def subset_of(X):
+        order, hashes = order_and_hashes(kind(X))
+        samples = ScaledSamples(kind(X), np.zeros(4), 1.0, order)
+        return set(map(tuple, representative_samples(samples, hashes, 2).tolist()))
 
-    sample = sampled(X)
-    assert len(sample) == 50
-    assert sampled(rng.permutation(X)) == sample
-    assert len(sampled(X[1:]) & sample) >= 49
-
-
-def test_a_sample_has_rows_enough_for_a_frame(X, little_memory):
-    keys = order_and_hashes(X)[1]
-    assert len(representative_samples(plain(X), keys, 2)) == 50
-    assert len(representative_samples(plain(X), keys, 20)) == 200
+    subset = subset_of(X)
+    assert len(subset) == 50
+    assert subset_of(rng.permutation(X)) == subset
+    assert len(subset_of(X[1:]) & subset) >= 49
 
 
-def test_copies_in_large_data_have_keys_of_their_own(little_memory):
-    _, keys = order_and_hashes(np.ones((300, 3), dtype=np.float32))
-    assert len(np.unique(keys)) == 300
+def test_a_subset_has_samples_enough_for_a_frame(X, little_memory):
+    hashes = order_and_hashes(X)[1]
+    assert len(representative_samples(plain(X), hashes, 2)) == 50
+    assert len(representative_samples(plain(X), hashes, 20)) == 200
 
 
-def test_keys_of_large_data_are_those_of_their_rows(X, rng, little_memory):
+def test_copies_in_large_data_have_hashes_of_their_own(little_memory):
+    _, hashes = order_and_hashes(np.ones((300, 3), dtype=np.float32))
+    assert len(np.unique(hashes)) == 300
+
+
+def test_hashes_of_large_data_are_those_of_their_samples(X, rng, little_memory):
     shuffled = rng.permutation(500)
-    _, keys = order_and_hashes(X)
-    np.testing.assert_array_equal(order_and_hashes(X[shuffled])[1], keys[shuffled])
+    _, hashes = order_and_hashes(X)
+    np.testing.assert_array_equal(order_and_hashes(X[shuffled])[1], hashes[shuffled])
 
 
-def test_rows_on_demand_are_the_rows(X, monkeypatch):
-    monkeypatch.setattr(sources, "_CHUNK_BYTES", X.nbytes // 4)
-    rows = LazySamples(plain(X))
-    assert len(rows) == 500
-    assert [chunk.stop for chunk in rows.chunks] == [125, 250, 375, 500]
-    assert chunk_slices(rows) == rows.chunks
-    for index in (slice(3, 9), torch.tensor([4, 1]), torch.tensor([[4, 1], [2, 0]])):
-        np.testing.assert_array_equal(rows[index], X[index])
-
-
-@pytest.mark.parametrize("project_networks", [False, True])
-def test_what_is_too_large_is_read_when_needed(project_networks, X, little_memory):
-    basis = np.eye(2, 4, dtype=np.float32) if project_networks else None
-    rows = training_inputs(plain(X), X[:100], basis)
-    assert isinstance(rows, LazySamples)
+@pytest.mark.parametrize("is_projected", [False, True])
+def test_what_is_too_large_is_read_when_needed(is_projected, X, little_memory):
+    basis = np.eye(2, 4, dtype=np.float32) if is_projected else None
+    samples = training_inputs(plain(X), X[:100], basis)
+    assert isinstance(samples, LazySamples)
     expected = X if basis is None else X[:, :2]
-    np.testing.assert_array_equal(rows[slice(0, 500)], expected)
+    np.testing.assert_array_equal(samples[slice(0, 500)], expected)
 
 
-def test_rows_that_are_held_are_all_there(X):
-    rows, keys = torch.from_numpy(X), np.arange(500)
-    assert samples_in_memory(rows, keys) == (rows, keys)
+@pytest.mark.numeric
+def test_discarded_variance_is_what_a_basis_lacks(X):
+    X = X - X.mean(axis=0)
+    X /= np.sqrt(np.square(X).sum(axis=1).mean())
+    expected = np.square(X[:, 2:]).sum(axis=1).mean()
+    found = discarded_variance(torch.from_numpy(X[:, :2]))
+    assert found == pytest.approx(expected, rel=1e-5)
+    assert discarded_variance(torch.from_numpy(X)) == pytest.approx(0, abs=1e-6)
+    assert discarded_variance(torch.from_numpy(2 * X)) == 0
 
 
-def test_of_rows_on_demand_the_first_are_held(X, monkeypatch):
-    monkeypatch.setattr(sources, "_CHUNK_BYTES", 100 * 16)
-    for kind in (np.asarray, csr_array):
-        rows, keys = samples_in_memory(LazySamples(plain(kind(X))), np.arange(500))
-        np.testing.assert_allclose(rows, X[:100])
-        np.testing.assert_array_equal(keys, np.arange(100))
+@pytest.mark.numeric
+def test_prepared_data_are_scaled_and_ordered_by_content(X, rng):
+    data = TrainingData.prepare(X, None, plan())
+    inputs = data.training_set.inputs
+    assert inputs.shape == (500, 4)
+    np.testing.assert_allclose(inputs.mean(0), 0, atol=1e-6)
+    assert inputs.square().sum(1).mean().item() == pytest.approx(1, rel=1e-5)
+    np.testing.assert_allclose(data.mean, X.mean(axis=0), atol=1e-6)
+    assert data.scale == pytest.approx(X.std(axis=0).dot(X.std(axis=0)) ** 0.5, 1e-5)
+    # The same computation, on the same samples in the same order.
+    shuffled = TrainingData.prepare(rng.permutation(X), None, plan())
+    assert torch.equal(shuffled.training_set.inputs, inputs)
+    np.testing.assert_array_equal(shuffled.axes, data.axes)
+    np.testing.assert_array_equal(
+        shuffled.training_set.hashes, data.training_set.hashes
+    )
+
+
+@pytest.mark.numeric
+def test_axes_are_principal(X):
+    X = X * [4, 3, 2, 1]
+    data = TrainingData.prepare(X.astype(np.float32), None, plan(n_components=3))
+    cosines = np.abs(data.axes @ PCA(3).fit(X).components_.T)
+    np.testing.assert_allclose(cosines, np.eye(3), atol=1e-4)
+
+
+def test_labels_follow_their_samples(X):
+    labels = torch.from_numpy(X[:, 0].copy())
+    data = TrainingData.prepare(X, labels, plan())
+    first = data.training_set.inputs[:, 0].numpy() * data.scale + data.mean[0]
+    np.testing.assert_allclose(data.training_set.labels, first, atol=1e-5)
+    assert TrainingData.prepare(X, None, plan()).training_set.labels is None
+
+
+def test_a_graph_is_built_where_neighbors_count(X):
+    assert TrainingData.prepare(X, None, plan()).training_set.graph is None
+    parameters = {"neighbor_weight": 1.0, "n_neighbors": 3}
+    data = TrainingData.prepare(X, None, plan(**parameters))
+    graph, inputs = data.training_set.graph, data.training_set.inputs
+    distances = torch.cdist(inputs, inputs).fill_diagonal_(np.inf)
+    nearest = distances.argmin(1)
+    assert graph.shape == (500, 500)
+    assert all(nearest[i] in graph.indices[graph.indptr[i] :][:3] for i in range(500))
+
+
+def test_an_earlier_scaling_is_kept_and_samples_are_counted(X):
+    scaling = np.full(4, 0.5), 2.0
+    data = TrainingData.prepare(X, None, plan(), scaling, n_seen=1_500)
+    assert (data.mean, data.scale) == scaling
+    assert data.n_samples_seen == 2_000
+    assert data.fraction_of_seen == 0.25
+    assert TrainingData.prepare(X, None, plan()).fraction_of_seen == 1
+
+
+@pytest.mark.numeric
+def test_wide_samples_are_projected_where_that_is_allowed(rng, monkeypatch):
+    monkeypatch.setattr(pca, "_WIDE_FEATURES", 32)
+    X = rng.normal(size=(300, 4)) @ rng.normal(size=(4, 80))
+    X = (X + 0.01 * rng.normal(size=X.shape)).astype(np.float32)
+    data = TrainingData.prepare(X, None, plan())
+    n_coordinates = len(data.basis)
+    assert n_coordinates < 80
+    assert data.training_set.inputs.shape == (300, n_coordinates)
+    np.testing.assert_allclose(
+        data.basis @ data.basis.T, np.eye(n_coordinates), atol=1e-5
+    )
+    assert 0 <= data.discarded_variance < 0.02
+    whole = TrainingData.prepare(X, None, plan(init="random"))
+    assert whole.basis is None
+    assert whole.discarded_variance == 0
+    assert whole.training_set.inputs.shape == (300, 80)
+
+
+def test_weight_decay_is_given_or_suits_the_data(X):
+    axes = np.eye(2, 4, dtype=np.float32)
+    assert weight_decay(plan(alpha=0.25), X, axes, 500) == 0.25
+    assert weight_decay(plan(init="random"), X, axes, 500) == 0
+    assert weight_decay(plan(), X, axes, 500) == auto_alpha(X, axes, 500)

@@ -1,17 +1,26 @@
 import numpy as np
 import pytest
 import torch
-from scipy.spatial.distance import cdist
+from scipy.spatial.distance import cdist, pdist
 from sklearn.metrics.pairwise import cosine_similarity, rbf_kernel
 
+from stable_embedding.losses.base import Batch, Outputs, TotalLoss
+from stable_embedding.losses.reconstruction import (
+    ReconstructionLoss,
+    reconstruction_loss,
+)
 from stable_embedding.losses.similarity import (
     SIMILARITIES,
+    SimilarityLoss,
+    check_similarity,
+    collapsed_similarity_loss,
     distance,
+    distance_loss,
+    mean_squared_difference,
     resolve_similarity,
+    similarity_loss,
     squared_distance,
 )
-
-pytestmark = pytest.mark.numeric
 
 REFERENCES = {
     "distance": cdist,
@@ -25,15 +34,16 @@ def test_every_similarity_has_a_reference():
     assert REFERENCES.keys() == SIMILARITIES.keys()
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("name", SIMILARITIES)
 @pytest.mark.parametrize("shape", [(7, 3), (2, 1), (40, 64)])
 def test_agrees_with_scikit_learn_and_scipy(name, shape, rng):
-    rows = rng.normal(size=shape)
-    found = SIMILARITIES[name](torch.from_numpy(rows)).numpy()
-    # A distance is never less than 1e-6, so that it has a gradient.
-    np.testing.assert_allclose(found, REFERENCES[name](rows, rows), atol=2e-6)
+    samples = rng.normal(size=shape)
+    found = SIMILARITIES[name](torch.from_numpy(samples)).numpy()
+    np.testing.assert_allclose(found, REFERENCES[name](samples, samples), atol=2e-6)
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("name", SIMILARITIES)
 def test_leading_axes_are_separate_batches(name, rng):
     batches = torch.from_numpy(rng.normal(size=(4, 6, 3)))
@@ -44,26 +54,28 @@ def test_leading_axes_are_separate_batches(name, rng):
 
 @pytest.mark.parametrize("name", SIMILARITIES)
 def test_gradients_are_finite_at_duplicates_and_zeros(name):
-    rows = torch.tensor([[1.0, 2.0], [1.0, 2.0], [0.0, 0.0], [0.0, 0.0]])
-    rows.requires_grad_()
-    SIMILARITIES[name](rows).sum().backward()
-    assert torch.isfinite(rows.grad).all()
+    samples = torch.tensor([[1.0, 2.0], [1.0, 2.0], [0.0, 0.0], [0.0, 0.0]])
+    samples.requires_grad_()
+    SIMILARITIES[name](samples).sum().backward()
+    assert torch.isfinite(samples.grad).all()
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("name", SIMILARITIES)
 def test_gradients_agree_with_finite_differences(name, rng):
-    rows = torch.from_numpy(rng.normal(size=(5, 3))).requires_grad_()
+    samples = torch.from_numpy(rng.normal(size=(5, 3))).requires_grad_()
     off_diagonal = ~torch.eye(5, dtype=torch.bool)
     assert torch.autograd.gradcheck(
-        lambda x: SIMILARITIES[name](x)[off_diagonal], (rows,)
+        lambda x: SIMILARITIES[name](x)[off_diagonal], (samples,)
     )
 
 
+@pytest.mark.numeric
 def test_distances_do_not_change_under_rigid_maps(rng):
-    rows = torch.from_numpy(rng.normal(size=(10, 4)))
+    samples = torch.from_numpy(rng.normal(size=(10, 4)))
     rotation, _ = torch.linalg.qr(torch.from_numpy(rng.normal(size=(4, 4))))
     torch.testing.assert_close(
-        squared_distance(rows), squared_distance(rows @ rotation + 1)
+        squared_distance(samples), squared_distance(samples @ rotation + 1)
     )
 
 
@@ -75,11 +87,141 @@ def test_names_and_callables_are_resolved():
 def test_a_users_similarity_is_given_one_batch_at_a_time():
     shapes = []
 
-    def of_one_batch(rows):
-        shapes.append(tuple(rows.shape))
-        return rows @ rows.T
+    def of_one_batch(samples):
+        shapes.append(tuple(samples.shape))
+        return samples @ samples.T
 
-    rows = torch.randn(2, 3, 5, 4)
-    found = resolve_similarity(of_one_batch)(rows)
-    torch.testing.assert_close(found, rows @ rows.mT)
+    samples = torch.randn(2, 3, 5, 4)
+    found = resolve_similarity(of_one_batch)(samples)
+    torch.testing.assert_close(found, samples @ samples.mT)
     assert set(shapes) == {(5, 4)}
+
+
+@pytest.mark.numeric
+def test_loss_of_distances_is_half_the_mean_square_over_pairs(scaled_samples, rng):
+    samples, codes = scaled_samples[:100], torch.from_numpy(rng.normal(size=(100, 2)))
+    expected = 0.5 * np.mean((pdist(codes) - pdist(samples)) ** 2)
+    found = similarity_loss(samples, codes, distance, 2.0).item()
+    # Distances from inner products lose digits of small ones.
+    assert found == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.numeric
+@pytest.mark.parametrize("n_samples", [2, 100, 128, 129, 300])
+def test_distances_of_large_batches_are_compared_within_blocks(
+    n_samples, scaled_samples, rng
+):
+    samples = scaled_samples[:n_samples]
+    codes = torch.from_numpy(rng.normal(size=(n_samples, 5)))
+    n_blocks = -(-n_samples // 128)
+    blocks = np.arange(n_samples // n_blocks * n_blocks).reshape(n_blocks, -1)
+    expected = [
+        np.mean((pdist(codes[block]) - pdist(samples[block])) ** 2) for block in blocks
+    ]
+    found = distance_loss(samples, codes).item()
+    assert found == pytest.approx(np.mean(expected), rel=1e-6)
+    in_runs = distance_loss(
+        torch.stack([samples, samples]), torch.stack([codes, samples])
+    )
+    assert in_runs[0].item() == pytest.approx(found)
+    assert in_runs[1].item() == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.numeric
+@pytest.mark.parametrize("shape", [(7, 3), (2, 7, 1), (150, 2)])
+def test_the_gradient_by_hand_is_that_of_autograd(shape, rng):
+    samples = torch.from_numpy(rng.normal(size=(*shape[:-1], 5)))
+    codes = torch.from_numpy(rng.normal(size=shape)).requires_grad_()
+    # Another weight for each separate batch.
+    lost = distance_loss(samples, codes)
+    weights = torch.arange(1.0, 1 + lost.numel()).reshape(lost.shape)
+    (found,) = torch.autograd.grad((weights * lost).sum(), codes)
+    halves = -(-shape[-2] // 128)
+    blocks = (halves, shape[-2] // halves)
+    lost = mean_squared_difference(
+        distance(codes.unflatten(-2, blocks)), distance(samples.unflatten(-2, blocks))
+    )
+    (expected,) = torch.autograd.grad((weights * lost.mean(-1)).sum(), codes)
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.numeric
+def test_discarded_variance_is_made_up_for(rng):
+    # Noise in many directions: no two samples share any of it.
+    samples = torch.from_numpy(rng.normal(size=(100, 3)))
+    noise = torch.from_numpy(0.03 * rng.normal(size=(100, 20_000)))
+    noise -= noise.mean(0)
+    whole = torch.cat([samples, noise], dim=1)
+    discarded = noise.square().sum().item() / 99  # over pairs of different samples
+    codes = torch.from_numpy(rng.normal(size=(100, 2)))
+    expected = distance_loss(whole, codes).item()
+    # Distances of noise scatter around their mean.
+    found = distance_loss(samples, codes, discarded).item()
+    assert found == pytest.approx(expected, 0.01)
+    assert abs(distance_loss(samples, codes).item() - expected) > 0.5 * expected
+    outputs = Outputs(codes, torch.zeros_like(samples))
+    batch = Batch(samples, torch.arange(100))
+    variance = noise.square().sum(1).mean()
+    terms = [
+        ReconstructionLoss(variance),
+        SimilarityLoss(distance, 1.0, 2.0, variance),
+    ]
+    total, reconstruction, similar = TotalLoss(terms)(outputs, batch)
+    lost = reconstruction_loss(whole, torch.zeros_like(whole))
+    torch.testing.assert_close(reconstruction, lost)
+    torch.testing.assert_close(total, reconstruction + similar)
+
+
+def test_the_gradient_is_finite_where_codes_coincide(scaled_samples):
+    codes = torch.zeros(20, 2, dtype=scaled_samples.dtype, requires_grad=True)
+    distance_loss(scaled_samples[:20], codes).backward()
+    assert not codes.grad.any()
+
+
+@pytest.mark.parametrize("name", SIMILARITIES)
+def test_loss_is_0_when_kept_and_1_when_collapsed(name, scaled_samples):
+    samples, similarity = scaled_samples, SIMILARITIES[name]
+    collapsed_loss = collapsed_similarity_loss(samples, similarity)
+    kept = similarity_loss(samples, samples.clone(), similarity, collapsed_loss).item()
+    origin = torch.zeros(len(samples), 2, dtype=samples.dtype)
+    lost = similarity_loss(samples, origin, similarity, collapsed_loss).item()
+    assert kept == pytest.approx(0, abs=1e-12)
+    # n / (n - 1), where the normalizer of distances is exact only in the limit.
+    # Blocks of 100 samples scatter around it.
+    assert lost == pytest.approx(1, rel=0.02)
+
+
+@pytest.mark.parametrize("name", ["distance", "rbf"])
+def test_loss_does_not_see_rigid_maps(name, scaled_samples):
+    rotation, _ = torch.linalg.qr(torch.randn(5, 5, dtype=scaled_samples.dtype))
+    codes = scaled_samples @ rotation + 1
+    loss = similarity_loss(scaled_samples, codes, SIMILARITIES[name], 1.0)
+    assert loss.item() == pytest.approx(0, abs=1e-12)
+
+
+def test_scale_of_the_codes_counts(scaled_samples):
+    lost = similarity_loss(scaled_samples, scaled_samples / 2, distance, 2.0)
+    assert lost.item() > 0.1
+
+
+def test_a_single_sample_has_no_pairs_to_lose():
+    assert mean_squared_difference(torch.ones(1, 1), torch.zeros(1, 1)) == 0
+
+
+def test_normalizer_of_constant_samples_is_one():
+    assert collapsed_similarity_loss(torch.zeros(5, 2), SIMILARITIES["rbf"]) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("similarity", "error", "message"),
+    [
+        (lambda x: x.detach().numpy(), TypeError, "returned a ndarray"),
+        (lambda x: x.sum(-1), ValueError, r"returned shape \(7,\) for 7 samples"),
+        (lambda x: (x @ x.mT).sqrt(), ValueError, "must be finite"),
+        (lambda x: torch.cdist(x, x).detach(), ValueError, "a finite gradient"),
+    ],
+)
+def test_a_users_similarity_is_tried(similarity, error, message):
+    check_similarity(lambda x: x @ x.mT, 4)
+    with pytest.raises(error, match=message):
+        check_similarity(similarity, 4)

@@ -5,7 +5,8 @@ import pytest
 import torch
 from scipy.stats import ortho_group
 
-from stable_embedding.networks.autoencoder import ACTIVATIONS, Autoencoder, draw_linear
+from stable_embedding.networks import Autoencoder
+from stable_embedding.networks.mlp import ACTIVATIONS
 
 pytestmark = pytest.mark.numeric
 
@@ -25,10 +26,10 @@ def perturb(network):
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_starts_as_pca(hidden, activation):
     axes = axes_of(2, 6)
-    rows = torch.randn(20, 6)
-    codes, reconstruction = Autoencoder(6, 2, hidden, activation, axes=axes)(rows)
-    torch.testing.assert_close(codes, rows @ axes.T)
-    torch.testing.assert_close(reconstruction, rows @ axes.T @ axes)
+    samples = torch.randn(20, 6)
+    codes, reconstruction = Autoencoder(6, 2, hidden, activation, axes=axes)(samples)
+    torch.testing.assert_close(codes, samples @ axes.T)
+    torch.testing.assert_close(reconstruction, samples @ axes.T @ axes)
 
 
 def test_pca_start_is_the_same_for_every_seed():
@@ -36,7 +37,7 @@ def test_pca_start_is_the_same_for_every_seed():
     first = Autoencoder(6, 2, (8,), "relu", axes=axes, seed=1).state_dict()
     second = Autoencoder(6, 2, (8,), "relu", axes=axes, seed=2).state_dict()
     for name, value in first.items():
-        torch.testing.assert_close(value, second[name], rtol=0, atol=0)
+        assert torch.equal(value, second[name])
 
 
 def test_random_start_follows_the_seed():
@@ -58,15 +59,15 @@ def test_building_leaves_torchs_random_stream(start):
 
 @pytest.mark.parametrize("hidden", [(), (8,), (16, 8)])
 @pytest.mark.parametrize("start", [None, "pca"])
-def test_fold_moves_codes_and_keeps_reconstructions(hidden, start):
+def test_a_rigid_map_moves_codes_and_keeps_reconstructions(hidden, start):
     axes = None if start is None else axes_of(3, 6)
     network = perturb(Autoencoder(6, 3, hidden, "tanh", axes=axes)).double()
-    rows = torch.randn(50, 6, dtype=torch.float64)
-    codes, reconstruction = copy.deepcopy(network)(rows)
+    samples = torch.randn(50, 6, dtype=torch.float64)
+    codes, reconstruction = copy.deepcopy(network)(samples)
     rotation = torch.from_numpy(ortho_group.rvs(3, random_state=1))
     shift = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
-    network.fold(rotation, shift)
-    moved, still = network(rows)
+    network.absorb_rigid_map(rotation, shift)
+    moved, still = network(samples)
     torch.testing.assert_close(moved, codes @ rotation + shift)
     torch.testing.assert_close(still, reconstruction)
 
@@ -74,57 +75,85 @@ def test_fold_moves_codes_and_keeps_reconstructions(hidden, start):
 @pytest.mark.parametrize("hidden", [(), (8,), (16, 8)])
 @pytest.mark.parametrize("start", [None, "pca"])
 @pytest.mark.parametrize("gain", [1.0, 3.0])
-def test_a_network_in_another_basis_maps_coordinates_as_it_mapped_rows(
+def test_a_network_in_another_basis_maps_coordinates_as_it_mapped_samples(
     hidden, start, gain
 ):
     axes = None if start is None else axes_of(2, 6)
     network = perturb(Autoencoder(6, 2, hidden, "tanh", axes=axes)).double()
     basis = torch.from_numpy(ortho_group.rvs(6, random_state=1)[:4])
-    rows = torch.randn(20, 4, dtype=torch.float64) @ basis
-    codes, reconstruction = network(rows)
+    samples = torch.randn(20, 4, dtype=torch.float64) @ basis
+    codes, reconstruction = network(samples)
     narrow = network.project_inputs(basis, gain)
-    found, coordinates = narrow(rows @ basis.T)
+    found, coordinates = narrow(samples @ basis.T)
     torch.testing.assert_close(found, codes)
     torch.testing.assert_close(coordinates, reconstruction @ basis.T)
     assert (narrow.n_features, network.n_features) == (4, 6)
     rotation = torch.from_numpy(ortho_group.rvs(2, random_state=1))
     shift = torch.tensor([1.0, -2.0], dtype=torch.float64)
     turned = copy.deepcopy(narrow)
-    turned.fold(rotation, shift)
-    torch.testing.assert_close(turned.encode(rows @ basis.T), codes @ rotation + shift)
-    torch.testing.assert_close(turned.reconstruct(rows @ basis.T), coordinates)
+    turned.absorb_rigid_map(rotation, shift)
+    torch.testing.assert_close(
+        turned.encode(samples @ basis.T), codes @ rotation + shift
+    )
+    torch.testing.assert_close(turned.reconstruct(samples @ basis.T), coordinates)
     back = narrow.project_inputs(basis.T)
-    torch.testing.assert_close(back.encode(rows), codes)
+    torch.testing.assert_close(back.encode(samples), codes)
     torch.testing.assert_close(back.decode(codes), coordinates @ basis)
     assert back.encoder.gain == back.decoder.output_gain == 1
 
 
-def test_fold_in_single_precision_changes_reconstructions_by_rounding_only():
+def test_a_rigid_map_in_single_precision_changes_reconstructions_by_rounding():
     network = perturb(Autoencoder(64, 3, (128, 32), "relu", axes=axes_of(3, 64)))
-    rows = torch.randn(200, 64)
-    before = network.reconstruct(rows).detach()
-    network.fold(
+    samples = torch.randn(200, 64)
+    before = network.reconstruct(samples).detach()
+    network.absorb_rigid_map(
         torch.from_numpy(ortho_group.rvs(3, random_state=1)),
         torch.from_numpy(np.ones(3)),
     )
-    change = (network.reconstruct(rows).detach() - before).norm() / before.norm()
+    change = (network.reconstruct(samples).detach() - before).norm() / before.norm()
     assert change < 1e-5
-
-
-@pytest.mark.parametrize("he_init", [False, True])
-def test_draws_are_torchs_or_wider(he_init):
-    layer = draw_linear(50, 200, he_init, torch.Generator().manual_seed(0))
-    bound = (6 / 50 if he_init else 1 / 50) ** 0.5
-    for values in (layer.weight, layer.bias):
-        assert values.abs().max().item() == pytest.approx(bound, rel=0.05)
 
 
 def test_parts_agree_with_the_whole():
     network = perturb(Autoencoder(6, 2, (8,), "relu", axes=axes_of(2, 6)))
-    rows = torch.randn(10, 6)
-    codes, reconstruction = network(rows)
-    assert torch.equal(network.encode(rows), codes)
+    samples = torch.randn(10, 6)
+    codes, reconstruction = network(samples)
+    assert torch.equal(network.encode(samples), codes)
     assert torch.equal(network.decode(codes), reconstruction)
-    assert torch.equal(network.reconstruct(rows), reconstruction)
+    assert torch.equal(network.reconstruct(samples), reconstruction)
     assert network.widest_layer == 8
     assert network.device.type == "cpu"
+
+
+def restored(network):
+    return Autoencoder.restored(**copy.deepcopy(network.state()))
+
+
+@pytest.mark.parametrize("hidden", [(), (8,)])
+@pytest.mark.parametrize("start", [None, "pca"])
+def test_a_network_is_restored_from_its_state(hidden, start):
+    axes = None if start is None else axes_of(2, 6)
+    network = perturb(Autoencoder(6, 2, hidden, "tanh", axes=axes))
+    network = network.project_inputs(torch.eye(6)[:4], 3.0)
+    samples = torch.randn(10, 4)
+    other = restored(network)
+    assert torch.equal(other.encode(samples), network.encode(samples))
+    assert torch.equal(other.reconstruct(samples), network.reconstruct(samples))
+    assert (other.init, other.hidden_layer_sizes) == (network.init, hidden)
+    assert not other.training
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"n_features": 7}, "should have"),
+        ({"n_components": -2}, "are no widths of layers"),
+        ({"hidden_layer_sizes": (10**9,)}, "should have"),
+        ({"init": "random", "hidden_layer_sizes": (8, 8)}, "should have"),
+    ],
+)
+def test_settings_that_do_not_fit_the_weights_are_refused(changed, message):
+    state = Autoencoder(6, 2, (8,), "tanh", axes=axes_of(2, 6)).state()
+    state["settings"] |= changed
+    with pytest.raises(ValueError, match=message):
+        Autoencoder.restored(**state)

@@ -3,27 +3,24 @@ import pytest
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import ortho_group
 
-from stable_embedding import (
-    manifold_variance,
-    manifold_variance_matrix,
-    stability,
-)
+from stable_embedding import manifold_variance, manifold_variance_matrix
+from stable_embedding.data import limits
+from stable_embedding.stability import displacement, neighbor_overlap
 from stable_embedding.stability.measures import (
-    displacement,
+    IncomparableError,
     nearest_to_consensus,
-    neighbor_overlap,
 )
 
 
 def slow_matrix(runs):
     """The definition, pair by pair."""
-    n_runs, n_points = len(runs), len(runs[0])
-    distances = np.zeros((n_runs, n_points, n_points))
+    n_runs, n_samples = len(runs), len(runs[0])
+    distances = np.zeros((n_runs, n_samples, n_samples))
     for r in range(n_runs):
-        for i in range(n_points):
-            for j in range(n_points):
+        for i in range(n_samples):
+            for j in range(n_samples):
                 distances[r, i, j] = np.sqrt(np.sum((runs[r][i] - runs[r][j]) ** 2))
-        pairs = [distances[r, i, j] for i in range(n_points) for j in range(i)]
+        pairs = [distances[r, i, j] for i in range(n_samples) for j in range(i)]
         distances[r] /= np.mean(pairs)
     mean = distances.sum(axis=0) / n_runs
     return ((distances - mean) ** 2).sum(axis=0) / (n_runs - 1), distances
@@ -58,7 +55,7 @@ def test_shift_rotation_reflection_and_scale_do_not_count(n_components, scale, r
 
 
 @pytest.mark.parametrize("n_components", [1, 2, 8, 32])
-def test_unrelated_maps_have_a_relative_variance_of_about_one(n_components, rng):
+def test_unrelated_embeddings_have_a_relative_variance_of_about_one(n_components, rng):
     runs = rng.normal(size=(8, 300, n_components))
     assert manifold_variance(runs, relative=True) == pytest.approx(1, abs=0.05)
 
@@ -77,15 +74,19 @@ def test_runs_may_differ_in_their_number_of_components(rng):
 def test_matrix_does_not_depend_on_its_blocks(rng, monkeypatch):
     runs = rng.normal(size=(3, 40, 2))
     whole = manifold_variance_matrix(runs)
-    monkeypatch.setattr(stability, "_BLOCK_ROWS", 7)
+    monkeypatch.setattr(limits, "DISTANCE_ROWS", 7)
+    # Mean distances are summed in another order.
     np.testing.assert_allclose(manifold_variance_matrix(runs), whole)
 
 
-def test_many_points_are_subsampled_alike_at_each_call(rng):
-    runs = rng.normal(size=(3, 4 * stability.MAX_POINTS, 2))
-    found = manifold_variance(runs, relative=True)
-    assert found == manifold_variance(runs, relative=True)
-    assert found == pytest.approx(1, abs=0.1)
+def test_many_samples_are_subsampled_alike_at_each_call(rng, monkeypatch):
+    runs = rng.normal(size=(3, 400, 2))
+    whole = manifold_variance(runs)
+    monkeypatch.setattr(limits, "MEASURED_SAMPLES", 100)
+    found = manifold_variance(runs)
+    assert found == manifold_variance(runs)
+    assert found != whole
+    assert found == pytest.approx(whole, rel=0.1)
 
 
 @pytest.mark.parametrize("function", [manifold_variance, manifold_variance_matrix])
@@ -100,24 +101,37 @@ def test_many_points_are_subsampled_alike_at_each_call(rng):
             [np.eye(5), 1_000 + 6e-5 * np.eye(5, dtype=np.float32)],
             r"embeddings\[1\] has collapsed",
         ),
-        ([np.eye(5)], "two"),
-        ([np.eye(5), np.eye(4)], r"\[5, 4\] points"),
-        ([np.ones((1, 2)), np.ones((1, 2))], "two"),
     ],
 )
-def test_bad_embeddings_are_refused(function, runs, message):
-    with pytest.raises(ValueError, match=message):
+def test_collapsed_and_not_finite_embeddings_are_refused(function, runs, message):
+    with pytest.raises(IncomparableError, match=message):
         function(runs)
 
 
+@pytest.mark.parametrize("function", [manifold_variance, manifold_variance_matrix])
+@pytest.mark.parametrize(
+    ("runs", "message"),
+    [
+        ([np.eye(5)], "two"),
+        ([np.eye(5), np.eye(4)], r"\[5, 4\] samples"),
+        ([np.ones((1, 2)), np.ones((1, 2))], "two"),
+        ([np.eye(5), np.ones(5)], "Expected 2D array"),
+    ],
+)
+def test_embeddings_must_be_two_of_the_same_samples(function, runs, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        function(runs)
+    assert caught.type is ValueError
+
+
 def test_equal_distances_have_no_relative_variance():
-    with pytest.raises(ValueError, match="all of their distances are alike"):
+    with pytest.raises(IncomparableError, match="all of their distances are equal"):
         manifold_variance([np.eye(4), np.eye(4)], relative=True)
 
 
-def test_displacement_of_collapsed_runs_is_refused():
+def test_displacement_of_collapsed_embeddings_is_refused():
     for value in (0.0, 0.1):
-        with pytest.raises(ValueError, match="collapsed"):
+        with pytest.raises(IncomparableError, match="collapsed"):
             displacement(np.full((3, 2), value), np.full((3, 2), 0.7))
 
 
@@ -141,14 +155,28 @@ def test_neighbor_overlap_by_hand(rng):
     )
     found = neighbor_overlap(first, second, n_neighbors=4)
     assert found == pytest.approx(expected)
-    with pytest.raises(ValueError, match="n_neighbors=30 must be less than the 30"):
+    message = "n_neighbors=30 must be less than the number of samples, 30"
+    with pytest.raises(ValueError, match=message) as caught:
         neighbor_overlap(first, second, n_neighbors=30)
+    assert caught.type is ValueError
 
 
 @pytest.mark.parametrize("measure", [displacement, neighbor_overlap])
-def test_pairs_must_be_alike_in_shape(measure):
-    with pytest.raises(ValueError, match=r"\(30, 2\) and second \(30, 3\)"):
-        measure(np.ones((30, 2)), np.ones((30, 3)))
+@pytest.mark.parametrize(
+    ("shape", "error"), [((30, 3), IncomparableError), ((29, 2), ValueError)]
+)
+def test_pairs_must_be_alike_in_shape(measure, shape, error):
+    message = rf"\(30, 2\) and second \({shape[0]}, {shape[1]}\)"
+    with pytest.raises(ValueError, match=message) as caught:
+        measure(np.ones((30, 2)), np.ones(shape))
+    assert caught.type is error
+
+
+@pytest.mark.parametrize("measure", [displacement, neighbor_overlap])
+@pytest.mark.parametrize(("value", "name"), [(np.nan, "NaN"), (np.inf, "infinity")])
+def test_pairs_must_be_finite(measure, value, name):
+    with pytest.raises(IncomparableError, match=f"second contains {name}"):
+        measure(np.ones((30, 2)), np.full((30, 2), value))
 
 
 def test_the_consensus_is_near_the_mean_and_no_collapse(rng):

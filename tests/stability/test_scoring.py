@@ -20,8 +20,8 @@ from stable_embedding import (
     manifold_variance,
     manifold_variance_score,
     most_stable_within_one_standard_error,
-    scoring,
 )
+from stable_embedding.stability import scoring
 
 
 def test_score_orders_estimators_by_their_stability(iris):
@@ -41,7 +41,7 @@ def test_score_works_without_transform(rng):
     assert manifold_variance_score(Isomap(), X) == pytest.approx(1)
 
 
-def test_a_random_state_instance_is_no_false_one(rng):
+def test_a_random_state_instance_does_not_give_a_false_one(rng):
     X = rng.normal(size=(50, 20))
     projection = GaussianRandomProjection(2, random_state=np.random.RandomState(0))
     assert manifold_variance_score(projection, X) < 0.9
@@ -60,12 +60,12 @@ def test_score_of_a_pipeline_is_that_of_its_embedding(rng):
     projection = GaussianRandomProjection(2)
     alone = manifold_variance_score(make_pipeline(StandardScaler(), projection), X)
     before = make_pipeline(StandardScaler(), projection, LogisticRegression())
-    assert manifold_variance_score(before, X, y) == alone
+    assert manifold_variance_score(before, X, y) == pytest.approx(alone)
 
 
 @pytest.fixture
 def no_training(monkeypatch):
-    """Make any training by the scorer fail."""
+    """Let every training by the scorer fail."""
     monkeypatch.setattr(scoring, "with_seed", None)
 
 
@@ -97,7 +97,9 @@ def test_runs_are_found_within_pipelines(build, iris, no_training):
     pipeline = build(model).fit(X, y)
     runs = model.transform_runs(StandardScaler().fit_transform(X))
     expected = 1 - manifold_variance(runs, relative=True)
-    assert manifold_variance_score(pipeline, X, y) == expected
+    # The pipeline may round the scaled samples differently, before they are float32.
+    found = manifold_variance_score(pipeline, X, y)
+    assert found == pytest.approx(expected, abs=1e-6)
 
 
 def test_a_step_after_the_network_is_scored_too(iris):
@@ -119,7 +121,7 @@ def test_a_predictor_is_no_embedding(iris):
     X, _ = iris
     clustering = make_pipeline(GaussianRandomProjection(2), KMeans(3, n_init=1))
     alone = manifold_variance_score(GaussianRandomProjection(2), X)
-    assert manifold_variance_score(clustering, X) == alone
+    assert manifold_variance_score(clustering, X) == pytest.approx(alone)
     with pytest.raises(TypeError, match="has no fit_transform"):
         manifold_variance_score(LogisticRegression(), X)
 
@@ -157,7 +159,7 @@ def test_grid_search_of_a_pipeline_by_two_scores(routing, iris):
     assert np.isfinite(search.predict_proba(X)).all()
 
 
-def test_digits_the_rule_takes_the_pca_start_and_weight_buys_stability(digits):
+def test_digits_the_rule_takes_the_pca_start_and_weight_adds_stability(digits):
     X, _ = digits
     search = GridSearchCV(
         StableAutoencoder(10, n_init=3, random_state=0),
@@ -236,7 +238,7 @@ def test_the_rule_looks_within_one_standard_error():
     assert choose(results([[1, 1]] * 2, [[0.5, 0.7]] * 2)) == 1
 
 
-def test_the_rule_passes_over_what_has_no_score():
+def test_the_rule_ignores_candidates_without_a_score():
     nan = np.nan
     choose = most_stable_within_one_standard_error
     assert choose(results([[0.9, 0.5], [0.9, 0.5]], [[nan, 0.1], [1, 0.1]])) == 1

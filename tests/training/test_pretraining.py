@@ -1,12 +1,11 @@
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_array
 
 from stable_embedding import StableAutoencoder, VariationalAutoencoder
 from stable_embedding.networks import Autoencoder
 from stable_embedding.training.pretraining import encode_layer, layer_pairs
-
-pytestmark = pytest.mark.numeric
 
 DEEP = {"hidden_layer_sizes": (32, 16), "max_iter": 10, "random_state": 0}
 
@@ -22,13 +21,14 @@ def test_layers_are_those_of_the_network():
     assert [layer.up for layer in layers] == list(deep.decoder.mlp[::2])[::-1]
 
 
+@pytest.mark.numeric
 def test_unrolled_layers_are_the_network():
     deep = network()
-    rows = codes = torch.randn(7, 6)
+    samples = codes = torch.randn(7, 6)
     layers = layer_pairs(deep)
     for layer in layers:
         codes = encode_layer(layer, codes)
-    torch.testing.assert_close(codes, deep.encode(rows))
+    torch.testing.assert_close(codes, deep.encode(samples))
     back = codes
     for at, layer in reversed(list(enumerate(layers))):
         back = layer.output_gain * layer.up(layer.code_gain * back)
@@ -64,6 +64,7 @@ def test_the_first_loss_is_below_that_of_a_random_start(activation, digits):
     assert losses[1] < 0.8 * losses[0]
 
 
+@pytest.mark.numeric
 def test_with_pca_it_still_starts_there(digits):
     X, _ = digits
     start = DEEP | {"learning_rate_init": 1e-9}
@@ -78,9 +79,7 @@ def test_pretraining_is_no_part_of_the_history(digits):
     assert model.n_iter_ == len(model.loss_curve_) == 10
 
 
-def test_sparse_rows_are_taken(digits):
-    from scipy.sparse import csr_array
-
+def test_sparse_samples_are_taken(digits):
     model = StableAutoencoder(5, layerwise_pretraining=True, **DEEP)
     assert model.fit(csr_array(digits[0])).score(digits[0]) > 0.5
 

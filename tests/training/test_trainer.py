@@ -1,81 +1,48 @@
 import copy
+import os
+import signal
 
 import numpy as np
 import pytest
 import torch
 from skorch.callbacks import Callback, Checkpoint, EarlyStopping
 
-from stable_embedding.data.row_hash import canonical_order
-from stable_embedding.losses.base import StableLoss
-from stable_embedding.losses.similarity import distance
+from stable_embedding import StableAutoencoder
+from stable_embedding.data.neighbors import neighbor_graph
+from stable_embedding.data.scaling import ScaledSamples
+from stable_embedding.data.training_data import TrainingSet
+from stable_embedding.losses import LossTerm
+from stable_embedding.losses.reconstruction import ReconstructionLoss
 from stable_embedding.networks import Autoencoder
-from stable_embedding.training.trainer import train
-
-pytestmark = pytest.mark.numeric
-
-
-@pytest.fixture
-def rows():
-    x = torch.randn(50, 4, generator=torch.Generator().manual_seed(0))
-    x -= x.mean(0)
-    return x / x.square().sum(1).mean().sqrt()
+from stable_embedding.training.batches import validation_splits
+from stable_embedding.training.plan import StoppingRule
 
 
-def run(rows, *, callbacks=(), network=None, **parameters):
-    network = network or start()
-    trainings = run_all(rows, [network], callbacks=callbacks, **parameters)
-    return trainings[0], network
-
-
-def start(**parameters):
-    return Autoencoder(4, 2, (8,), "tanh", axes=torch.eye(4)[:2], **parameters)
-
-
-def run_all(rows, networks, **parameters):
-    defaults = {
-        "alpha": 0.0,
-        "batch_size": 16,
-        "max_iter": 5,
-        "learning_rate": 1e-2,
-        "seeds": range(len(networks)),
-        "device": "cpu",
-    }
-    loss = StableLoss(distance, 1.0, 2.0)
-    return train(networks, rows, keys_of(len(rows)), loss, **(defaults | parameters))
-
-
-def keys_of(n_rows):
-    return canonical_order(np.arange(n_rows)[:, None])[1]
-
-
-def validation_split(n_rows, n_held_out, seed):
-    """A split of one run."""
-    order = np.random.default_rng(seed).permutation(n_rows)
-    return [order[None, n_held_out:]], [order[None, :n_held_out]]
-
-
-def test_loss_falls_and_its_terms_add_up(rows):
-    training, network = run(rows, max_iter=40)
-    history = training.history
-    assert {len(values) for values in history.values()} == {40}
+@pytest.mark.numeric
+def test_loss_falls_and_its_terms_add_up(samples, train_one):
+    run, network = train_one(samples, max_iter=40)
+    assert {len(values) for values in run.history.values()} == {40}
+    # Rounding of float32, in another order of sums.
     np.testing.assert_allclose(
-        history["loss"],
-        np.add(history["reconstruction_loss"], history["similarity_loss"]),
+        run.history["loss"],
+        np.add(run.history["reconstruction_loss"], run.history["similarity_loss"]),
         rtol=1e-5,
     )
-    assert history["loss"][-1] < 0.9 * history["loss"][0]
+    assert run.history["loss"][-1] < 0.9 * run.history["loss"][0]
     assert not network.training
 
 
-def test_final_terms_are_those_of_the_trained_network(rows):
-    training, network = run(rows)
+@pytest.mark.numeric
+def test_final_losses_are_those_of_the_trained_network(samples, train_one):
+    run, network = train_one(samples)
     with torch.no_grad():
-        expected = (network.reconstruct(rows) - rows).square().sum(1).mean().item()
-    assert training.final["reconstruction_loss"] == pytest.approx(expected, rel=1e-5)
+        expected = network.squared_errors(samples).mean().item()
+    assert run.losses["reconstruction_loss"] == pytest.approx(expected, rel=1e-5)
+    assert run.losses.keys() == run.history.keys()
 
 
-def test_same_seed_same_bits_and_other_seed_other_order(rows):
-    weights = [run(rows, seeds=[seed])[1].state_dict() for seed in (0, 0, 1)]
+def test_same_seed_same_bits_and_other_seed_other_order(samples, train_one):
+    weights = [train_one(samples, seeds=[seed])[1].state_dict() for seed in (0, 0, 1)]
     for name, value in weights[0].items():
         assert torch.equal(value, weights[1][name])
     assert any(
@@ -83,81 +50,155 @@ def test_same_seed_same_bits_and_other_seed_other_order(rows):
     )
 
 
-def test_torchs_random_stream_is_left_alone(rows):
+def test_torchs_random_stream_is_left_alone(samples, train_one):
     before = torch.get_rng_state()
-    run(rows)
+    train_one(samples)
     assert torch.equal(before, torch.get_rng_state())
 
 
-def test_learning_rate_rises_to_its_peak_and_falls_to_zero(rows):
-    class Recorder(Callback):
-        def initialize(self):
-            self.rates = []
-            return self
-
-        def on_batch_begin(self, net, training=None, **kwargs):
-            if training:
-                self.rates.append(net.optimizer_.param_groups[0]["lr"])
-
-    recorder = Recorder()
-    run(rows, max_iter=50, callbacks=[recorder])
-    rates = np.array(recorder.rates)
-    assert rates.max() == pytest.approx(1e-2, rel=1e-3)
-    assert np.argmax(rates) / len(rates) == pytest.approx(0.3, abs=0.02)
-    assert rates[-1] < 1e-6
-
-
-def test_a_training_of_one_step_learns(rows):
+def test_a_training_of_one_step_learns(samples, train_one, start):
     before = start()
-    _, after = run(rows, max_iter=1, batch_size=50, network=copy.deepcopy(before))
+    _, after = train_one(samples, copy.deepcopy(before), max_iter=1, batch_size=50)
     change = (after.encoder.last.weight - before.encoder.last.weight).abs().max()
     assert change > 1e-3
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("n_runs", [1, 2])
-def test_pace_is_the_share_of_the_way_that_is_gone(n_runs, rows):
+def test_weights_are_interpolated_on_a_line(n_runs, samples, train, start):
     first, last, between = ([start() for _ in range(n_runs)] for _ in range(3))
-    run_all(rows, last)
-    trainings = run_all(rows, between, pace=0.25)
+    train(samples, last)
+    runs = train(samples, between, fit={"weight_interpolation": 0.25})
     for networks in zip(first, last, between):
         for a, b, c in zip(*(network.parameters() for network in networks)):
             torch.testing.assert_close(c, 0.75 * a + 0.25 * b)
     with torch.no_grad():
-        error = between[0].squared_errors(rows).mean().item()
-    assert trainings[0].final["reconstruction_loss"] == pytest.approx(error, rel=1e-5)
+        error = between[0].squared_errors(samples).mean().item()
+    assert runs[0].losses["reconstruction_loss"] == pytest.approx(error, rel=1e-5)
 
 
-def test_alpha_shrinks_the_perceptrons_and_not_the_linear_path(rows):
+def test_alpha_shrinks_the_perceptrons_and_not_the_linear_path(samples, train_one):
     def size(network):
         return sum(p.square().sum().item() for p in network.encoder.mlp.parameters())
 
-    _, free = run(rows, max_iter=100, alpha=0.0)
-    _, shrunk = run(rows, max_iter=100, alpha=100.0)
+    _, free = train_one(samples, max_iter=100, fit={"alpha": 0.0})
+    _, shrunk = train_one(samples, max_iter=100, fit={"alpha": 100.0})
     assert size(shrunk) < 0.01 * size(free)
     path = shrunk.encoder.linear_path.weight
     assert torch.linalg.matrix_norm(path).item() > 1
 
 
-def test_without_validation_rows_nothing_stops_early(rows):
-    training, _ = run(rows, n_iter_no_change=1, tol=10.0, max_iter=7)
-    assert len(training.history["loss"]) == 7
+class Doubled(LossTerm):
+    """Half the reconstruction loss at twice the weight, for terms of one's own."""
+
+    name = "doubled"
+
+    def forward(self, outputs, batch):
+        squares = (outputs.reconstruction - batch.samples).square()
+        return 0.5 * squares.sum(-1).mean(-1)
 
 
-def test_early_stopping_returns_the_best_epoch(rows):
-    split = validation_split(50, 10, seed=0)
-    training, network = run(
-        rows, split=split, n_iter_no_change=2, max_iter=300, tol=1e-2
+@pytest.mark.numeric
+def test_any_terms_are_minimized(samples, train_one):
+    run, network = train_one(samples, terms=[ReconstructionLoss()], max_iter=20)
+    same, other = train_one(samples, terms=[Doubled(2.0)], max_iter=20)
+    assert same.history.keys() == {"loss", "doubled_loss"}
+    # Factors of two are exact, but gradients are summed in another order.
+    np.testing.assert_allclose(same.history["loss"], run.history["loss"], rtol=1e-4)
+    np.testing.assert_allclose(
+        np.multiply(same.history["doubled_loss"], 2), same.history["loss"], rtol=1e-6
     )
-    held_out = training.history["validation_loss"]
-    assert len(held_out) == len(training.history["loss"]) < 300
-    best = len(held_out) - 3  # two epochs without improvement followed
-    for index, losses in (
-        (split[1][0][0], training.history["validation_reconstruction_loss"][best]),
-        (split[0][0][0], training.final["reconstruction_loss"]),
+    found, expected = other.encode(samples), network.encode(samples)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-3)
+
+
+def test_inputs_are_transformed_in_training_alone(samples, train_one, start):
+    class Counting(LossTerm):
+        name = "reconstruction"
+
+        def forward(self, outputs, batch):
+            targets.append(batch.samples)
+            return (outputs.reconstruction - batch.samples).square().sum(-1).mean(-1)
+
+    seen, targets = [], []
+
+    def transform(inputs, numbers):
+        assert numbers.shape == inputs.shape[:-1]
+        seen.append(inputs)
+        return 0 * inputs
+
+    network = start()
+    train_one(
+        samples,
+        network,
+        terms=[Counting()],
+        max_iter=2,
+        fit={"input_transform": transform},
+    )
+    n_batches = len(seen) // 2
+    assert len(targets) == 3 * n_batches  # two epochs and the last evaluation
+    assert sum(map(len, seen)) == 2 * len(samples)
+    for inputs, target in zip(seen, targets):
+        assert torch.equal(inputs, target)
+    assert all(target.any() for target in targets)
+
+
+def stopping_rule(n_iter_no_change, tol=1e-2, validation_fraction=0.2):
+    return StoppingRule(validation_fraction, n_iter_no_change, tol)
+
+
+def test_without_a_rule_nothing_stops_early(samples, train_one):
+    run, _ = train_one(samples, max_iter=7)
+    assert len(run.history["loss"]) == 7
+
+
+@pytest.mark.numeric
+def test_early_stopping_returns_the_best_epoch(samples, train_one, hashes_of):
+    rule = stopping_rule(2)
+    run, network = train_one(samples, stopping_rule=rule, max_iter=300)
+    losses = run.history["validation_loss"]
+    assert len(losses) == len(run.history["loss"]) < 300
+    best = len(losses) - 3  # two epochs without improvement followed
+    training_set = TrainingSet(samples, hashes_of(50))
+    (training,), (validation,) = validation_splits(training_set, 0.2, [0])
+    assert (training.shape, validation.shape) == ((1, 40), (1, 10))
+    for index, loss in (
+        (validation[0], run.history["validation_reconstruction_loss"][best]),
+        (training[0], run.losses["reconstruction_loss"]),
     ):
         with torch.no_grad():
-            error = network.squared_errors(rows[index]).mean()
-        assert error.item() == pytest.approx(losses, rel=1e-5)
+            error = network.squared_errors(samples[index]).mean()
+        assert error.item() == pytest.approx(loss, rel=1e-5)
+
+
+class Watching(LossTerm):
+    """A term that remembers which samples it was evaluated on."""
+
+    name = "watching"
+    uses_positives = True
+
+    def __init__(self):
+        super().__init__()
+        self.index = []
+
+    def forward(self, outputs, batch):
+        if not self.training:
+            self.index.append(batch.index)
+        return outputs.codes.square().mean((-2, -1))
+
+
+def test_validation_compares_the_same_pairs_in_every_epoch(samples, train_one):
+    X = ScaledSamples(samples.numpy(), np.zeros(4), 1.0)
+    graph = neighbor_graph("auto", 5, X, [slice(0, 50)])
+    watching, rule = Watching(), stopping_rule(100, validation_fraction=0.5)
+    terms, n_epochs = [ReconstructionLoss(), watching], 4
+    train_one(samples, terms=terms, graph=graph, stopping_rule=rule, max_iter=n_epochs)
+    n_batches = 2  # of 25 samples, with their positives
+    passes = torch.stack([torch.cat(pair) for pair in zip(*[iter(watching.index)] * 2)])
+    assert len(passes) == n_epochs + 1  # and the last evaluation, on other samples
+    assert passes.shape[1] == n_batches * 25
+    assert (passes[1:n_epochs] == passes[0]).all()
+    assert not torch.equal(passes[-1], passes[0])
 
 
 def assert_same_weights(first, second, **tolerance):
@@ -165,81 +206,208 @@ def assert_same_weights(first, second, **tolerance):
         torch.testing.assert_close(value, second.state_dict()[name], **tolerance)
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("with_path", [True, False])
-def test_a_stacked_run_ends_where_it_would_alone(rows, with_path):
-    rows = rows.double()  # in which rounding does not grow over a training
+def test_a_stacked_run_ends_where_it_would_alone(with_path, samples, train, start):
+    samples = samples.double()  # in which rounding does not grow over a training
     if with_path:
         starts = [start().double() for _ in range(3)]
     else:
         starts = [Autoencoder(4, 2, (8,), "tanh", seed=i).double() for i in range(3)]
     stacked = copy.deepcopy(starts)
-    together = run_all(rows, stacked, max_iter=100, alpha=1.0)
-    for seed, (network, training) in enumerate(zip(starts, together)):
-        alone = run_all(rows, [network], max_iter=100, alpha=1.0, seeds=[seed])[0]
+    decay = {"alpha": 1.0}
+    together = train(samples, stacked, max_iter=100, fit=decay)
+    for seed, (network, run) in enumerate(zip(starts, together)):
+        (alone,) = train(samples, [network], max_iter=100, fit=decay, seeds=[seed])
         assert_same_weights(network, stacked[seed], rtol=0, atol=1e-9)
-        assert training.final == pytest.approx(alone.final, rel=1e-9)
+        assert run.losses == pytest.approx(alone.losses, rel=1e-9)
         for name, losses in alone.history.items():
-            np.testing.assert_allclose(training.history[name], losses, rtol=1e-9)
+            np.testing.assert_allclose(run.history[name], losses, rtol=1e-9)
         assert not stacked[seed].training
 
 
-def test_stacked_runs_stop_early_each_for_itself(rows):
-    rows = rows.double()
-    parameters = {"n_iter_no_change": 2, "tol": 1e-2, "max_iter": 100}
-    splits = [validation_split(50, 10, seed) for seed in range(5)]
+@pytest.mark.numeric
+def test_stacked_runs_stop_early_each_for_itself(samples, train):
+    samples = samples.double()
+    parts = {"stopping_rule": stopping_rule(2), "max_iter": 100}
     networks = [Autoencoder(4, 2, (8,), "tanh", seed=i).double() for i in range(5)]
     starts = copy.deepcopy(networks)
-    merged = [[part for (part,) in parts] for parts in zip(*splits)]
-    together = run_all(
-        rows, networks, split=[[np.concatenate(s)] for s in merged], **parameters
-    )
-    assert len({len(training.history["loss"]) for training in together}) > 2
+    together = train(samples, networks, **parts)
+    assert len({len(run.history["loss"]) for run in together}) > 2
     for seed, alone in enumerate(starts):
-        training = run_all(
-            rows, [alone], split=splits[seed], seeds=[seed], **parameters
-        )[0]
+        (run,) = train(samples, [alone], seeds=[seed], **parts)
         assert_same_weights(alone, networks[seed], rtol=0, atol=1e-9)
-        assert training.final == pytest.approx(together[seed].final, rel=1e-9)
-        for name, losses in training.history.items():
+        assert run.losses == pytest.approx(together[seed].losses, rel=1e-9)
+        for name, losses in run.history.items():
             np.testing.assert_allclose(together[seed].history[name], losses, rtol=1e-9)
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("load_best", [False, True])
-def test_a_users_checkpoint_follows_the_best_epoch(load_best, rows, tmp_path):
+def test_a_users_checkpoint_follows_the_best_epoch(
+    load_best, samples, train_one, tmp_path
+):
     checkpoint = Checkpoint(
         monitor="train_loss_best", dirname=tmp_path, load_best=load_best
     )
-    training, network = run(rows, callbacks=[checkpoint])
+    run, network = train_one(samples, callbacks=(checkpoint,))
     assert (tmp_path / "params.pt").exists()
-    error = network.squared_errors(rows).mean().item()
-    assert training.final["reconstruction_loss"] == pytest.approx(error, rel=1e-5)
+    error = network.squared_errors(samples).mean().item()
+    assert run.losses["reconstruction_loss"] == pytest.approx(error, rel=1e-5)
 
 
-class Interrupt(Callback):
+def test_a_users_early_stopping_stops(samples, train_one):
+    stopper = EarlyStopping(monitor="train_loss", patience=2, threshold=10.0)
+    run, _ = train_one(samples, max_iter=50, callbacks=(("mine", stopper),))
+    assert len(run.history["loss"]) < 50
+
+
+class Ends(Callback):
+    """Ends a training at a moment of an epoch, counted from one."""
+
+    def __init__(self, moment, epoch):
+        self.moment = moment
+        self.epoch = epoch
+
+    def on_epoch_begin(self, net, **kwargs):
+        self.end("epoch_begin", net)
+
+    def on_batch_begin(self, net, **kwargs):
+        self.end("batch_begin", net)
+
+    def on_batch_end(self, net, training=None, **kwargs):
+        self.end("batch_end" if training else "validation_batch_end", net)
+
+    def on_epoch_end(self, net, **kwargs):
+        self.end("epoch_end", net)
+
+    def end(self, moment, net):
+        if (moment, self.epoch) == (self.moment, len(net.history)):
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("early", [False, True])
+@pytest.mark.parametrize(
+    ("moment", "n_epochs"),
+    [("epoch_end", 3), ("batch_end", 2), ("batch_begin", 2), ("epoch_begin", 2)],
+)
+def test_a_callback_ends_a_training_that_is_kept(
+    moment, n_epochs, early, samples, train_one
+):
+    parts = {"max_iter": 20, "stopping_rule": stopping_rule(100) if early else None}
+    whole, _ = train_one(samples, **parts)
+    run, network = train_one(samples, callbacks=(Ends(moment, 3),), **parts)
+    assert run.history == {
+        name: losses[:n_epochs] for name, losses in whole.history.items()
+    }
+    assert np.isfinite(list(run.losses.values())).all()
+    assert not network.training
+    assert network.reconstruct(samples).isfinite().all()
+
+
+class EndsFrom(Callback):
+    """Ends a training after some batches, and whenever it is asked again."""
+
+    n_batches = 0
+
     def on_batch_end(self, net, **kwargs):
+        self.n_batches += 1
+        if self.n_batches >= 10:
+            raise KeyboardInterrupt
+
+
+def test_a_callback_that_ends_every_batch_is_not_asked_again(samples, train_one):
+    callback = EndsFrom()
+    run, _ = train_one(samples, callbacks=(callback,), batch_size=13)
+    assert callback.n_batches == 10
+    assert len(run.history["loss"]) == 2
+
+
+@pytest.mark.parametrize("n_runs", [1, 2])
+def test_an_epoch_whose_validation_was_ended_is_dropped(n_runs, samples, train, start):
+    runs = train(
+        samples,
+        [start() for _ in range(n_runs)],
+        max_iter=20,
+        callbacks=(Ends("validation_batch_end", 3),),
+        stopping_rule=stopping_rule(100),
+    )
+    for run in runs:
+        assert {len(values) for values in run.history.values()} == {2}
+
+
+@pytest.mark.parametrize(
+    "moment", ["batch_end", "batch_begin", "epoch_begin", "validation_batch_end"]
+)
+def test_a_callback_must_not_end_the_first_epoch(moment, samples, train_one):
+    early = moment == "validation_batch_end"
+    rule = stopping_rule(100) if early else None
+    with pytest.raises(ValueError, match="before its first epoch was over; let it"):
+        train_one(samples, callbacks=(Ends(moment, 1),), stopping_rule=rule)
+
+
+@pytest.mark.parametrize("parameters", [{}, {"early_stopping": True}, {"n_init": 2}])
+def test_an_estimator_keeps_a_fit_that_a_callback_ended(parameters, iris):
+    X, _ = iris
+    for moment, n_epochs in (("epoch_end", 4), ("batch_end", 3)):
+        model = StableAutoencoder(
+            max_iter=15, callbacks=[Ends(moment, 4)], random_state=0, **parameters
+        ).fit(X)
+        assert model.n_iter_ == len(model.loss_curve_) == n_epochs
+        assert {len(values) for values in model.history_.values()} == {n_epochs}
+        assert np.isfinite(model.transform(X)).all()
+        assert model.score(X) > 0.9
+
+
+def test_an_estimator_is_as_it_was_if_a_callback_ends_the_first_epoch(iris):
+    X, _ = iris
+    model = StableAutoencoder(max_iter=3, random_state=0).fit(X)
+    codes = model.transform(X)
+    model.set_params(callbacks=[Ends("batch_end", 1)], n_components=3)
+    with pytest.raises(ValueError, match="before its first epoch was over"):
+        model.fit(X)
+    np.testing.assert_array_equal(model.transform(X), codes)
+    unfitted = StableAutoencoder(callbacks=[Ends("batch_end", 1)])
+    with pytest.raises(ValueError, match="before its first epoch was over"):
+        unfitted.fit(X)
+    assert not hasattr(unfitted, "network_")
+
+
+class PressesCtrlC(Callback):
+    """Presses Ctrl-C in the midst of an epoch."""
+
+    def on_batch_begin(self, net, **kwargs):
+        if len(net.history) == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_ctrl_c_is_raised_and_leaves_the_estimator_as_it_was(iris):
+    X, _ = iris
+    model = StableAutoencoder(max_iter=3, random_state=0).fit(X)
+    before, codes = dict(vars(model)), model.transform(X)
+    callbacks = [PressesCtrlC()]
+    with pytest.raises(KeyboardInterrupt):
+        model.set_params(callbacks=callbacks, max_iter=10).fit(X)
+    np.testing.assert_array_equal(model.transform(X), codes)
+    changed = before | {"callbacks": callbacks, "max_iter": 10}
+    assert vars(model).keys() == changed.keys()
+    assert all(vars(model)[name] is value for name, value in changed.items())
+
+
+class Fails(LossTerm):
+    """A term that is interrupted while it is computed."""
+
+    name = "interrupted"
+
+    def forward(self, outputs, batch):
         raise KeyboardInterrupt
 
 
-def test_an_interrupt_is_raised(rows):
+def test_an_interrupt_from_elsewhere_is_raised(samples, train_one):
     with pytest.raises(KeyboardInterrupt):
-        run(rows, callbacks=[Interrupt()])
+        train_one(samples, terms=[ReconstructionLoss(), Fails()])
 
 
-def test_a_users_early_stopping_stops(rows):
-    stopper = EarlyStopping(monitor="train_loss", patience=2, threshold=10.0)
-    training, _ = run(rows, max_iter=50, callbacks=[("mine", stopper)])
-    assert len(training.history["loss"]) < 50
-
-
-def test_a_loss_that_is_not_finite_names_what_to_lower(rows):
+def test_a_loss_that_is_not_finite_names_what_to_lower(samples, train_one):
     with pytest.raises(ValueError, match=r"learning_rate_init \(it is 1e\+30\)"):
-        run(rows, learning_rate=1e30, max_iter=20)
-
-
-def test_progress_bar_shows_the_terms(rows, capsys):
-    run(rows, verbose=True)
-    shown = capsys.readouterr().err
-    assert "5/5" in shown
-    assert "reconstruction_loss=" in shown
-    run(rows)
-    assert capsys.readouterr().err == ""
+        train_one(samples, learning_rate=1e30, max_iter=20)

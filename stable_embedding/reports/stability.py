@@ -1,4 +1,4 @@
-"""What moves a map: estimators trained again and again, each time disturbed."""
+"""Report of what changes an embedding: estimators are trained under perturbations."""
 
 from html import escape
 from numbers import Integral
@@ -6,34 +6,35 @@ from warnings import warn
 
 import numpy as np
 from sklearn.exceptions import NotFittedError
-from sklearn.utils import (
-    _safe_indexing,
-    check_array,
-    check_consistent_length,
-)
-from sklearn.utils._param_validation import Interval, validate_params
+from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import _num_samples
 from tqdm.auto import tqdm
 
+from .._sklearn import Interval, num_samples, safe_indexing, validate_params
+from ..data import limits
 from ..data.subsample import fixed_subsample
-from ..plotting.displays import StabilityDisplay
+from ..plotting.stability import StabilityDisplay
 from ..quality import explained_variance
-from ..stability.measures import displacement, manifold_variance, neighbor_overlap
+from ..stability.measures import (
+    IncomparableError,
+    displacement,
+    manifold_variance,
+    neighbor_overlap,
+)
 from ..stability.scoring import embedding_steps
 from ..training.seeds import draw_seeds, with_seed
 
 PERTURBATIONS = ("seed", "order", "drop_one", "drop_tenth", "noise", "growth")
 
-# Noise of this share of the standard deviation of each feature.
+# Standard deviation of the noise, as a fraction of the feature's.
 _NOISE = 0.01
 
-# Rows that are reconstructed; some inverses take long for each.
-_RECONSTRUCTED_ROWS = 1_000
+# Fractions of the samples that are dropped; one sample at least.
+_DROPPED = {"drop_one": 0, "drop_tenth": 1 / 10, "growth": 1 / 3}
 
 _COMPARED = {
-    "raw": "raw displacement (share of the variance)",
-    "aligned": "aligned displacement (share of the variance)",
+    "raw": "raw displacement (fraction of the variance)",
+    "aligned": "aligned displacement (fraction of the variance)",
     "manifold_variance": "relative manifold variance",
     "neighbor_overlap": "neighbor overlap (Jaccard index)",
 }
@@ -42,20 +43,20 @@ _MEASURES = _COMPARED | {"r2_sd": "standard deviation of $R^2$"}
 
 
 class StabilityReport:
-    """How much maps moved, as found by :func:`stability_report`.
+    """How much embeddings changed, as measured by :func:`stability_report`.
 
     Parameters
     ----------
     comparisons : list of dict
-        One of each training that was disturbed, with the items "estimator",
+        One for each training under a perturbation, with the items "estimator",
         "perturbation", "run", "raw", "aligned", "manifold_variance",
         "neighbor_overlap" and "r2".
 
     Attributes
     ----------
     rows : list of dict
-        One of each estimator and perturbation: the means of the measures over runs,
-        and as "r2_sd" the standard deviation of "r2".
+        The rows of the table, one for each estimator and perturbation. They hold the
+        means of the measures over runs, and as "r2_sd" the standard deviation of "r2".
     """
 
     def __init__(self, comparisons):
@@ -67,12 +68,12 @@ class StabilityReport:
         self.rows = [_summary(*key, runs) for key, runs in groups.items()]
 
     def to_frame(self):
-        """Return the table as a data frame of pandas, which must be installed.
+        """Return the table as a pandas data frame. This needs pandas.
 
         Returns
         -------
         pandas.DataFrame
-            One row for each estimator and perturbation, which are its index, and a
+            One row for each estimator and perturbation, which form the index, and one
             column for each measure.
         """
         import pandas as pd
@@ -80,7 +81,7 @@ class StabilityReport:
         return pd.DataFrame(self.rows).set_index(["estimator", "perturbation"])
 
     def plot(self, *, measure="raw", ax=None):
-        """Draw one measure of all estimators, under each perturbation.
+        """Draw one measure for all estimators, under each perturbation.
 
         Parameters
         ----------
@@ -89,7 +90,7 @@ class StabilityReport:
             "r2_sd".
 
         ax : matplotlib Axes or None, default=None
-            Where to draw; a new figure by default.
+            Axes to draw on, by default those of a new figure.
 
         Returns
         -------
@@ -101,8 +102,9 @@ class StabilityReport:
         for row in self.rows:
             of_estimator = values.setdefault(row["estimator"], {})
             of_estimator[row["perturbation"]] = row[measure]
-        changes = measure != "neighbor_overlap"  # whose best is 1, and not 0
-        return StabilityDisplay(values, _MEASURES[measure], log=changes).plot(ax=ax)
+        best_at_zero = measure != "neighbor_overlap"
+        display = StabilityDisplay(values, _MEASURES[measure], log=best_at_zero)
+        return display.plot(ax=ax)
 
     def __repr__(self):
         header, *lines = self._cells()
@@ -110,7 +112,7 @@ class StabilityReport:
         widths = [max(map(len, column)) for column in zip(*table)]
         return "\n".join(
             "  ".join(
-                # Names stand on the left of their column, numbers on the right.
+                # The two columns of names are aligned left, numbers right.
                 cell.ljust(width) if i < 2 else cell.rjust(width)
                 for i, (cell, width) in enumerate(zip(line, widths))
             ).rstrip()
@@ -169,7 +171,7 @@ def stability_report(
     n_jobs=None,
     verbose=1,
 ):
-    """Measure what moves the maps of some estimators.
+    """Measure what changes the embeddings of several estimators.
 
     Each estimator is trained on X once for reference, and then `n_runs` times under
     each perturbation:
@@ -178,26 +180,26 @@ def stability_report(
     perturbation  what differs from the reference
     ============  ==================================================================
     "seed"        each ``random_state``, and nothing else
-    "order"       the order of the rows
-    "drop_one"    one row is missing
-    "drop_tenth"  a tenth of the rows are missing
+    "order"       the order of the samples
+    "drop_one"    one sample is missing
+    "drop_tenth"  a tenth of the samples are missing
     "noise"       Gaussian noise, 1 % of the standard deviation of each feature
-    "growth"      a third of the rows are missing, so that the reference shows the
-                  map after the data have grown by a half
+    "growth"      a third of the samples are missing, so the reference shows the
+                  embedding after the data have grown by a half
     ============  ==================================================================
 
-    The embedding of each training is compared with the reference on the rows that both
-    were trained on, so that estimators without `transform` can stand beside others.
-    Each estimator meets the same perturbations.
+    The embedding of each training is compared with the reference on the samples that
+    both were trained on. So estimators without `transform` can be compared with others.
+    All estimators are trained under the same perturbations.
 
     Parameters
     ----------
     estimators : dict of str to estimator object
         Transformers, or pipelines with one, by the names to show. If the last step of
-        a pipeline has `predict`, the steps before it are looked at. They are cloned.
+        a pipeline has `predict`, the steps before it are used. Estimators are cloned.
 
     X : array-like of shape (n_samples, n_features)
-        Rows to train on.
+        Samples to train on.
 
     y : array-like of shape (n_samples,) or None, default=None
         Passed to `fit`.
@@ -206,17 +208,18 @@ def stability_report(
         Number of trainings under each perturbation.
 
     perturbations : sequence of str
-        Those to try, by default all.
+        Perturbations to apply, by default all.
 
     n_neighbors : int, default=10
-        Number of neighbors that are compared.
+        Number of neighbors to compare.
 
     random_state : int, RandomState instance or None, default=0
         Source of the seeds and of the perturbations.
 
     n_jobs : int or None, default=None
-        Number of trainings at the same time, through joblib, whose
-        ``parallel_backend("dask")`` spreads them over a cluster.
+        Number of trainings at the same time, through the backends "loky", "threading"
+        or "dask" of joblib. ``parallel_backend("dask")`` distributes them over a
+        cluster.
 
     verbose : int, default=1
         With 0 there is no progress bar.
@@ -224,17 +227,19 @@ def stability_report(
     Returns
     -------
     StabilityReport
-        A table with the means over runs of
+        A table of
 
         - the raw displacement, see :func:`~stable_embedding.stability.displacement`,
-        - the same after the best rigid map,
-        - the relative :func:`manifold_variance` between both,
+        - the displacement after the best rigid map,
+        - the relative :func:`manifold_variance` of the embedding and the reference,
         - the overlap of nearest neighbors, see
           :func:`~stable_embedding.stability.neighbor_overlap`,
+        - the standard deviation over runs of the fraction of variance explained, on all
+          samples or on the same 1,000.
 
-        and, of all rows or of the same 1,000, the standard deviation over runs of the
-        share of variance that is explained. NaN are what a collapsed map leaves
-        undefined, and that deviation without an inverse or with one run.
+        All but the last are means over runs. They are NaN if the embedding has
+        collapsed, is not finite, or has another number of components than the
+        reference. The standard deviation is NaN without an inverse or with one run.
 
     Raises
     ------
@@ -258,11 +263,11 @@ def stability_report(
     values = check_array(X, dtype=np.float64)
     if y is not None:
         check_consistent_length(X, y)
-    n_left = min(len(rows_of(name, len(values), 0)) for name in perturbations)
+    n_left = min(len(training_indices(name, len(values), 0)) for name in perturbations)
     if n_neighbors >= n_left:
         raise ValueError(
-            f"n_neighbors={n_neighbors} must be less than {n_left}, the number of rows"
-            " that are left to compare"
+            f"n_neighbors={n_neighbors} must be less than {n_left}, the number of"
+            " samples that are left to compare"
         )
     X = X if hasattr(X, "columns") else values
     seed, *seeds = draw_seeds(random_state, n_runs + 1)
@@ -272,18 +277,23 @@ def stability_report(
         for run in range(n_runs if perturbation else 1)
         for name in transformers
     ]
-    found = _BarParallel(n_jobs, verbose)(
+    results = Parallel(n_jobs=n_jobs, return_as="generator")(
         delayed(_train)(name, transformers[name], X, y, perturbation, seed, seeds[run])
         for name, perturbation, run in trainings
     )
+    # All trainings end before the first comparison. An error between them would abort
+    # the generator, and joblib warns of results that it has not handed out.
+    results = list(
+        tqdm(results, total=len(trainings), unit="training", disable=not verbose)
+    )
     references = {}
     comparisons = []
-    for (name, perturbation, run), (rows, embedding, r2) in zip(trainings, found):
+    for (name, perturbation, run), (kept, embedding, r2) in zip(trainings, results):
         if perturbation is None:
             references[name] = embedding
             continue
         labels = {"estimator": name, "perturbation": perturbation, "run": run}
-        measures = _compare(labels, references[name][rows], embedding, n_neighbors)
+        measures = _compare(labels, references[name][kept], embedding, n_neighbors)
         comparisons.append(labels | measures | {"r2": r2})
     return StabilityReport(comparisons)
 
@@ -304,19 +314,18 @@ def _check_perturbations(perturbations):
     return list(dict.fromkeys(perturbations))
 
 
-def rows_of(perturbation, n_samples, seed):
-    """Index of the rows that are trained on, in order; of all where none is dropped."""
+def training_indices(perturbation, n_samples, seed):
+    """Return the indices of the samples to train on, in order."""
     order = np.random.RandomState(seed).permutation(n_samples)
     if perturbation == "order":
         return order
-    share = {"drop_one": 0, "drop_tenth": 1 / 10, "growth": 1 / 3}
-    if perturbation not in share:
+    if perturbation not in _DROPPED:
         return np.arange(n_samples)
-    return np.sort(order[max(1, round(share[perturbation] * n_samples)) :])
+    return np.sort(order[max(1, round(_DROPPED[perturbation] * n_samples)) :])
 
 
 def with_noise(X, seed):
-    """Add noise in proportion to the spread of each feature."""
+    """Add noise in proportion to the standard deviation of each feature."""
     values = check_array(X, dtype=np.float64)
     noise = np.random.RandomState(seed).normal(size=values.shape)
     values = values + _NOISE * values.std(axis=0) * noise
@@ -325,42 +334,53 @@ def with_noise(X, seed):
     return type(X)(dict(zip(X.columns, values.T))) if hasattr(X, "columns") else values
 
 
+class _TrainingNote:
+    """Context that names the training in every error raised within it."""
+
+    def __init__(self, name, perturbation):
+        how = f"under {perturbation!r}" if perturbation else "for reference"
+        self.note = f"in a training of {name!r} {how}"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        if error is not None:
+            error.add_note(self.note)
+
+
 def _train(name, transformer, X, y, perturbation, seed, seed_of_run):
-    """Train once; return the rows trained on, their embedding, and an R^2."""
+    """Train once; return the indices of the samples, their embedding, and an R^2."""
     estimator = with_seed(transformer, seed_of_run if perturbation == "seed" else seed)
-    rows = rows_of(perturbation, _num_samples(X), seed_of_run)
-    X_seen = _safe_indexing(X, rows)
-    y_seen = None if y is None else _safe_indexing(y, rows)
+    kept = training_indices(perturbation, num_samples(X), seed_of_run)
+    X_train = safe_indexing(X, kept)
+    y_train = None if y is None else safe_indexing(y, kept)
     if perturbation == "noise":
-        X_seen = with_noise(X_seen, seed_of_run)
-    try:
+        X_train = with_noise(X_train, seed_of_run)
+    with _TrainingNote(name, perturbation):
         embedding = check_array(
-            estimator.fit_transform(X_seen, y_seen),
+            estimator.fit_transform(X_train, y_train),
             ensure_all_finite=False,
             input_name="the embedding",
         )
-        return rows, embedding, _explained(estimator, X)
-    except Exception as error:
-        how = f"under {perturbation!r}" if perturbation else "for reference"
-        error.add_note(f"in a training of {name!r} {how}")
-        raise
+        return kept, embedding, _explained(estimator, X)
 
 
 def _explained(estimator, X):
-    """Share of variance explained of the same rows each time; NaN without inverse."""
+    """Fraction of variance explained, on the same samples each time, or NaN."""
     if not all(hasattr(estimator, name) for name in ("transform", "inverse_transform")):
         return float("nan")
-    X = _safe_indexing(X, fixed_subsample(_num_samples(X), _RECONSTRUCTED_ROWS))
+    X = safe_indexing(X, fixed_subsample(num_samples(X), limits.REPORTED_SAMPLES))
     try:
         return explained_variance(
             X, estimator.inverse_transform(estimator.transform(X))
         )
-    except NotFittedError:  # as KernelPCA, which was not asked to learn an inverse
+    except NotFittedError:  # KernelPCA that was not told to learn an inverse
         return float("nan")
 
 
 def _compare(labels, reference, embedding, n_neighbors):
-    """Measures of one training; NaN, with a warning, where they are not defined."""
+    """Measure one training; NaN, with a warning, where no measure is defined."""
     try:
         return {
             "raw": displacement(reference, embedding),
@@ -372,7 +392,7 @@ def _compare(labels, reference, embedding, n_neighbors):
                 reference, embedding, n_neighbors=n_neighbors
             ),
         }
-    except ValueError as error:
+    except IncomparableError as error:
         warn(
             f"run {labels['run']} of {labels['estimator']!r} under"
             f" {labels['perturbation']!r} cannot be compared: {error}",
@@ -380,19 +400,3 @@ def _compare(labels, reference, embedding, n_neighbors):
             stacklevel=4,
         )
         return dict.fromkeys(_COMPARED, float("nan"))
-
-
-class _BarParallel(Parallel):
-    """Parallel trainings with one bar over them, on every backend of joblib."""
-
-    def __init__(self, n_jobs, show):
-        super().__init__(n_jobs=n_jobs)
-        self.show = show
-
-    def __call__(self, tasks):
-        tasks = list(tasks)
-        with tqdm(total=len(tasks), unit="training", disable=not self.show) as self.bar:
-            return super().__call__(tasks)
-
-    def print_progress(self):
-        self.bar.update(self.n_completed_tasks - self.bar.n)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from sklearn import config_context, get_config
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.cross_decomposition import PLSRegression
 from sklearn.decomposition import PCA, KernelPCA
@@ -17,7 +18,12 @@ from sklearn.random_projection import GaussianRandomProjection
 
 from stable_embedding import StabilityReport, StableAutoencoder, stability_report
 from stable_embedding.quality import explained_variance
-from stable_embedding.stability.report import PERTURBATIONS, rows_of, with_noise
+from stable_embedding.reports import stability as report_module
+from stable_embedding.reports.stability import (
+    PERTURBATIONS,
+    training_indices,
+    with_noise,
+)
 
 MEASURES = ["raw", "aligned", "manifold_variance", "neighbor_overlap", "r2_sd"]
 
@@ -28,14 +34,14 @@ def report(estimators, X, *arguments, **parameters):
 
 
 def measured(found, measure):
-    """Values of a measure by estimator and perturbation."""
+    """Return the values of a measure by estimator and perturbation."""
     return {(row["estimator"], row["perturbation"]): row[measure] for row in found.rows}
 
 
 # ---------------------------------------------------------------- the promise
 
 
-def test_digits_the_map_stays(digits):
+def test_digits_the_embedding_stays(digits):
     X, _ = digits
     estimators = {"PCA": PCA(2), "ours": StableAutoencoder(2)}
     raw = measured(
@@ -49,7 +55,7 @@ def test_digits_the_map_stays(digits):
     assert raw["ours", "drop_tenth"] < 3 * raw["PCA", "drop_tenth"]
 
 
-def test_digits_t_sne_jumps_when_a_row_is_dropped(digits):
+def test_digits_t_sne_jumps_when_a_sample_is_dropped(digits):
     # From a random start; the PCA start of scikit-learn's default mostly stays.
     estimators = {"ours": StableAutoencoder(2), "t-SNE": TSNE(2, init="random")}
     found = report(estimators, digits[0], n_runs=1, perturbations=["drop_one"])
@@ -85,19 +91,19 @@ def test_every_perturbation_of_every_estimator(iris):
     assert raw["MDS", "seed"] > 0.1
 
 
-def test_figures_are_those_of_trainings_by_hand(iris):
+def test_measures_are_those_of_trainings_by_hand(iris):
     X, _ = iris
     found = report({"PCA": PCA(2)}, X, perturbations=["drop_tenth"], n_runs=3)
     reference = PCA(2).fit_transform(X)
     seeds = np.random.RandomState(0).randint(np.iinfo(np.int32).max, size=4)[1:]
     raw, r2 = [], []
     for seed in seeds:
-        rows = rows_of("drop_tenth", 150, seed)
-        assert len(rows) == 135
+        kept = training_indices("drop_tenth", 150, seed)
+        assert len(kept) == 135
         pca = PCA(2)
-        codes = pca.fit_transform(X[rows])
-        moved = np.square(codes - reference[rows]).sum(axis=1).mean()
-        variance = (codes.var(axis=0) + reference[rows].var(axis=0)).sum() / 2
+        codes = pca.fit_transform(X[kept])
+        moved = np.square(codes - reference[kept]).sum(axis=1).mean()
+        variance = (codes.var(axis=0) + reference[kept].var(axis=0)).sum() / 2
         raw.append(moved / variance)
         r2.append(explained_variance(X, pca.inverse_transform(pca.transform(X))))
     assert found.rows[0]["raw"] == pytest.approx(np.mean(raw))
@@ -105,8 +111,8 @@ def test_figures_are_those_of_trainings_by_hand(iris):
 
 
 @pytest.mark.parametrize("n_samples", [4, 11, 99])
-def test_rows_under_each_perturbation(n_samples):
-    left = {name: rows_of(name, n_samples, seed=1) for name in PERTURBATIONS}
+def test_samples_under_each_perturbation(n_samples):
+    left = {name: training_indices(name, n_samples, seed=1) for name in PERTURBATIONS}
     everyone = list(range(n_samples))
     for name in ("seed", "noise"):
         assert left[name].tolist() == everyone
@@ -116,7 +122,8 @@ def test_rows_under_each_perturbation(n_samples):
     assert len(left["drop_one"]) == n_samples - 1
     assert len(left["drop_tenth"]) == n_samples - max(1, round(n_samples / 10))
     assert len(left["growth"]) == n_samples - max(1, round(n_samples / 3))
-    assert len({tuple(rows_of("drop_one", n_samples, seed)) for seed in range(9)}) > 1
+    dropped = {tuple(training_indices("drop_one", n_samples, i)) for i in range(9)}
+    assert len(dropped) > 1
 
 
 def test_noise_is_one_percent_of_each_feature(rng):
@@ -134,30 +141,72 @@ def test_the_same_random_state_gives_the_same_report(iris):
     assert first == second != other
 
 
-def test_variance_explained_is_that_of_the_same_rows(digits):
+def test_variance_explained_is_that_of_the_same_samples(digits):
     found = report({"PCA": PCA(2)}, digits[0], n_runs=3, perturbations=["order"])
     assert found.rows[0]["r2_sd"] < 1e-9
 
 
-def test_a_collapse_is_measured_as_nothing(iris):
-    class Collapse(TransformerMixin, BaseEstimator):
-        def fit(self, X, y=None):
-            return self
+class Constant(TransformerMixin, BaseEstimator):
+    """Embed every sample at the same value."""
 
-        def transform(self, X):
-            return np.zeros((len(X), 2))
+    def __init__(self, value):
+        self.value = value
 
-    message = "run 0 of 'c' under 'seed' cannot be compared.*collapsed"
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return np.full((len(X), 2), self.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"), [(0.0, "collapsed"), (np.nan, "NaN"), (np.inf, "infinity")]
+)
+def test_a_collapsed_or_not_finite_embedding_has_no_measures(value, reason, iris):
+    message = f"run 0 of 'c' under 'seed' cannot be compared.*{reason}"
     with pytest.warns(RuntimeWarning, match=message) as caught:
-        found = report({"c": Collapse()}, iris[0], n_runs=1, perturbations=["seed"])
+        found = report(
+            {"c": Constant(value)}, iris[0], n_runs=1, perturbations=["seed"]
+        )
     assert caught[0].filename == __file__
     assert all(np.isnan(found.rows[0][name]) for name in MEASURES)
 
 
-def test_a_failing_training_is_named(rng):
+def test_another_number_of_components_has_no_measures(iris):
+    class Varying(BaseEstimator):
+        def fit_transform(self, X, y=None):
+            return X[:, : 2 if len(X) == 150 else 1]
+
+    perturbations = ["order", "drop_one"]
+    with pytest.warns(RuntimeWarning, match="'drop_one' cannot be compared.*shape"):
+        found = report({"v": Varying()}, iris[0], n_runs=1, perturbations=perturbations)
+    raw = measured(found, "raw")
+    assert raw["v", "order"] == pytest.approx(0, abs=1e-12)
+    assert np.isnan(raw["v", "drop_one"])
+
+
+@pytest.mark.parametrize(
+    "measure", ["displacement", "manifold_variance", "neighbor_overlap"]
+)
+def test_an_unrelated_error_of_a_measure_is_raised(measure, iris, monkeypatch):
+    def fail(*arguments, **parameters):
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(report_module, measure, fail)
+    with pytest.raises(ValueError, match="a bug"):
+        report({"PCA": PCA(2)}, iris[0], n_runs=1, perturbations=["seed"])
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_a_failing_training_is_named(n_jobs, rng):
+    X = rng.normal(size=(20, 3))
     with pytest.raises(ValueError, match="perplexity") as caught:
-        report({"t-SNE": TSNE(perplexity=30)}, rng.normal(size=(20, 3)))
-    assert caught.value.__notes__ == ["in a training of 't-SNE' for reference"]
+        report({"t-SNE": TSNE(perplexity=30)}, X, n_jobs=n_jobs)
+    # Of trainings at the same time, any may fail first.
+    (note,) = caught.value.__notes__
+    assert note.startswith("in a training of 't-SNE' ")
+    if n_jobs is None:
+        assert note == "in a training of 't-SNE' for reference"
 
 
 # ------------------------------------------------------------------ what it takes
@@ -297,17 +346,34 @@ def test_progress_is_shown_unless_unwanted(iris, capsys):
 
 
 def assert_alike(first, second):
+    # Workers may use other numbers of threads, and so other orders of summation.
     for name in MEASURES:
         assert measured(first, name) == pytest.approx(measured(second, name), rel=1e-3)
 
 
-def test_processes_find_what_one_finds(iris, capsys):
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_parallel_trainings_find_what_one_after_the_other_finds(backend, iris, capsys):
     X, _ = iris
     estimators = {"ours": StableAutoencoder(max_iter=3)}
     alone = report(estimators, X, perturbations=["seed"])
-    shared = report(estimators, X, perturbations=["seed"], n_jobs=2, verbose=1)
-    assert_alike(alone, shared)
+    with joblib.parallel_backend(backend):
+        found = report(estimators, X, perturbations=["seed"], n_jobs=2, verbose=1)
+    assert_alike(alone, found)
     assert "3/3" in capsys.readouterr().err
+
+
+def test_trainings_in_threads_have_the_configuration(iris):
+    class Configured(PCA):
+        def fit_transform(self, X, y=None):
+            assert get_config()["enable_metadata_routing"]
+            return super().fit_transform(X, y)
+
+    with (
+        config_context(enable_metadata_routing=True),
+        joblib.parallel_backend("threading"),
+    ):
+        found = report({"c": Configured(2)}, iris[0], perturbations=["seed"], n_jobs=2)
+    assert np.isfinite(found.rows[0]["raw"])
 
 
 @pytest.mark.filterwarnings("ignore")  # dask's own, about ports and the like

@@ -1,0 +1,638 @@
+"""What all autoencoders do: fit as one sentence, transform, and hooks for siblings."""
+
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from scipy.sparse import issparse
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+)
+from sklearn.utils import assert_all_finite, check_array
+from sklearn.utils.metadata_routing import UNUSED
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from .._sklearn import check_n_features, fit_context
+from ..data import limits
+from ..data.chunks import feature_means, iterate_chunks, total_squared_deviation
+from ..data.dask_arrays import is_dask_array, map_chunks
+from ..data.lazy_samples import exceeds_memory
+from ..data.neighbors import draw_positives
+from ..data.scaling import scale_in_own_precision, scale_samples
+from ..data.subsample import fixed_subsample
+from ..data.training_data import TrainingData
+from ..losses.neighbor import NeighborLoss, initial_kernel_scale
+from ..losses.reconstruction import ReconstructionLoss
+from ..losses.similarity import (
+    SimilarityLoss,
+    check_similarity,
+    collapsed_similarity_loss,
+)
+from ..networks.autoencoder import Autoencoder
+from ..networks.base import BaseAutoencoder
+from ..networks.frame import apply_rigid_map, rigid_map_onto
+from ..networks.inference import apply_in_chunks
+from ..quality import explained_fraction
+from ..stability.measures import nearest_to_consensus
+from ..training.plan import TrainingPlan
+
+_DTYPES = (np.float64, np.float32)
+
+
+class Start(NamedTuple):
+    """What a training starts from.
+
+    Attributes
+    ----------
+    networks : list of BaseAutoencoder
+        One for each run, on what is trained on.
+
+    targets : list of ndarray of shape (n_subset, n_components)
+        Where the codes of the data's subset should lie in the end.
+
+    best_index : int or None
+        The run that remains the model, or None where one is chosen.
+    """
+
+    networks: list[Any]
+    targets: list[np.ndarray]
+    best_index: int | None = None
+
+
+@contextmanager
+def restore_on_error(estimator):
+    """Undo what was set on an estimator if the block fails or is interrupted."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+def project_networks(networks, basis):
+    """Copy networks to coordinates in a basis, or return them where it is None.
+
+    Where coordinates are fewer than features their values are larger. A gain makes
+    steps along them as large as they would be along the features.
+    """
+    if basis is None:
+        return networks
+    gain = max(1.0, (basis.shape[1] / basis.shape[0]) ** 0.5)
+    return [
+        network.project_inputs(torch.from_numpy(basis).to(network.device), gain)
+        for network in networks
+    ]
+
+
+def kernel_scales(networks, training_set):
+    """Find the initial scale of the neighbor term for each network, from its codes."""
+    index = fixed_subsample(len(training_set.hashes), limits.ESTIMATION_SAMPLES)
+    hashes = training_set.hashes[index]
+    rng = np.random.default_rng(0)
+    positives = draw_positives(training_set.graph, index, hashes, rng)
+    pair = [
+        training_set.inputs[torch.from_numpy(part)].numpy()
+        for part in (index, positives)
+    ]
+    scales = [
+        initial_kernel_scale(
+            *(apply_in_chunks(network, network.encode, part) for part in pair)
+        )
+        for network in networks
+    ]
+    return torch.tensor(scales).squeeze(0)
+
+
+def check_out(out, shape, dtype):
+    """Raise if codes of a type cannot be written to an array."""
+    kind = getattr(out, "dtype", None)
+    if not (isinstance(out, np.ndarray) and np.can_cast(dtype, kind, "same_kind")):
+        raise TypeError(
+            f"out is of {kind or type(out).__name__}; it must be an ndarray to which"
+            f" {np.dtype(dtype)} can be written"
+        )
+    if out.shape != shape:
+        raise ValueError(f"out has shape {out.shape}, but the codes have {shape}")
+
+
+class BaseStableAutoencoder(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
+    """Fits networks, and applies them.
+
+    A sibling overrides hooks: class attributes, and methods whose names begin with an
+    underscore and that say so.
+    """
+
+    # The network; whether it must see all features of wide samples; the type of codes.
+    _network_class: type[BaseAutoencoder] = Autoencoder
+    _requires_features = False
+    _codes_dtype: type = np.float32
+
+    # It is no metadata to route, though it looks like it.
+    __metadata_request__transform = {"out": UNUSED}
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Learn the embedding of X.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data, two samples or more.
+
+        y : array-like of shape (n_samples,) or None
+            Class of each sample, for an estimator that uses it; else ignored.
+
+        Returns
+        -------
+        self : StableAutoencoder
+            The fitted estimator. If the call fails it is as it was before.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or X is not as described, or the loss stops being finite.
+        """
+        return self._fit(X, y, resume=self.warm_start and self._is_fitted(), n_seen=0)
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None):
+        """Train on one more chunk of data.
+
+        The mean, the scale, the start and the frame are those of the first chunk. Each
+        chunk is trained on for `max_iter` epochs, where "auto" is 600 steps or more.
+        The weights then move from the last ones toward those that were trained on the
+        chunk, by the square root of the chunk's fraction of all samples seen, so that
+        earlier chunks are not forgotten. Finally the map is laid on where it put the
+        samples of the chunk before.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            A chunk of the training data, two samples or more.
+
+        y : array-like of shape (n_samples,) or None
+            Class of each sample, for an estimator that uses it; else ignored.
+
+        Returns
+        -------
+        self : StableAutoencoder
+            The fitted estimator. If the call fails it is as it was before.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or X is not as described, or the loss stops being finite.
+        """
+        if self.checkpoint is not None:
+            raise ValueError(
+                f"checkpoint={self.checkpoint!r} must be None for partial_fit: save the"
+                " estimator after each chunk instead"
+            )
+        resume = self._is_fitted()
+        n_seen = self.n_samples_seen_ if resume else 0
+        return self._fit(X, y, resume=resume, n_seen=n_seen)
+
+    def transform(self, X, out=None):
+        """Embed X.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dask array} of shape (n_samples, n_features)
+            Samples to embed, seen in training or not. Each is embedded by itself.
+
+        out : ndarray of floats of shape (n_samples, n_components), default=None
+            Where to write the codes, for instance a file mapped into memory; a new
+            array by default.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_components), dtype float32
+            Codes, in the units of the data; `out` if it is given. For a dask array it
+            is a dask array, whose chunks are embedded when their values are needed.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X or `out` is not as described.
+        """
+        check_is_fitted(self)
+        if is_dask_array(X):
+            check_n_features(self, X, reset=False)
+            # A later fit must not change what is computed later.
+            snapshot = type(self).__new__(type(self))
+            vars(snapshot).update(vars(self))
+            return map_chunks(
+                snapshot._codes, X, self._n_features_out, self._codes_dtype, out
+            )
+        return self._codes(X, out)
+
+    def transform_runs(self, X):
+        """Embed X by every run of ``n_init``, all in one frame.
+
+        How far the runs lie apart is how far the map would move if it were trained
+        again from another seed.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples to embed, seen in training or not.
+
+        Returns
+        -------
+        ndarray of shape (n_init, n_samples, n_components), dtype float32
+            Codes, in the units of the data. Those of `transform` are at `best_index_`.
+        """
+        check_is_fitted(self)
+        X = self._validate_all_but_values(X)
+        return np.stack([self._embed(network, X) for network in self.networks_])
+
+    def inverse_transform(self, X):
+        """Reconstruct samples from their codes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_components)
+            Codes, as `transform` returns them.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features), dtype float64
+            Reconstruction. In float32 a large mean would round it.
+        """
+        check_is_fitted(self)
+        return self._decode(self._network_codes(X, "X"))
+
+    def score(self, X, y=None):
+        r"""Return the fraction of the variance of X that its reconstruction explains.
+
+        .. math:: R^2 = 1 - \sum_i |x_i - \hat x_i|^2 \Big/ \sum_i |x_i - \bar x|^2
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples to reconstruct.
+
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        float
+            1.0 at best; 0.0 is as good as the mean of X.
+        """
+        check_is_fitted(self)
+        X = self._validate_all_but_values(X)
+        errors = self._squared_errors(X)
+        total = total_squared_deviation(X, feature_means(X))
+        return explained_fraction(errors.sum(), total)
+
+    def score_samples(self, X):
+        """Return minus the squared reconstruction error of each sample.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples to reconstruct.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            In squared units of the data, 0.0 at best; low is anomalous.
+        """
+        check_is_fitted(self)
+        return -self._squared_errors(self._validate_all_but_values(X))
+
+    def align(self, X, reference):
+        """Lay the map of X on a reference with one rigid map, within the weights.
+
+        After retraining, lay the new map on the old one: what was trained on old codes
+        then keeps working. No distance in the map and no reconstruction changes. Each
+        run of ``n_init`` is laid there by a rigid map of its own. If axes have a
+        meaning of their own, as those of sparse codes, the map permutes them.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples whose codes are laid on the reference.
+
+        reference : array-like of shape (n_samples, n_components)
+            Where these samples should lie, for instance the predecessor's codes.
+
+        Returns
+        -------
+        self : StableAutoencoder
+            The same estimator, in another frame.
+        """
+        check_is_fitted(self)
+        X = self._validate_all_but_values(X)
+        codes = [self._encode(network, X) for network in self.networks_]
+        target = self._network_codes(reference, "reference")
+        if len(target) != len(codes[0]):
+            raise ValueError(
+                f"reference has {len(target)} samples, but X has {len(codes[0])}; it"
+                " must be where the samples of X should lie"
+            )
+        targets = [target.astype(np.float64)] * len(codes)
+        self._align_runs(self.networks_, codes, targets, self.best_index_)
+        return self
+
+    def _fit(self, X, y, *, resume, n_seen):
+        """Train anew, or resume from the fitted networks; all or nothing."""
+        with restore_on_error(self):
+            plan = self._plan(resume)
+            X, labels = self._validate_training_data(X, y, plan, resume)
+            scaling = (self.mean_, self.scale_) if resume else None
+            data = TrainingData.prepare(X, labels, plan, scaling, n_seen)
+            start = self._resume(data) if resume else self._initialize(data, plan)
+            runs = self._train(start.networks, data, plan)
+            self._set_fitted(data, start, runs)
+            if plan.checkpoint is not None:
+                plan.checkpoint.unlink(missing_ok=True)
+        return self
+
+    def _plan(self, resume):
+        """Check the parameters, and resolve them; hook for a sibling's own checks."""
+        plan = TrainingPlan.from_estimator(
+            self, requires_features=self._requires_features, resume=resume
+        )
+        if resume:
+            self._check_resumable(plan)
+        return plan
+
+    def _check_resumable(self, plan):
+        """Raise if the fitted networks are not those that the parameters describe."""
+        wanted = self._architecture(plan) | {
+            "init": self.init,
+            "n_init": len(plan.seeds),
+        }
+        fitted = {name: getattr(self.network_, name, None) for name in wanted}
+        fitted["n_init"] = len(self.networks_)
+        changed = [name for name in wanted if wanted[name] != fitted[name]]
+        if changed:
+            raise ValueError(
+                f"training cannot go on with { {n: wanted[n] for n in changed} }: the"
+                f" fitted network has { {n: fitted[n] for n in changed} }; use fit with"
+                " warm_start=False"
+            )
+
+    def _validate_training_data(self, X, y, plan, resume):
+        """Validate samples and their labels."""
+        X = self._validate_all_but_values(X, not resume, ensure_min_samples=2)
+        if callable(self.similarity) and plan.similarity_weight:
+            check_similarity(self.similarity, self.n_features_in_)
+        labels = self._encode_labels(y, X)
+        chunks = [X.data] if issparse(X) else (chunk for _, chunk in iterate_chunks(X))
+        for chunk in chunks:
+            self._check_values(chunk, fitted=False)
+        return X, labels
+
+    def _initialize(self, data, plan):
+        """Build the networks of a new training."""
+        networks = [self._build_network(data, plan, seed) for seed in plan.seeds]
+        networks = project_networks(networks, data.basis)
+        if plan.layerwise_pretraining:
+            from ..training.pretraining import pretrain_runs
+
+            networks = pretrain_runs(networks, data.training_set, plan)
+        return Start(networks, [data.subset @ data.axes.T] * len(networks))
+
+    def _resume(self, data):
+        """Copy the networks of the last training, which keeps their frames."""
+        networks = deepcopy(self.networks_)
+        codes = [apply_in_chunks(one, one.encode, data.subset) for one in networks]
+        return Start(networks, codes, self.best_index_)
+
+    def _train(self, networks, data, plan):
+        """Train networks in place."""
+        from ..training.trainer import Trainer  # skorch is slow to import
+
+        return Trainer(plan).fit(
+            networks,
+            data.training_set,
+            [*self._loss_terms(networks, data, plan), *deepcopy(plan.extra_losses)],
+            input_transform=self._input_transform(data),
+            alpha=data.alpha,
+            weight_interpolation=data.fraction_of_seen**0.5,
+        )
+
+    def _set_fitted(self, data, start, runs):
+        """Lay the trained networks in their frame, and set what was learned."""
+        basis = None if data.basis is None else data.basis.T
+        networks = project_networks(start.networks, basis)
+        codes = [apply_in_chunks(one, one.encode, data.subset) for one in networks]
+        best_index = start.best_index
+        if best_index is None:
+            best_index = nearest_to_consensus(codes)
+        self.mean_, self.scale_ = data.mean, data.scale
+        self.n_samples_seen_ = data.n_samples_seen
+        self._align_runs(networks, codes, start.targets, best_index)
+        self.history_, self.losses_ = runs[best_index]
+        self.loss_curve_ = self.history_["loss"]
+        self.n_iter_ = len(self.loss_curve_)
+        self.reconstruction_loss_ = self.losses_["reconstruction_loss"]
+        self.similarity_loss_ = self.losses_["similarity_loss"]
+        self.neighbor_loss_ = self.losses_["neighbor_loss"]
+        self._finalize_fit(data)
+
+    def _align_runs(self, networks, codes, targets, best_index):
+        """Lay the networks of all runs on their targets, and take one as the model."""
+        maps = map(self._rigid_map, networks, codes, targets)
+        self.networks_ = list(map(apply_rigid_map, networks, maps))
+        self.best_index_ = best_index
+        self.network_ = self.networks_[best_index]
+
+    def _is_fitted(self):
+        return hasattr(self, "network_")
+
+    def _architecture(self, plan):
+        """Return arguments of the network that parameters decide; hook."""
+        return {
+            "n_components": plan.n_components,
+            "hidden_layer_sizes": plan.hidden_layer_sizes,
+            "activation": self.activation,
+        }
+
+    def _build_network(self, data, plan, seed, **more):
+        """Build the network of one run; hook for arguments that the data decide."""
+        return self._network_class(
+            n_features=self.n_features_in_,
+            **self._architecture(plan),
+            axes=torch.from_numpy(data.axes) if plan.init == "pca" else None,
+            seed=seed,
+            **more,
+        )
+
+    def _loss_terms(self, networks, data, plan):
+        """Return the terms of the loss; hook for terms of a sibling's own."""
+        index = fixed_subsample(len(data.subset), limits.ESTIMATION_SAMPLES)
+        collapsed_loss, scale = 1.0, None
+        if plan.similarity_weight:
+            some = torch.from_numpy(data.subset[index])
+            collapsed_loss = collapsed_similarity_loss(some, plan.similarity)
+        if plan.neighbor_weight:
+            scale = kernel_scales(networks, data.training_set)
+        return [
+            ReconstructionLoss(data.discarded_variance),
+            SimilarityLoss(
+                plan.similarity,
+                plan.similarity_weight,
+                collapsed_loss,
+                data.discarded_variance,
+            ),
+            NeighborLoss(plan.neighbor_weight, scale),
+        ]
+
+    def _rigid_map(self, network, codes, target):
+        """Find the map by which codes of a network are laid on a target; hook."""
+        return rigid_map_onto(codes, target)
+
+    def _input_transform(self, data):
+        """Return what is done to batches before they are trained on; hook."""
+        return
+
+    def _encode_labels(self, y, X):
+        """Return the labels that the training uses, as a tensor; hook."""
+        return
+
+    def _finalize_fit(self, data):
+        """Set what else was learned, once networks lie in their frame; hook."""
+
+    def _validate_all_but_values(self, X, reset=False, ensure_min_samples=1):
+        """Validate samples; the values of dense ones are checked in chunks.
+
+        A check of all at once would read all of a file into memory.
+        """
+        return validate_data(
+            self,
+            X,
+            accept_sparse="csr",
+            dtype=None if exceeds_memory(X) else _DTYPES,
+            reset=reset,
+            ensure_all_finite=issparse(X),
+            ensure_min_samples=ensure_min_samples,
+        )
+
+    def _check_values(self, chunk, fitted=True):
+        """Raise if the map, the fitted or the next, forbids a value; hook."""
+        # The first pass is a sum, in which infinities of both signs are invalid.
+        with np.errstate(invalid="ignore"):
+            assert_all_finite(chunk, estimator_name=type(self).__name__, input_name="X")
+
+    def _codes(self, X, out=None):
+        """Validate samples and embed them by the model."""
+        X = self._validate_all_but_values(X)
+        if out is not None:
+            check_out(out, (X.shape[0], self._n_features_out), self._codes_dtype)
+        return self._embed(self.network_, X, out)
+
+    def _embed(self, network, X, out=None):
+        return apply_in_chunks(
+            network, network.encode, X, self._scale_samples, self._finish_codes, out
+        )
+
+    def _encode(self, network, X):
+        return apply_in_chunks(network, network.encode, X, self._scale_samples)
+
+    def _scale_samples(self, chunk):
+        self._check_values(chunk)
+        return scale_in_own_precision(chunk, self.mean_, self.scale_)
+
+    def _scale_exactly(self, chunk):
+        self._check_values(chunk)
+        return scale_samples(chunk, self.mean_, self.scale_)
+
+    def _finish_codes(self, codes):
+        """Turn codes of the network into those of `transform`; hook."""
+        return codes * self.scale_
+
+    def _network_codes(self, codes, name):
+        """Turn codes of `transform` into those of the network; hook."""
+        return self._check_codes(codes, name) / self.scale_
+
+    def _check_codes(self, codes, name):
+        codes = check_array(codes, dtype=_DTYPES, input_name=name)
+        if codes.shape[1] != self._n_features_out:
+            raise ValueError(
+                f"{name} has shape {codes.shape}, but codes of {type(self).__name__}"
+                f" have {self._n_features_out} columns"
+            )
+        return codes
+
+    def _decode(self, codes):
+        """Turn codes of the network into samples."""
+        network, what = self.network_, "the codes hold values so large that"
+        samples = apply_in_chunks(network, network.decode, codes, what=what)
+        return samples * self.scale_ + self.mean_
+
+    def _squared_errors(self, X):
+        """Reconstruct in float64, whose range the square of a scale needs."""
+        network = self.network_.as_float64()
+        errors = apply_in_chunks(
+            network, network.squared_errors, X, self._scale_exactly
+        )
+        return errors * self.scale_**2
+
+    def _add_code_output(self, graph, value):
+        """Add what `_finish_codes` does to an ONNX graph; hook."""
+        return graph.node("Mul", value, np.float32(self.scale_))
+
+    def _add_code_input(self, graph, value):
+        """Add what `_network_codes` does to an ONNX graph; hook."""
+        return graph.node("Div", value, np.float32(self.scale_))
+
+    @property
+    def _n_features_out(self):
+        return self.network_.n_components
+
+    def __getattr__(self, name):
+        # Called for what is not found otherwise: losses of a user's own terms.
+        losses = vars(self).get("losses_", {})
+        if name.endswith("_loss_") and name[:-1] in losses:
+            return losses[name[:-1]]
+        raise AttributeError(
+            f"{type(self).__name__!r} object has no attribute {name!r}"
+        )
+
+    def __getstate__(self):
+        state = dict(super().__getstate__())
+        state["accelerator"] = None  # it belongs to the processes of its launcher
+        if self._is_fitted():
+            # As arrays, which load where there is no accelerator, or another torch.
+            state["networks_"] = [network.state() for network in self.networks_]
+            del state["network_"]
+        return state
+
+    def __setstate__(self, state):
+        state = self._upgrade(dict(state))
+        if "networks_" in state:
+            restored = self._network_class.restored
+            networks = [restored(**described) for described in state["networks_"]]
+            state["networks_"] = networks
+            state["network_"] = networks[state["best_index_"]]
+        super().__setstate__(state)
+
+    @classmethod
+    def _upgrade(cls, state):
+        """Complete what version 0.1 saved; hook."""
+        state.setdefault("extra_losses", ())
+        if "networks_" in state and "losses_" not in state:
+            state["losses_"] = {
+                name.removesuffix("_"): state[name]
+                for name in state
+                if name.endswith("_loss_")
+            }
+        return state
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        tags.input_tags.sparse = True
+        return tags

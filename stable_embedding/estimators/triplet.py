@@ -1,0 +1,164 @@
+"""A variational autoencoder that knows the classes of its samples."""
+
+from numbers import Real
+
+import numpy as np
+import torch
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_consistent_length
+
+from .._sklearn import Interval
+from ..losses.triplet import TripletLoss
+from .registry import register
+from .variational import VariationalAutoencoder
+
+
+@register
+class TripletVariationalAutoencoder(VariationalAutoencoder):
+    r"""Variational autoencoder that draws samples of one class together.
+
+    .. math:: L = L_\text{VAE} + u \operatorname{mean}_{a, p, n} \max\bigl(0,\,
+        \tfrac12 |\mu_a - \mu_p|^2 - \tfrac12 |\mu_a - \mu_n|^2 + m \bigr)
+
+    over triplets of a sample :math:`a`, another :math:`p` of its class and one
+    :math:`n` of another class, within blocks of 64 samples of a batch, with codes over
+    `scale_`.
+
+    All other parameters and attributes are those of :class:`VariationalAutoencoder`.
+
+    Parameters
+    ----------
+    n_components : int, default=2
+        Number of components of the embedding.
+
+    margin : float, default=1.0
+        The :math:`m` by which half the squared distances should differ. For two codes
+        from the prior half the squared distance is 1 in the mean.
+
+    triplet_weight : float, default=1.0
+        Weight :math:`u` of the last term.
+
+    Attributes
+    ----------
+    triplet_loss_ : float
+        The last term without its weight, within batches of the training data; 0 if the
+        weight is 0.
+
+    See Also
+    --------
+    VariationalAutoencoder : The same without labels.
+
+    References
+    ----------
+    H. Ishfaq, A. Hoogi and D. Rubin, "TVAE: triplet-based variational autoencoder using
+    metric learning", arXiv 1802.04403.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from stable_embedding import TripletVariationalAutoencoder
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = TripletVariationalAutoencoder(random_state=0).fit(X, y)
+    >>> model.transform(X).shape
+    (150, 2)
+    """
+
+    _parameter_constraints = {
+        **VariationalAutoencoder._parameter_constraints,
+        "margin": [Interval(Real, 0, None, closed="neither")],
+        "triplet_weight": [Interval(Real, 0, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        n_components=2,
+        *,
+        margin=1.0,
+        triplet_weight=1.0,
+        kl_weight=1.0,
+        likelihood="gaussian",
+        hidden_layer_sizes="auto",
+        activation="relu",
+        similarity="distance",
+        similarity_weight=1.0,
+        neighbor_weight=0.0,
+        n_neighbors=15,
+        neighbors="auto",
+        extra_losses=(),
+        init="pca",
+        layerwise_pretraining=False,
+        n_init=1,
+        batch_size="auto",
+        learning_rate_init=3e-3,
+        max_iter="auto",
+        alpha="auto",
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        warm_start=False,
+        checkpoint=None,
+        callbacks=None,
+        device="auto",
+        accelerator=None,
+        random_state=None,
+        verbose=0,
+    ):
+        super().__init__(
+            n_components,
+            kl_weight=kl_weight,
+            likelihood=likelihood,
+            hidden_layer_sizes=hidden_layer_sizes,
+            activation=activation,
+            similarity=similarity,
+            similarity_weight=similarity_weight,
+            neighbor_weight=neighbor_weight,
+            n_neighbors=n_neighbors,
+            neighbors=neighbors,
+            extra_losses=extra_losses,
+            init=init,
+            layerwise_pretraining=layerwise_pretraining,
+            n_init=n_init,
+            batch_size=batch_size,
+            learning_rate_init=learning_rate_init,
+            max_iter=max_iter,
+            alpha=alpha,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            tol=tol,
+            warm_start=warm_start,
+            checkpoint=checkpoint,
+            callbacks=callbacks,
+            device=device,
+            accelerator=accelerator,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.margin = margin
+        self.triplet_weight = triplet_weight
+
+    def _encode_labels(self, y, X):
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is"
+                " None: it holds the class of each sample"
+            )
+        y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        check_consistent_length(X, y)
+        return torch.from_numpy(np.unique(y, return_inverse=True)[1])
+
+    def _loss_terms(self, networks, data, plan):
+        own = TripletLoss(float(self.triplet_weight), self.margin)
+        return [*super()._loss_terms(networks, data, plan), own]
+
+    def _finalize_fit(self, data):
+        super()._finalize_fit(data)
+        self.triplet_loss_ = self.losses_["triplet_loss"]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags

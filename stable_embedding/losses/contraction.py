@@ -1,0 +1,17 @@
+"""How steep an encoder is."""
+
+from typing import Any
+
+from torch import Tensor
+
+from .base import Batch, LossTerm
+
+
+class ContractionLoss(LossTerm):
+    """Mean squared norm of the encoder's Jacobian, per component."""
+
+    name = "contraction"
+
+    def forward(self, outputs: Any, batch: Batch) -> Tensor:
+        """Return 1 for an encoder that projects without stretching."""
+        return outputs.squared_jacobian.mean(-1) / outputs.codes.shape[-1]

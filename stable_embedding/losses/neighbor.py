@@ -1,0 +1,153 @@
+"""How far codes are from telling which samples are neighbors."""
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from ..data import limits
+from .base import Batch, LossTerm, split_into_blocks
+
+# Over the root mean squared distance of neighbors it is the kernel's first scale, so
+# that neighbors are drawn nearer than they are.
+_FIRST_SHARPNESS = 3.0
+
+# A scale outside this range is beyond the precision of squared distances, or useless.
+_SCALE_RANGE = (1.0, 1e3)
+
+
+def student_kernel(codes: Tensor) -> Tensor:
+    """Student kernel ``1 / (1 + |z_i - z_l|^2)`` of pairs of codes, in one product."""
+    squares = codes.square().sum(-1, keepdim=True)
+    ones = torch.ones_like(squares)
+    left = torch.cat([-2 * codes, 1 + squares, ones], dim=-1)
+    right = torch.cat([codes, ones, squares], dim=-1)
+    return (left @ right.mT).clamp_min_(1).reciprocal_()
+
+
+class _NeighborLoss(torch.autograd.Function):
+    r"""Cross-entropy of positives among negatives, with its gradient by hand.
+
+    Of :math:`m` codes, with :math:`S_i = \sum_{l \ne i} q_{il}` and :math:`j` the
+    positive of :math:`i`,
+
+    .. math:: \frac{\partial L}{\partial |z_i - z_l|^2} = \frac{c^2}{m \log(m - 1)}
+              \Bigl([l = j]\, q_{il} - \frac{q_{il}^2}{S_i}\Bigr)
+    """
+
+    @staticmethod
+    def forward(ctx, codes, log_scale):
+        n_codes = codes.shape[-2]
+        scale = log_scale.exp()[..., None, None]
+        kernel = student_kernel(codes * scale)
+        kernel.diagonal(dim1=-2, dim2=-1).zero_()
+        totals = kernel.sum(-1)
+        above, below = n_codes // 2, -(n_codes // 2)
+        of_positives = kernel.diagonal(above, -2, -1).clone()
+        loss = totals.log().mean(-1) - of_positives.log().mean(-1)
+        slopes = kernel.square_().div_(-totals.unsqueeze(-1))
+        # Each slope times c^2 |z_i - z_l|^2 = 1 / q_il - 1, summed up.
+        of_scale = -slopes.sum((-2, -1)) - 2 * of_positives.sum(-1)
+        for offset in (above, below):
+            slopes.diagonal(offset, -2, -1).add_(of_positives)
+        fraction = 1 / math.log(n_codes - 1)
+        ctx.save_for_backward(codes, slopes, scale, of_scale)
+        ctx.factor = 2 * fraction / n_codes
+        return loss * fraction
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient):
+        codes, slopes, scale, of_scale = ctx.saved_tensors
+        gradient = gradient * ctx.factor
+        # The row of ones sums the slopes. Products with few rows on the left are fast.
+        rows = torch.cat([codes.mT, torch.ones_like(codes.mT[..., :1, :])], dim=-2)
+        pulls = rows @ slopes + rows @ slopes.mT
+        pull = pulls[..., -1:, :].mT * codes - pulls[..., :-1, :].mT
+        return pull * scale.square() * gradient[..., None, None], of_scale * gradient
+
+
+def neighbor_loss(codes: Tensor, log_scale: Tensor) -> Tensor:
+    r"""Cross-entropy of each sample's positive among all codes of a batch.
+
+    .. math:: L_\text{nbr} = \frac{1}{\log(m - 1)} \operatorname{mean}_i \Bigl[
+              \log \sum_{l \ne i} q_{il} - \log q_{ij} \Bigr], \qquad
+              q_{il} = \frac{1}{1 + c^2 |z_i - z_l|^2}
+
+    over the :math:`m` codes of anchors and their positives, where :math:`j` is the
+    positive of :math:`i`. The denominator is the cross-entropy of a uniform guess, so
+    the loss of a collapsed map is 1.
+
+    Parameters
+    ----------
+    codes : Tensor of shape (..., 2 * n_anchors, n_components)
+        Codes of anchors, and after them those of a neighbor of each. More than 512
+        anchors are split into blocks of at most 512; a few at the end may be left out.
+
+    log_scale : Tensor of shape (...)
+        Logarithm of the scale :math:`c` of the kernel.
+
+    Returns
+    -------
+    Tensor of shape (...)
+
+    References
+    ----------
+    L. van der Maaten, "Learning a parametric embedding by preserving local structure",
+    AISTATS 2009, for the kernel in a network's codes.
+
+    A. van den Oord, Y. Li and O. Vinyals, "Representation learning with contrastive
+    predictive coding", arXiv 1807.03748, for the loss, InfoNCE.
+
+    S. Damrich, J. N. Böhm, F. A. Hamprecht and D. Kobak, "From t-SNE to UMAP with
+    contrastive learning", ICLR 2023, for both together.
+    """
+    n_anchors = codes.shape[-2] // 2
+    if n_anchors <= limits.NEGATIVE_BLOCK:
+        return _NeighborLoss.apply(codes, log_scale)
+    halves = codes[..., :n_anchors, :], codes[..., n_anchors:, :]
+    blocks = [split_into_blocks(half, limits.NEGATIVE_BLOCK) for half in halves]
+    codes = torch.cat(blocks, dim=-2)
+    log_scale = log_scale.unsqueeze(-1).expand(codes.shape[:-2])
+    return _NeighborLoss.apply(codes, log_scale).mean(-1)
+
+
+def initial_kernel_scale(codes: np.ndarray, neighbor_codes: np.ndarray) -> float:
+    """Scale of the kernel to start a training with, from codes of neighbors.
+
+    Parameters
+    ----------
+    codes, neighbor_codes : ndarray of shape (n_samples, n_components)
+        Codes of some samples, and those of a neighbor of each.
+    """
+    length = np.sqrt(np.square(codes - neighbor_codes).sum(axis=1).mean())
+    with np.errstate(divide="ignore"):
+        return float(np.clip(_FIRST_SHARPNESS / length, *_SCALE_RANGE))
+
+
+class NeighborLoss(LossTerm):
+    """Loss of neighborhoods.
+
+    Parameters
+    ----------
+    weight : float, default=1.0
+        Weight in the total.
+
+    scale : Tensor of shape (n_runs,) or () or None, default=None
+        Initial scale of the kernel, which is learned. It may be None if the weight
+        is 0.
+    """
+
+    name = "neighbor"
+    uses_positives = True
+
+    def __init__(self, weight: float = 1.0, scale: Tensor | None = None):
+        super().__init__(weight)
+        self.log_scale = None if scale is None else nn.Parameter(scale.log())
+
+    def forward(self, outputs: Any, batch: Batch) -> Tensor:
+        """Return the cross-entropy of positives, as a share of a uniform guess's."""
+        return neighbor_loss(outputs.codes, self.log_scale)  # type: ignore[arg-type]

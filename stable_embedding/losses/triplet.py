@@ -1,0 +1,69 @@
+"""How far classes are from lying apart."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..data import limits
+from .base import Batch, LossTerm, split_into_blocks
+
+
+def triplet_loss(codes: Tensor, labels: Tensor, margin: float) -> Tensor:
+    r"""Mean over triplets by how much a sample of another class is too near.
+
+    .. math:: \operatorname{mean} \max\bigl(0,\,
+        \tfrac12 |z_a - z_p|^2 - \tfrac12 |z_a - z_n|^2 + m \bigr)
+
+    over all samples :math:`a`, others :math:`p` of the same class and :math:`n` of
+    another, within blocks of at most 64 samples.
+
+    Parameters
+    ----------
+    codes : Tensor of shape (..., n_samples, n_components)
+
+    labels : Tensor of shape (..., n_samples)
+        Classes.
+
+    margin : float
+        The :math:`m` by which half the squared distances should differ.
+
+    Returns
+    -------
+    Tensor of shape (...)
+        The margin for a collapsed map; 0 if there is no triplet.
+    """
+    codes = split_into_blocks(codes, limits.TRIPLET_BLOCK)
+    labels = split_into_blocks(labels.unsqueeze(-1), limits.TRIPLET_BLOCK)
+    halves = 0.5 * (codes.unsqueeze(-2) - codes.unsqueeze(-3)).square().sum(-1)
+    alike = labels == labels.mT
+    others = alike & ~torch.eye(alike.shape[-1], dtype=torch.bool, device=alike.device)
+    triplets = others.unsqueeze(-1) & ~alike.unsqueeze(-2)
+    excess = (halves.unsqueeze(-1) - halves.unsqueeze(-2) + margin).clamp_min(0)
+    total = torch.where(triplets, excess, 0).sum((-3, -2, -1))
+    counts = triplets.sum((-3, -2, -1))
+    return total.sum(-1) / counts.sum(-1).clamp_min(1)
+
+
+class TripletLoss(LossTerm):
+    """Triplet loss of labeled samples.
+
+    Parameters
+    ----------
+    weight : float
+        Weight in the total.
+
+    margin : float
+        Margin of the triplets.
+    """
+
+    name = "triplet"
+
+    def __init__(self, weight: float, margin: float):
+        super().__init__(weight)
+        self.margin = margin
+
+    def forward(self, outputs: Any, batch: Batch) -> Tensor:
+        """Return the mean excess over triplets."""
+        assert batch.labels is not None
+        return triplet_loss(outputs.codes, batch.labels, self.margin)

@@ -1,0 +1,187 @@
+"""The contract of a network: an encoder and a decoder of any modules."""
+
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from itertools import chain
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from ..losses.base import Outputs
+from .stacking import ModuleStack
+
+
+class BaseAutoencoder(nn.Module):
+    """Encoder and decoder with one bottleneck, between scaled samples and codes.
+
+    What a training and an estimator ask of a network goes through its methods. All
+    that depends on how it is made is asked of its two parts, such as
+    :class:`~stable_embedding.networks.ModulePart` for any module, or
+    :class:`~stable_embedding.networks.LinearPathMLP`.
+
+    Parameters
+    ----------
+    n_features : int
+        Width of the input and of the reconstruction.
+
+    n_components : int
+        Width of the bottleneck.
+
+    encoder : nn.Module
+        Part from (..., n_features) to (..., n_components).
+
+    decoder : nn.Module
+        Part from (..., n_components) to (..., n_features).
+    """
+
+    def __init__(self, n_features: int, n_components: int, encoder: Any, decoder: Any):
+        super().__init__()
+        self.n_features = n_features
+        self.n_components = n_components
+        self.encoder = encoder
+        self.decoder = decoder
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision of the weights."""
+        return next(self.parameters()).dtype
+
+    @property
+    def init(self) -> str:
+        """How it was started: "pca" with a linear path, else "random"."""
+        path = getattr(self.encoder, "linear_path", None)
+        return "random" if path is None else "pca"
+
+    @property
+    def widest_layer(self) -> int:
+        """Width of the widest layer, which bounds the memory of a sample."""
+        widths = (weight.shape[0] for weight in self.parameters() if weight.dim())
+        return max(self.n_features, self.n_components, *widths)
+
+    @property
+    def decodes_to_data_space(self) -> bool:
+        """Whether the decoder's output are samples, not parameters of a distribution.
+
+        If not, the decoder has no layer in common with the encoder's input.
+        """
+        return True
+
+    def encode(self, samples: Tensor) -> Tensor:
+        """Return the codes of samples."""
+        return self.encoder(samples)
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Return the samples of codes."""
+        return self.decoder(codes)
+
+    def reconstruct(self, samples: Tensor) -> Tensor:
+        """Return samples as they come back from their codes."""
+        return self.decode(self.encode(samples))
+
+    def squared_errors(self, samples: Tensor) -> Tensor:
+        """Return the squared reconstruction error of each sample."""
+        return (self.reconstruct(samples) - samples).square().sum(-1)
+
+    def forward(self, samples: Tensor) -> Any:
+        """Return what the loss works on.
+
+        Returns
+        -------
+        Outputs
+            Or a named tuple with more fields.
+        """
+        codes = self.encode(samples)
+        return Outputs(codes, self.decode(codes))
+
+    def regularized_parameters(self) -> Iterator[nn.Parameter]:
+        """Return the parameters that weight decay shrinks."""
+        return chain(
+            self.encoder.regularized_parameters(), self.decoder.regularized_parameters()
+        )
+
+    def project_inputs(self, basis: Tensor, gain: float = 1.0) -> Self:
+        r"""Copy the network to coordinates of samples in a basis, :math:`x' = Bx`.
+
+        The copy meets :math:`x'` as this one meets :math:`B^\top x'`, and its
+        reconstruction is multiplied by :math:`B`. To an orthonormal basis and back,
+        nothing changes within its span.
+
+        Parameters
+        ----------
+        basis : Tensor of shape (n_coordinates, n_features)
+            The matrix :math:`B`, with orthonormal rows or columns.
+
+        gain : float, default=1.0
+            By which the copy's encoder multiplies its input; its decoder multiplies
+            its output by the square root. Their weights are smaller accordingly.
+
+        Returns
+        -------
+        BaseAutoencoder
+            With `n_coordinates` in place of `n_features`.
+        """
+        network = deepcopy(self)
+        network.n_features = len(basis)
+        network.encoder.project_inputs(basis, gain)
+        network.decoder.project_outputs(basis, gain**0.5)
+        return network
+
+    def absorb_rigid_map(self, rotation: Tensor, shift: Tensor) -> None:
+        r"""Lay the codes in another frame, :math:`z' = zQ + t`.
+
+        The decoder gets the inverse, so that no reconstruction changes.
+
+        Parameters
+        ----------
+        rotation : Tensor of shape (n_components, n_components)
+            The orthogonal :math:`Q`.
+
+        shift : Tensor of shape (n_components,)
+            The shift :math:`t`, in the units of the codes.
+        """
+        self.encoder.map_outputs(rotation, shift)
+        self.decoder.unmap_inputs(rotation, shift)
+
+    @staticmethod
+    def stack(networks: Sequence["BaseAutoencoder"]) -> Any:
+        """Return one module that trains copies of several networks side by side.
+
+        Parameters
+        ----------
+        networks : sequence of BaseAutoencoder
+            Alike but for their weights.
+
+        Returns
+        -------
+        nn.Module
+            It maps (n_runs, n_samples, n_features), those of a run by its network. Its
+            `unstack` copies the weights back.
+        """
+        return ModuleStack(networks)
+
+    def state(self) -> dict[str, Any]:
+        """Return what the network is restored from by :meth:`restored`."""
+        return {"network": deepcopy(self).cpu()}
+
+    @classmethod
+    def restored(cls, **state: Any) -> Any:
+        """Build a network from its state."""
+        return state["network"].eval()
+
+    def as_float64(self) -> Self:
+        """Copy the network in double precision, to the CPU: not all devices have it."""
+        return deepcopy(self).cpu().double()
+
+    def add_encoder(self, graph: Any, value: str) -> str:
+        """Add the nodes of `encode` to an ONNX graph, and return their output."""
+        return self.encoder.add_to_graph(graph, value)
+
+    def add_decoder(self, graph: Any, value: str) -> str:
+        """Add the nodes of `decode` to an ONNX graph, and return their output."""
+        return self.decoder.add_to_graph(graph, value)

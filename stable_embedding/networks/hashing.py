@@ -1,0 +1,78 @@
+"""A network whose codes are nearly bits."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..losses.base import Outputs
+from .autoencoder import Autoencoder
+
+# By which logits are multiplied: a component of unit variance then starts with most of
+# its samples well above or below the noise.
+STEEPNESS = 4.0
+
+
+class HashingNetwork(Autoencoder):
+    """An autoencoder whose codes are logistic, and nearly binary once it is trained.
+
+    A code is between 0 and `height`, so that two samples with random bits lie as far
+    apart as two samples of the data.
+
+    Parameters
+    ----------
+    noise : float
+        Standard deviation of the noise that training adds to logits.
+
+    **shared : object
+        As in :class:`~stable_embedding.networks.Autoencoder`.
+    """
+
+    _settings = (*Autoencoder._settings, "noise")
+
+    def __init__(self, *, noise: float, **shared: Any):
+        super().__init__(**shared)
+        self.noise = noise
+        self.height = 2 / self.n_components**0.5
+        self.steepness = STEEPNESS * self.n_components**0.5
+
+    def logits(self, samples: Tensor) -> Tensor:
+        """Return the logits of bits."""
+        return self.steepness * self.encoder(samples)
+
+    def encode(self, samples: Tensor) -> Tensor:
+        """Return the codes of samples."""
+        return self.codes_of(self.logits(samples))
+
+    def codes_of(self, logits: Tensor) -> Tensor:
+        """Return the codes of logits."""
+        return self.height * torch.sigmoid(logits)
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Return the samples of codes."""
+        return self.decoder(codes - self.height / 2)
+
+    def reconstruct(self, samples: Tensor) -> Tensor:
+        """Return samples as they come back from their bits."""
+        bits = (self.logits(samples) > 0).to(samples.dtype)
+        return self.decode(self.height * bits)
+
+    def forward(self, samples: Tensor, noise: Tensor | None = None) -> Any:
+        """Return codes and reconstruction, with noise on the logits if it is given."""
+        logits = self.logits(samples)
+        if noise is not None:
+            logits = logits + self.noise * noise
+        codes = self.codes_of(logits)
+        return Outputs(codes, self.decode(codes))
+
+    def add_encoder(self, graph: Any, value: str) -> str:
+        """Add the nodes of `encode` to an ONNX graph, and return their output."""
+        value = super().add_encoder(graph, value)
+        value = graph.node("Mul", value, np.float32(self.steepness))
+        return graph.node("Mul", graph.node("Sigmoid", value), np.float32(self.height))
+
+    def add_decoder(self, graph: Any, value: str) -> str:
+        """Add the nodes of `decode` to an ONNX graph, and return their output."""
+        value = graph.node("Sub", value, np.float32(self.height / 2))
+        return super().add_decoder(graph, value)

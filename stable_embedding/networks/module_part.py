@@ -1,0 +1,139 @@
+"""Any module as a part of a network, beside a linear path and between affine maps."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class AffineMap(nn.Module):
+    """The map ``x -> x @ matrix + shift``, which is not trained.
+
+    Parameters
+    ----------
+    matrix : Tensor of shape (n_inputs, n_outputs)
+
+    shift : Tensor of shape (n_outputs,)
+    """
+
+    matrix: Tensor
+    shift: Tensor
+
+    def __init__(self, matrix: Tensor, shift: Tensor):
+        super().__init__()
+        self.register_buffer("matrix", matrix)
+        self.register_buffer("shift", shift)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Map inputs of shape (..., n_inputs)."""
+        return inputs @ self.matrix + self.shift
+
+    def then(self, matrix: Tensor, shift: Tensor) -> "AffineMap":
+        """Return this map followed by another."""
+        matrix, shift = matrix.double(), shift.double()
+        return AffineMap(
+            (self.matrix.double() @ matrix).to(self.matrix),
+            (self.shift.double() @ matrix + shift).to(self.shift),
+        )
+
+
+class ModulePart(nn.Module):
+    r"""Any module beside a linear path: :math:`x \mapsto Ax + g(x)`.
+
+    A module's layers are not ours to change. So a projection to other coordinates and
+    the frame of the codes are affine maps before and after it.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The map :math:`g` from (n_samples, n_inputs) to (n_samples, n_outputs). With a
+        path it should start at zero.
+
+    path : Tensor of shape (n_outputs, n_inputs) or None, default=None
+        Start of the linear path :math:`A`; there is none by default.
+    """
+
+    def __init__(self, module: nn.Module, path: Tensor | None = None):
+        super().__init__()
+        self.module = module
+        self.linear_path = None
+        if path is not None:
+            n_outputs, n_inputs = path.shape
+            self.linear_path = nn.utils.skip_init(
+                nn.Linear, n_inputs, n_outputs, bias=False
+            )
+            self.linear_path.weight.data.copy_(path)
+        self.before: AffineMap | None = None
+        self.after: AffineMap | None = None
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Map inputs of shape (n_samples, n_inputs)."""
+        if self.before is not None:
+            inputs = self.before(inputs)
+        outputs = self.module(inputs)
+        if self.linear_path is not None:
+            outputs = outputs + self.linear_path(inputs)
+        return outputs if self.after is None else self.after(outputs)
+
+    def regularized_parameters(self) -> Iterator[nn.Parameter]:
+        """Return the parameters that weight decay shrinks: all but the linear path."""
+        return self.module.parameters()
+
+    def project_inputs(self, basis: Tensor, gain: float) -> None:
+        """Take coordinates of inputs in a basis; the gain is for layers of ours."""
+        self._map_before(basis, basis.new_zeros(basis.shape[1]))
+
+    def project_outputs(self, basis: Tensor, gain: float) -> None:
+        """Return coordinates of outputs in a basis; the gain is for layers of ours."""
+        self._map_after(basis.T, basis.new_zeros(len(basis)))
+
+    def map_outputs(self, rotation: Tensor, shift: Tensor) -> None:
+        r"""Return :math:`yQ + t` in place of outputs :math:`y`."""
+        self._map_after(rotation, shift)
+
+    def unmap_inputs(self, rotation: Tensor, shift: Tensor) -> None:
+        r"""Take :math:`xQ + t` in place of inputs :math:`x`."""
+        self._map_before(rotation.T, -(shift @ rotation.T))
+
+    def add_to_graph(self, graph: Any, value: str) -> str:
+        """Add the nodes that compute the output to an ONNX graph.
+
+        Raises
+        ------
+        TypeError
+            If the module has no `add_to_graph` of its own.
+        """
+        describe: Any = getattr(self.module, "add_to_graph", None)
+        if describe is None:
+            raise TypeError(
+                f"{type(self.module).__name__} has no add_to_graph(graph, value), which"
+                " would describe it as nodes of an ONNX graph"
+            )
+        if self.before is not None:
+            value = _add_affine(graph, value, self.before)
+        inputs, value = value, describe(graph, value)
+        if self.linear_path is not None:
+            path = self.linear_path.weight.numpy(force=True)
+            value = graph.node("Add", value, graph.node("MatMul", inputs, path.T))
+        return value if self.after is None else _add_affine(graph, value, self.after)
+
+    @torch.no_grad()
+    def _map_before(self, matrix: Tensor, shift: Tensor) -> None:
+        own, like = self.before, next(self.parameters())
+        first = AffineMap(matrix.to(like), shift.to(like))
+        self.before = first if own is None else first.then(own.matrix, own.shift)
+
+    @torch.no_grad()
+    def _map_after(self, matrix: Tensor, shift: Tensor) -> None:
+        own, like = self.after, next(self.parameters())
+        self.after = (
+            AffineMap(matrix.to(like), shift.to(like))
+            if own is None
+            else own.then(matrix, shift)
+        )
+
+
+def _add_affine(graph: Any, value: str, affine: AffineMap) -> str:
+    value = graph.node("MatMul", value, affine.matrix.numpy(force=True))
+    return graph.node("Add", value, affine.shift.numpy(force=True))

@@ -1,0 +1,88 @@
+"""What all displays share: axes to draw on, colors, markers and a colormap."""
+
+import numpy as np
+
+# The eight colors of Okabe and Ito, which can be told apart with any color vision, and
+# gray and brown, so that ten classes have one each.
+COLORS = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#D55E00",
+    "#56B4E9",
+    "#CC79A7",
+    "#F0E442",
+    "#000000",
+    "#999999",
+    "#8B5A2B",
+)
+
+MARKERS = "osD^vPX*<>"
+
+# For ordered values. It reads alike with any color vision and in gray.
+COLORMAP = "cividis"
+
+
+class Display:
+    """Base class of the displays.
+
+    A subclass draws on `ax_` in `_draw`. One whose `plot` has more parameters overrides
+    `plot`, and calls `_open` itself.
+    """
+
+    # Size of a new figure in inches, or None for the default of matplotlib.
+    _FIGSIZE: tuple[float, float] | None = None
+
+    def plot(self, *, ax=None):
+        """Draw the display.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Axes to draw on, by default those of a new figure.
+
+        Returns
+        -------
+        Display
+            The display itself, with `ax_` and `figure_`.
+        """
+        self._check()
+        self._open(ax, figsize=self._FIGSIZE)
+        self._draw()
+        return self
+
+    def _check(self):
+        """Raise if there is nothing to draw, before a figure is opened."""
+
+    def _draw(self):
+        raise NotImplementedError
+
+    def _open(self, ax, n_columns=1, figsize=None):
+        """Set the axes to draw on: those given, or those of a new figure."""
+        import matplotlib.pyplot as plt
+
+        if ax is None:
+            _, ax = plt.subplots(
+                1, n_columns, layout="constrained", squeeze=False, figsize=figsize
+            )
+        axes = np.asarray(ax).ravel()
+        if len(axes) != n_columns:
+            raise ValueError(f"ax holds {len(axes)} axes; {n_columns} are needed")
+        self.axes_, self.ax_ = axes, axes[0]
+        self.figure_ = self.ax_.figure
+
+
+def check_two_components(embedding):
+    """Check that an embedding can be drawn on a plane."""
+    embedding = np.asarray(embedding)
+    if embedding.ndim != 2 or embedding.shape[1] != 2:
+        raise ValueError(
+            f"embedding has shape {embedding.shape}; an embedding that can be drawn has"
+            " shape (n_samples, 2)"
+        )
+    return embedding
+
+
+def label_components(ax):
+    """Label the axes with the two components, at equal scales."""
+    ax.set(xlabel="component 1", ylabel="component 2", aspect="equal")

@@ -1,0 +1,81 @@
+"""Display of the loss during training."""
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from .base import COLORS, Display
+
+_VALIDATION = "validation_"
+
+
+class LossCurveDisplay(Display):
+    """The terms of the loss by epoch.
+
+    Parameters
+    ----------
+    history : dict of str to list of float
+        As `history_` of a fitted :class:`~stable_embedding.StableAutoencoder`.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes that were drawn on.
+
+    figure_ : matplotlib Figure
+        Figure of the axes.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from stable_embedding import StableAutoencoder
+    >>> from stable_embedding.plotting import LossCurveDisplay
+    >>> X, _ = load_iris(return_X_y=True)
+    >>> model = StableAutoencoder(random_state=0).fit(X)
+    >>> LossCurveDisplay.from_estimator(model).ax_.get_xlabel()
+    'epoch'
+    """
+
+    def __init__(self, history):
+        self.history = history
+
+    @classmethod
+    def from_estimator(cls, estimator, *, ax=None):
+        """Draw the losses of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : StableAutoencoder
+            Fitted.
+
+        ax : matplotlib Axes or None, default=None
+            Axes to draw on, by default those of a new figure.
+
+        Returns
+        -------
+        LossCurveDisplay
+        """
+        check_is_fitted(estimator)
+        if not hasattr(estimator, "history_"):
+            raise TypeError(
+                f"estimator={estimator!r} has no history_ of its losses, as a fitted"
+                " StableAutoencoder has"
+            )
+        return cls(estimator.history_).plot(ax=ax)
+
+    def _draw(self):
+        terms = [name for name in self.history if not name.startswith(_VALIDATION)]
+        for color, name in zip(COLORS, terms):
+            for key, style in ((name, "-"), (_VALIDATION + name, "--")):
+                losses = self.history.get(key, ())
+                if np.any(losses):
+                    self.ax_.plot(
+                        np.arange(1, len(losses) + 1),
+                        losses,
+                        style,
+                        color=color,
+                        # The total stays visible where it is equal to one term.
+                        linewidth=3 if name == "loss" else 1.5,
+                        label=key.replace("_", " "),
+                    )
+        self.ax_.set(xlabel="epoch", ylabel="loss (as a fraction)", ylim=(0, None))
+        self.ax_.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3)

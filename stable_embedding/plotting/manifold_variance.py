@@ -1,0 +1,195 @@
+"""Display of the manifold variance, of pairs or of samples."""
+
+import numpy as np
+from sklearn.utils import check_array, check_consistent_length
+
+from ..data import limits
+from ..data.subsample import fixed_subsample
+from ..stability.measures import (
+    check_embeddings,
+    manifold_variance_matrix,
+    nearest_to_consensus,
+)
+from ..stability.scoring import embeddings_of
+from .base import COLORMAP, Display, check_two_components, label_components
+
+
+class ManifoldVarianceDisplay(Display):
+    """How much each distance, or each sample, of an embedding varies between trainings.
+
+    Parameters
+    ----------
+    variance : array-like of shape (n_samples, n_samples)
+        As from :func:`~stable_embedding.manifold_variance_matrix`.
+
+    embedding : array-like of shape (n_samples, 2) or None, default=None
+        One of the embeddings, to color its samples.
+
+    y : array-like of shape (n_samples,) or None, default=None
+        Class of each sample, by which the matrix is sorted.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes that were drawn on.
+
+    figure_ : matplotlib Figure
+        Figure of the axes.
+
+    See Also
+    --------
+    stable_embedding.manifold_variance_matrix : Computes the variance.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from stable_embedding import StableAutoencoder
+    >>> from stable_embedding.plotting import ManifoldVarianceDisplay
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = StableAutoencoder(n_init=3, random_state=0).fit(X)
+    >>> display = ManifoldVarianceDisplay.from_estimator(model, X, y)
+    >>> display.variance.shape
+    (150, 150)
+    """
+
+    def __init__(self, variance, *, embedding=None, y=None):
+        self.variance = variance
+        self.embedding = embedding
+        self.y = y
+
+    @classmethod
+    def from_estimator(cls, estimator, X, y=None, *, kind="matrix", ax=None):
+        """Draw the variance between the trainings of an estimator.
+
+        Parameters
+        ----------
+        estimator : transformer
+            If it was fitted with ``n_init >= 2``, the variance is that between its
+            runs. Any other is trained five times on X.
+
+        X : array-like of shape (n_samples, n_features)
+            Samples to embed.
+
+        y : array-like of shape (n_samples,) or None, default=None
+            Class of each sample.
+
+        kind : {"matrix", "map"}, default="matrix"
+            See `plot`.
+
+        ax : matplotlib Axes or None, default=None
+            Axes to draw on, by default those of a new figure.
+
+        Returns
+        -------
+        ManifoldVarianceDisplay
+        """
+        return cls.from_embeddings(embeddings_of(estimator, X, y), y, kind=kind, ax=ax)
+
+    @classmethod
+    def from_embeddings(cls, embeddings, y=None, *, kind="matrix", ax=None):
+        """Draw the variance between several embeddings of the same samples.
+
+        Parameters
+        ----------
+        embeddings : array-like of shape (n_runs, n_samples, n_components) or list
+            Two or more embeddings of the same samples. Of more than 2,000 samples the
+            same 2,000 are drawn at each call.
+
+        y : array-like of shape (n_samples,) or None, default=None
+            Class of each sample.
+
+        kind : {"matrix", "map"}, default="matrix"
+            See `plot`.
+
+        ax : matplotlib Axes or None, default=None
+            Axes to draw on, by default those of a new figure.
+
+        Returns
+        -------
+        ManifoldVarianceDisplay
+        """
+        _check_kind(kind)
+        check_embeddings(embeddings)
+        runs = [np.asarray(run) for run in embeddings]
+        if y is not None:
+            check_consistent_length(y, runs[0])
+        kept = fixed_subsample(len(runs[0]), limits.MEASURED_SAMPLES)
+        runs = [run[kept] for run in runs]
+        return cls(
+            manifold_variance_matrix(runs),
+            embedding=runs[nearest_to_consensus(runs)],
+            y=None if y is None else np.asarray(y)[kept],
+        ).plot(kind=kind, ax=ax)
+
+    def plot(self, *, kind="matrix", ax=None):
+        """Draw the display.
+
+        Parameters
+        ----------
+        kind : {"matrix", "map"}, default="matrix"
+            With "matrix" the variance of each pair's distance is drawn as an image,
+            sorted by class. With "map" the embedding nearest to the consensus is drawn,
+            each sample colored by the mean variance of its distances. The color scale
+            ends at the 99th percentile.
+
+        ax : matplotlib Axes or None, default=None
+            Axes to draw on, by default those of a new figure.
+
+        Returns
+        -------
+        ManifoldVarianceDisplay
+            The display itself, with its axes.
+        """
+        _check_kind(kind)
+        variance = check_array(self.variance, input_name="variance")
+        if self.y is not None:
+            check_consistent_length(variance, self.y)
+        if kind == "map":
+            embedding = check_two_components(self.embedding)
+            check_consistent_length(variance, embedding)
+        self._open(ax)
+        if kind == "matrix":
+            drawn = self._draw_matrix(variance)
+            label = "variance of the normalized distance"
+        else:
+            drawn = self._draw_map(variance.mean(axis=1), embedding)
+            label = "mean variance of a sample's normalized distances"
+        self.figure_.colorbar(drawn, ax=self.ax_, label=label, extend="max")
+        return self
+
+    def _draw_matrix(self, variance):
+        order = np.arange(len(variance))
+        if self.y is not None:
+            order = np.argsort(self.y, kind="stable")
+            labels, first = np.unique(np.asarray(self.y)[order], return_index=True)
+            edges = np.append(first, len(order)) - 0.5
+            for edge in edges[1:-1]:
+                self.ax_.axhline(edge, color="white", linewidth=0.5)
+                self.ax_.axvline(edge, color="white", linewidth=0.5)
+            ticks = (edges[1:] + edges[:-1]) / 2
+            self.ax_.set_xticks(ticks, labels)
+            self.ax_.set_yticks(ticks, labels)
+        label = "samples, in order" if self.y is None else "samples, sorted by class"
+        self.ax_.set(xlabel=label, ylabel=label)
+        return self.ax_.imshow(
+            variance[np.ix_(order, order)],
+            interpolation="nearest",
+            **_color_scale(variance),
+        )
+
+    def _draw_map(self, of_samples, embedding):
+        label_components(self.ax_)
+        return self.ax_.scatter(
+            *embedding.T, c=of_samples, s=8, linewidths=0, **_color_scale(of_samples)
+        )
+
+
+def _check_kind(kind):
+    if kind not in ("matrix", "map"):
+        raise ValueError(f"kind={kind!r} must be 'matrix' or 'map'")
+
+
+def _color_scale(values):
+    """Color from zero to the 99th percentile; if that is zero, to the largest."""
+    vmax = np.quantile(values, 0.99) or None
+    return {"cmap": COLORMAP, "vmin": 0, "vmax": vmax}

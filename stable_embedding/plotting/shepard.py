@@ -1,0 +1,124 @@
+"""Display of the distances in an embedding against those of the data."""
+
+import numpy as np
+from scipy.spatial.distance import pdist
+from sklearn.utils import check_array, check_consistent_length
+
+from ..data import limits
+from ..data.subsample import fixed_subsample
+from .base import COLORMAP, COLORS, Display
+
+
+class ShepardDisplay(Display):
+    """Distances in the embedding against those of the data, pair by pair.
+
+    Parameters
+    ----------
+    distances : array-like of shape (n_pairs,)
+        Distances in the data.
+
+    distances_embedded : array-like of shape (n_pairs,)
+        Distances of the same pairs in the embedding.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes that were drawn on.
+
+    figure_ : matplotlib Figure
+        Figure of the axes.
+
+    See Also
+    --------
+    stable_embedding.quality.distance_correlation : The same in one number.
+
+    References
+    ----------
+    R. N. Shepard, "The analysis of proximities: multidimensional scaling with an
+    unknown distance function", Psychometrika 27, 1962.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.decomposition import PCA
+    >>> from stable_embedding.plotting import ShepardDisplay
+    >>> X, _ = load_iris(return_X_y=True)
+    >>> display = ShepardDisplay.from_estimator(PCA(2).fit(X), X)
+    >>> display.distances.shape
+    (11175,)
+    """
+
+    def __init__(self, distances, distances_embedded):
+        self.distances = distances
+        self.distances_embedded = distances_embedded
+
+    @classmethod
+    def from_estimator(cls, estimator, X, *, ax=None):
+        """Draw the distances that a fitted transformer keeps.
+
+        Parameters
+        ----------
+        estimator : transformer
+            Fitted.
+
+        X : array-like of shape (n_samples, n_features)
+            Samples to embed.
+
+        ax : matplotlib Axes or None, default=None
+            Axes to draw on, by default those of a new figure.
+
+        Returns
+        -------
+        ShepardDisplay
+        """
+        return cls.from_embedding(X, estimator.transform(X), ax=ax)
+
+    @classmethod
+    def from_embedding(cls, X, X_embedded, *, ax=None):
+        """Draw the distances that an embedding keeps.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The data. Of more than 1,000 samples the same 1,000 are drawn at each call.
+
+        X_embedded : array-like of shape (n_samples, n_components)
+            Embedding of X.
+
+        ax : matplotlib Axes or None, default=None
+            Axes to draw on, by default those of a new figure.
+
+        Returns
+        -------
+        ShepardDisplay
+        """
+        X = check_array(X, ensure_min_samples=2)
+        X_embedded = check_array(X_embedded, input_name="X_embedded")
+        check_consistent_length(X, X_embedded)
+        kept = fixed_subsample(len(X), limits.SHEPARD_SAMPLES)
+        return cls(pdist(X[kept]), pdist(X_embedded[kept])).plot(ax=ax)
+
+    def _check(self):
+        if not np.any(self.distances):
+            raise ValueError("distances are all zero; there is nothing to draw against")
+
+    def _draw(self):
+        wanted, found = np.asarray(self.distances), np.asarray(self.distances_embedded)
+        drawn = self.ax_.hexbin(
+            wanted, found, gridsize=60, bins="log", mincnt=1, cmap=COLORMAP
+        )
+        slope = (wanted @ found) / (wanted @ wanted)
+        self.ax_.axline(
+            (0, 0),
+            slope=slope,
+            color=COLORS[3],
+            label=f"proportional, {slope:.2f} to 1",
+        )
+        self.ax_.set(
+            xlabel="distance in the data (units of the data)",
+            ylabel="distance in the embedding (units of the embedding)",
+            xlim=(0, None),
+            ylim=(0, None),
+        )
+        self.ax_.legend(loc="lower right", bbox_to_anchor=(1, 1), frameon=False)
+        self.figure_.colorbar(drawn, ax=self.ax_, label="number of pairs")

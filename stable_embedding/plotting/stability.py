@@ -1,0 +1,72 @@
+"""Display of a measure of stability."""
+
+import numpy as np
+
+from .base import COLORS, MARKERS, Display
+
+# Values below this are drawn on a linear scale down to 0, those above on a logarithmic.
+_SMALLEST = 1e-4
+
+
+class StabilityDisplay(Display):
+    """A measure of stability of several estimators, under each perturbation.
+
+    Parameters
+    ----------
+    values : dict of str to dict of str to float
+        The measure of each estimator under each perturbation.
+
+    label : str
+        Name of the measure.
+
+    log : bool, default=True
+        Whether the axis is logarithmic, down to 1e-4. That suits a measure that is 0 at
+        best. Otherwise the axis is linear and shows all values from 0 to 1.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes that were drawn on.
+
+    figure_ : matplotlib Figure
+        Figure of the axes.
+
+    See Also
+    --------
+    stable_embedding.stability_report : Takes the measures, and draws this.
+
+    Examples
+    --------
+    >>> from stable_embedding.plotting import StabilityDisplay
+    >>> values = {"PCA": {"seed": 0.0, "noise": 0.001}}
+    >>> StabilityDisplay(values, "raw displacement").plot().ax_.get_xlabel()
+    'raw displacement'
+    """
+
+    def __init__(self, values, label, *, log=True):
+        self.values = values
+        self.label = label
+        self.log = log
+
+    def _draw(self):
+        perturbations = list(next(iter(self.values.values())))
+        heights = np.arange(len(perturbations))
+        # The markers of estimators are shifted so that equal values do not overlap.
+        n_estimators = len(self.values)
+        shifts = np.linspace(-0.25, 0.25, n_estimators) if n_estimators > 1 else [0]
+        for i, (name, of_estimator) in enumerate(self.values.items()):
+            self.ax_.plot(
+                [of_estimator[perturbation] for perturbation in perturbations],
+                heights + shifts[i],
+                linestyle="none",
+                marker=MARKERS[i % len(MARKERS)],
+                color=COLORS[i % len(COLORS)],
+                label=name,
+            )
+        self.ax_.set_yticks(heights, [name.replace("_", " ") for name in perturbations])
+        self.ax_.invert_yaxis()
+        if self.log:
+            self.ax_.set_xscale("symlog", linthresh=_SMALLEST)
+        self.ax_.set(xlabel=self.label, xlim=(0, None if self.log else 1.02))
+        self.ax_.grid(axis="x", alpha=0.3)
+        self.ax_.legend(loc="center left", bbox_to_anchor=(1, 0.5))

@@ -1,0 +1,151 @@
+"""What happens during a training besides its steps: stopping, interrupts, progress."""
+
+import math
+import signal
+import threading
+from signal import SIGINT
+
+import torch
+from skorch.callbacks import Callback
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+# Fraction of the steps in which the learning rate rises.
+WARMUP_FRACTION = 0.3
+
+
+def one_cycle(step: int, n_steps: int) -> float:
+    """Learning rate at a step over its peak: up a line, then down a cosine."""
+    done = (step + 0.5) / n_steps
+    if done < WARMUP_FRACTION:
+        return done / WARMUP_FRACTION
+    fall = (done - WARMUP_FRACTION) / (1 - WARMUP_FRACTION)
+    return 0.5 * (1 + math.cos(math.pi * fall))
+
+
+class RunsEarlyStopping(Callback):
+    """Early stopping of each run by its own validation loss.
+
+    It counts from the peak of the learning rate on: before, steps are small, and no
+    improvement says little. A run that has stopped keeps the weights of its best epoch
+    while others train on.
+
+    Parameters
+    ----------
+    n_runs : int
+        Number of runs.
+
+    patience : int
+        Epochs without improvement after which a run stops.
+
+    tol : float
+        Smallest decrease of the loss that counts.
+    """
+
+    def __init__(self, n_runs: int, patience: int, tol: float):
+        self.n_runs = n_runs
+        self.patience = patience
+        self.tol = tol
+
+    def on_train_begin(self, net, **kwargs):
+        """Forget an earlier training."""
+        self.best_ = torch.full((self.n_runs,), torch.inf)
+        self.misses_ = torch.zeros(self.n_runs, dtype=torch.long)
+        self.n_iter_ = torch.zeros(self.n_runs, dtype=torch.long)
+        self.weights_ = []
+
+    @property
+    def running(self) -> Tensor:
+        """Which runs have not stopped."""
+        return self.misses_ < self.patience
+
+    def on_epoch_end(self, net, **kwargs):
+        """Keep the weights of runs that became better; end the training after all."""
+        running = self.running
+        self.n_iter_ += running
+        if len(net.history) <= WARMUP_FRACTION * net.max_epochs:
+            return
+        losses = torch.tensor(net.history[-1, "valid_runs"][0])
+        better = running & (losses < self.best_ - self.tol)
+        self.best_[:] = torch.where(better, losses, self.best_)
+        self.misses_[:] = torch.where(better, 0, self.misses_ + running)
+        self._keep(net.module_, better)
+        if not self.running.any():
+            raise KeyboardInterrupt  # skorch's way of ending a training
+
+    def state(self, network: nn.Module) -> dict[str, Tensor]:
+        """Return all that it remembers, by name."""
+        self._begin_to_keep(network)
+        counts = {"best": self.best_, "misses": self.misses_, "n_iter": self.n_iter_}
+        return counts | {str(at): kept for at, kept in enumerate(self.weights_)}
+
+    def _begin_to_keep(self, network):
+        weights = [weight.detach() for weight in network.parameters()]
+        self.weights_ = self.weights_ or [weight.clone() for weight in weights]
+        return weights
+
+    def _keep(self, network, better):
+        weights = self._begin_to_keep(network)
+        for kept, weight in zip(self.weights_, weights):
+            of_run = better.view(-1, *[1] * (weight.dim() - 1)).to(weight.device)
+            kept.copy_(torch.where(of_run, weight, kept))
+
+    @torch.no_grad()
+    def on_train_end(self, net, **kwargs):
+        """Return to the weights of each run's best epoch."""
+        for kept, weight in zip(self.weights_, net.module_.parameters()):
+            weight.copy_(kept)
+
+
+class Interrupts(Callback):
+    """Stops at the end of the batch in which Ctrl-C was pressed; at once the next time.
+
+    As a context it handles Ctrl-C, but only in the main thread, and only if nobody else
+    handles it.
+    """
+
+    def __init__(self):
+        self.asked = False
+        self.earlier = None
+
+    def __enter__(self):
+        """Begin to handle Ctrl-C."""
+        in_main_thread = threading.current_thread() is threading.main_thread()
+        if in_main_thread and signal.getsignal(SIGINT) is signal.default_int_handler:
+            self.earlier = signal.signal(SIGINT, self._remember)
+        return self
+
+    def __exit__(self, *error):
+        """Let the earlier handler handle it."""
+        if self.earlier is not None:
+            signal.signal(SIGINT, self.earlier)
+
+    def _remember(self, number, frame):
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+    def on_batch_end(self, net, **kwargs):
+        """Stop if Ctrl-C was pressed."""
+        if self.asked:
+            raise KeyboardInterrupt
+
+
+class ProgressBar(Callback):
+    """One bar over the epochs, with the terms of the loss."""
+
+    def on_train_begin(self, net, **kwargs):
+        """Show the bar."""
+        self.bar_ = tqdm(total=net.max_epochs, desc="training", unit="epoch")
+
+    def on_epoch_end(self, net, **kwargs):
+        """Move it by an epoch."""
+        last = net.history[-1]
+        self.bar_.set_postfix(
+            {name: f"{last[f'train_{name}']:.4f}" for name in net.criterion.names}
+        )
+        self.bar_.update()
+
+    def on_train_end(self, net, **kwargs):
+        """Leave it as it is."""
+        self.bar_.close()

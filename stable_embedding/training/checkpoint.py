@@ -1,0 +1,142 @@
+"""A training in a file, from which it is resumed after a crash."""
+
+import json
+from collections.abc import Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import torch
+from skorch.callbacks import Callback
+from skorch.history import History
+from torch import nn
+
+from ..data.training_data import TrainingSet
+from ..networks.tensor_file import digest, read, write
+from .callbacks import RunsEarlyStopping
+
+
+class Checkpoints(Callback):
+    """Writes all that a training has changed, at the end of each epoch.
+
+    Parameters
+    ----------
+    path : path
+        File to write.
+
+    fingerprint : str
+        Digest of what the training starts from, by which it knows its own file.
+
+    stopping : RunsEarlyStopping or None
+        Whose state is written as well.
+    """
+
+    kind = "checkpoint of stable_embedding"
+
+    def __init__(
+        self, path: Path, fingerprint: str, stopping: RunsEarlyStopping | None
+    ):
+        self.path = path
+        self.fingerprint = fingerprint
+        self.stopping = stopping
+        self.document: dict[str, Any] = {"history": []}
+        if not path.exists():
+            return
+        text, self.tensors = read(path, self.kind)
+        self.document = json.loads(text)
+        if self.document["training"] != fingerprint:
+            raise ValueError(
+                f"checkpoint={str(path)!r} is of another training, with other"
+                " parameters or data: name another file, or remove it"
+            )
+
+    @property
+    def n_epochs_done(self) -> int:
+        """Number of epochs after which the file was written."""
+        return len(self.document["history"])
+
+    def on_epoch_end(self, net, **kwargs):
+        """Write the file."""
+        optimizer = net.optimizer_.state_dict()
+        document = {
+            "training": self.fingerprint,
+            "history": net.history.to_list(),
+            "best_losses": net.best_losses_,
+            "learning_rates": [group["lr"] for group in net.optimizer_.param_groups],
+        }
+        tensors = {
+            f"{part} {name}": tensor.detach().cpu()
+            for part, state in self._states(net).items()
+            for name, tensor in state.items()
+        }
+        for at, moments in optimizer["state"].items():
+            for name, tensor in moments.items():
+                tensors[f"optimizer {at} {name}"] = tensor.cpu()
+        write(self.path, self.kind, json.dumps(document, default=float), tensors)
+
+    def resume(self, net: Any, schedule: Any) -> None:
+        """Bring a net, and the schedule of its learning rate, to where the file is."""
+        document, tensors = self.document, self.tensors
+        net.history = History(document["history"])
+        net.best_losses_ = document["best_losses"]
+        optimizer = net.optimizer_.state_dict()
+        for name, tensor in tensors.items():
+            part, _, rest = name.partition(" ")
+            if part == "optimizer":
+                at, moment = rest.split(" ")
+                optimizer["state"].setdefault(int(at), {})[moment] = tensor
+        for group, rate in zip(optimizer["param_groups"], document["learning_rates"]):
+            group["lr"] = rate
+        net.optimizer_.load_state_dict(optimizer)
+        with torch.no_grad():
+            for part, state in self._states(net).items():
+                for name, tensor in state.items():
+                    tensor.copy_(tensors[f"{part} {name}"])
+        n_steps = sum(int(epoch["train_batch_count"]) for epoch in document["history"])
+        schedule.lr_scheduler_.last_epoch = schedule.batch_idx_ = n_steps
+
+    def _states(self, net):
+        """Tensors that are changed in place, by what they belong to."""
+        states = {
+            "module": net.module_.state_dict(),
+            "criterion": net.criterion_.state_dict(),
+        }
+        if self.stopping is not None:
+            states["stopping"] = self.stopping.state(net.module_)
+        return states
+
+
+def training_fingerprint(
+    networks: Sequence[nn.Module],
+    training_set: TrainingSet,
+    split: Any,
+    numbers: tuple,
+) -> str:
+    """Hash all that decides on the course of a training.
+
+    Parameters
+    ----------
+    networks : sequence of nn.Module
+        What is trained, as it starts.
+
+    training_set : TrainingSet
+        What it is trained on, of which the hashes stand for the samples.
+
+    split : pair of lists of ndarray or None
+        Samples to train on and to validate on.
+
+    numbers : tuple
+        All else, of a kind whose `repr` tells it from others.
+    """
+    _, hashes, graph, labels = training_set
+    arrays = {"keys": torch.from_numpy(hashes.view("int64"))}
+    for at, part in enumerate(chain(*(split or ()))):
+        arrays[f"split {at}"] = torch.from_numpy(part)
+    if graph is not None:
+        arrays["neighbors"] = torch.from_numpy(graph.indices)
+    if labels is not None:
+        arrays["labels"] = labels.cpu()
+    for run, network in enumerate(networks):
+        for name, weight in network.state_dict().items():
+            arrays[f"{run} {name}"] = weight.cpu()
+    return digest(repr(numbers), arrays)

@@ -1,0 +1,194 @@
+"""A net of skorch, with the terms of the loss recorded once an epoch."""
+
+from statistics import fmean
+
+import numpy as np
+import torch
+from skorch import NeuralNet
+from skorch.hf import AccelerateMixin
+from skorch.utils import TeeGenerator
+
+
+class Net(NeuralNet):
+    """A net that trains any network of the contract on batches with named fields.
+
+    skorch reads the loss back from the device after every batch. Here the terms are
+    summed where they are and read back once: those of each run, as ``train_runs`` and
+    ``valid_runs``, and their means over runs under the names of the terms.
+
+    Parameters
+    ----------
+    weight_decay : float, default=0.0
+        Decoupled weight decay of the network's regularized parameters.
+
+    **parameters : object
+        As in :class:`skorch.NeuralNet`.
+    """
+
+    def __init__(self, *args, weight_decay=0.0, **parameters):
+        super().__init__(*args, **parameters)
+        self.weight_decay = weight_decay
+
+    @property
+    def _default_callbacks(self):
+        return []
+
+    def get_params_for_optimizer(self, prefix, named_parameters):
+        """Return two groups of parameters, of which the first is regularized."""
+        named_parameters = list(named_parameters)
+        _, options = super().get_params_for_optimizer(prefix, named_parameters)
+        regularized = list(self.module_.regularized_parameters())
+        known = set(map(id, regularized))
+        others = [weight for _, weight in named_parameters if id(weight) not in known]
+        groups = [
+            {"params": regularized, "weight_decay": self.weight_decay},
+            {"params": others, "weight_decay": 0.0},
+        ]
+        return ([group for group in groups if group["params"]],), options
+
+    def get_iterator(self, dataset, training=False):
+        """Return the batches that were made for the training or the validation."""
+        return self.iterator_train if training else self.iterator_valid
+
+    def get_split_datasets(self, X, y=None, **fit_params):
+        """Return the data twice if there are batches to validate on."""
+        dataset = self.get_dataset(X, y)
+        return dataset, None if self.iterator_valid is None else dataset
+
+    def on_train_begin(self, net, **kwargs):
+        """Forget the losses of an earlier training."""
+        self.best_losses_ = {}
+        self.ended_by_callback_ = False
+
+    def on_batch_begin(self, net, **kwargs):
+        """Open one empty batch an epoch, since some callbacks look for it."""
+        if not self.history[-1]["batches"]:
+            self.history.new_batch()
+
+    def notify(self, method_name, **cb_kwargs):
+        """Call the callbacks, and remember whether one of them ends the training."""
+        try:
+            super().notify(method_name, **cb_kwargs)
+        except KeyboardInterrupt:
+            self.ended_by_callback_ = True
+            raise
+
+    def get_loss(self, y_pred, y_true, X=None, training=False):
+        """Return the total loss of all runs, and remember its terms."""
+        terms = self.criterion_(y_pred, y_true)
+        self.terms_, self.n_samples_ = terms.detach(), y_pred.codes.shape[-2]
+        return terms[0].sum()
+
+    def train_step(self, batch, **fit_params):
+        """Take a step, as skorch does, for named batches and our optimizer alone."""
+        inputs, target = batch
+        self.optimizer_.zero_grad()
+        outputs = self.module_(*inputs)
+        loss = self.get_loss(outputs, target)
+        self.backward(loss)
+        parameters = TeeGenerator(self.get_all_learnable_params())
+        self.notify(
+            "on_grad_computed", named_parameters=parameters, batch=batch, training=True
+        )
+        self.optimizer_.step()
+        return {"loss": loss, "y_pred": outputs}
+
+    def validation_step(self, batch, **fit_params):
+        """Compute the loss of a batch, as skorch does, for named batches."""
+        inputs, target = batch
+        self._set_training(False)
+        with torch.no_grad():
+            outputs = self.module_(*inputs)
+            return {"loss": self.get_loss(outputs, target), "y_pred": outputs}
+
+    def backward(self, loss):
+        """Compute the gradient of the loss."""
+        loss.backward()
+
+    def sum_over_processes(self, totals):
+        """Add up what every process has found; here there is one."""
+        return totals
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        """Step through the batches, and record the mean of each term."""
+        if iterator is None:
+            return
+        self._set_training(training)
+
+        def step(batch):
+            self.notify("on_batch_begin", batch=batch, training=training)
+            found = step_fn(batch, **fit_params)
+            self.notify("on_batch_end", batch=batch, training=training, **found)
+
+        terms, sizes = self._step_through(iterator, step)
+        self.history.record(f"{prefix}_batch_count", len(terms))
+        self._record(prefix, *self._mean_terms(terms, sizes))
+
+    def evaluate(self, iterator, prefix):
+        """Record the mean of each term, once the training and its callbacks are over.
+
+        A callback that ends the training, such as after some time, would do it again.
+        """
+        terms, sizes = self._step_through(iterator, self.validation_step)
+        self._record(prefix, *self._mean_terms(terms, sizes))
+
+    def _step_through(self, iterator, step):
+        """Step through the batches; return the terms and the size of each."""
+        terms, sizes = [], []
+        for batch in iterator:
+            step(batch)
+            terms.append(self.terms_)
+            sizes.append(self.n_samples_)
+        return terms, sizes
+
+    def _mean_terms(self, terms, sizes):
+        """Return the mean of each term over samples, for each run."""
+        weights = terms[0].new_tensor(sizes)
+        total = torch.stack(terms, -1) @ weights
+        counted = torch.cat([total.flatten(), weights.sum(0, keepdim=True)])
+        *sums, n_samples = self.sum_over_processes(counted).tolist()
+        names = self.criterion.names
+        return names, (np.reshape(sums, (len(names), -1)) / n_samples).tolist()
+
+    def _record(self, prefix, names, of_runs):
+        """Write the terms to the history, and see that the loss is finite."""
+        self.history.record(f"{prefix}_runs", of_runs)
+        for name, values in zip(names, of_runs):
+            self.history.record(f"{prefix}_{name}", fmean(values))
+        loss = self.history[-1, f"{prefix}_loss"]
+        best = min(loss, self.best_losses_.get(prefix, loss))
+        self.best_losses_[prefix] = best
+        self.history.record(f"{prefix}_loss_best", loss == best)
+        if not loss < float("inf"):
+            weights = {
+                f"{name}_weight": weight
+                for name, weight in self.criterion.weights.items()
+                if weight and name != "reconstruction"
+            }
+            raise ValueError(
+                f"the training loss became {loss} in epoch {len(self.history)}: lower"
+                f" learning_rate_init (it is {self.lr}) or one of {weights}"
+            )
+
+
+class DistributedNet(AccelerateMixin, Net):
+    """The same in several processes, each with its shard of every batch."""
+
+    def _initialize_accelerator(self):
+        # A module without weights cannot be shared; a function is left as it is.
+        loss = self.criterion_
+        weightless = not list(loss.parameters())
+        if weightless:
+            self.criterion_ = loss.forward
+        super()._initialize_accelerator()
+        if weightless:
+            self.criterion_ = loss
+        return self
+
+    def backward(self, loss):
+        """Compute the gradient of the loss, as the accelerator does."""
+        self.accelerator.backward(loss)
+
+    def sum_over_processes(self, totals):
+        """Add up what every process has found."""
+        return self.accelerator.reduce(totals, reduction="sum")

@@ -1,0 +1,270 @@
+"""What the parameters of an estimator decide about a training."""
+
+from dataclasses import dataclass, replace
+from numbers import Integral
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from ..losses.base import LossTerm
+from ..losses.similarity import Similarity, distance, resolve_similarity
+from .distributed import broadcast_from_main, shard_of
+from .seeds import draw_seeds
+
+# Parameters that do not change the result of a training.
+_INCIDENTAL = {"accelerator", "callbacks", "checkpoint", "device", "verbose"}
+
+# Names of losses that a user's own terms must not have.
+_RESERVED_NAMES = {
+    "loss",
+    "reconstruction",
+    "similarity",
+    "neighbor",
+    "sparsity",
+    "contraction",
+    "kl",
+    "triplet",
+}
+
+
+class StoppingRule(NamedTuple):
+    """When a training is stopped early.
+
+    Attributes
+    ----------
+    validation_fraction : float
+        Fraction of the samples that are held out.
+
+    n_iter_no_change : int
+        Number of epochs without improvement after which a run stops.
+
+    tol : float
+        Smallest decrease of the validation loss that counts.
+    """
+
+    validation_fraction: float
+    n_iter_no_change: int
+    tol: float
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """All that the parameters of an estimator decide about a training.
+
+    Every parameter is checked when the plan is made, before anything is computed.
+    Attributes are the estimator's parameters, resolved as far as that is possible
+    without data; `shard` is the rank of this process and the number of processes,
+    `identity` tells the training from others, and `may_project` says whether it may
+    work on coordinates in a narrow basis.
+    """
+
+    n_components: int
+    hidden_layer_sizes: tuple[int, ...]
+    init: str
+    layerwise_pretraining: bool
+    similarity: Similarity
+    similarity_weight: float
+    neighbor_weight: float
+    n_neighbors: int
+    neighbors: Any
+    extra_losses: tuple[LossTerm, ...]
+    alpha: float | str
+    batch_size: int | str
+    max_iter: int | str
+    learning_rate: float
+    seeds: list[int]
+    stopping_rule: StoppingRule | None
+    may_project: bool
+    device: Any
+    accelerator: Any
+    shard: tuple[int, int]
+    checkpoint: Path | None
+    identity: str
+    callbacks: tuple[Any, ...]
+    verbose: bool
+
+    @classmethod
+    def from_estimator(
+        cls, estimator: Any, *, requires_features: bool = False, resume: bool = False
+    ) -> "TrainingPlan":
+        """Check and resolve the parameters of an estimator.
+
+        Parameters
+        ----------
+        estimator : StableAutoencoder
+            One whose parameters are of the right types.
+
+        requires_features : bool, default=False
+            Whether batches must hold features, not coordinates in a narrow basis.
+
+        resume : bool, default=False
+            Whether the training resumes an earlier one, which works on features.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter has no meaning, alone or beside others.
+        """
+        check_callbacks(estimator.callbacks)
+        checkpoint, accelerator = estimator.checkpoint, estimator.accelerator
+        check_checkpoint(checkpoint, accelerator, estimator.random_state)
+        extra_losses = check_extra_losses(estimator.extra_losses)
+        hidden_layer_sizes = resolve_layer_sizes(
+            estimator.hidden_layer_sizes, estimator.neighbor_weight
+        )
+        device = resolve_device(estimator.device, accelerator)
+        identity, stopping_rule = identity_of(estimator), stopping_rule_of(estimator)
+        similarity = resolve_similarity(estimator.similarity)
+        projects = estimator.init == "pca" and not (requires_features or resume)
+        plan = cls(
+            n_components=int(estimator.n_components),
+            hidden_layer_sizes=hidden_layer_sizes,
+            init=estimator.init,
+            layerwise_pretraining=bool(estimator.layerwise_pretraining),
+            similarity=similarity,
+            similarity_weight=float(estimator.similarity_weight),
+            neighbor_weight=float(estimator.neighbor_weight),
+            n_neighbors=int(estimator.n_neighbors),
+            neighbors=estimator.neighbors,
+            extra_losses=extra_losses,
+            alpha=estimator.alpha,
+            batch_size=estimator.batch_size,
+            max_iter=estimator.max_iter,
+            learning_rate=float(estimator.learning_rate_init),
+            seeds=draw_seeds(estimator.random_state, int(estimator.n_init)),
+            stopping_rule=stopping_rule,
+            # A user's similarity or loss would get coordinates for features.
+            may_project=projects and similarity is distance and not extra_losses,
+            device=device,
+            accelerator=accelerator,
+            shard=(0, 1) if accelerator is None else shard_of(accelerator),
+            checkpoint=None if checkpoint is None else Path(checkpoint),
+            identity=identity,
+            callbacks=tuple(estimator.callbacks or ()),
+            verbose=bool(estimator.verbose),
+        )
+        return replace(plan, seeds=plan.broadcast(plan.seeds))
+
+    def for_layer(self, seed: int) -> "TrainingPlan":
+        """Return the plan of the training of one layer."""
+        return replace(
+            self, seeds=[seed], stopping_rule=None, checkpoint=None, callbacks=()
+        )
+
+    def broadcast(self, value: Any) -> Any:
+        """Return what the main process found, in every process of the training."""
+        if self.accelerator is None:
+            return value
+        return broadcast_from_main(value)
+
+
+def resolve_layer_sizes(sizes: Any, neighbor_weight: float) -> tuple[int, ...]:
+    """Return the widths of the hidden layers as a tuple of positive integers."""
+    if isinstance(sizes, str):
+        # More layers where neighborhoods are pulled apart.
+        return (128,) * 3 if neighbor_weight else (128, 32)
+    widths = np.atleast_1d(sizes)
+    if widths.ndim != 1 or not all(
+        isinstance(width, int) and width > 0 for width in widths.tolist()
+    ):
+        raise ValueError(
+            f"hidden_layer_sizes={sizes!r} must be positive integers, one for each"
+            " hidden layer, () for a linear network, or 'auto'"
+        )
+    return tuple(int(width) for width in widths)
+
+
+def resolve_device(device: Any, accelerator: Any) -> Any:
+    """Return the device to train on; "auto" takes an accelerator if there is one."""
+    if accelerator is not None:
+        if device != "auto":
+            raise ValueError(
+                f"device={device!r} must be 'auto' where an accelerator is given, since"
+                " the accelerator decides on the device"
+            )
+        return accelerator.device
+    if device == "auto":
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(
+            f"device={device!r} cannot be used here; 'auto' and 'cpu' always can"
+        ) from error
+    return device
+
+
+def check_callbacks(callbacks: Any) -> None:
+    """Raise if an item is neither a skorch callback nor a (name, callback) pair."""
+    if not callbacks:
+        return
+    from skorch.callbacks import Callback  # skorch is slow to import
+
+    for item in callbacks:
+        callback = item[1] if isinstance(item, tuple) and len(item) == 2 else item
+        is_class = isinstance(callback, type) and issubclass(callback, Callback)
+        if not (isinstance(callback, Callback) or is_class):
+            raise TypeError(
+                f"callbacks holds {item!r}; each item must be a skorch callback, or a"
+                " pair of a name and one"
+            )
+
+
+def check_checkpoint(checkpoint: Any, accelerator: Any, random_state: Any) -> None:
+    """Raise if a training cannot be resumed from a checkpoint."""
+    if checkpoint is None:
+        return
+    if accelerator is not None:
+        raise ValueError(
+            f"checkpoint={checkpoint!r} must be None where an accelerator is given,"
+            " which has checkpoints of its own"
+        )
+    if not isinstance(random_state, Integral):
+        raise ValueError(
+            f"checkpoint={checkpoint!r} needs an integer as random_state (it is"
+            f" {random_state!r}), so that a training can be repeated"
+        )
+
+
+def check_extra_losses(terms: Any) -> tuple[LossTerm, ...]:
+    """Return a user's own terms of the loss; raise if they are no such terms."""
+    names: set[str] = set()
+    for term in terms:
+        if not isinstance(term, LossTerm):
+            raise TypeError(
+                f"extra_losses holds {term!r}; each item must be an instance of"
+                " stable_embedding.losses.LossTerm"
+            )
+        name = getattr(term, "name", None)
+        if not (isinstance(name, str) and name.isidentifier()):
+            raise ValueError(
+                f"extra_losses holds {term!r} with name={name!r}; a name must be a"
+                " Python identifier"
+            )
+        if name in names | _RESERVED_NAMES:
+            raise ValueError(
+                f"extra_losses holds a term named {name!r}, which is taken; give each"
+                " term a name of its own"
+            )
+        names.add(name)
+    return tuple(terms)
+
+
+def stopping_rule_of(estimator: Any) -> StoppingRule | None:
+    """Return when the training of an estimator is stopped early, if it is."""
+    if not estimator.early_stopping:
+        return None
+    return StoppingRule(
+        estimator.validation_fraction, estimator.n_iter_no_change, estimator.tol
+    )
+
+
+def identity_of(estimator: Any) -> str:
+    """Describe the parameters that tell a training from others."""
+    parameters = estimator.get_params(deep=False)
+    telling = {name: parameters[name] for name in parameters.keys() - _INCIDENTAL}
+    return f"{type(estimator).__name__} {sorted(telling.items())}"

@@ -1,0 +1,64 @@
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+
+from stable_embedding import StableAutoencoder, manifold_variance_matrix
+from stable_embedding.data import limits
+from stable_embedding.plotting import ManifoldVarianceDisplay
+
+
+def test_the_matrix_is_sorted_by_class(rng):
+    runs, y = rng.normal(size=(3, 20, 2)), rng.permutation(np.repeat(["b", "a"], 10))
+    display = ManifoldVarianceDisplay.from_embeddings(runs, y)
+    order = np.argsort(y, kind="stable")
+    expected = manifold_variance_matrix(runs[:, order])
+    # Means over samples in another order differ by rounding.
+    np.testing.assert_allclose(
+        display.ax_.images[0].get_array(), expected, rtol=1e-6, atol=1e-12
+    )
+    assert [tick.get_text() for tick in display.ax_.get_xticklabels()] == ["a", "b"]
+    assert display.ax_.get_xlabel() == "samples, sorted by class"
+    bars = [ax.get_ylabel() for ax in display.figure_.axes]
+    assert "variance of the normalized distance" in bars
+
+
+def test_samples_are_colored_by_their_own_variance(iris):
+    X, y = iris
+    model = StableAutoencoder(n_init=3, max_iter=2, init="random").fit(X)
+    display = ManifoldVarianceDisplay.from_estimator(model, X, y, kind="map")
+    (samples,) = display.ax_.collections
+    np.testing.assert_allclose(samples.get_offsets(), model.transform(X))
+    expected = manifold_variance_matrix(model.transform_runs(X)).mean(axis=1)
+    np.testing.assert_allclose(samples.get_array(), expected)
+    assert display.ax_.get_xlabel() == "component 1"
+
+
+def test_an_embedding_that_does_not_vary_can_be_drawn(iris):
+    for kind in ("matrix", "map"):
+        ManifoldVarianceDisplay.from_estimator(PCA(2), iris[0], kind=kind)
+    plt.gcf().canvas.draw()
+
+
+def test_many_samples_are_subsampled_with_their_classes(rng, monkeypatch):
+    monkeypatch.setattr(limits, "MEASURED_SAMPLES", 30)
+    y = np.repeat([0, 1], 50)
+    runs = y[:, None] + 0.01 * rng.normal(size=(2, 100, 2))
+    display = ManifoldVarianceDisplay.from_embeddings(runs, y)
+    assert display.variance.shape == (30, 30)
+    np.testing.assert_array_equal(display.y, display.embedding[:, 0].round())
+
+
+def test_bad_variances_are_refused(rng):
+    runs = rng.normal(size=(2, 10, 3))
+    with pytest.raises(ValueError, match="kind='image'"):
+        ManifoldVarianceDisplay.from_embeddings(runs, kind="image")
+    with pytest.raises(ValueError, match=r"shape \(10, 3\)"):
+        ManifoldVarianceDisplay.from_embeddings(runs, kind="map")
+    with pytest.raises(ValueError, match="two"):
+        ManifoldVarianceDisplay.from_embeddings(runs[:1])
+    with pytest.raises(ValueError, match=r"\[9, 10\]"):
+        ManifoldVarianceDisplay.from_embeddings(runs, np.arange(9))
+    with pytest.raises(ValueError, match=r"\[10, 9\]"):
+        ManifoldVarianceDisplay(np.eye(10), y=np.arange(9)).plot()
+    assert not plt.get_fignums()

@@ -1,0 +1,32 @@
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from scipy.spatial.distance import pdist
+
+from stable_embedding.data import limits
+from stable_embedding.plotting import ShepardDisplay
+
+
+def test_every_pair_is_drawn_with_the_best_line(rng):
+    X = rng.normal(size=(40, 3))
+    display = ShepardDisplay.from_embedding(X, 2 * X)
+    (drawn,) = display.ax_.collections
+    assert drawn.get_array().sum() == 40 * 39 / 2
+    np.testing.assert_allclose(display.distances_embedded, 2 * pdist(X))
+    assert display.ax_.get_legend().get_texts()[0].get_text().endswith("2.00 to 1")
+    with pytest.raises(ValueError, match=r"\[40, 39\]"):
+        ShepardDisplay.from_embedding(X, X[:39])
+
+
+def test_distances_in_the_data_are_needed():
+    with pytest.raises(ValueError, match="all zero"):
+        ShepardDisplay.from_embedding(np.ones((5, 2)), np.eye(5))
+    assert not plt.get_fignums()
+
+
+def test_pairs_of_many_samples_stay_together(rng, monkeypatch):
+    monkeypatch.setattr(limits, "SHEPARD_SAMPLES", 20)
+    X = rng.normal(size=(50, 3))
+    display = ShepardDisplay.from_embedding(X, 3 * X)
+    np.testing.assert_allclose(display.distances_embedded, 3 * display.distances)
+    assert len(display.distances) == 20 * 19 / 2

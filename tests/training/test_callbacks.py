@@ -1,0 +1,142 @@
+import signal
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from skorch.callbacks import Callback
+from torch import nn
+
+from stable_embedding.training.callbacks import (
+    WARMUP_FRACTION,
+    Interrupts,
+    RunsEarlyStopping,
+    one_cycle,
+)
+
+
+class Recorder(Callback):
+    """Records the learning rate of each step."""
+
+    def initialize(self):
+        self.rates = []
+        return self
+
+    def on_batch_begin(self, net, training=None, **kwargs):
+        if training:
+            self.rates.append(net.optimizer_.param_groups[0]["lr"])
+
+
+def test_learning_rate_rises_to_its_peak_and_falls_to_zero(samples, train_one):
+    recorder = Recorder()
+    train_one(samples, max_iter=50, callbacks=(recorder,))
+    rates = np.array(recorder.rates)
+    assert rates.max() == pytest.approx(1e-2, rel=1e-3)
+    assert np.argmax(rates) / len(rates) == pytest.approx(WARMUP_FRACTION, abs=0.02)
+    assert rates[-1] < 1e-6
+
+
+@pytest.mark.parametrize("n_steps", [1, 2, 10, 1_000])
+def test_one_cycle_has_one_peak_and_no_step_of_zero(n_steps):
+    rates = np.array([one_cycle(step, n_steps) for step in range(n_steps)])
+    assert 0 < rates.min() <= rates.max() <= 1
+    peak = np.argmax(rates)
+    assert (np.diff(rates[: peak + 1]) > 0).all()
+    assert (np.diff(rates[peak:]) < 0).all()
+
+
+class Epochs:
+    """A net whose validation losses are known."""
+
+    def __init__(self, losses, max_epochs):
+        self.losses = torch.tensor(losses)
+        self.max_epochs = max_epochs
+        self.module_ = nn.Linear(1, 1, bias=False)
+        self.module_.weight = nn.Parameter(torch.zeros(self.losses.shape[1], 1, 1))
+        self.history = self
+        self.n_epochs = 0
+
+    def __len__(self):
+        return self.n_epochs
+
+    def __getitem__(self, at):
+        assert at == (-1, "valid_runs")
+        return [self.losses[self.n_epochs - 1].tolist()]
+
+    def run(self, stopping):
+        stopping.on_train_begin(self)
+        try:
+            for _ in self.losses:
+                self.n_epochs += 1
+                self.module_.weight.data[:] = self.n_epochs
+                stopping.on_epoch_end(self)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            stopping.on_train_end(self)
+        return self.module_.weight.detach().flatten().tolist()
+
+
+def test_each_run_returns_to_its_best_epoch():
+    losses = [[5.0, 9.0], [4.0, 8.0], [4.5, 7.0], [4.6, 6.0], [4.7, 6.1], [4.8, 6.2]]
+    net, stopping = Epochs(losses, max_epochs=3), RunsEarlyStopping(2, 2, 0.0)
+    assert net.run(stopping) == [2, 4]
+    assert stopping.n_iter_.tolist() == [4, 6]
+    assert not stopping.running.any()
+
+
+def test_a_run_that_has_stopped_keeps_its_weights():
+    losses = [[5.0, 9.0], [5.0, 8.0], [5.0, 7.0], [1.0, 6.0], [1.0, 5.0]]
+    net, stopping = Epochs(losses, max_epochs=3), RunsEarlyStopping(2, 2, 0.0)
+    assert net.run(stopping) == [1, 5]
+    assert stopping.n_iter_.tolist() == [3, 5]
+
+
+def test_a_decrease_must_be_larger_than_the_tolerance():
+    losses = [[5.0], [4.95], [4.9], [4.85]]
+    net, stopping = Epochs(losses, max_epochs=3), RunsEarlyStopping(1, 2, 0.1)
+    assert net.run(stopping) == [1]
+    assert net.n_epochs == 3
+
+
+def test_epochs_before_the_peak_of_the_learning_rate_do_not_count():
+    losses = [[1.0], [2.0], [3.0], [4.0], [3.5], [3.6], [3.7], [3.8]]
+    net, stopping = Epochs(losses, max_epochs=10), RunsEarlyStopping(1, 2, 0.0)
+    assert net.run(stopping) == [5]
+    assert net.n_epochs == 7
+
+
+def test_interrupts_wait_for_the_end_of_a_batch():
+    with Interrupts() as interrupts:
+        signal.raise_signal(signal.SIGINT)
+        assert interrupts.asked
+        with pytest.raises(KeyboardInterrupt):
+            interrupts.on_batch_end(SimpleNamespace())
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)  # the second does not wait
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_another_handler_of_interrupts_is_left():
+    def handler(number, frame):
+        """Do nothing."""
+
+    earlier = signal.signal(signal.SIGINT, handler)
+    try:
+        with Interrupts():
+            assert signal.getsignal(signal.SIGINT) is handler
+    finally:
+        signal.signal(signal.SIGINT, earlier)
+
+
+def test_without_an_interrupt_a_batch_ends():
+    Interrupts().on_batch_end(SimpleNamespace())
+
+
+def test_progress_bar_shows_the_terms(samples, train_one, capsys):
+    train_one(samples, verbose=True)
+    shown = capsys.readouterr().err
+    assert "5/5" in shown
+    assert "reconstruction_loss=" in shown
+    train_one(samples)
+    assert capsys.readouterr().err == ""

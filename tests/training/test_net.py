@@ -1,0 +1,169 @@
+import copy
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from stable_embedding.losses.base import TotalLoss
+from stable_embedding.losses.reconstruction import ReconstructionLoss
+from stable_embedding.losses.variational import GaussianKLLoss
+from stable_embedding.networks import BaseAutoencoder, ModulePart
+from stable_embedding.networks.variational import VariationalNetwork
+from stable_embedding.training.net import Net
+
+
+def net_of(network, weight_decay=0.5):
+    return Net(
+        network,
+        criterion=TotalLoss([ReconstructionLoss()]),
+        optimizer=torch.optim.AdamW,
+        weight_decay=weight_decay,
+        train_split=None,
+    ).initialize()
+
+
+def decays(network):
+    """Weight decay of each parameter, by its name."""
+    decay = {
+        id(weight): group["weight_decay"]
+        for group in net_of(network).optimizer_.param_groups
+        for weight in group["params"]
+    }
+    return {name: decay[id(weight)] for name, weight in network.named_parameters()}
+
+
+class OddlyNamed(nn.Module):
+    """A linear layer whose weights have names that others use."""
+
+    def __init__(self, n_inputs, n_outputs):
+        super().__init__()
+        self.linear_path = nn.Parameter(torch.zeros(n_outputs, n_inputs))
+        self.log_variance = nn.Parameter(torch.zeros(n_outputs))
+
+    def forward(self, inputs):
+        return inputs @ self.linear_path.mT + self.log_variance
+
+
+def odd_network():
+    axes = torch.eye(4)[:2]
+    return BaseAutoencoder(
+        4,
+        2,
+        ModulePart(OddlyNamed(4, 2), axes),
+        ModulePart(OddlyNamed(2, 4), axes.T),
+    )
+
+
+def test_what_is_decayed_is_told_by_the_network_and_not_by_names():
+    assert decays(odd_network()) == {
+        "encoder.module.linear_path": 0.5,
+        "encoder.module.log_variance": 0.5,
+        "encoder.linear_path.weight": 0,
+        "decoder.module.linear_path": 0.5,
+        "decoder.module.log_variance": 0.5,
+        "decoder.linear_path.weight": 0,
+    }
+
+
+def test_in_a_stack_the_same_is_decayed():
+    networks = [odd_network(), odd_network()]
+    expected = {name.replace(".", "/"): d for name, d in decays(networks[0]).items()}
+    assert decays(networks[0].stack(networks)) == expected
+
+
+def test_a_network_without_decay_has_one_group():
+    class Undecayed(BaseAutoencoder):
+        def regularized_parameters(self):
+            return iter(())
+
+    network = Undecayed(4, 2, nn.Linear(4, 2), nn.Linear(2, 4))
+    (group,) = net_of(network).optimizer_.param_groups
+    assert group["weight_decay"] == 0
+    assert len(group["params"]) == 4
+
+
+def variational_network():
+    return VariationalNetwork(
+        n_features=4,
+        n_components=2,
+        hidden_layer_sizes=(8,),
+        activation="tanh",
+        axes=torch.eye(4)[:2],
+        likelihood="gaussian",
+        mean=torch.zeros(4),
+        scale=1.0,
+    )
+
+
+def test_of_log_variances_the_weight_is_decayed_and_the_bias_is_not():
+    found = decays(variational_network())
+    kept = {name for name, decay in found.items() if not decay}
+    assert found["log_variance.weight"] == 0.5
+    assert kept == {
+        "log_variance.bias",
+        "encoder.linear_path.weight",
+        "decoder.linear_path.weight",
+    }
+
+
+@pytest.mark.parametrize("n_runs", [1, 2])
+def test_a_strong_decay_leaves_the_log_variances_where_they_start(
+    n_runs, samples, train
+):
+    networks = [variational_network() for _ in range(n_runs)]
+    for network in networks:
+        nn.init.ones_(network.log_variance.weight)
+    terms = [ReconstructionLoss(), GaussianKLLoss(1e-6, 4)]
+    train(samples, networks, terms, fit={"alpha": 100.0})
+    for network in networks:
+        # Both are moved by the optimizer, at most by the learning rate in each step.
+        assert network.log_variance.weight.abs().max() < 0.05
+        assert (network.log_variance.bias + 4).abs().max() < 0.3
+
+
+@pytest.mark.numeric
+@pytest.mark.parametrize("alpha", [0.0, 1.0])
+def test_modules_of_any_names_are_shrunk_in_training(alpha, samples, train):
+    network = odd_network()
+    for weight in network.encoder.module.parameters():
+        nn.init.constant_(weight, 3.0)
+    before = copy.deepcopy(network)
+    terms = [ReconstructionLoss()]
+    plan = {"learning_rate": 1e-9, "max_iter": 1, "batch_size": 50}
+    train(samples, [network], terms, fit={"alpha": alpha * 1e7}, **plan)
+    # One step, of 1e-9 times the peak that its schedule has there.
+    (rate,) = {
+        round(1 - ratio, 6)
+        for weight, old in zip(
+            network.encoder.module.parameters(), before.encoder.module.parameters()
+        )
+        for ratio in (weight / old).flatten().tolist()
+    }
+    assert (rate > 0.001) == bool(alpha)
+    path = network.encoder.linear_path.weight
+    torch.testing.assert_close(path, before.encoder.linear_path.weight)
+
+
+@pytest.mark.numeric
+def test_losses_of_an_epoch_are_means_over_samples(samples, train_one):
+    from skorch.callbacks import Callback
+
+    class Recorder(Callback):
+        def on_epoch_begin(self, net, **kwargs):
+            self.sizes, self.losses = [], []
+
+        def on_batch_end(self, net, batch=None, loss=None, training=None, **kwargs):
+            _, target = batch
+            self.sizes.append(len(target.samples))
+            self.losses.append(loss.item())
+
+        def on_epoch_end(self, net, **kwargs):
+            of_epochs.append(np.average(self.losses, weights=self.sizes))
+            sizes.append(self.sizes)
+
+    of_epochs, sizes = [], []
+    run, _ = train_one(samples, batch_size=15, callbacks=(Recorder(),))
+    assert sizes == [[13, 13, 12, 12]] * 5
+    # Summed on the device, in float32.
+    np.testing.assert_allclose(run.history["loss"], of_epochs, rtol=1e-6)
