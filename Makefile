@@ -3,15 +3,25 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+TWO := -n 2 --dist worksteal
 
-.PHONY: demo test lowest lint types spelling docstrings docs site clean
+.PHONY: demo test slow kernels lowest lint types spelling docstrings docs site clean
 
 demo: .venv/plot
 	$(BIN)/python -m stable_embedding
 
+# All but what takes long.
 test: .venv/test
-	$(BIN)/python -m pytest -n 2
-	SCIPY_ARRAY_API=1 $(BIN)/python -m pytest -n 2 tests/test_common.py
+	$(BIN)/python -m pytest $(TWO) -m "not slow"
+
+# What takes long, and scikit-learn's checks of arrays that are not NumPy's.
+slow: .venv/test
+	$(BIN)/python -m pytest $(TWO) -m slow
+	SCIPY_ARRAY_API=1 $(BIN)/python -m pytest $(TWO) -m "not slow" tests/test_common.py
+
+# What compares numbers, by other kernels than this processor's choice.
+kernels: .venv/test
+	tests/kernels.sh $(BIN)/python
 
 # The contract tests, with the lowest versions that are promised to work.
 lowest:

@@ -1,11 +1,29 @@
+import os
+
 import matplotlib
 import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits, load_iris
+from threadpoolctl import threadpool_limits
+
+# One thread a process: on cores that are shared, threads wait for each other many
+# times longer than they compute.
+N_THREADS = int(os.environ.get("TEST_THREADS", "1"))
 
 matplotlib.use("Agg")
-torch.set_num_threads(1)
+torch.set_num_threads(N_THREADS)
+threadpool_limits(N_THREADS, user_api="blas")
+
+
+def pytest_runtest_teardown():
+    # numba, on which pynndescent runs, gives torch as many threads as there are cores.
+    torch.set_num_threads(N_THREADS)
+
+
+@pytest.fixture(autouse=True)
+def _torch_seed():
+    torch.manual_seed(0)
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from stable_embedding import StableAutoencoder
 from stable_embedding.quality import distance_correlation
 
+pytestmark = pytest.mark.slow
+
 GALLERY = Path(__file__).parents[1] / "docs" / "gallery"
 
 

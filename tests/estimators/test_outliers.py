@@ -22,6 +22,7 @@ def pca_errors(pca, X):
     return np.square(X - pca.inverse_transform(pca.transform(X))).sum(axis=1)
 
 
+@pytest.mark.numeric
 def test_a_linear_one_ranks_as_pca_does(iris):
     X, _ = iris
     linear = StableAutoencoder(2, hidden_layer_sizes=(), similarity_weight=0, alpha=0)
@@ -66,6 +67,7 @@ def test_any_estimator_with_scores_is_a_detector(estimator, iris):
     assert (detector.predict(far) == -1).all()
 
 
+@pytest.mark.numeric
 def test_the_seed_is_handed_on(iris):
     X, _ = iris
     nested = StableAutoencoder(init="random", max_iter=3)
