@@ -33,6 +33,7 @@ lowest:
 lint: .venv/test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
 
 types: .venv/test
 	$(BIN)/mypy
@@ -41,7 +42,7 @@ spelling: .venv/test
 	$(BIN)/codespell
 
 docstrings: .venv/test
-	$(BIN)/numpydoc lint stable_embedding/*.py
+	$(BIN)/numpydoc lint $$(find stable_embedding -name '*.py')
 
 docs: .venv/docs
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs docs/_build/html
