@@ -13,6 +13,7 @@ from stable_embedding.stability import displacement
 PLAIN = {"init": "random", "similarity_weight": 0, "learning_rate_init": 1e-3}
 
 
+@pytest.mark.numeric
 def test_the_frame_changes_no_reconstruction(quick, digits, monkeypatch):
     X, _ = digits
     monkeypatch.setattr(
@@ -41,6 +42,7 @@ def test_the_map_lies_on_the_pca_scores(iris):
     np.testing.assert_allclose(cross, cross.T, atol=1e-3 * np.abs(cross).max())
 
 
+@pytest.mark.numeric
 def test_align_brings_a_turned_map_home(quick, iris):
     X, _ = iris
     model = quick(3, random_state=0).fit(X)

@@ -26,9 +26,13 @@ def test_a_large_weight_makes_the_encoder_less_sensitive(digits, rng):
     assert contractive < 0.9 * plain
 
 
+@pytest.mark.numeric
 def test_without_weight_it_is_the_plain_one(iris):
     X, _ = iris
     plain = StableAutoencoder(max_iter=3, random_state=0).fit(X)
     model = ContractiveAutoencoder(contraction_weight=0, max_iter=3, random_state=0)
-    np.testing.assert_array_equal(model.fit(X).transform(X), plain.transform(X))
+    # The same steps, beside a Jacobian that nobody uses.
+    np.testing.assert_allclose(
+        model.fit(X).transform(X), plain.transform(X), rtol=1e-4, atol=1e-4
+    )
     assert model.contraction_loss_ == 0

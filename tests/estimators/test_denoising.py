@@ -9,6 +9,7 @@ from stable_embedding import DenoisingAutoencoder, StableAutoencoder
 CORRUPTIONS = ["gaussian", "masking", "salt_and_pepper"]
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("corruption", CORRUPTIONS)
 def test_without_noise_it_is_the_plain_one_bit_for_bit(corruption, iris):
     X, _ = iris
@@ -39,7 +40,10 @@ def test_a_linear_one_is_wieners_filter(rng):
     assert np.abs(steps - np.eye(5)).max() > 0.3
 
 
-@pytest.mark.parametrize("corruption", CORRUPTIONS)
+@pytest.mark.parametrize(
+    "corruption",
+    ["gaussian", *(pytest.param(c, marks=pytest.mark.slow) for c in CORRUPTIONS[1:])],
+)
 def test_it_denoises_better_than_the_plain_one(corruption, digits, rng):
     X = digits[0]
     clean, train = X[1_200:], X[:1_200]
@@ -67,6 +71,7 @@ def test_it_denoises_better_than_the_plain_one(corruption, digits, rng):
     assert error < mean_squared_error(clean, noisy)
 
 
+@pytest.mark.numeric
 def test_a_sample_that_is_dropped_leaves_the_noise_of_others(digits):
     X = digits[0][:500]
     kwargs = {"corruption_level": 1.0, "max_iter": 20, "random_state": 0}

@@ -17,6 +17,7 @@ needs_cuda = pytest.mark.skipif(
 )
 
 
+@pytest.mark.numeric
 @needs_cuda
 @pytest.mark.parametrize("parameters", [{}, {"n_init": 2}, {"early_stopping": True}])
 def test_a_gpu_gives_the_map_of_the_cpu(parameters, digits):
@@ -32,6 +33,7 @@ def test_a_gpu_gives_the_map_of_the_cpu(parameters, digits):
         assert displacement(*maps) < 0.01
 
 
+@pytest.mark.numeric
 @needs_cuda
 def test_trained_on_a_gpu_it_unpickles_on_the_cpu(quick, digits):
     X, _ = digits

@@ -131,6 +131,7 @@ def test_copies_keep_the_losses(copied, quick, iris):
     assert not hasattr(copied(quick()), "correlation_loss_")
 
 
+@pytest.mark.numeric
 def test_a_clone_has_the_terms_and_no_losses(quick, iris):
     model = quick(extra_losses=[Correlation(0.25)], random_state=0).fit(iris[0])
     again = clone(model)
@@ -152,6 +153,7 @@ def test_a_fit_changes_no_term_of_the_user(quick, iris):
     assert term.training
 
 
+@pytest.mark.numeric
 def test_terms_have_a_value_for_each_run(quick, iris):
     X, _ = iris
     shapes, recorder = set(), Recorder()

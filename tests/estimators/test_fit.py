@@ -29,6 +29,7 @@ def test_every_similarity_trains(quick, similarity, iris):
     assert 0 <= model.similarity_loss_ < 1
 
 
+@pytest.mark.numeric
 def test_a_callable_is_its_name(quick, iris):
     X, _ = iris
     named, called = (
@@ -38,6 +39,7 @@ def test_a_callable_is_its_name(quick, iris):
     np.testing.assert_array_equal(named, called)
 
 
+@pytest.mark.numeric
 def test_on_wide_data_a_callable_is_its_name(quick, rng):
     # Near a plane: both are trained in a narrow basis, or neither.
     X = rng.normal(size=(150, 2)) @ rng.normal(size=(2, 200))

@@ -28,11 +28,14 @@ def test_codes_are_bits(model, digits):
     assert set(np.unique(bits)) == {0, 1}
 
 
+@pytest.mark.numeric
 def test_probabilities_are_nearly_binary(model, digits):
     probabilities = model.bit_probabilities(digits[0])
     assert 0 <= probabilities.min() < probabilities.max() <= 1
     assert ((probabilities > 0.1) & (probabilities < 0.9)).mean() < 0.2
-    np.testing.assert_array_equal(probabilities > 0.5, model.transform(digits[0]))
+    clear = np.abs(probabilities - 0.5) > 1e-6  # rounding decides on the others
+    bits = model.transform(digits[0])
+    np.testing.assert_array_equal((probabilities > 0.5)[clear], bits[clear])
 
 
 def test_neighbors_are_found_by_bits(model, digits):
@@ -45,6 +48,7 @@ def test_neighbors_are_found_by_bits(model, digits):
     assert ours > recall(*signs, neighbors)
 
 
+@pytest.mark.numeric
 def test_packed_bits_are_the_same(model, digits):
     X = digits[0]
     bits = model.transform(X)
@@ -82,6 +86,7 @@ def test_a_map_is_laid_on_another_by_its_bits(packed, digits):
     np.testing.assert_allclose(moved, samples, atol=1e-3)
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("packed", [False, True])
 def test_packing_that_is_set_later_changes_nothing(packed, digits):
     X = (digits[0][:300] / 16).astype(np.float32)

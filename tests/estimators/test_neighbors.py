@@ -95,6 +95,7 @@ def test_the_reconstruction_loss_is_that_of_the_samples_alone(with_neighbors):
     assert model.reconstruction_loss_ == pytest.approx(1 - model.score(X), rel=1e-4)
 
 
+@pytest.mark.numeric
 def test_the_order_of_the_samples_does_not_count_for_neighbors(quick, digits):
     X = digits[0][:500]
     model = quick(neighbor_weight=1.0, random_state=0)
@@ -102,6 +103,7 @@ def test_the_order_of_the_samples_does_not_count_for_neighbors(quick, digits):
     np.testing.assert_array_equal(codes, turned)
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_runs_with_neighbors_are_the_fits_of_their_seeds(quick, early_stopping, digits):
     X = digits[0][:400]
@@ -131,6 +133,7 @@ def test_a_map_with_neighbors_survives_a_pickle(quick, iris):
     np.testing.assert_array_equal(again.transform(iris[0]), model.transform(iris[0]))
 
 
+@pytest.mark.numeric
 def test_neighbors_may_come_from_a_transformer(quick, iris):
     X, _ = iris
     found = quick(neighbor_weight=1.0, random_state=0).fit(X)

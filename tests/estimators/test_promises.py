@@ -68,7 +68,7 @@ class Comparison:
         return 1 - stable / plain
 
 
-@pytest.fixture(scope="module", params=[2, 10])
+@pytest.fixture(scope="module", params=[2, pytest.param(10, marks=pytest.mark.slow)])
 def on_digits(request, digits):
     return request.param, Comparison(*digits, request.param)
 
@@ -99,8 +99,15 @@ def test_digits_neighbors_are_no_worse(on_digits):
     assert stable >= plain
 
 
-@pytest.mark.parametrize("n_components", [2, 5])
-@pytest.mark.parametrize("load", [load_wine, load_breast_cancer])
+@pytest.mark.parametrize(
+    ("load", "n_components"),
+    [
+        (load_breast_cancer, 5),
+        pytest.param(load_breast_cancer, 2, marks=pytest.mark.slow),
+        pytest.param(load_wine, 2, marks=pytest.mark.slow),
+        pytest.param(load_wine, 5, marks=pytest.mark.slow),
+    ],
+)
 def test_small_data_are_as_stable_and_never_worse_than_pca(load, n_components):
     comparison = Comparison(*load(return_X_y=True), n_components, scale=True)
     assert comparison.reduction_of_variance() > 0.95

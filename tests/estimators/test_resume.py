@@ -35,6 +35,7 @@ def test_warm_start_refuses_another_start(quick, first, second, iris):
         model.set_params(init=second).fit(X)
 
 
+@pytest.mark.numeric
 def test_without_warm_start_a_fit_starts_anew(quick, iris):
     X, _ = iris
     model = quick(random_state=0).fit(X + 5)
@@ -56,6 +57,7 @@ def test_partial_fit_learns_from_chunks(digits):
     assert displacement(codes, model.transform(X_test)) < 0.3
 
 
+@pytest.mark.numeric
 def test_the_first_partial_fit_is_a_fit(quick, iris):
     X, _ = iris
     chunk, whole = quick(random_state=0).partial_fit(X), quick(random_state=0).fit(X)

@@ -15,6 +15,7 @@ from stable_embedding.stability import displacement
 PLAIN = {"init": "random", "similarity_weight": 0, "learning_rate_init": 1e-3}
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("parameters", [{}, PLAIN, {"early_stopping": True}])
 def test_runs_are_the_fits_of_their_seeds(quick, parameters, digits):
     X, _ = digits
@@ -33,6 +34,7 @@ def test_runs_are_the_fits_of_their_seeds(quick, parameters, digits):
             )
 
 
+@pytest.mark.numeric
 def test_the_model_is_the_run_nearest_to_the_consensus(quick, digits):
     X, _ = digits
     model = quick(n_init=4, random_state=0, **PLAIN).fit(X[:500])
@@ -45,6 +47,7 @@ def test_the_model_is_the_run_nearest_to_the_consensus(quick, digits):
     assert np.argmin(far) == model.best_index_
 
 
+@pytest.mark.numeric
 def test_one_run_is_the_map_itself(quick, iris):
     X, _ = iris
     model = quick(random_state=0).fit(X)
@@ -101,6 +104,7 @@ def centered_product(samples):
     return centered @ centered.T / len(samples)
 
 
+@pytest.mark.numeric
 def test_a_users_similarity_sees_one_run_at_a_time(quick, iris):
     X, _ = iris
     parameters = {"max_iter": 2, "similarity": centered_product}

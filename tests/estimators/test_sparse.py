@@ -15,7 +15,9 @@ def test_exactly_so_many_components_are_active(sparsity, n_active, digits):
     assert model.sparsity_loss_ == 0
 
 
-@pytest.mark.parametrize("similarity_weight", [0, 1])
+@pytest.mark.parametrize(
+    "similarity_weight", [0, pytest.param(1, marks=pytest.mark.slow)]
+)
 def test_codes_become_sparser_with_the_weight(similarity_weight, digits):
     X = digits[0]
     sizes, shares = [], []
@@ -84,6 +86,7 @@ def test_a_map_is_laid_on_another_by_its_axes(penalty, digits):
     np.testing.assert_allclose(moved, samples, atol=1e-3)
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize(("penalty", "other"), [("kl", "l1"), ("l1", "kl")])
 def test_a_penalty_that_is_set_later_lays_no_axes(penalty, other, digits):
     X = digits[0][:300]

@@ -8,9 +8,12 @@ import pytest
 import torch
 from sklearn.utils import check_random_state
 
+from stable_embedding.stability import displacement
+
 PLAIN = {"init": "random", "similarity_weight": 0, "learning_rate_init": 1e-3}
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("parameters", [{}, PLAIN, {"early_stopping": True}])
 def test_the_order_of_the_samples_does_not_count(quick, parameters, digits):
     X = digits[0][:600]
@@ -21,6 +24,21 @@ def test_the_order_of_the_samples_does_not_count(quick, parameters, digits):
     assert model.loss_curve_ == again.loss_curve_
 
 
+@pytest.mark.numeric
+@pytest.mark.parametrize("parameters", [{}, PLAIN, {"early_stopping": True}])
+@pytest.mark.parametrize("dropped", [5, 300])
+def test_a_sample_that_is_dropped_moves_the_map_little(
+    quick, parameters, dropped, digits
+):
+    X = digits[0][:600]
+    codes, without = (
+        quick(random_state=0, **parameters).fit(samples).transform(X)
+        for samples in (X, np.delete(X, dropped, axis=0))
+    )
+    assert displacement(codes, without) < 0.04  # plain ones of two seeds move by .7
+
+
+@pytest.mark.numeric
 @pytest.mark.parametrize("parameters", [{}, PLAIN])
 def test_the_same_seed_gives_the_same_bits(quick, parameters, iris):
     X, _ = iris
@@ -38,6 +56,7 @@ def test_the_users_random_streams_are_untouched(quick, iris):
     assert torch.equal(before[1], torch.get_rng_state())
 
 
+@pytest.mark.numeric
 def test_fits_in_threads_are_those_in_series(quick, iris):
     X, _ = iris
     serial = [quick(random_state=seed, **PLAIN).fit_transform(X) for seed in range(4)]
@@ -51,6 +70,7 @@ def test_fits_in_threads_are_those_in_series(quick, iris):
     np.testing.assert_array_equal(serial, parallel)
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("scale", [1e-20, 1e-6, 1e6, 1e20])
 def test_the_unit_of_the_data_is_that_of_the_codes(quick, scale, iris):
     X, _ = iris
@@ -58,6 +78,7 @@ def test_the_unit_of_the_data_is_that_of_the_codes(quick, scale, iris):
     np.testing.assert_allclose(other / scale, one, rtol=1e-2, atol=1e-3)
 
 
+@pytest.mark.numeric
 def test_an_offset_does_not_count(quick, iris):
     X, _ = iris
     one, other = (quick(random_state=0).fit(X + s).transform(X + s) for s in (0, 1e6))

@@ -9,6 +9,7 @@ from stable_embedding.data import limits
 from stable_embedding.quality import explained_variance
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("n_components", [1, 2, 3])
 def test_samples_are_embedded_one_by_one(quick, n_components, digits):
     X, _ = digits
@@ -46,6 +47,7 @@ def test_the_inverse_keeps_an_offset(quick, iris):
     )
 
 
+@pytest.mark.numeric
 def test_score_is_the_explained_variance_and_score_samples_its_parts(quick, digits):
     X, _ = digits
     model = quick(5, random_state=0).fit(X)

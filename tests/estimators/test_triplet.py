@@ -5,6 +5,7 @@ from stable_embedding import TripletVariationalAutoencoder, VariationalAutoencod
 from stable_embedding.quality import neighbor_accuracy
 
 
+@pytest.mark.numeric
 def test_labels_bring_classes_together(digits):
     X, y = digits
     names = np.array(list("abcdefghij"))[y]

@@ -9,6 +9,7 @@ from stable_embedding import StableAutoencoder, VariationalAutoencoder
 from stable_embedding.networks import variational
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("init", ["pca", "random"])
 @pytest.mark.parametrize("hidden_layer_sizes", [(), (16,)])
 def test_without_noise_and_weight_it_is_the_plain_one(
@@ -25,7 +26,8 @@ def test_without_noise_and_weight_it_is_the_plain_one(
     }
     plain = StableAutoencoder(**shared).fit(X)
     model = VariationalAutoencoder(kl_weight=0, **shared).fit(X)
-    assert model.loss_curve_ == plain.loss_curve_
+    # A network with a third part, whose noise is nearly zero, rounds otherwise.
+    np.testing.assert_allclose(model.loss_curve_, plain.loss_curve_, rtol=1e-5)
     # The frames are other ones: here axes are permuted, there they are turned.
     np.testing.assert_allclose(
         model.inverse_transform(model.transform(X)),
@@ -52,6 +54,7 @@ def test_the_bound_is_that_of_factor_analysis(rng):
     assert 0.2 < model.noise_variance_ < 0.3
 
 
+@pytest.mark.numeric
 def test_the_bound_is_in_the_units_of_the_data(iris):
     X, _ = iris
     models = [
@@ -91,6 +94,7 @@ def test_far_samples_are_unlikely(iris):
     assert np.isfinite(bounds).all()
 
 
+@pytest.mark.numeric
 def test_the_mean_of_the_code_is_the_code(iris):
     X, _ = iris
     model = VariationalAutoencoder(max_iter=5, random_state=0).fit(X)
@@ -137,6 +141,7 @@ def test_wide_samples_are_explained_as_well_by_coordinates(rng):
         assert np.isfinite(model.score_samples(X)).all()
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli"])
 def test_a_likelihood_that_is_set_later_changes_nothing(likelihood, digits):
     X = MinMaxScaler().fit_transform(digits[0][:300])

@@ -80,6 +80,7 @@ def test_every_old_output_is_compared():
     assert {key.partition("/")[0] for key in EXPECTED.files} == set(PICKLED)
 
 
+@pytest.mark.numeric
 @old_models
 def test_an_old_model_is_saved_again(container, name, iris, tmp_path):
     model, X = read(container, name), samples_for(name, iris)
@@ -91,6 +92,7 @@ def test_an_old_model_is_saved_again(container, name, iris, tmp_path):
     assert_same(load(tmp_path / "model"), model, X)
 
 
+@pytest.mark.numeric
 @old_models
 def test_an_old_model_is_copied(container, name, iris):
     model, X = read(container, name), samples_for(name, iris)
@@ -112,6 +114,7 @@ def test_an_old_model_has_all_that_a_new_one_has(container, name, iris):
     assert inner.losses_["reconstruction_loss"] == inner.reconstruction_loss_
 
 
+@pytest.mark.numeric
 @old_models
 def test_an_old_model_is_aligned_and_trained_on(container, name, iris):
     model, X = read(container, name), samples_for(name, iris)

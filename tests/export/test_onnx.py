@@ -62,6 +62,7 @@ def split(digits):
     return X[:797], y[:797], X[797:]
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("estimator", AUTOENCODERS, ids=repr)
 def test_onnx_gives_what_the_estimator_does(estimator, split):
     X, y, unseen = split
@@ -86,6 +87,7 @@ def test_every_autoencoder_is_converted():
     assert set(CONVERTED) == autoencoders
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("n_rows", [1, 2, 777])
 def test_batches_may_have_any_size(n_rows, split):
     X, _y, unseen = split
@@ -94,6 +96,7 @@ def test_batches_may_have_any_size(n_rows, split):
     near(found, model.transform(unseen[:n_rows]))
 
 
+@pytest.mark.numeric
 def test_a_large_offset_is_as_precise_as_the_input(split):
     X, _y, unseen = split
     X, unseen = X + np.float32(1e4), unseen + np.float32(1e4)
@@ -101,6 +104,7 @@ def test_a_large_offset_is_as_precise_as_the_input(split):
     near(run(to_onnx(model), unseen)[0], model.transform(unseen))
 
 
+@pytest.mark.numeric
 def test_a_pipeline_is_converted_whole(split, tmp_path):
     X, y, unseen = split
     pipeline = make_pipeline(
@@ -115,6 +119,7 @@ def test_a_pipeline_is_converted_whole(split, tmp_path):
     near(np.array(found), pipeline.predict_proba(unseen))
 
 
+@pytest.mark.numeric
 def test_float64_is_taken_where_skl2onnx_is_asked(split):
     from skl2onnx.common.data_types import DoubleTensorType
 

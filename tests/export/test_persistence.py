@@ -83,6 +83,7 @@ def test_every_estimator_has_a_configuration():
     assert {type(estimator) for estimator in CONFIGURATIONS} == {*ESTIMATORS.values()}
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("estimator", CONFIGURATIONS, ids=repr)
 def test_what_is_saved_comes_back(estimator, path):
     X, y = load_iris(return_X_y=True, as_frame=True)
@@ -114,6 +115,7 @@ def test_what_is_not_fitted_comes_back(path):
     assert not hasattr(again, "network_")
 
 
+@pytest.mark.numeric
 def test_training_goes_on_where_it_was(path, iris):
     X, _ = iris
     model = StableAutoencoder(max_iter=5, random_state=0, n_init=2).fit(X[::2])
@@ -417,6 +419,7 @@ def test_a_save_that_fails_leaves_nothing(content, path, monkeypatch):
 # ------------------------------------------------------------------- formats and others
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("version", range(1, persistence.FORMAT + 1))
 def test_files_of_every_format_are_read(version, iris):
     with warnings.catch_warnings():
