@@ -26,28 +26,35 @@ from stable_embedding.estimators.base import BaseStableAutoencoder
 from stable_embedding.estimators.registry import ESTIMATORS
 from stable_embedding.losses import LossTerm
 
-# Few epochs: the checks ask how the estimator behaves, not how well it fits. The
-# defaults, with all of their epochs, stand beside it.
+# One of each class, with few epochs: the checks ask how an estimator behaves, not how
+# well it fits.
 CONFIGURATIONS = [
-    StableAutoencoder(max_iter=20),
+    StableAutoencoder(max_iter=3),
+    DenoisingAutoencoder(max_iter=3),
+    SparseAutoencoder(max_iter=3),
+    ContractiveAutoencoder(max_iter=3),
+    VariationalAutoencoder(max_iter=3),
+    TripletVariationalAutoencoder(max_iter=3),
+    SemanticHashing(max_iter=3),
+    ReconstructionOutlierDetector(StableAutoencoder(max_iter=3)),
+]
+# The defaults, with all of their epochs, and other settings.
+SETTINGS = [
     StableAutoencoder(),
     StableAutoencoder(init="random", similarity_weight=0, max_iter=20),
     StableAutoencoder(n_init=2, max_iter=20),
     StableAutoencoder(neighbor_weight=1.0, max_iter=20),
     StableAutoencoder(layerwise_pretraining=True, max_iter=5),
-    DenoisingAutoencoder(max_iter=20),
     DenoisingAutoencoder(corruption="salt_and_pepper", n_init=2, max_iter=20),
-    SparseAutoencoder(max_iter=20),
     SparseAutoencoder(penalty="l1", max_iter=20),
     SparseAutoencoder(penalty="k_sparse", max_iter=20),
-    ContractiveAutoencoder(max_iter=20),
-    VariationalAutoencoder(max_iter=20),
-    TripletVariationalAutoencoder(max_iter=20),
-    SemanticHashing(max_iter=20),
     SemanticHashing(packed=True, max_iter=20),
-    ReconstructionOutlierDetector(StableAutoencoder(max_iter=20)),
 ]
-AUTOENCODERS = [one for one in CONFIGURATIONS if isinstance(one, BaseStableAutoencoder)]
+AUTOENCODERS = [
+    one
+    for one in [*CONFIGURATIONS, *SETTINGS]
+    if isinstance(one, BaseStableAutoencoder)
+]
 CLASSES = list(ESTIMATORS.values())
 
 # What scikit-learn runs on its own estimators beyond `check_estimator`.
@@ -65,6 +72,11 @@ EXTRA_CHECKS = [
 ]
 
 
+def configuration(kind):
+    """A new estimator of a class, with few epochs."""
+    return next(clone(one) for one in CONFIGURATIONS if type(one) is kind)
+
+
 def test_every_estimator_has_a_configuration():
     assert {type(estimator) for estimator in CONFIGURATIONS} == set(CLASSES)
 
@@ -74,13 +86,18 @@ def test_scikit_learns_checks(estimator, check):
     check(estimator)
 
 
+@pytest.mark.slow
+@parametrize_with_checks(SETTINGS)
+def test_scikit_learns_checks_of_other_settings(estimator, check):
+    check(estimator)
+
+
 # The checks themselves pass arrays to estimators that were fitted on data frames.
 @pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names")
 @pytest.mark.parametrize("name", EXTRA_CHECKS)
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 def test_scikit_learns_extra_checks(kind, name):
-    few_epochs = {"max_iter": 5} if issubclass(kind, BaseStableAutoencoder) else {}
-    estimator = kind(**few_epochs)
+    estimator = configuration(kind)
     about_transform = "transform" in name or "feature_names_out" in name
     if about_transform and not hasattr(estimator, "transform"):
         pytest.skip("it transforms nothing")
@@ -150,7 +167,7 @@ def test_documented_defaults_are_those_of_the_signature(kind):
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 def test_documented_attributes_are_those_of_a_fit(kind, iris):
-    model = kind().fit(*iris)
+    model = configuration(kind).fit(*iris)
     found = {name for name in vars(model) if name.endswith("_")}
     every = documented_with_parents(kind, "Attributes").keys()
     assert every - {"feature_names_in_"} == found

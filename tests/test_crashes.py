@@ -103,6 +103,7 @@ def assert_same(model, other, X):
 
 @pytest.mark.parametrize("turn", range(4))
 @pytest.mark.parametrize("name", ESTIMATORS)
+@pytest.mark.slow
 def test_a_training_that_is_killed_goes_on(name, turn, path, iris):
     X, _ = iris
     whole = clone(ESTIMATORS[name]).fit(X)
@@ -289,6 +290,7 @@ def threads_of_a_worker():
     return torch.get_num_threads()
 
 
+@pytest.mark.slow
 def test_workers_take_no_more_threads_than_there_are_cores():
     n_jobs = 2
     counts = Parallel(n_jobs)(delayed(threads_of_a_worker)() for _ in range(n_jobs))

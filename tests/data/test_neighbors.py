@@ -110,6 +110,7 @@ def approximate(monkeypatch):
     monkeypatch.setattr(limits, "EXACT_NEIGHBOR_SAMPLES", 0)
 
 
+@pytest.mark.slow
 def test_many_samples_are_searched_approximately(approximate, rng):
     X = rng.normal(size=(2_000, 5)).astype(np.float32)
     graph = auto_graph(X, 15)

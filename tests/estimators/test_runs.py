@@ -72,6 +72,7 @@ def test_all_runs_lie_in_one_frame(quick, digits):
         np.testing.assert_allclose(aligned.rotation, np.eye(3), atol=1e-3)
 
 
+@pytest.mark.slow
 def test_the_consensus_of_runs_is_stabler_than_one(quick, digits):
     X, _ = digits
     variance = {}

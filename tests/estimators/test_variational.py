@@ -36,6 +36,7 @@ def test_without_noise_and_weight_it_is_the_plain_one(
     )
 
 
+@pytest.mark.slow
 def test_the_bound_is_that_of_factor_analysis(rng):
     # A linear model with normal noise, whose likelihood is known in closed form.
     X = rng.normal(size=(3_000, 2)) @ rng.normal(size=(2, 5))
@@ -130,6 +131,7 @@ def test_binary_features_have_probabilities(init, digits):
     model.transform(X.clip(0, np.nextafter(1, 2)) + np.finfo(float).eps)
 
 
+@pytest.mark.slow
 def test_wide_samples_are_explained_as_well_by_coordinates(rng):
     X = rng.normal(size=(400, 6)) @ rng.normal(size=(6, 200))
     X += 0.1 * rng.normal(size=X.shape)

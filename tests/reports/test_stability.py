@@ -41,6 +41,7 @@ def measured(found, measure):
 # ---------------------------------------------------------------- the promise
 
 
+@pytest.mark.slow
 def test_digits_the_embedding_stays(digits):
     X, _ = digits
     estimators = {"PCA": PCA(2), "ours": StableAutoencoder(2)}
@@ -55,6 +56,7 @@ def test_digits_the_embedding_stays(digits):
     assert raw["ours", "drop_tenth"] < 3 * raw["PCA", "drop_tenth"]
 
 
+@pytest.mark.slow
 def test_digits_t_sne_jumps_when_a_sample_is_dropped(digits):
     # From a random start; the PCA start of scikit-learn's default mostly stays.
     estimators = {"ours": StableAutoencoder(2), "t-SNE": TSNE(2, init="random")}
@@ -377,6 +379,7 @@ def test_trainings_in_threads_have_the_configuration(iris):
 
 
 @pytest.mark.filterwarnings("ignore")  # dask's own, about ports and the like
+@pytest.mark.slow
 def test_a_dask_cluster_finds_what_one_finds(iris, capsys):
     distributed = pytest.importorskip("distributed")
     X, _ = iris

@@ -24,6 +24,7 @@ from stable_embedding import (
 from stable_embedding.stability import scoring
 
 
+@pytest.mark.slow
 def test_score_orders_estimators_by_their_stability(iris):
     X, _ = iris
     pca = manifold_variance_score(PCA(n_components=2), X)
@@ -159,6 +160,7 @@ def test_grid_search_of_a_pipeline_by_two_scores(routing, iris):
     assert np.isfinite(search.predict_proba(X)).all()
 
 
+@pytest.mark.slow
 def test_digits_the_rule_takes_the_pca_start_and_weight_adds_stability(digits):
     X, _ = digits
     search = GridSearchCV(
