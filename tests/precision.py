@@ -2,8 +2,8 @@
 
 The same computation gives the same bits when it is run again on the same machine, and
 its tests compare exactly. Another way to the same numbers adds in another order: in
-blocks of other sizes, stacked, by another kernel. How far that moves them depends on the
-processor. `make kernels` tries several.
+chunks of other sizes, stacked, by another kernel. How far that moves them depends on
+the processor. `make kernels` tries several.
 """
 
 import numpy as np

@@ -66,7 +66,11 @@ def split(digits):
 @pytest.mark.parametrize("estimator", AUTOENCODERS, ids=repr)
 def test_onnx_gives_what_the_estimator_does(estimator, split):
     X, y, unseen = split
-    model = clone(estimator).fit(X, y)
+    model = clone(estimator).set_params(random_state=0).fit(X, y)
+    if isinstance(model, SemanticHashing):  # near one half rounding decides on a bit
+        clear = (np.abs(model.bit_probabilities(unseen) - 0.5) > 1e-4).all(axis=1)
+        assert clear.mean() > 0.9
+        unseen = unseen[clear]
     codes = model.transform(unseen)
     rows = model.inverse_transform(codes)
     [found] = run(to_onnx(model), unseen)
@@ -108,15 +112,21 @@ def test_a_large_offset_is_as_precise_as_the_input(split):
 def test_a_pipeline_is_converted_whole(split, tmp_path):
     X, y, unseen = split
     pipeline = make_pipeline(
-        StandardScaler(), StableAutoencoder(5), LogisticRegression(max_iter=500)
+        StandardScaler(),
+        StableAutoencoder(5, max_iter=3, random_state=0),
+        LogisticRegression(max_iter=500),
     ).fit(X, y)
     path = tmp_path / "model.onnx"
     model = to_onnx(pipeline, path)
     assert path.read_bytes() == model.SerializeToString()
     labels, probabilities = run(model, unseen)
-    np.testing.assert_array_equal(labels, pipeline.predict(unseen))
+    expected = pipeline.predict_proba(unseen)
+    second, first = np.sort(expected)[:, -2:].T
+    clear = first - second > 2e-4  # between nearer ones rounding decides
+    assert clear.mean() > 0.9
+    np.testing.assert_array_equal(labels[clear], pipeline.predict(unseen)[clear])
     found = [[of_row[label] for label in range(10)] for of_row in probabilities]
-    near(np.array(found), pipeline.predict_proba(unseen))
+    near(np.array(found), expected)
 
 
 @pytest.mark.numeric
