@@ -6,6 +6,11 @@ from sklearn.neighbors import NearestNeighbors
 
 from stable_embedding import SemanticHashing, to_onnx
 from stable_embedding.quality import explained_variance
+from tests.precision import assert_near
+
+# A bit whose probability is within rounding of one half may fall on either side. So few
+# are so near that this part of them may do so; a mistake changes an eighth or more.
+ROUNDED = 2e-3
 
 
 def recall(bits, unseen_bits, neighbors):
@@ -69,6 +74,7 @@ def test_bits_reconstruct(model, digits):
     assert model.score(unseen) == pytest.approx(explained_variance(unseen, samples))
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_map_is_laid_on_another_by_its_bits(packed, digits):
     X = digits[0]
@@ -81,9 +87,8 @@ def test_a_map_is_laid_on_another_by_its_bits(packed, digits):
     if packed:
         elsewhere = np.packbits(elsewhere, axis=1)
     model.align(X, elsewhere)
-    np.testing.assert_array_equal(model.transform(X), elsewhere)
-    moved = model.inverse_transform(model.transform(X))
-    np.testing.assert_allclose(moved, samples, atol=1e-3)
+    assert np.mean(model.transform(X) != elsewhere) < ROUNDED
+    assert_near(model.inverse_transform(elsewhere), samples)
 
 
 @pytest.mark.numeric
@@ -106,7 +111,7 @@ def test_packing_that_is_set_later_changes_nothing(packed, digits):
     onnxruntime = pytest.importorskip("onnxruntime")
     pytest.importorskip("skl2onnx")
     session = onnxruntime.InferenceSession(to_onnx(model).SerializeToString())
-    np.testing.assert_array_equal(session.run(None, {"X": X})[0], before[0])
+    assert np.mean(session.run(None, {"X": X})[0] != before[0]) < ROUNDED
     assert model.fit(X).packed_ is not packed
 
 
@@ -129,11 +134,13 @@ def test_bits_are_written_where_one_says(model, digits):
         model.transform(X, out=np.empty((len(X), 16), dtype=bool))
 
 
+@pytest.mark.numeric
 def test_of_a_lazy_array_the_bits_are_lazy(model, digits):
     array = pytest.importorskip("dask.array")
     codes = model.transform(array.from_array(digits[0], chunks=(500, 64)))
     assert codes.dtype == np.uint8
-    np.testing.assert_array_equal(codes.compute(), model.transform(digits[0]))
+    # Chunks of another size may be multiplied by another kernel.
+    assert np.mean(codes.compute() != model.transform(digits[0])) < ROUNDED
 
 
 def test_the_number_of_bits_is_a_parameter_like_others():

@@ -7,6 +7,7 @@ from sklearn.preprocessing import MinMaxScaler
 
 from stable_embedding import StableAutoencoder, VariationalAutoencoder
 from stable_embedding.networks import variational
+from tests.precision import assert_near
 
 
 @pytest.mark.numeric
@@ -29,10 +30,10 @@ def test_without_noise_and_weight_it_is_the_plain_one(
     # A network with a third part, whose noise is nearly zero, rounds otherwise.
     np.testing.assert_allclose(model.loss_curve_, plain.loss_curve_, rtol=1e-5)
     # The frames are other ones: here axes are permuted, there they are turned.
-    np.testing.assert_allclose(
+    assert_near(
         model.inverse_transform(model.transform(X)),
         plain.inverse_transform(plain.transform(X)),
-        rtol=1e-4,
+        1e-4,
     )
 
 
@@ -101,9 +102,7 @@ def test_the_mean_of_the_code_is_the_code(iris):
     model = VariationalAutoencoder(max_iter=5, random_state=0).fit(X)
     samples = torch.from_numpy(((X - model.mean_) / model.scale_).astype(np.float32))
     means, _ = model.network_.posterior(samples)
-    np.testing.assert_allclose(
-        means.detach() * model.scale_, model.transform(X), rtol=1e-4, atol=1e-6
-    )
+    assert_near(means.detach() * model.scale_, model.transform(X))
 
 
 @pytest.mark.parametrize("init", ["pca", "random"])
