@@ -87,6 +87,7 @@ def test_a_cluster_embeds_block_by_block(cluster, model, digits):
     assert_allclose(codes, model.transform(digits[0]), rtol=1e-5, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_cluster_searches_as_one_machine(cluster, digits):
     X = digits[0][:300]
     search = GridSearchCV(

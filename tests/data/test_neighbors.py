@@ -122,6 +122,7 @@ def test_many_samples_are_searched_approximately(approximate, rng):
     assert np.mean(shared) > 0.95 * 15
 
 
+@pytest.mark.slow  # pynndescent is compiled anew
 def test_duplicates_are_found_approximately(approximate, rng):
     X = np.repeat(rng.normal(size=(50, 3)), 30, axis=0).astype(np.float32)
     graph = auto_graph(X, 5)

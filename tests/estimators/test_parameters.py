@@ -1,5 +1,7 @@
 """What parameters may be, and what is chosen where they are left open."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -74,13 +76,21 @@ def test_every_parameter_is_tried():
     assert BAD_PARAMETERS.keys() == StableAutoencoder().get_params().keys()
 
 
+@pytest.fixture(scope="module")
+def fitted(quick, iris):
+    """A model to be copied, since a test changes it."""
+    return quick(random_state=0).fit(iris[0])
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [(name, value) for name, values in BAD_PARAMETERS.items() for value in values],
 )
-def test_bad_parameters_are_named_and_an_earlier_fit_survives(quick, name, value, iris):
+def test_bad_parameters_are_named_and_an_earlier_fit_survives(
+    name, value, fitted, iris
+):
     X, _ = iris
-    model = quick(random_state=0).fit(X)
+    model = copy.deepcopy(fitted)
     codes = model.transform(X)
     with pytest.raises((ValueError, TypeError), match=name):
         model.set_params(**{name: value}).fit(X)

@@ -102,9 +102,9 @@ def test_digits_neighbors_are_no_worse(on_digits):
 @pytest.mark.parametrize(
     ("load", "n_components"),
     [
-        (load_breast_cancer, 5),
+        (load_wine, 2),
         pytest.param(load_breast_cancer, 2, marks=pytest.mark.slow),
-        pytest.param(load_wine, 2, marks=pytest.mark.slow),
+        pytest.param(load_breast_cancer, 5, marks=pytest.mark.slow),
         pytest.param(load_wine, 5, marks=pytest.mark.slow),
     ],
 )

@@ -38,6 +38,7 @@ def test_codes_become_sparser_with_the_weight(similarity_weight, digits):
     assert shares[-1] > 1.5 * shares[0]
 
 
+@pytest.mark.slow
 def test_with_the_similarity_loss_codes_become_smaller_too(digits):
     X = digits[0]
     sizes = [
