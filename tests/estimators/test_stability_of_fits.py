@@ -9,6 +9,7 @@ import torch
 from sklearn.utils import check_random_state
 
 from stable_embedding.stability import displacement
+from tests.precision import assert_same_map
 
 PLAIN = {"init": "random", "similarity_weight": 0, "learning_rate_init": 1e-3}
 
@@ -67,7 +68,9 @@ def test_fits_in_threads_are_those_in_series(quick, iris):
                 range(4),
             )
         )
-    np.testing.assert_array_equal(serial, parallel)
+    # A thread's first products may be computed by more threads than torch has been set.
+    for codes, expected in zip(parallel, serial, strict=True):
+        assert_same_map(codes, expected)
 
 
 @pytest.mark.numeric
