@@ -16,8 +16,8 @@ from stable_embedding.stability import displacement
 PASS = 1e-5
 
 # Maps of two trainings, as a displacement: squares, relative to the map's variance.
-# Rounding grows from step to step. There, stacked runs of two epochs were equal to those
-# alone; a sample dropped moves the same trainings by 1e-5, another seed by 7e-4.
+# Rounding grows from step to step. There, stacked runs of two epochs were equal to
+# those alone; a sample dropped moves these trainings by 1e-5, another seed by 7e-4.
 TRAINING = 1e-7
 
 
