@@ -71,7 +71,7 @@ class LinearPathMLP(nn.Module):
         The other, :math:`d`, starts at 1.
 
     he_init : sequence of int, default=()
-        Layers that are drawn from He's range, see :func:`draw_linear`.
+        Layers that are drawn from He's range, see `draw_linear`.
 
     generator : torch.Generator or None, default=None
         Source of the draw.

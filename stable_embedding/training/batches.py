@@ -129,9 +129,6 @@ class BatchIterator:
     reshuffle : bool, default=True
         Whether each pass has a new order. If not, all passes are alike.
 
-    n_passes_done : int, default=0
-        Passes of an earlier iterator, after which this one goes on.
-
     Raises
     ------
     ValueError
@@ -148,7 +145,6 @@ class BatchIterator:
         input_transform: InputTransform | None = None,
         restrict_positives: bool = False,
         reshuffle: bool = True,
-        n_passes_done: int = 0,
     ):
         self.inputs, self.hashes, graph, self.labels = training_set
         self.chunks = chunk_slices(self.inputs)
@@ -176,10 +172,14 @@ class BatchIterator:
                 " train on more samples"
             )
         self._seed()
-        for _ in range(n_passes_done):
+
+    def skip(self, n_passes: int) -> "BatchIterator":
+        """Go on after a number of passes, as those of an iterator that was lost."""
+        for _ in range(n_passes):
             for at in self.rng_of_chunks.permutation(len(self.chunks)):
                 self._draw_order(at)
                 self._draw_numbers(self.chunks[at])
+        return self
 
     def __len__(self) -> int:
         """Count the batches of a pass."""
@@ -294,13 +294,13 @@ class Batches:
 
     def to_train(self, input_transform: Any, n_epochs_done: int) -> BatchIterator:
         """Batches in a new order for each epoch and run."""
-        return self._iterator(
+        batches = self._iterator(
             seeds=self.seeds,
             index=self.training_index,
             input_transform=input_transform,
             restrict_positives=True,
-            n_passes_done=n_epochs_done,
         )
+        return batches.skip(n_epochs_done)
 
     def in_fixed_order(self) -> BatchIterator:
         """Batches of the same samples, alike for all runs."""

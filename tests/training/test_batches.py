@@ -282,7 +282,7 @@ def test_an_iterator_goes_on_after_the_passes_of_another(
     more = {"input_transform": with_numbers} if transformed else {}
     earlier = BatchIterator(training_set, 7, seeds, **more)
     passes = [list(earlier) for _ in range(4)]
-    later = BatchIterator(training_set, 7, seeds, n_passes_done=2, **more)
+    later = BatchIterator(training_set, 7, seeds, **more).skip(2)
     for expected in passes[2:]:
         assert_alike(list(later), expected)
 
