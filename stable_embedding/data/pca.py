@@ -20,16 +20,14 @@ _RETAINED_VARIANCE = 0.9
 # Neighbors are searched among the scores on this many axes, if there are more features.
 NEIGHBOR_AXES = 100
 
-# Least number of coordinates for each component. A code explains about as much variance
-# as four times as many axes, and what it explains must be a small part of what is kept.
+# Least number of coordinates, and the same for each component. A code explains about as
+# much variance as four times as many axes, and what it explains must be a small part of
+# what is kept.
+_MIN_COORDINATES = 32
 _COORDINATES_PER_COMPONENT = 8
 
 # Axes with less than this fraction of the variance are due to rounding.
 _ROUNDING_VARIANCE = 1e-6
-
-# The number of coordinates is a multiple of this, so that small changes of the data
-# seldom change it.
-_COORDINATE_STEP = 32
 
 
 def principal_axes(samples, n_axes):
@@ -135,8 +133,8 @@ def narrow_basis(axes, variance_ratios, n_components):
         Fraction of the variance along each axis.
 
     n_components : int
-        Number of components of the embedding. The basis has at least eight coordinates
-        for each, unless the rank of the data is lower.
+        Number of components of the embedding. The basis has 32 coordinates or more, and
+        eight or more for each component, unless the rank of the data is lower.
 
     Returns
     -------
@@ -147,13 +145,13 @@ def narrow_basis(axes, variance_ratios, n_components):
     rank = np.count_nonzero(variance_ratios > _ROUNDING_VARIANCE)
     enough = max(
         n_components,
+        min(_MIN_COORDINATES, rank),
         min(_COORDINATES_PER_COMPONENT * n_components, rank),
         1 + np.searchsorted(np.cumsum(variance_ratios), _RETAINED_VARIANCE),
     )
-    n_coordinates = min(-(-enough // _COORDINATE_STEP) * _COORDINATE_STEP, rank)
-    if not enough <= n_coordinates <= axes.shape[1] / 2:
+    if not enough <= min(rank, axes.shape[1] / 2):
         return None
-    axes = axes[:n_coordinates].astype(np.float64)
+    axes = axes[:enough].astype(np.float64)
     directions = np.random.default_rng(0).normal(size=axes.shape)
     rotation, _ = orthogonal_procrustes(axes.T, directions.T)
     return (rotation.T @ axes).astype(np.float32)

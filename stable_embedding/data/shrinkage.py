@@ -2,7 +2,7 @@
 
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
-from sklearn.utils import gen_batches, resample
+from sklearn.utils import gen_batches
 
 from . import limits
 
@@ -29,7 +29,7 @@ def predictable_fraction(samples, axes):
     Parameters
     ----------
     samples : ndarray of shape (n_samples, n_features)
-        Centered. Of more than 5,000, a random subset is used.
+        Centered.
 
     axes : ndarray of shape (n_components, n_features)
         Principal axes.
@@ -40,10 +40,6 @@ def predictable_fraction(samples, axes):
         About 0 if nothing can be gained on PCA (noise, linear factors), and 1 if the
         residuals are a smooth function of the scores.
     """
-    if len(samples) > limits.SHRINKAGE_SAMPLES:
-        samples = resample(
-            samples, replace=False, n_samples=limits.SHRINKAGE_SAMPLES, random_state=0
-        )
     scores = samples @ axes.T
     residuals = samples - scores @ axes
     total = np.square(residuals).sum()

@@ -1,4 +1,4 @@
-"""Draw a subset of the samples that is the same at each call."""
+"""Subsets of the samples: one that is the same at each call, one by content."""
 
 import numpy as np
 from sklearn.utils import resample
@@ -11,3 +11,13 @@ def fixed_subsample(n_samples, n_kept):
     return resample(
         np.arange(n_samples), replace=False, n_samples=n_kept, random_state=0
     )
+
+
+def smallest_hashes(hashes, n_kept):
+    """Return the sorted index of the `n_kept` samples with the smallest hashes.
+
+    They are the same samples in any order, and nearly the same if a few come or go.
+    """
+    if len(hashes) <= n_kept:
+        return np.arange(len(hashes))
+    return np.sort(np.argpartition(hashes, n_kept)[:n_kept])

@@ -22,6 +22,7 @@ from .pca import (
 from .row_hash import canonical_order, hashes_in_place
 from .scaling import ScaledSamples, mean_and_scale
 from .shrinkage import auto_alpha
+from .subsample import smallest_hashes
 
 
 class TrainingSet(NamedTuple):
@@ -80,6 +81,9 @@ class TrainingData:
     subset : ndarray of shape (n_subset, n_features)
         Scaled samples that stand for all where axes and frames are found.
 
+    estimation_subset : ndarray of shape (n_few, n_features)
+        Few of them, on which constants of the loss are estimated.
+
     axes : ndarray of shape (n_components, n_features)
         Principal axes.
 
@@ -101,6 +105,7 @@ class TrainingData:
 
     samples: ScaledSamples
     subset: np.ndarray
+    estimation_subset: np.ndarray
     axes: np.ndarray
     basis: np.ndarray | None
     discarded_variance: float
@@ -139,10 +144,13 @@ class TrainingData:
         order, hashes = order_and_hashes(X)
         mean, scale = scaling or mean_and_scale(X, order)
         samples = ScaledSamples(X, mean, scale, order)
-        subset = representative_samples(samples, hashes, plan.n_components)
+        subset, subset_hashes = representative_samples(
+            samples, hashes, plan.n_components
+        )
         n_samples_seen = n_seen + len(hashes)
         subspace = find_subspace(samples, subset, plan)
-        alpha = weight_decay(plan, subset, subspace.axes, n_samples_seen)
+        some = subset[smallest_hashes(subset_hashes, limits.SHRINKAGE_SAMPLES)]
+        alpha = weight_decay(plan, some, subspace.axes, n_samples_seen)
         (axes, basis, neighbor_axes), alpha = plan.broadcast((subspace, alpha))
         inputs = training_inputs(samples, subset, basis)
         graph = None
@@ -161,6 +169,7 @@ class TrainingData:
         return cls(
             samples,
             subset,
+            subset[smallest_hashes(subset_hashes, limits.ESTIMATION_SAMPLES)],
             axes,
             basis,
             0.0 if basis is None else discarded_variance(inputs),
@@ -198,8 +207,7 @@ def order_and_hashes(X):
 def representative_samples(samples, hashes, n_components):
     """Compute the samples that stand for all where axes and frames are found.
 
-    All of them if they can be held, else those with the smallest hashes: the same ones
-    in any order, and nearly the same if a few samples come or go.
+    All of them if they can be held, else those with the smallest hashes.
 
     Parameters
     ----------
@@ -211,20 +219,21 @@ def representative_samples(samples, hashes, n_components):
 
     Returns
     -------
-    ndarray of shape (n_subset, n_features)
+    subset : ndarray of shape (n_subset, n_features)
+
+    subset_hashes : ndarray of shape (n_subset,)
     """
     sparse = issparse(samples.X)
     if not sparse and samples.order is not None:  # they are held
-        return samples[:]
+        return samples[:], hashes
     n_bytes = limits.SPARSE_SUBSET_BYTES if sparse else limits.SUBSET_BYTES
     most = max(
         n_bytes // samples.sample_bytes,
         limits.SUBSET_SAMPLES,
         limits.SUBSET_SAMPLES_PER_COMPONENT * n_components,
     )
-    if len(samples) <= most:
-        return samples[:]
-    return samples[np.sort(np.argpartition(hashes, most)[:most])]
+    index = smallest_hashes(hashes, most)
+    return samples[index], hashes[index]
 
 
 def find_subspace(samples, subset, plan):

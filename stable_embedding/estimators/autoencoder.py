@@ -88,23 +88,35 @@ class StableAutoencoder(BaseStableAutoencoder):
         Validation samples take part; if the data are not held in memory, only their
         first 64 MB do.
 
-    n_init : int, default=1
+    n_init : int or "auto", default="auto"
         Number of trainings, from as many seeds drawn from `random_state`. They are
-        trained together, as one stack of networks. The one whose distances are nearest
-        to the mean over all becomes the model, see `transform_runs`. With
-        ``init="pca"`` they start alike and differ in the order of their samples. The
-        first has the seed and the batches of ``n_init=1``.
+        trained together, as one stack of networks. The model is their consensus: it
+        encodes by the mean of their codes and decodes by the mean of their decoders. A
+        mean over `n_init` runs moves about `n_init` times less than one run when the
+        seed or a few samples change. "auto" is 8 with ``init="pca"``, where runs start
+        alike and differ in the order of their samples. With ``init="random"`` they have
+        nothing in common, so "auto" is 1 there. The first run has the seed and the
+        batches of ``n_init=1``.
+
+    consensus_weight : float, default=0.3
+        Weight of a term that lets the runs hold each other while they are trained: the
+        mean squared distance of a sample's code from its mean over runs and steps. It
+        counts with two runs or more. A large weight moves the runs as if they were one.
 
     batch_size : int or "auto", default="auto"
-        Largest number of samples in a batch. "auto" is 128; from 10,000 samples on it
-        is 256, or 512 if `neighbor_weight` is not 0.
+        Number of samples in a batch. A pass takes as many whole batches as there are,
+        in a new order each time. "auto" grows from 128 for 1,000 samples or fewer to
+        256 for 10,000 or more, or to 512 if `neighbor_weight` is not 0. It is never
+        more than the number of samples.
 
-    learning_rate_init : float, default=3e-3
+    learning_rate_init : float, default=5e-3
         Peak of the learning rate. It rises over the first three tenths of the steps
         and falls to zero along a cosine.
 
     max_iter : int or "auto", default="auto"
-        Number of epochs. "auto" is the smallest that gives 600 steps, and at least 20.
+        Number of epochs. With "auto" the training takes 600 steps for 1,000 samples or
+        fewer, and more with the cube root of their number, but at least one for each 51
+        samples; the last epoch may be cut short.
 
     alpha : float or "auto", default="auto"
         Shrinkage toward PCA: decoupled weight decay on all but the linear path. Small
@@ -165,15 +177,12 @@ class StableAutoencoder(BaseStableAutoencoder):
 
     Attributes
     ----------
-    network_ : Autoencoder
-        The trained network, between scaled samples and scaled codes.
+    network_ : Consensus or Autoencoder
+        The model, between scaled samples and scaled codes: the consensus of
+        `networks_`, or the network itself if there is one.
 
     networks_ : list of Autoencoder
         The networks of all runs, all laid in one frame.
-
-    best_index_ : int
-        Index in `networks_` of the run nearest to the consensus, which is `network_`.
-        The first training chooses it; a training that resumes keeps it.
 
     mean_ : ndarray of shape (n_features,)
         Mean of the training data.
@@ -184,19 +193,20 @@ class StableAutoencoder(BaseStableAutoencoder):
         units of the data.
 
     loss_curve_ : list of float
-        Loss of each epoch.
+        Loss of each epoch, as a mean over runs.
 
     history_ : dict of str to list of float
-        Each term of the loss of each epoch: "loss", "reconstruction_loss",
-        "similarity_loss", "neighbor_loss" and those of `extra_losses`; with early
-        stopping also their values on the validation samples, prefixed with
-        ``validation_``.
+        Each term of the loss of each epoch, as a mean over runs: "loss",
+        "reconstruction_loss", "similarity_loss", "neighbor_loss", "consensus_loss" and
+        those of `extra_losses`; with early stopping also their values on the validation
+        samples, prefixed with ``validation_``.
 
     losses_ : dict of str to float
         The same terms over the training data after the last epoch.
 
     reconstruction_loss_ : float
-        Fraction of the training data's variance that is not explained.
+        Fraction of the training data's variance that a run does not explain. Their
+        consensus explains a little more.
 
     similarity_loss_ : float
         Similarity loss of the training data, over pairs within batches; 0 if its weight
@@ -204,6 +214,10 @@ class StableAutoencoder(BaseStableAutoencoder):
 
     neighbor_loss_ : float
         Neighbor loss of the training data, within batches; 0 if its weight is 0.
+
+    consensus_loss_ : float
+        Mean squared distance of the codes of runs from their running mean, in units of
+        scaled samples; 0 if there is one run or its weight is 0.
 
     n_iter_ : int
         Number of epochs of the last training.
@@ -290,7 +304,8 @@ class StableAutoencoder(BaseStableAutoencoder):
         "extra_losses": [list, tuple],
         "init": [StrOptions({"pca", "random"})],
         "layerwise_pretraining": ["boolean"],
-        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "n_init": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "consensus_weight": [Interval(Real, 0, None, closed="left")],
         "batch_size": [
             StrOptions({"auto"}),
             Interval(Integral, 2, None, closed="left"),
@@ -325,9 +340,10 @@ class StableAutoencoder(BaseStableAutoencoder):
         extra_losses=(),
         init="pca",
         layerwise_pretraining=False,
-        n_init=1,
+        n_init="auto",
+        consensus_weight=0.3,
         batch_size="auto",
-        learning_rate_init=3e-3,
+        learning_rate_init=5e-3,
         max_iter="auto",
         alpha="auto",
         early_stopping=False,
@@ -354,6 +370,7 @@ class StableAutoencoder(BaseStableAutoencoder):
         self.init = init
         self.layerwise_pretraining = layerwise_pretraining
         self.n_init = n_init
+        self.consensus_weight = consensus_weight
         self.batch_size = batch_size
         self.learning_rate_init = learning_rate_init
         self.max_iter = max_iter

@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 from copy import deepcopy
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,8 +24,9 @@ from ..data.dask_arrays import is_dask_array, map_chunks
 from ..data.lazy_samples import exceeds_memory
 from ..data.neighbors import draw_positives
 from ..data.scaling import scale_in_own_precision, scale_samples
-from ..data.subsample import fixed_subsample
+from ..data.subsample import smallest_hashes
 from ..data.training_data import TrainingData
+from ..losses.consensus import ConsensusLoss
 from ..losses.neighbor import NeighborLoss, initial_kernel_scale
 from ..losses.reconstruction import ReconstructionLoss
 from ..losses.similarity import (
@@ -34,10 +36,10 @@ from ..losses.similarity import (
 )
 from ..networks.autoencoder import Autoencoder
 from ..networks.base import BaseAutoencoder
+from ..networks.consensus import consensus_of
 from ..networks.frame import apply_rigid_map, rigid_map_onto
 from ..networks.inference import apply_in_chunks
 from ..quality import explained_fraction
-from ..stability.measures import nearest_to_consensus
 from ..training.plan import TrainingPlan
 
 _DTYPES = (np.float64, np.float32)
@@ -53,14 +55,10 @@ class Start(NamedTuple):
 
     targets : list of ndarray of shape (n_subset, n_components)
         Where the codes of the data's subset should lie in the end.
-
-    best_index : int or None
-        The run that remains the model, or None where one is chosen.
     """
 
     networks: list[Any]
     targets: list[np.ndarray]
-    best_index: int | None = None
 
 
 @contextmanager
@@ -92,7 +90,7 @@ def project_networks(networks, basis):
 
 def kernel_scales(networks, training_set):
     """Find the initial scale of the neighbor term for each network, from its codes."""
-    index = fixed_subsample(len(training_set.hashes), limits.ESTIMATION_SAMPLES)
+    index = smallest_hashes(training_set.hashes, limits.ESTIMATION_SAMPLES)
     hashes = training_set.hashes[index]
     rng = np.random.default_rng(0)
     positives = draw_positives(training_set.graph, index, hashes, rng)
@@ -107,6 +105,30 @@ def kernel_scales(networks, training_set):
         for network in networks
     ]
     return torch.tensor(scales).squeeze(0)
+
+
+def mean_run(runs):
+    """Return the mean course of several runs, over those that have not stopped.
+
+    Parameters
+    ----------
+    runs : list of Run
+        One or more.
+    """
+    history = {
+        name: [
+            float(np.nanmean(losses))
+            for losses in zip_longest(
+                *(run.history[name] for run in runs), fillvalue=np.nan
+            )
+        ]
+        for name in runs[0].history
+    }
+    losses = {
+        name: float(np.mean([run.losses[name] for run in runs]))
+        for name in runs[0].losses
+    }
+    return history, losses
 
 
 def check_out(out, shape, dtype):
@@ -135,8 +157,8 @@ class BaseStableAutoencoder(
     _requires_features = False
     _codes_dtype: type = np.float32
 
-    # It is no metadata to route, though it looks like it.
-    __metadata_request__transform = {"out": UNUSED}
+    # They are no metadata to route, though they look like it.
+    __metadata_request__transform = {"out": UNUSED, "return_std": UNUSED}
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
@@ -200,7 +222,7 @@ class BaseStableAutoencoder(
         n_seen = self.n_samples_seen_ if resume else 0
         return self._fit(X, y, resume=resume, n_seen=n_seen)
 
-    def transform(self, X, out=None):
+    def transform(self, X, out=None, return_std=False):
         """Embed X.
 
         Parameters
@@ -212,18 +234,28 @@ class BaseStableAutoencoder(
             Where to write the codes, for instance a file mapped into memory; a new
             array by default.
 
+        return_std : bool, default=False
+            Whether to return how far the runs put each sample apart as well. It needs
+            two runs or more, and no dask array.
+
         Returns
         -------
-        ndarray of shape (n_samples, n_components), dtype float32
+        codes : ndarray of shape (n_samples, n_components), dtype float32
             Codes, in the units of the data; `out` if it is given. For a dask array it
             is a dask array, whose chunks are embedded when their values are needed.
+
+        std : ndarray of shape (n_samples,), dtype float32
+            Root of the total variance of each sample's codes over the runs, in the
+            units of the data. Only if `return_std` is true.
 
         Raises
         ------
         TypeError, ValueError
-            If X or `out` is not as described.
+            If X or `out` is not as described, or there is one run and no deviation.
         """
         check_is_fitted(self)
+        if return_std:
+            return self._codes_and_std(X, out)
         if is_dask_array(X):
             check_n_features(self, X, reset=False)
             # A later fit must not change what is computed later.
@@ -237,8 +269,7 @@ class BaseStableAutoencoder(
     def transform_runs(self, X):
         """Embed X by every run of ``n_init``, all in one frame.
 
-        How far the runs lie apart is how far the map would move if it were trained
-        again from another seed.
+        The codes of `transform` are their mean.
 
         Parameters
         ----------
@@ -248,7 +279,7 @@ class BaseStableAutoencoder(
         Returns
         -------
         ndarray of shape (n_init, n_samples, n_components), dtype float32
-            Codes, in the units of the data. Those of `transform` are at `best_index_`.
+            Codes, in the units of the data.
         """
         check_is_fitted(self)
         X = self._validate_all_but_values(X)
@@ -314,9 +345,9 @@ class BaseStableAutoencoder(
         """Lay the map of X on a reference with one rigid map, within the weights.
 
         After retraining, lay the new map on the old one: what was trained on old codes
-        then keeps working. No distance in the map and no reconstruction changes. Each
-        run of ``n_init`` is laid there by a rigid map of its own. If axes have a
-        meaning of their own, as those of sparse codes, the map permutes them.
+        then keeps working. No distance in the map and no reconstruction changes. All
+        runs of ``n_init`` are moved by the same rigid map. If axes have a meaning of
+        their own, as those of sparse codes, the map permutes them.
 
         Parameters
         ----------
@@ -333,15 +364,15 @@ class BaseStableAutoencoder(
         """
         check_is_fitted(self)
         X = self._validate_all_but_values(X)
-        codes = [self._encode(network, X) for network in self.networks_]
+        codes = self._encode(self.network_, X)
         target = self._network_codes(reference, "reference")
-        if len(target) != len(codes[0]):
+        if len(target) != len(codes):
             raise ValueError(
-                f"reference has {len(target)} samples, but X has {len(codes[0])}; it"
+                f"reference has {len(target)} samples, but X has {len(codes)}; it"
                 " must be where the samples of X should lie"
             )
-        targets = [target.astype(np.float64)] * len(codes)
-        self._align_runs(self.networks_, codes, targets, self.best_index_)
+        rigid_map = self._rigid_map(self._run, codes, target.astype(np.float64))
+        self._set_networks([apply_rigid_map(run, rigid_map) for run in self.networks_])
         return self
 
     def _fit(self, X, y, *, resume, n_seen):
@@ -380,7 +411,7 @@ class BaseStableAutoencoder(
             "init": self.init,
             "n_init": len(plan.seeds),
         }
-        fitted = {name: getattr(self.network_, name, None) for name in wanted}
+        fitted = {name: getattr(self._run, name, None) for name in wanted}
         fitted["n_init"] = len(self.networks_)
         changed = [name for name in wanted if wanted[name] != fitted[name]]
         if changed:
@@ -415,7 +446,7 @@ class BaseStableAutoencoder(
         """Copy the networks of the last training, which keeps their frames."""
         networks = deepcopy(self.networks_)
         codes = [apply_in_chunks(one, one.encode, data.subset) for one in networks]
-        return Start(networks, codes, self.best_index_)
+        return Start(networks, codes)
 
     def _train(self, networks, data, plan):
         """Train networks in place."""
@@ -432,29 +463,34 @@ class BaseStableAutoencoder(
 
     def _set_fitted(self, data, start, runs):
         """Lay the trained networks in their frame, and set what was learned."""
-        basis = None if data.basis is None else data.basis.T
-        networks = project_networks(start.networks, basis)
-        codes = [apply_in_chunks(one, one.encode, data.subset) for one in networks]
-        best_index = start.best_index
-        if best_index is None:
-            best_index = nearest_to_consensus(codes)
+        networks, inputs = start.networks, data.subset
+        if data.basis is not None:
+            inputs = inputs @ data.basis.T
+        codes = [apply_in_chunks(one, one.encode, inputs) for one in networks]
+        if data.basis is not None:
+            networks = project_networks(networks, data.basis.T)
+        maps = map(self._rigid_map, networks, codes, start.targets)
+        self._set_networks(list(map(apply_rigid_map, networks, maps)))
         self.mean_, self.scale_ = data.mean, data.scale
         self.n_samples_seen_ = data.n_samples_seen
-        self._align_runs(networks, codes, start.targets, best_index)
-        self.history_, self.losses_ = runs[best_index]
+        self.history_, self.losses_ = mean_run(runs)
         self.loss_curve_ = self.history_["loss"]
         self.n_iter_ = len(self.loss_curve_)
         self.reconstruction_loss_ = self.losses_["reconstruction_loss"]
         self.similarity_loss_ = self.losses_["similarity_loss"]
         self.neighbor_loss_ = self.losses_["neighbor_loss"]
+        self.consensus_loss_ = self.losses_["consensus_loss"]
         self._finalize_fit(data)
 
-    def _align_runs(self, networks, codes, targets, best_index):
-        """Lay the networks of all runs on their targets, and take one as the model."""
-        maps = map(self._rigid_map, networks, codes, targets)
-        self.networks_ = list(map(apply_rigid_map, networks, maps))
-        self.best_index_ = best_index
-        self.network_ = self.networks_[best_index]
+    def _set_networks(self, networks):
+        """Take the networks of all runs, and their consensus as the model."""
+        self.networks_ = networks
+        self.network_ = consensus_of(networks)
+
+    @property
+    def _run(self):
+        """The network of the first run, whose settings all others share."""
+        return self.networks_[0]
 
     def _is_fitted(self):
         return hasattr(self, "network_")
@@ -479,10 +515,9 @@ class BaseStableAutoencoder(
 
     def _loss_terms(self, networks, data, plan):
         """Return the terms of the loss; hook for terms of a sibling's own."""
-        index = fixed_subsample(len(data.subset), limits.ESTIMATION_SAMPLES)
         collapsed_loss, scale = 1.0, None
         if plan.similarity_weight:
-            some = torch.from_numpy(data.subset[index])
+            some = torch.from_numpy(data.estimation_subset)
             collapsed_loss = collapsed_similarity_loss(some, plan.similarity)
         if plan.neighbor_weight:
             scale = kernel_scales(networks, data.training_set)
@@ -495,6 +530,11 @@ class BaseStableAutoencoder(
                 data.discarded_variance,
             ),
             NeighborLoss(plan.neighbor_weight, scale),
+            ConsensusLoss(
+                plan.consensus_weight,
+                len(data.training_set.hashes),
+                plan.n_components,
+            ),
         ]
 
     def _rigid_map(self, network, codes, target):
@@ -539,6 +579,32 @@ class BaseStableAutoencoder(
         if out is not None:
             check_out(out, (X.shape[0], self._n_features_out), self._codes_dtype)
         return self._embed(self.network_, X, out)
+
+    def _codes_and_std(self, X, out):
+        """Embed samples, and return how far the runs put them apart."""
+        if is_dask_array(X):
+            raise ValueError(
+                "return_std=True is not for dask arrays; embed their chunks one by one"
+            )
+        if len(self.networks_) == 1:
+            raise ValueError(
+                "return_std=True needs an estimator that was fitted with n_init=2 or"
+                " more: one run has no deviation"
+            )
+        X = self._validate_all_but_values(X)
+        shape = X.shape[0], self._n_features_out
+        if out is None:
+            out = np.empty(shape, dtype=self._codes_dtype)
+        check_out(out, shape, self._codes_dtype)
+        found = apply_in_chunks(
+            self.network_,
+            self.network_.encode_with_std,
+            X,
+            self._scale_samples,
+            self._finish_codes,
+        )
+        out[:] = found[:, :-1]
+        return out, found[:, -1]
 
     def _embed(self, network, X, out=None):
         return apply_in_chunks(
@@ -623,13 +689,18 @@ class BaseStableAutoencoder(
             restored = self._network_class.restored
             networks = [restored(**described) for described in state["networks_"]]
             state["networks_"] = networks
-            state["network_"] = networks[state["best_index_"]]
+            state["network_"] = consensus_of(networks)
         super().__setstate__(state)
 
     @classmethod
     def _upgrade(cls, state):
         """Complete what version 0.1 saved; hook."""
-        state.setdefault("extra_losses", ())
+        state = cls().get_params(deep=False) | state
+        if "best_index_" in state:
+            # The model was one of its runs, and remains that one.
+            state["networks_"] = [state["networks_"][state.pop("best_index_")]]
+            state["n_init"] = 1
+            state["consensus_loss_"] = 0.0
         if "networks_" in state and "losses_" not in state:
             state["losses_"] = {
                 name.removesuffix("_"): state[name]

@@ -106,9 +106,10 @@ class SemanticHashing(StableAutoencoder):
         extra_losses=(),
         init="pca",
         layerwise_pretraining=False,
-        n_init=1,
+        n_init="auto",
+        consensus_weight=0.3,
         batch_size="auto",
-        learning_rate_init=3e-3,
+        learning_rate_init=5e-3,
         max_iter="auto",
         alpha="auto",
         early_stopping=False,
@@ -136,6 +137,7 @@ class SemanticHashing(StableAutoencoder):
             init=init,
             layerwise_pretraining=layerwise_pretraining,
             n_init=n_init,
+            consensus_weight=consensus_weight,
             batch_size=batch_size,
             learning_rate_init=learning_rate_init,
             max_iter=max_iter,
@@ -179,7 +181,7 @@ class SemanticHashing(StableAutoencoder):
         """
         check_is_fitted(self)
         codes = self._encode(self.network_, self._validate_all_but_values(X))
-        return codes / np.float32(self.network_.height)
+        return codes / np.float32(self._run.height)
 
     def transform(self, X, out=None):
         """Embed X as bits.
@@ -236,14 +238,14 @@ class SemanticHashing(StableAutoencoder):
         if self.packed_:
             width = self.network_.n_components
             bits = np.unpackbits(bits.astype(np.uint8), axis=1, count=width)
-        return np.float32(self.network_.height) * bits
+        return np.float32(self._run.height) * bits
 
     def _finish_codes(self, codes):
-        bits = codes > self.network_.height / 2
+        bits = codes > self._run.height / 2
         return np.packbits(bits, axis=1) if self.packed_ else bits.astype(np.uint8)
 
     def _add_code_output(self, graph, value):
-        half = np.float32(self.network_.height / 2)
+        half = np.float32(self._run.height / 2)
         value = graph.cast(graph.node("Greater", value, half), np.float32)
         if self.packed_:
             places = place_values(self.network_.n_components)
@@ -258,7 +260,7 @@ class SemanticHashing(StableAutoencoder):
             value = graph.node("MatMul", value, owners)
             value = graph.node("Floor", graph.node("Div", value, places.max(axis=1)))
             value = graph.node("Mod", value, np.float32(2), fmod=1)
-        return graph.node("Mul", value, np.float32(self.network_.height))
+        return graph.node("Mul", value, np.float32(self._run.height))
 
     @property
     def _n_features_out(self):

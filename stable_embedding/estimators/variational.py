@@ -8,9 +8,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn import Interval, StrOptions
-from ..data import limits
 from ..data.corruption import CodeNoise
-from ..data.subsample import fixed_subsample
 from ..losses.variational import BernoulliKLLoss, CrossEntropyLoss, GaussianKLLoss
 from ..networks.frame import axis_map_onto
 from ..networks.inference import apply_in_chunks
@@ -124,9 +122,10 @@ class VariationalAutoencoder(StableAutoencoder):
         extra_losses=(),
         init="pca",
         layerwise_pretraining=False,
-        n_init=1,
+        n_init="auto",
+        consensus_weight=0.3,
         batch_size="auto",
-        learning_rate_init=3e-3,
+        learning_rate_init=5e-3,
         max_iter="auto",
         alpha="auto",
         early_stopping=False,
@@ -154,6 +153,7 @@ class VariationalAutoencoder(StableAutoencoder):
             init=init,
             layerwise_pretraining=layerwise_pretraining,
             n_init=n_init,
+            consensus_weight=consensus_weight,
             batch_size=batch_size,
             learning_rate_init=learning_rate_init,
             max_iter=max_iter,
@@ -194,7 +194,7 @@ class VariationalAutoencoder(StableAutoencoder):
             raise ValueError(f"n_samples={n_samples!r} must be a positive integer")
         shape = n_samples, self.network_.n_components
         draws = check_random_state(random_state).normal(size=shape)
-        return self._decode(self.network_.prior_deviation * draws)
+        return self._decode(self._run.prior_deviation * draws)
 
     def score_samples(self, X):
         r"""Return the evidence lower bound of each sample: low is anomalous.
@@ -218,7 +218,7 @@ class VariationalAutoencoder(StableAutoencoder):
         check_is_fitted(self)
         costs = self._costs(self._validate_all_but_values(X), self._scale_exactly)
         log_likelihood = -costs[:, 0]
-        if self.network_.likelihood == "gaussian":
+        if self._run.likelihood == "gaussian":
             variance = max(self.noise_variance_, np.finfo(np.float64).tiny)
             log_likelihood *= self.scale_**2 / (2 * variance)
             log_likelihood -= self.n_features_in_ / 2 * np.log(2 * np.pi * variance)
@@ -234,9 +234,8 @@ class VariationalAutoencoder(StableAutoencoder):
     def _finalize_fit(self, data):
         self.kl_loss_ = self.losses_["kl_loss"]
         self.noise_variance_ = np.nan
-        if self.network_.likelihood == "gaussian":
-            index = fixed_subsample(len(data.subset), limits.ESTIMATION_SAMPLES)
-            error = self._costs(data.subset[index])[:, 0].mean() * self.scale_**2
+        if self._run.likelihood == "gaussian":
+            error = self._costs(data.estimation_subset)[:, 0].mean() * self.scale_**2
             self.noise_variance_ = error / self.n_features_in_
 
     def _decode(self, codes):
@@ -249,7 +248,7 @@ class VariationalAutoencoder(StableAutoencoder):
 
     def _is_binary(self, fitted):
         """Tell whether features are between 0 and 1, in the fitted map or the next."""
-        likelihood = self.network_.likelihood if fitted else self.likelihood
+        likelihood = self._run.likelihood if fitted else self.likelihood
         return likelihood == "bernoulli"
 
     def _architecture(self, plan):

@@ -220,6 +220,10 @@ class Graph:
         )
         return outputs[0] if n_outputs == 1 else outputs
 
+    def mean(self, values):
+        """Add the mean of several values of one shape."""
+        return self.node("Mul", self.node("Sum", *values), np.float32(1 / len(values)))
+
     def constant(self, value):
         """Add a constant."""
         from onnx import helper

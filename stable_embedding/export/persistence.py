@@ -229,8 +229,7 @@ class Reader:
         estimator.__setstate__(state)
         if "networks_" in state:
             sample = estimator.mean_.reshape(1, estimator.n_features_in_)
-            for network in estimator.networks_:
-                estimator._decode(estimator._encode(network, sample))
+            estimator._decode(estimator._encode(estimator.network_, sample))
         return estimator
 
     def value(self, described):

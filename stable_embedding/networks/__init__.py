@@ -2,7 +2,8 @@
 
 from .autoencoder import Autoencoder
 from .base import BaseAutoencoder
+from .consensus import Consensus
 from .mlp import LinearPathMLP
 from .module_part import ModulePart
 
-__all__ = ["Autoencoder", "BaseAutoencoder", "LinearPathMLP", "ModulePart"]
+__all__ = ["Autoencoder", "BaseAutoencoder", "Consensus", "LinearPathMLP", "ModulePart"]

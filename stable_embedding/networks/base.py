@@ -82,7 +82,15 @@ class BaseAutoencoder(nn.Module):
 
     def reconstruct(self, samples: Tensor) -> Tensor:
         """Return samples as they come back from their codes."""
-        return self.decode(self.encode(samples))
+        return self.decode(self.discretize(self.encode(samples)))
+
+    def discretize(self, codes: Tensor) -> Tensor:
+        """Return codes as the decoder is given them, where they are cut to bits."""
+        return codes
+
+    def average_codes(self, codes: Tensor) -> Tensor:
+        """Return the mean of codes over their first axis, as a code of this kind."""
+        return codes.mean(0)
 
     def squared_errors(self, samples: Tensor) -> Tensor:
         """Return the squared reconstruction error of each sample."""
@@ -181,6 +189,10 @@ class BaseAutoencoder(nn.Module):
     def add_encoder(self, graph: Any, value: str) -> str:
         """Add the nodes of `encode` to an ONNX graph, and return their output."""
         return self.encoder.add_to_graph(graph, value)
+
+    def add_code_average(self, graph: Any, codes: Sequence[str]) -> str:
+        """Add the nodes of `average_codes` to an ONNX graph."""
+        return graph.mean(codes)
 
     def add_decoder(self, graph: Any, value: str) -> str:
         """Add the nodes of `decode` to an ONNX graph, and return their output."""

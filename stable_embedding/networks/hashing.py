@@ -53,10 +53,9 @@ class HashingNetwork(Autoencoder):
         """Return the samples of codes."""
         return self.decoder(codes - self.height / 2)
 
-    def reconstruct(self, samples: Tensor) -> Tensor:
-        """Return samples as they come back from their bits."""
-        bits = (self.logits(samples) > 0).to(samples.dtype)
-        return self.decode(self.height * bits)
+    def discretize(self, codes: Tensor) -> Tensor:
+        """Cut codes to bits."""
+        return self.height * (codes > self.height / 2).to(codes.dtype)
 
     def forward(self, samples: Tensor, noise: Tensor | None = None) -> Any:
         """Return codes and reconstruction, with noise on the logits if it is given."""

@@ -1,5 +1,6 @@
 """A network with sparse codes."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -55,19 +56,33 @@ class SparseNetwork(Autoencoder):
         """Return the samples of codes."""
         return self.decoder(codes - 0.5 if self.penalty == "kl" else codes)
 
+    def average_codes(self, codes: Tensor) -> Tensor:
+        """Return the mean of codes over their first axis, as sparse as each of them."""
+        codes = super().average_codes(codes)
+        if self.penalty == "k_sparse":
+            return keep_largest(codes, self.n_active)
+        return codes
+
     def add_encoder(self, graph: Any, value: str) -> str:
         """Add the nodes of `encode` to an ONNX graph, and return their output."""
         value = super().add_encoder(graph, value)
         if self.penalty == "kl":
             value = graph.node("Mul", value, np.float32(STEEPNESS))
             return graph.node("Sigmoid", value)
-        if self.penalty == "k_sparse":
-            sizes, n_active = graph.node("Abs", value), np.array([self.n_active])
-            _, index = graph.node("TopK", sizes, n_active, n_outputs=2, axis=1)
-            kept = graph.node("GatherElements", value, index, axis=1)
-            nothing = graph.node("Mul", value, np.float32(0))
-            return graph.node("ScatterElements", nothing, index, kept, axis=1)
-        return value
+        return self._add_largest(graph, value)
+
+    def add_code_average(self, graph: Any, codes: Sequence[str]) -> str:
+        """Add the nodes of `average_codes` to an ONNX graph."""
+        return self._add_largest(graph, super().add_code_average(graph, codes))
+
+    def _add_largest(self, graph: Any, value: str) -> str:
+        if self.penalty != "k_sparse":
+            return value
+        sizes, n_active = graph.node("Abs", value), np.array([self.n_active])
+        _, index = graph.node("TopK", sizes, n_active, n_outputs=2, axis=1)
+        kept = graph.node("GatherElements", value, index, axis=1)
+        nothing = graph.node("Mul", value, np.float32(0))
+        return graph.node("ScatterElements", nothing, index, kept, axis=1)
 
     def add_decoder(self, graph: Any, value: str) -> str:
         """Add the nodes of `decode` to an ONNX graph, and return their output."""

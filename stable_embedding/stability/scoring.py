@@ -19,9 +19,9 @@ def manifold_variance_score(estimator, X, y=None):
     :func:`manifold_variance` of several embeddings of X:
 
     - Prefer a :class:`StableAutoencoder` that was fitted with ``n_init >= 2``, alone or
-      as the last step of a pipeline that embeds. The embeddings are those of its runs.
-      Nothing is trained, and a search scores validation samples by networks that were
-      not trained on them.
+      as the last step of a pipeline that embeds. Its model is the mean of its runs, so
+      the variance between them is divided by their number. Nothing is trained, and a
+      search scores validation samples by networks that were not trained on them.
     - A :class:`StableAutoencoder` with ``n_init=1``, or any other transformer, is
       trained five times *on X*, with different seeds and nothing else changed. In a
       search, X is the validation samples, which are fewer than those on which the
@@ -73,7 +73,10 @@ def manifold_variance_score(estimator, X, y=None):
     >>> manifold_variance_score(model, X[1::2]) > 0.99
     True
     """
-    return 1 - manifold_variance(embeddings_of(estimator, X, y), relative=True)
+    embeddings = embeddings_of(estimator, X, y)
+    variance = manifold_variance(embeddings, relative=True)
+    n_averaged = len(embeddings) if _has_runs(embedding_steps(estimator)) else 1
+    return 1 - variance / n_averaged
 
 
 def most_stable_within_one_standard_error(

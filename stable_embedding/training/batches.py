@@ -1,8 +1,9 @@
 """Batches of samples in a new order on each pass, and validation splits."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -18,31 +19,73 @@ from .plan import TrainingPlan
 InputTransform = Callable[[Tensor, np.ndarray], Tensor | tuple[Tensor, ...]]
 
 
+# A batch grows from this size, for a thousand samples, to the other, for ten thousand.
+# With neighbors it has to hold enough negatives.
+_SMALLEST_BATCH = 128
+_LARGEST_BATCH = 256
+_LARGEST_BATCH_OF_NEIGHBORS = 512
+
+# Steps of a training on a thousand samples or fewer. They grow with the cube root, and
+# are five epochs or more of the largest batches.
+_MIN_STEPS = 600
+_MIN_EPOCHS = 5
+
+
 def auto_batch_size(n_samples: int, neighbor_weight: float) -> int:
-    """Batch size for a number of samples."""
-    if n_samples < 10_000:
-        return 128
-    return 512 if neighbor_weight else 256
+    """Return the batch size for a number of samples; one more adds at most one."""
+    largest = _LARGEST_BATCH_OF_NEIGHBORS if neighbor_weight else _LARGEST_BATCH
+    growth = math.log10(largest / _SMALLEST_BATCH)
+    size = round(_SMALLEST_BATCH * (n_samples / 1_000) ** growth)
+    return min(n_samples, max(_SMALLEST_BATCH, min(size, largest)))
 
 
-def auto_max_iter(n_batches: int) -> int:
-    """Epochs for a number of batches in each: at least 600 steps and 20 epochs."""
-    return max(20, -(-600 // n_batches))
+def auto_n_steps(n_samples: int) -> int:
+    """Return the steps of a training; one sample more adds at most one."""
+    growth = max(1.0, n_samples / 1_000) ** (1 / 3)
+    return round(max(_MIN_STEPS * growth, _MIN_EPOCHS * n_samples / _LARGEST_BATCH))
 
 
 def count_batches(n_samples: int, batch_size: int) -> int:
-    """Count the batches of at most `batch_size` samples, each of two or more."""
+    """Count even batches of at most `batch_size` samples, each of two or more."""
     return max(1, min(-(-n_samples // batch_size), n_samples // 2))
 
 
-def schedule(plan: TrainingPlan, n_samples: int) -> tuple[int, int]:
-    """Return the batch size and the number of epochs for a number of samples."""
-    batch_size, max_iter = plan.batch_size, plan.max_iter
+def count_whole_batches(n_samples: int, batch_size: int) -> int:
+    """Count the batches of `batch_size` samples; fewer samples are one batch."""
+    return max(1, n_samples // batch_size)
+
+
+class Schedule(NamedTuple):
+    """How many steps a training takes.
+
+    Attributes
+    ----------
+    batch_size : int
+        Number of samples in a batch.
+
+    n_steps : int
+        Number of batches of the whole training.
+
+    n_epochs : int
+        Number of passes; the last may be cut short.
+    """
+
+    batch_size: int
+    n_steps: int
+    n_epochs: int
+
+
+def schedule(plan: TrainingPlan, sizes: Sequence[int]) -> Schedule:
+    """Return the schedule for the numbers of samples that are read together."""
+    n_samples, batch_size = sum(sizes), plan.batch_size
     if batch_size == "auto":
         batch_size = auto_batch_size(n_samples, plan.neighbor_weight)
-    if max_iter == "auto":
-        max_iter = auto_max_iter(count_batches(n_samples, int(batch_size)))
-    return int(batch_size), int(max_iter)
+    batch_size = int(batch_size)
+    n_batches = sum(count_whole_batches(size, batch_size) for size in sizes)
+    if plan.max_iter == "auto":
+        n_steps = auto_n_steps(n_samples)
+        return Schedule(batch_size, n_steps, -(-n_steps // n_batches))
+    return Schedule(batch_size, int(plan.max_iter) * n_batches, int(plan.max_iter))
 
 
 def validation_split(
@@ -92,10 +135,13 @@ class BatchIterator:
     """Batches of samples in a new random order on each pass, sliced from tensors.
 
     The order is drawn from the samples' hashes, so that a sample more or fewer changes
-    each batch little, see :mod:`~stable_embedding.data.row_hash`. Samples are dealt
-    evenly, so that no batch has a single sample, which would have no pair. A tensor is
-    indexed once a batch; a loader that collects sample by sample takes several times as
-    long.
+    each batch little, see :mod:`~stable_embedding.data.row_hash`. A tensor is indexed
+    once a batch; a loader that collects sample by sample takes several times as long.
+
+    Batches to evaluate on hold all samples, dealt evenly, so that none has a single
+    sample, which would have no pair. Batches to train on have `batch_size` samples each
+    and leave out the few samples that are last in the order of the pass: batches of a
+    size that jumps with the number of samples would move the map.
 
     Where samples are read in chunks, a pass takes the chunks in random order, the same
     for every run, and deals the samples of each.
@@ -107,7 +153,8 @@ class BatchIterator:
         and after them a positive of each, drawn from its neighbors.
 
     batch_size : int
-        Largest number of samples in a batch; an odd number in twos has one of three.
+        Number of samples in a batch to train on, and largest number in one to evaluate
+        on; an odd number in twos has one of three.
 
     seeds : sequence of int, default=(0,)
         Seed of the orders of each run. Batches of one run have shape
@@ -129,6 +176,10 @@ class BatchIterator:
     reshuffle : bool, default=True
         Whether each pass has a new order. If not, all passes are alike.
 
+    n_steps : int or None, default=None
+        Number of batches to train on, of all passes together, the last of which may be
+        cut short. With None the batches are to evaluate on.
+
     Raises
     ------
     ValueError
@@ -145,6 +196,7 @@ class BatchIterator:
         input_transform: InputTransform | None = None,
         restrict_positives: bool = False,
         reshuffle: bool = True,
+        n_steps: int | None = None,
     ):
         self.inputs, self.hashes, graph, self.labels = training_set
         self.chunks = chunk_slices(self.inputs)
@@ -163,8 +215,15 @@ class BatchIterator:
             if index is None
             else [of_runs.shape[1] for of_runs in index]
         )
-        self.n_batches = [count_batches(size, batch_size) for size in sizes]
-        smallest = min(size // n for size, n in zip(sizes, self.n_batches))
+        self.n_steps_left = n_steps
+        count = count_batches if n_steps is None else count_whole_batches
+        self.n_batches = [count(size, batch_size) for size in sizes]
+        self.n_dealt = sizes
+        if n_steps is not None:
+            self.n_dealt = [
+                min(size, n * batch_size) for size, n in zip(sizes, self.n_batches)
+            ]
+        smallest = min(size // n for size, n in zip(self.n_dealt, self.n_batches))
         if shard[1] > 1 and smallest < 2 * shard[1]:
             raise ValueError(
                 f"a batch of {smallest} samples leaves fewer than two for some of"
@@ -179,6 +238,8 @@ class BatchIterator:
             for at in self.rng_of_chunks.permutation(len(self.chunks)):
                 self._draw_order(at)
                 self._draw_numbers(self.chunks[at])
+        if self.n_steps_left is not None:
+            self.n_steps_left = max(0, self.n_steps_left - n_passes * len(self))
         return self
 
     def __len__(self) -> int:
@@ -196,8 +257,12 @@ class BatchIterator:
             numbers = self._draw_numbers(chunk)
             if len(self.chunks) > 1:
                 inputs, start = inputs[chunk], chunk.start
-            order = order.to(inputs.device)
+            order = order.to(inputs.device)[..., : self.n_dealt[at]]
             for index in order.tensor_split(self.n_batches[at], dim=-1):
+                if self.n_steps_left is not None:
+                    if not self.n_steps_left:
+                        return
+                    self.n_steps_left -= 1
                 if world_size > 1:
                     index = index.tensor_split(world_size, dim=-1)[rank]
                 index = index.flatten(-2)
@@ -264,11 +329,8 @@ class Batches:
 
     Attributes
     ----------
-    batch_size, max_iter : int
-        Largest number of samples in a batch, and number of epochs.
-
-    n_steps : int
-        Number of steps of the whole training.
+    schedule : Schedule
+        How many steps the training takes.
     """
 
     training_index: Any
@@ -282,14 +344,9 @@ class Batches:
             else [of_runs.shape[1] for of_runs in self.training_index]
         )
         self.seeds = plan.seeds
-        self.batch_size, self.max_iter = schedule(plan, sum(sizes))
-        n_batches = sum(count_batches(size, self.batch_size) for size in sizes)
-        self.n_steps = self.max_iter * n_batches
+        self.schedule = schedule(plan, sizes)
         self._iterator = partial(
-            BatchIterator,
-            training_set,
-            self.batch_size,
-            shard=plan.shard,
+            BatchIterator, training_set, self.schedule.batch_size, shard=plan.shard
         )
 
     def to_train(self, input_transform: Any, n_epochs_done: int) -> BatchIterator:
@@ -299,6 +356,7 @@ class Batches:
             index=self.training_index,
             input_transform=input_transform,
             restrict_positives=True,
+            n_steps=self.schedule.n_steps,
         )
         return batches.skip(n_epochs_done)
 

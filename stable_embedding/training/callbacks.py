@@ -3,6 +3,7 @@
 import math
 import signal
 import threading
+from itertools import chain
 from signal import SIGINT
 
 import torch
@@ -12,6 +13,12 @@ from tqdm.auto import tqdm
 
 # Fraction of the steps in which the learning rate rises.
 WARMUP_FRACTION = 0.3
+
+# What is below this size is set to zero after so many batches. In between it shrinks by
+# less than what is left of the range of float32.
+_TINY_WEIGHT = 1e-8
+_TINY_MOMENTS = {"exp_avg": 1e-15, "exp_avg_sq": 1e-30}
+_ZEROING_INTERVAL = 16
 
 
 def one_cycle(step: int, n_steps: int) -> float:
@@ -129,6 +136,40 @@ class Interrupts(Callback):
         """Stop if Ctrl-C was pressed."""
         if self.asked:
             raise KeyboardInterrupt
+
+
+class ZeroTinyWeights(Callback):
+    """Ends the decay of weights at zero.
+
+    Under a strong weight decay weights shrink until they are denormal numbers, with
+    which a processor computes many times more slowly. Weights that no output depends on
+    in float32 are set to zero before that.
+    """
+
+    def on_epoch_begin(self, net, **kwargs):
+        """Count the batches of each epoch anew, as a training that resumes does."""
+        self.n_batches = 0
+
+    @torch.no_grad()
+    def on_batch_end(self, net, training=False, **kwargs):
+        """Set tiny weights to zero now and then."""
+        self.n_batches += training
+        if training and self.n_batches % _ZEROING_INTERVAL == 0:
+            self._zero(net.optimizer_)
+
+    @torch.no_grad()
+    def on_train_end(self, net, **kwargs):
+        """Leave no tiny weight behind."""
+        self._zero(net.optimizer_)
+
+    def _zero(self, optimizer):
+        """Set what is tiny in decayed weights and in their moments to zero."""
+        decayed = [group for group in optimizer.param_groups if group["weight_decay"]]
+        for weight in chain(*(group["params"] for group in decayed)):
+            weight.masked_fill_(weight.abs() < _TINY_WEIGHT, 0)
+            moments = optimizer.state[weight]
+            for name in _TINY_MOMENTS.keys() & moments.keys():
+                moments[name].masked_fill_(moments[name].abs() < _TINY_MOMENTS[name], 0)
 
 
 class ProgressBar(Callback):

@@ -16,12 +16,16 @@ from .seeds import draw_seeds
 # Parameters that do not change the result of a training.
 _INCIDENTAL = {"accelerator", "callbacks", "checkpoint", "device", "verbose"}
 
+# Runs whose mean is the model by default.
+AUTO_N_INIT = 8
+
 # Names of losses that a user's own terms must not have.
 _RESERVED_NAMES = {
     "loss",
     "reconstruction",
     "similarity",
     "neighbor",
+    "consensus",
     "sparsity",
     "contraction",
     "kl",
@@ -69,6 +73,7 @@ class TrainingPlan:
     neighbor_weight: float
     n_neighbors: int
     neighbors: Any
+    consensus_weight: float
     extra_losses: tuple[LossTerm, ...]
     alpha: float | str
     batch_size: int | str
@@ -117,6 +122,7 @@ class TrainingPlan:
         device = resolve_device(estimator.device, accelerator)
         identity, stopping_rule = identity_of(estimator), stopping_rule_of(estimator)
         similarity = resolve_similarity(estimator.similarity)
+        n_init = resolve_n_init(estimator)
         projects = estimator.init == "pca" and not (requires_features or resume)
         plan = cls(
             n_components=int(estimator.n_components),
@@ -128,12 +134,13 @@ class TrainingPlan:
             neighbor_weight=float(estimator.neighbor_weight),
             n_neighbors=int(estimator.n_neighbors),
             neighbors=estimator.neighbors,
+            consensus_weight=float(estimator.consensus_weight) * (n_init > 1),
             extra_losses=extra_losses,
             alpha=estimator.alpha,
             batch_size=estimator.batch_size,
             max_iter=estimator.max_iter,
             learning_rate=float(estimator.learning_rate_init),
-            seeds=draw_seeds(estimator.random_state, int(estimator.n_init)),
+            seeds=draw_seeds(estimator.random_state, n_init),
             stopping_rule=stopping_rule,
             # A user's similarity or loss would get coordinates for features.
             may_project=projects and similarity is distance and not extra_losses,
@@ -174,6 +181,14 @@ def resolve_layer_sizes(sizes: Any, neighbor_weight: float) -> tuple[int, ...]:
             " hidden layer, () for a linear network, or 'auto'"
         )
     return tuple(int(width) for width in widths)
+
+
+def resolve_n_init(estimator: Any) -> int:
+    """Return the number of runs; "auto" averages runs where they are alike."""
+    if estimator.n_init != "auto":
+        return int(estimator.n_init)
+    # Runs from a random start are unrelated, and their mean is of no use.
+    return AUTO_N_INIT if estimator.init == "pca" else 1
 
 
 def resolve_device(device: Any, accelerator: Any) -> Any:

@@ -11,10 +11,20 @@ from ..data.training_data import TrainingSet
 from ..losses.base import LossTerm, TotalLoss
 from ..networks.stacking import unstack
 from .batches import Batches, InputTransform, validation_splits
-from .callbacks import Interrupts, ProgressBar, RunsEarlyStopping, one_cycle
+from .callbacks import (
+    Interrupts,
+    ProgressBar,
+    RunsEarlyStopping,
+    ZeroTinyWeights,
+    one_cycle,
+)
 from .checkpoint import Checkpoints, training_fingerprint
 from .net import DistributedNet, Net
 from .plan import TrainingPlan
+
+# Added to the root of the second moments. Adam's usual 1e-8 takes full steps along
+# weights whose gradient is noise.
+ADAM_EPS = 1e-4
 
 
 class Run(NamedTuple):
@@ -105,11 +115,18 @@ class Trainer:
             fraction = plan.stopping_rule.validation_fraction
             split = validation_splits(training_set, fraction, plan.seeds)
         batches = Batches(training_set, split, plan)
-        own = OwnCallbacks(plan, batches.n_steps)
+        own = OwnCallbacks(plan, batches.schedule.n_steps, alpha)
         loss = TotalLoss(terms)
         if plan.checkpoint is not None:
-            schedule = plan.seeds, batches.batch_size, batches.max_iter
-            numbers = plan.identity, schedule, alpha, weight_interpolation, loss.weights
+            schedule = tuple(batches.schedule)
+            numbers = (
+                plan.identity,
+                plan.seeds,
+                schedule,
+                alpha,
+                weight_interpolation,
+                loss.weights,
+            )
             own.add_checkpoints(
                 plan.checkpoint,
                 training_fingerprint(networks, training_set, split, numbers),
@@ -134,12 +151,13 @@ class Trainer:
             criterion=loss,
             optimizer=torch.optim.AdamW,
             optimizer__betas=(0.9, 0.95),
+            optimizer__eps=ADAM_EPS,
             optimizer__fused=True,
             # One step shrinks a weight by the product of both, and never past zero.
             weight_decay=min(alpha, 1 / plan.learning_rate),
             lr=plan.learning_rate,
-            max_epochs=batches.max_iter,
-            batch_size=batches.batch_size,
+            max_epochs=batches.schedule.n_epochs,
+            batch_size=batches.schedule.batch_size,
             iterator_train=batches.to_train(input_transform, own.n_epochs_done),
             iterator_valid=batches.to_validate(),
             train_split=None,
@@ -189,9 +207,12 @@ class OwnCallbacks:
 
     n_steps : int
         Number of steps of the whole training.
+
+    alpha : float
+        Weight decay.
     """
 
-    def __init__(self, plan: TrainingPlan, n_steps: int):
+    def __init__(self, plan: TrainingPlan, n_steps: int, alpha: float):
         self.interrupts = Interrupts()
         self.schedule = LRScheduler(
             policy=torch.optim.lr_scheduler.LambdaLR,
@@ -207,6 +228,8 @@ class OwnCallbacks:
             _, n_iter_no_change, tol = plan.stopping_rule
             self.stopping = RunsEarlyStopping(len(plan.seeds), n_iter_no_change, tol)
             self.before.append(("own_early_stopping", self.stopping))
+        if alpha:
+            self.before.append(("own_zeroing", ZeroTinyWeights()))
         if plan.verbose and plan.shard[0] == 0:
             self.before.append(("own_progress", ProgressBar()))
 

@@ -45,7 +45,9 @@ def little_memory(monkeypatch):
 
 def test_small_data_are_their_own_subset(X):
     hashes = order_and_hashes(X)[1]
-    np.testing.assert_array_equal(representative_samples(plain(X), hashes, 2), X)
+    subset, subset_hashes = representative_samples(plain(X), hashes, 2)
+    np.testing.assert_array_equal(subset, X)
+    np.testing.assert_array_equal(subset_hashes, hashes)
     assert isinstance(training_inputs(plain(X), X, None), torch.Tensor)
 
 
@@ -54,7 +56,9 @@ def test_a_subset_is_drawn_by_content(kind, X, rng, little_memory):
     def subset_of(X):
         order, hashes = order_and_hashes(kind(X))
         samples = ScaledSamples(kind(X), np.zeros(4), 1.0, order)
-        return set(map(tuple, representative_samples(samples, hashes, 2).tolist()))
+        subset, subset_hashes = representative_samples(samples, hashes, 2)
+        assert max(subset_hashes) == np.sort(hashes)[len(subset) - 1]
+        return set(map(tuple, subset.tolist()))
 
     subset = subset_of(X)
     assert len(subset) == 50
@@ -64,8 +68,8 @@ def test_a_subset_is_drawn_by_content(kind, X, rng, little_memory):
 
 def test_a_subset_has_samples_enough_for_a_frame(X, little_memory):
     hashes = order_and_hashes(X)[1]
-    assert len(representative_samples(plain(X), hashes, 2)) == 50
-    assert len(representative_samples(plain(X), hashes, 20)) == 200
+    assert len(representative_samples(plain(X), hashes, 2)[0]) == 50
+    assert len(representative_samples(plain(X), hashes, 20)[0]) == 200
 
 
 def test_copies_in_large_data_have_hashes_of_their_own(little_memory):

@@ -78,7 +78,7 @@ def test_losses_of_our_own_are_plain_attributes(kind, iris):
 
 def test_a_term_of_ones_own_is_in_attributes_and_history(quick, iris):
     X, _ = iris
-    model = quick(extra_losses=[Correlation(0.5)], random_state=0).fit(X)
+    model = quick(extra_losses=[Correlation(0.5)], n_init=1, random_state=0).fit(X)
     assert model.correlation_loss_ == model.losses_["correlation_loss"]
     assert len(model.history_["correlation_loss"]) == 20
     codes = model.transform(X)
@@ -158,21 +158,24 @@ def test_terms_have_a_value_for_each_run(quick, iris):
     X, _ = iris
     shapes, recorder = set(), Recorder()
     recorder.record = lambda outputs, batch: shapes.add(outputs.codes.shape[:-2])
-    parameters = {"max_iter": 2, "init": "random"}
+    parameters = {"max_iter": 2, "init": "random", "consensus_weight": 0}
     runs = quick(
         **parameters, extra_losses=[Correlation(), recorder], n_init=3, random_state=0
     ).fit(X)
     assert shapes == {(3,)}
     seeds = np.random.RandomState(0)
     alone = [
-        quick(**parameters, extra_losses=[Correlation(), recorder], random_state=seeds)
+        quick(
+            **parameters | {"n_init": 1},
+            extra_losses=[Correlation(), recorder],
+            random_state=seeds,
+        )
         .fit(X)
         .correlation_loss_
         for _ in range(3)
     ]
-    assert runs.correlation_loss_ == pytest.approx(
-        alone[runs.best_index_], rel=1e-3
-    )  # a stack rounds otherwise
+    # A stack rounds otherwise.
+    assert runs.correlation_loss_ == pytest.approx(np.mean(alone), rel=1e-3)
     assert len({round(value, 4) for value in alone}) == 3
 
 
@@ -188,7 +191,8 @@ def test_with_neighbors_terms_see_anchors_and_positives(quick, iris):
         sum(size for trained, size, _ in seen if trained is kind)
         for kind in (True, False)
     )
-    assert (of_training, of_evaluation) == (300, 150)
+    # A batch of 128 samples in training, and all of them in the evaluation.
+    assert (of_training, of_evaluation) == (256, 150)
     assert np.isfinite(model.recorder_loss_)
 
 

@@ -11,7 +11,7 @@ from skorch.callbacks import Callback
 from stable_embedding import StableAutoencoder
 from stable_embedding.losses import LossTerm
 from stable_embedding.losses.neighbor import initial_kernel_scale
-from stable_embedding.training.batches import auto_batch_size, auto_max_iter
+from stable_embedding.training.batches import auto_batch_size, auto_n_steps
 from stable_embedding.training.plan import resolve_device, resolve_layer_sizes
 
 
@@ -53,7 +53,8 @@ BAD_PARAMETERS = {
     ],
     "init": ["kmeans", None],
     "layerwise_pretraining": ["yes", 2],
-    "n_init": [0, 1.5, "auto"],
+    "n_init": [0, 1.5, "many"],
+    "consensus_weight": [-1, "strong"],
     "batch_size": [0, 1, 2.5, "all"],
     "learning_rate_init": [0, -1e-3, "fast"],
     "max_iter": [0, 1.5, "all"],
@@ -98,13 +99,13 @@ def test_bad_parameters_are_named_and_an_earlier_fit_survives(
 
 
 def test_what_auto_chooses():
-    assert auto_batch_size(9_999, 0.0) == auto_batch_size(9_999, 1.0) == 128
-    assert auto_batch_size(10_000, 0.0) == 256
-    assert auto_batch_size(10_000, 1.0) == 512
+    assert [auto_batch_size(n, 0.0) for n in (100, 1_000, 60_000)] == [100, 128, 256]
+    assert auto_batch_size(60_000, 1.0) == 512
     assert resolve_layer_sizes("auto", 0.0) == (128, 32)
     assert resolve_layer_sizes("auto", 0.1) == (128, 128, 128)
-    assert auto_max_iter(1) == 600
-    assert auto_max_iter(10_000) == 20
+    assert auto_n_steps(150) == 600
+    assert auto_n_steps(8_000) == 1_200
+    assert auto_n_steps(512_000) == 10_000
     assert resolve_device("cpu", None) == "cpu"
     assert resolve_device("auto", None) in {"cpu", "cuda", "mps"}
 

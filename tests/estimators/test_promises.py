@@ -157,9 +157,12 @@ def test_a_linear_network_is_pca(n_components, iris):
     ).fit(X)
     pca = PCA(n_components).fit(X)
     assert unexplained(model, X) == pytest.approx(unexplained(pca, X), rel=1e-3)
-    decoder = model.network_.decoder
-    axes = (decoder.linear_path.weight + decoder.gain * decoder.last.weight).detach()
-    assert subspace_angles(axes.numpy(), pca.components_.T).max() < 1e-3
+    decoders = [network.decoder for network in model.networks_]
+    axes = sum(
+        each.linear_path.weight + each.gain * each.last.weight for each in decoders
+    )
+    axes = axes.detach().numpy()
+    assert subspace_angles(axes, pca.components_.T).max() < 1e-3
 
 
 @pytest.mark.parametrize("alpha", [300.0, 1e3, 1e6])

@@ -1,56 +1,116 @@
-"""Several trainings at once, and the one that becomes the model."""
+"""Several trainings at once, and their consensus, which is the model."""
 
 import pickle
+from itertools import combinations
 
+import dask.array
 import numpy as np
 import pytest
-from scipy.spatial.distance import pdist
+import torch
 from scipy.stats import ortho_group
 
-from stable_embedding import manifold_variance
+from stable_embedding import StableAutoencoder
 from stable_embedding.data.pca import principal_axes
+from stable_embedding.estimators.base import mean_run
 from stable_embedding.networks.frame import rigid_map_onto
 from stable_embedding.stability import displacement
+from stable_embedding.training.plan import AUTO_N_INIT
+from stable_embedding.training.trainer import Run
+from tests.precision import assert_near
 
 PLAIN = {"init": "random", "similarity_weight": 0, "learning_rate_init": 1e-3}
 
 
 @pytest.mark.numeric
 @pytest.mark.parametrize("parameters", [{}, PLAIN, {"early_stopping": True}])
-def test_runs_are_the_fits_of_their_seeds(quick, parameters, digits):
+def test_runs_that_are_not_coupled_are_the_fits_of_their_seeds(
+    quick, parameters, digits
+):
     X, _ = digits
-    runs = quick(n_init=3, max_iter=2, random_state=0, **parameters).fit(X)
+    parameters = parameters | {"max_iter": 2, "consensus_weight": 0}
+    model = quick(n_init=3, random_state=0, **parameters).fit(X)
+    assert model.consensus_loss_ == 0
     # The seeds of the runs are those that fits draw one after another.
     seeds = np.random.RandomState(0)
-    for run in range(3):
-        alone = quick(max_iter=2, random_state=seeds, **parameters).fit(X)
-        moved = displacement(runs.transform_runs(X)[run], alone.transform(X))
-        assert moved < 1e-7  # rounding; other runs are 1e-4 and more away
-        if run == runs.best_index_:
-            for name, losses in alone.history_.items():
-                np.testing.assert_allclose(runs.history_[name], losses, rtol=1e-4)
-            assert runs.reconstruction_loss_ == pytest.approx(
-                alone.reconstruction_loss_, rel=1e-4
-            )
+    alone = [quick(n_init=1, random_state=seeds, **parameters).fit(X) for _ in range(3)]
+    for run, one in zip(model.transform_runs(X), alone):
+        # Rounding; other runs are 1e-4 and more away.
+        assert displacement(run, one.transform(X)) < 1e-7
+    for name, losses in model.history_.items():
+        expected = np.mean([one.history_[name] for one in alone], axis=0)
+        np.testing.assert_allclose(losses, expected, rtol=1e-4)
+    for name, loss in model.losses_.items():
+        expected = np.mean([one.losses_[name] for one in alone])
+        assert loss == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.numeric
-def test_the_model_is_the_run_nearest_to_the_consensus(quick, digits):
+@pytest.mark.parametrize("parameters", [{}, PLAIN])
+def test_the_model_is_the_mean_of_its_runs(quick, parameters, digits):
     X, _ = digits
-    model = quick(n_init=4, random_state=0, **PLAIN).fit(X[:500])
-    codes = model.transform_runs(X[:500])
-    assert codes.shape == (4, 500, 2)
-    assert codes.dtype == np.float32
-    np.testing.assert_array_equal(codes[model.best_index_], model.transform(X[:500]))
-    distances = np.array([pdist(run) / pdist(run).mean() for run in codes])
-    far = np.square(distances - distances.mean(axis=0)).sum(axis=1)
-    assert np.argmin(far) == model.best_index_
+    model = quick(n_init=4, random_state=0, **parameters).fit(X[:500])
+    runs = model.transform_runs(X)
+    assert runs.shape == (4, len(X), 2)
+    assert runs.dtype == np.float32
+    codes, std = model.transform(X, return_std=True)
+    assert_near(codes, runs.mean(axis=0))
+    assert_near(model.transform(X), codes)
+    assert_near(std, np.sqrt(runs.var(axis=0, ddof=1).sum(axis=1)))
+    assert std.shape == (len(X),)
+    assert std.dtype == np.float32
+    decoded = [decode_alone(model, network, codes) for network in model.networks_]
+    assert_near(model.inverse_transform(codes), np.mean(decoded, axis=0))
+
+
+def decode_alone(model, network, codes):
+    """Reconstruct by the network of one run."""
+    with torch.no_grad():
+        samples = network.decode(torch.from_numpy(codes / np.float32(model.scale_)))
+    return samples.numpy() * model.scale_ + model.mean_
+
+
+def test_deviations_are_written_where_codes_are(quick, iris):
+    X, _ = iris
+    model = quick(n_init=2, random_state=0).fit(X)
+    out = np.empty((len(X), 2))
+    codes, std = model.transform(X, out, return_std=True)
+    assert codes is out
+    expected, expected_std = model.transform(X, return_std=True)
+    np.testing.assert_array_equal(codes, expected)
+    np.testing.assert_array_equal(std, expected_std)
+    with pytest.raises(ValueError, match="one run has no deviation"):
+        quick(n_init=1).fit(X).transform(X, return_std=True)
+    with pytest.raises(ValueError, match="dask"):
+        model.transform(dask.array.from_array(X), return_std=True)
+
+
+def test_coupled_runs_stay_nearer_to_each_other(quick, digits):
+    X, _ = digits
+    apart = []
+    for weight in (0, 1):
+        model = quick(n_init=4, consensus_weight=weight, random_state=0).fit(X)
+        apart.append(model.transform_runs(X).var(axis=0).mean())
+    assert apart[1] < 0.7 * apart[0]
+    assert model.consensus_loss_ > 0
+    np.testing.assert_allclose(
+        model.loss_curve_,
+        np.add(model.history_["reconstruction_loss"], model.history_["similarity_loss"])
+        + model.history_["consensus_loss"],
+        rtol=1e-5,
+    )
+
+
+def test_auto_is_one_run_from_a_random_start(iris):
+    X, _ = iris
+    for init, n_runs in (("pca", AUTO_N_INIT), ("random", 1)):
+        model = StableAutoencoder(init=init, max_iter=1).fit(X)
+        assert len(model.networks_) == n_runs
 
 
 @pytest.mark.numeric
 def test_one_run_is_the_map_itself(quick, iris):
     X, _ = iris
-    model = quick(random_state=0).fit(X)
+    model = quick(n_init=1, random_state=0).fit(X)
     np.testing.assert_array_equal(model.transform_runs(X), [model.transform(X)])
 
 
@@ -64,39 +124,47 @@ def test_all_runs_lie_in_one_frame(quick, digits):
         cross = codes.T @ scores  # symmetric at the Procrustes optimum
         np.testing.assert_allclose(cross, cross.T, atol=1e-3 * np.abs(cross).max())
     turned = model.transform(X) @ ortho_group.rvs(3, random_state=0) + 1
+    before = model.transform_runs(X)
     model.align(X, turned)
     scale = np.abs(turned).max()
     np.testing.assert_allclose(model.transform(X), turned, atol=1e-4 * scale)
-    for codes in model.transform_runs(X):
-        aligned = rigid_map_onto(codes, turned)
-        np.testing.assert_allclose(aligned.rotation, np.eye(3), atol=1e-3)
+    # All runs are moved alike, so that the shape of their mean stays.
+    for codes, earlier in zip(model.transform_runs(X), before):
+        moved = rigid_map_onto(before.mean(axis=0), turned)(earlier)
+        np.testing.assert_allclose(codes, moved, atol=1e-4 * scale)
 
 
 @pytest.mark.slow
-def test_the_consensus_of_runs_is_stabler_than_one(quick, digits):
+def test_a_consensus_moves_less_than_a_run(digits):
     X, _ = digits
-    variance = {}
-    for n_init in (1, 5):
-        runs = [
-            quick(n_init=n_init, init="random", random_state=seed).fit_transform(X)
-            for seed in range(10)
+    moved = {}
+    for n_init in (1, 8):
+        fits = [
+            StableAutoencoder(n_init=n_init, random_state=seed).fit_transform(X)
+            for seed in range(4)
         ]
-        variance[n_init] = manifold_variance(runs)
-    assert variance[5] < 0.9 * variance[1]
+        moved[n_init] = np.mean([displacement(*two) for two in combinations(fits, 2)])
+    assert moved[8] < 0.4 * moved[1]
 
 
-def test_runs_go_on_and_the_model_stays_the_same_one(quick, digits):
+def test_runs_resume(quick, digits):
     X, _ = digits
     model = quick(n_init=3, warm_start=True, random_state=0).fit(X[:900])
-    chosen, loss = model.best_index_, model.loss_curve_[-1]
+    loss = model.loss_curve_[-1]
     model.fit(X[:900])
-    assert model.best_index_ == chosen
     assert model.loss_curve_[-1] < loss
     model.partial_fit(X[900:])
-    assert model.best_index_ == chosen
     with pytest.raises(ValueError, match=r"n_init.*warm_start=False"):
         model.set_params(n_init=2).fit(X)
     assert len(model.networks_) == 3
+
+
+def test_the_mean_course_is_that_of_runs_that_have_not_stopped():
+    runs = [
+        Run({"loss": [4.0, 2.0, 1.0]}, {"loss": 1.0}),
+        Run({"loss": [2.0]}, {"loss": 3.0}),
+    ]
+    assert mean_run(runs) == ({"loss": [3.0, 2.0, 1.0]}, {"loss": 2.0})
 
 
 def centered_product(samples):
@@ -108,11 +176,11 @@ def centered_product(samples):
 @pytest.mark.numeric
 def test_a_users_similarity_sees_one_run_at_a_time(quick, iris):
     X, _ = iris
-    parameters = {"max_iter": 2, "similarity": centered_product}
+    parameters = {"max_iter": 2, "similarity": centered_product, "consensus_weight": 0}
     runs = quick(n_init=2, random_state=0, **parameters).fit(X).transform_runs(X)
     seeds = np.random.RandomState(0)
     for run in runs:
-        alone = quick(random_state=seeds, **parameters).fit_transform(X)
+        alone = quick(n_init=1, random_state=seeds, **parameters).fit_transform(X)
         assert displacement(run, alone) < 1e-8
 
 
@@ -121,4 +189,5 @@ def test_runs_survive_a_pickle(quick, iris):
     model = quick(n_init=2, random_state=0).fit(X)
     again = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(again.transform_runs(X), model.transform_runs(X))
-    assert again.network_ is again.networks_[again.best_index_]
+    np.testing.assert_array_equal(again.transform(X), model.transform(X))
+    assert list(again.network_) == again.networks_

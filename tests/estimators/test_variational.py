@@ -99,9 +99,9 @@ def test_far_samples_are_unlikely(iris):
 @pytest.mark.numeric
 def test_the_mean_of_the_code_is_the_code(iris):
     X, _ = iris
-    model = VariationalAutoencoder(max_iter=5, random_state=0).fit(X)
+    model = VariationalAutoencoder(n_init=1, max_iter=5, random_state=0).fit(X)
     samples = torch.from_numpy(((X - model.mean_) / model.scale_).astype(np.float32))
-    means, _ = model.network_.posterior(samples)
+    means, _ = model.networks_[0].posterior(samples)
     assert_near(means.detach() * model.scale_, model.transform(X))
 
 
@@ -174,6 +174,6 @@ def test_alpha_shrinks_the_weights_of_the_log_variances(n_init, iris):
         model = VariationalAutoencoder(
             alpha=alpha, n_init=n_init, max_iter=20, random_state=0
         ).fit(X)
-        sizes.append(model.network_.log_variance.weight.abs().max().item())
+        sizes.append(model.networks_[0].log_variance.weight.abs().max().item())
     assert sizes[0] > 0.02
     assert sizes[1] < 1e-3

@@ -245,7 +245,7 @@ BAD = {
             content, lambda d, _: d["estimator"]["state"].update(mean_=[1.0])
         ),
         lambda content: rewritten(
-            content, lambda d, _: d["estimator"]["state"].update(best_index_=7)
+            content, lambda d, _: d["estimator"]["state"].update(networks_=[])
         ),
         lambda content: rewritten(
             content,

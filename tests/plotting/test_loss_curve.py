@@ -29,7 +29,7 @@ def test_the_history_is_drawn(early_stopping, iris):
 
 
 def test_a_term_without_weight_is_not_drawn(iris):
-    model = StableAutoencoder(max_iter=5, similarity_weight=0).fit(iris[0])
+    model = StableAutoencoder(n_init=1, max_iter=5, similarity_weight=0).fit(iris[0])
     display = LossCurveDisplay.from_estimator(model)
     assert [line.get_label() for line in display.ax_.get_lines()] == [
         "loss",

@@ -13,7 +13,7 @@ from stable_embedding.losses import Batch
 from stable_embedding.training.batches import (
     BatchIterator,
     auto_batch_size,
-    auto_max_iter,
+    auto_n_steps,
     count_batches,
     schedule,
     validation_split,
@@ -386,19 +386,17 @@ def test_numbers_and_labels_follow_samples_in_chunks(in_chunks):
     assert len(seen) == 200
 
 
-@pytest.mark.parametrize(
-    ("n_samples", "neighbor_weight", "expected"),
-    [(9_999, 0, 128), (9_999, 1, 128), (10_000, 0, 256), (10_000, 1, 512)],
-)
-def test_batch_sizes_follow_the_number_of_samples(n_samples, neighbor_weight, expected):
-    assert auto_batch_size(n_samples, neighbor_weight) == expected
-
-
-@pytest.mark.parametrize(
-    ("n_batches", "expected"), [(1, 600), (2, 300), (7, 86), (30, 20), (1_000, 20)]
-)
-def test_epochs_are_600_steps_and_20_at_least(n_batches, expected):
-    assert auto_max_iter(n_batches) == expected
+@pytest.mark.parametrize(("neighbor_weight", "largest"), [(0.0, 256), (3.0, 512)])
+def test_a_sample_more_changes_no_batch_and_no_schedule_by_more_than_one(
+    neighbor_weight, largest
+):
+    n_samples = range(2, 200_001)
+    sizes = [auto_batch_size(n, neighbor_weight) for n in n_samples]
+    steps = [auto_n_steps(n) for n in n_samples]
+    assert set(np.diff(sizes)) == set(np.diff(steps)) == {0, 1}
+    assert sizes[0] == 2
+    assert sizes[-1] == largest
+    assert steps[0] == 600
 
 
 @pytest.mark.parametrize(
@@ -410,5 +408,21 @@ def test_a_batch_has_two_samples_or_more(n_samples, batch_size, expected):
 
 
 def test_a_schedule_takes_what_is_given(make_plan):
-    assert schedule(make_plan(batch_size=16, max_iter=5), 50) == (16, 5)
-    assert schedule(make_plan(batch_size="auto", max_iter="auto"), 256) == (128, 300)
+    assert schedule(make_plan(batch_size=16, max_iter=5), [50]) == (16, 15, 5)
+    auto = make_plan(batch_size="auto", max_iter="auto")
+    assert schedule(auto, [300]) == (128, 600, 300)
+    assert schedule(auto, [150, 150]) == (128, 600, 300)
+
+
+@pytest.mark.parametrize(("n_samples", "size", "n_batches"), [(5, 8, 1), (100, 16, 6)])
+def test_batches_to_train_on_are_alike_in_size(n_samples, size, n_batches):
+    batches = BatchIterator(numbered(n_samples), size, n_steps=2 * n_batches + 1)
+    passes = [samples_of(batches) for _ in range(4)]
+    assert [len(of_pass) for of_pass in passes] == [n_batches, n_batches, 1, 0]
+    dealt = [torch.cat(of_pass).flatten().tolist() for of_pass in passes[:2]]
+    for of_pass in dealt:
+        assert len(of_pass) == len(set(of_pass)) == min(size, n_samples) * n_batches
+    assert dealt[0] != dealt[1]
+    resumed = BatchIterator(numbered(n_samples), size, n_steps=2 * n_batches + 1)
+    (last,) = samples_of(resumed.skip(2))
+    assert torch.equal(last, passes[2][0])

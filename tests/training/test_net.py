@@ -164,6 +164,6 @@ def test_losses_of_an_epoch_are_means_over_samples(samples, train_one):
 
     of_epochs, sizes = [], []
     run, _ = train_one(samples, batch_size=15, callbacks=(Recorder(),))
-    assert sizes == [[13, 13, 12, 12]] * 5
+    assert sizes == [[15, 15, 15]] * 5
     # Summed on the device, in float32.
     np.testing.assert_allclose(run.history["loss"], of_epochs, rtol=1e-6)

@@ -136,8 +136,9 @@ def test_inputs_are_transformed_in_training_alone(samples, train_one, start):
         fit={"input_transform": transform},
     )
     n_batches = len(seen) // 2
-    assert len(targets) == 3 * n_batches  # two epochs and the last evaluation
-    assert sum(map(len, seen)) == 2 * len(samples)
+    n_evaluated = -(-len(samples) // 16)
+    assert len(targets) == 2 * n_batches + n_evaluated
+    assert sum(map(len, seen)) == 2 * 16 * (len(samples) // 16)
     for inputs, target in zip(seen, targets):
         assert torch.equal(inputs, target)
     assert all(target.any() for target in targets)
@@ -318,7 +319,7 @@ class EndsFrom(Callback):
 
 def test_a_callback_that_ends_every_batch_is_not_asked_again(samples, train_one):
     callback = EndsFrom()
-    run, _ = train_one(samples, callbacks=(callback,), batch_size=13)
+    run, _ = train_one(samples, callbacks=(callback,), batch_size=12)
     assert callback.n_batches == 10
     assert len(run.history["loss"]) == 2
 
@@ -411,3 +412,15 @@ def test_an_interrupt_from_elsewhere_is_raised(samples, train_one):
 def test_a_loss_that_is_not_finite_names_what_to_lower(samples, train_one):
     with pytest.raises(ValueError, match=r"learning_rate_init \(it is 1e\+30\)"):
         train_one(samples, learning_rate=1e30, max_iter=20)
+
+
+@pytest.mark.parametrize("n_epochs", [50, 400])
+def test_decay_ends_at_zero_and_not_in_denormal_numbers(n_epochs, samples, train_one):
+    # Fifty samples of noise, for which the strongest decay is chosen.
+    _, network = train_one(
+        samples, max_iter=n_epochs, fit={"alpha": 100.0}, learning_rate=5e-3
+    )
+    smallest = torch.finfo(torch.float32).tiny
+    for weight in network.regularized_parameters():
+        sizes = weight.detach().abs()
+        assert not ((sizes > 0) & (sizes < smallest)).any()

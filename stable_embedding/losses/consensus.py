@@ -1,0 +1,64 @@
+"""How far the codes of runs that are trained together lie from their mean."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .base import Batch, LossTerm
+
+# By which part of the way a mean code moves toward each new code.
+_STEP = 0.25
+
+
+class ConsensusLoss(LossTerm):
+    r"""Mean squared distance of codes from the running mean over runs and steps.
+
+    .. math:: L_\text{con} = \operatorname{mean}_i |z_i - m_i|^2
+
+    A training amplifies small causes, so that runs drift apart. This term lets them
+    hold each other. Each sample has one mean code :math:`m_i`: the first code that any
+    run gives it, which then moves a quarter of the way toward each new one.
+
+    Parameters
+    ----------
+    weight : float
+        Weight in the total.
+
+    n_samples : int
+        Number of samples that are trained on.
+
+    n_components : int
+        Width of the codes.
+    """
+
+    name = "consensus"
+
+    def __init__(self, weight: float, n_samples: int, n_components: int):
+        super().__init__(weight)
+        self.mean_codes: Tensor
+        self.seen: Tensor
+        self.register_buffer("mean_codes", torch.zeros(n_samples, n_components))
+        self.register_buffer("seen", torch.zeros(n_samples, dtype=torch.bool))
+
+    def forward(self, outputs: Any, batch: Batch) -> Tensor:
+        """Return the mean over the samples that have a mean code, of each run."""
+        codes, index = outputs.codes, batch.index
+        seen = self.seen[index].to(codes.dtype)
+        distances = (codes - self.mean_codes[index]).square().sum(-1)
+        loss = (distances * seen).sum(-1) / seen.sum(-1).clamp_min(1)
+        if self.training:
+            self._move(codes.detach(), index)
+        return loss
+
+    def _move(self, codes: Tensor, index: Tensor) -> None:
+        """Move the mean codes toward those of each run, one run after the other."""
+        for of_run, at in zip(
+            codes.flatten(0, -3) if codes.dim() > 2 else [codes],
+            index.flatten(0, -2) if index.dim() > 1 else [index],
+        ):
+            step = torch.where(self.seen[at], _STEP, 1.0).unsqueeze(-1)
+            # A sample may be there twice, as its own neighbor. Sums do not depend on
+            # which one comes first.
+            self.mean_codes.index_add_(0, at, step * (of_run - self.mean_codes[at]))
+            self.seen[at] = True

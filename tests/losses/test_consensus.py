@@ -1,0 +1,78 @@
+import pytest
+import torch
+
+from stable_embedding.losses import Batch, Outputs
+from stable_embedding.losses.consensus import ConsensusLoss
+
+
+def batch_of(index):
+    index = torch.tensor(index)
+    return Batch(torch.zeros(*index.shape, 3), index)
+
+
+def outputs_of(codes):
+    codes = torch.as_tensor(codes)
+    return Outputs(codes, torch.zeros(*codes.shape[:-1], 3))
+
+
+def reference(steps, n_samples, n_components):
+    """Losses of steps, one sample and one run after the other."""
+    means = [None] * n_samples
+    losses = []
+    for codes, index in steps:
+        before = list(means)
+        losses.append([])
+        for of_run, at in zip(codes, index):
+            far = [
+                (code - before[i]).square().sum()
+                for code, i in zip(of_run, at)
+                if before[i] is not None
+            ]
+            losses[-1].append(sum(far) / max(len(far), 1))
+            for code, i in zip(of_run, at):
+                means[i] = code if means[i] is None else means[i].lerp(code, 0.25)
+    return torch.tensor(losses)
+
+
+def test_it_agrees_with_a_slow_reference():
+    generator = torch.Generator().manual_seed(0)
+    term = ConsensusLoss(1.0, 9, 2)
+    steps = [
+        (
+            torch.randn(3, 4, 2, generator=generator),
+            [torch.randperm(9, generator=generator)[:4].tolist() for _ in range(3)],
+        )
+        for _ in range(6)
+    ]
+    found = [term(outputs_of(codes), batch_of(index)) for codes, index in steps]
+    torch.testing.assert_close(torch.stack(found), reference(steps, 9, 2))
+
+
+def test_one_run_is_held_to_its_own_past():
+    term = ConsensusLoss(1.0, 2, 1)
+    batch = batch_of([0, 1])
+    assert term(outputs_of([[1.0], [2.0]]), batch) == 0
+    assert term(outputs_of([[2.0], [2.0]]), batch) == pytest.approx(0.5)
+    assert term.mean_codes.flatten().tolist() == [1.25, 2.0]
+
+
+def test_an_evaluation_moves_nothing():
+    term = ConsensusLoss(1.0, 2, 1).eval()
+    assert term(outputs_of([[1.0], [2.0]]), batch_of([0, 1])) == 0
+    assert not term.seen.any()
+
+
+def test_mean_codes_are_constants_of_the_gradient():
+    term = ConsensusLoss(1.0, 2, 1)
+    batch = batch_of([0, 1])
+    term(outputs_of([[0.0], [0.0]]), batch)
+    codes = torch.tensor([[1.0], [3.0]], requires_grad=True)
+    term(outputs_of(codes), batch).backward()
+    assert codes.grad.flatten().tolist() == [1.0, 3.0]
+
+
+def test_a_sample_that_is_there_twice_moves_twice():
+    term = ConsensusLoss(1.0, 1, 1)
+    term(outputs_of([[0.0]]), batch_of([0]))
+    term(outputs_of([[1.0], [1.0]]), batch_of([0, 0]))
+    assert term.mean_codes.item() == 0.5
