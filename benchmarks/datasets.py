@@ -4,9 +4,14 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from sklearn import datasets
+from sklearn.compose import make_column_selector, make_column_transformer
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.impute import SimpleImputer
 from sklearn.model_selection import train_test_split
-from sklearn.preprocessing import StandardScaler
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 _BUNDLED = {
     "iris": datasets.load_iris,
@@ -69,6 +74,75 @@ def split(name, X, y, seed):
         scaler = StandardScaler().fit(X)
         X, X_unseen = scaler.transform(X), scaler.transform(X_unseen)
     return X, X_unseen, y, y_unseen
+
+
+def adult(data_dir, n_rows):
+    """Load people of the Adult data set, categories one-hot and numbers standardized.
+
+    Parameters
+    ----------
+    data_dir : path
+        Folder with ``adult.csv.gz``, the class in the last column.
+
+    n_rows : int
+        Rows to train on, and to fit the encoding on; 2,000 others are unseen.
+    """
+    frame = pd.read_csv(Path(data_dir) / "adult.csv.gz")
+    frame = frame.sample(frac=1, random_state=0)[: n_rows + 2_000]
+    features, y = frame.iloc[:, :-1], frame.iloc[:, -1].to_numpy()
+    X = one_hot_and_standard(features[:n_rows]).transform(features)
+    return X[:n_rows], X[n_rows:], y[:n_rows], y[n_rows:]
+
+
+def news(data_dir):
+    """Load 5,600 news as the TF-IDF of 3,000 words, sparse, and 2,000 unseen ones.
+
+    Parameters
+    ----------
+    data_dir : path
+        Folder with ``ag_news.csv.gz``: class, title and text.
+    """
+    frame = pd.read_csv(Path(data_dir) / "ag_news.csv.gz")
+    frame = frame.sample(7_600, random_state=0)
+    texts, y = frame["title"] + " " + frame["text"], frame["class"].to_numpy()
+    words = TfidfVectorizer(max_features=3_000, stop_words="english")
+    X = words.fit(texts[:5_600]).transform(texts).astype(np.float32)
+    return X[:5_600], X[5_600:], y[:5_600], y[5_600:]
+
+
+def customers(n_rows, rng):
+    """Draw a mixed table of five groups of customers, and their group.
+
+    Numbers have long tails and missing values, one category has forty levels.
+    """
+    group = rng.integers(5, size=n_rows)
+    numbers = {
+        "age": rng.normal(40 + 4 * group, 10),
+        "income": np.exp(rng.normal(10 + 0.3 * group, 0.8)),
+        "visits": rng.poisson(3 + 2 * group).astype(float),
+        "spend": rng.gamma(1 + group, 50),
+        "tenure": rng.exponential(3, n_rows),
+    }
+    for column in numbers.values():
+        column[rng.random(n_rows) < 0.03] = np.nan
+    levels = {
+        "city": rng.zipf(1.4, n_rows).clip(1, 40),
+        "plan": (group + rng.integers(2, size=n_rows)) % 4,
+        "channel": rng.integers(6, size=n_rows),
+        "gender": rng.integers(2, size=n_rows),
+    }
+    categories = {name: column.astype(str) for name, column in levels.items()}
+    return pd.DataFrame(numbers | categories), group
+
+
+def one_hot_and_standard(frame):
+    """Fit an encoder: categories one-hot, numbers filled and standardized."""
+    numbers = make_pipeline(SimpleImputer(), StandardScaler())
+    categories = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    return make_column_transformer(
+        (numbers, make_column_selector(dtype_include="number")),
+        (categories, make_column_selector(dtype_exclude="number")),
+    ).fit(frame)
 
 
 def axes_of_factors(n_features, rng):

@@ -232,6 +232,7 @@ def test_the_slope_is_that_of_the_nearest_sample(rng):
         lipschitz_estimate(X, 0 * X, new, new)
 
 
+@pytest.mark.slow
 def test_unseen_samples_stay_nearer_to_their_neighbors_than_in_a_plain_one(
     digits,
 ):

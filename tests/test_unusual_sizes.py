@@ -33,7 +33,7 @@ def wide(digits):
     return digits[0] @ turn + 0.2 * rng.normal(size=(len(digits[0]), 300))
 
 
-@pytest.mark.parametrize("n_components", [2, pytest.param(10, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_components", [3, pytest.param(10, marks=pytest.mark.slow)])
 def test_wide_rows_lose_nothing_by_their_basis(n_components, wide, monkeypatch):
     train, test = wide[::2], wide[1::2]
     widths, project_inputs = [], Autoencoder.project_inputs
@@ -47,7 +47,7 @@ def test_wide_rows_lose_nothing_by_their_basis(n_components, wide, monkeypatch):
         StableAutoencoder(n_components, n_init=1, random_state=seed).fit(train)
         for seed in (0, 1)
     )
-    assert widths == [32 if n_components == 2 else 80, 300] * 2
+    assert widths == [32 if n_components == 3 else 80, 300] * 2
     monkeypatch.setattr(pca, "_WIDE_FEATURES", np.inf)
     full = StableAutoencoder(n_components, n_init=1, random_state=0).fit(train)
     assert len(widths) == 4
@@ -158,6 +158,7 @@ def on_disk(digits, tmp_path):
     return np.load(tmp_path / "X.npy", mmap_mode="r")
 
 
+@pytest.mark.slow
 @pytest.mark.numeric
 def test_a_file_is_trained_on_in_chunks_as_well_as_in_memory(
     on_disk, little_memory, monkeypatch

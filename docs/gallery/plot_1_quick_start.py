@@ -24,16 +24,17 @@ X_train, X_test, y_train, y_test = train_test_split(
 # %%
 # ``n_init`` trains several times at once, from several seeds. A random start without
 # the similarity loss is the plain autoencoder; it has the same network and as many
-# epochs.
+# epochs. ``consensus_weight=0`` lets each training go its own way.
 plain = StableAutoencoder(
     n_components=2,
     n_init=3,
+    consensus_weight=0,
     init="random",
     similarity_weight=0,
     learning_rate_init=1e-3,
     random_state=0,
 )
-stable = StableAutoencoder(n_components=2, n_init=3, random_state=0)
+stable = StableAutoencoder(n_components=2, n_init=3, consensus_weight=0, random_state=0)
 
 figure, grid = plt.subplots(2, 3, figsize=(9, 6), layout="constrained")
 for axes, name, model in zip(grid, ("plain", "stable"), (plain, stable)):

@@ -19,10 +19,11 @@ X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(
     X, y, test_size=1 / 3, stratify=y, random_state=0
 )
+runs = {"n_init": 5, "consensus_weight": 0, "random_state": 0}
 plain = {"init": "random", "similarity_weight": 0, "learning_rate_init": 1e-3}
 models = {
-    "plain autoencoder": StableAutoencoder(2, n_init=5, random_state=0, **plain),
-    "StableAutoencoder": StableAutoencoder(2, n_init=5, random_state=0),
+    "plain autoencoder": StableAutoencoder(2, **runs, **plain),
+    "StableAutoencoder": StableAutoencoder(2, **runs),
 }
 variances = {}
 for name, model in models.items():

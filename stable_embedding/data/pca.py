@@ -104,18 +104,11 @@ def signed_moment(values, power):
 
 
 def is_wide(samples):
-    """Tell whether to look for a basis with fewer coordinates than features.
-
-    Sparse data with very many features are not wide in this sense: a few of their axes
-    can be computed, but not as many as a basis needs.
-    """
-    n_features = samples.shape[1]
-    return n_features > _WIDE_FEATURES and not (
-        issparse(samples) and n_features > _COVARIANCE_FEATURES
-    )
+    """Tell whether to look for a basis with fewer coordinates than features."""
+    return samples.shape[1] > _WIDE_FEATURES
 
 
-def narrow_basis(axes, variance_ratios, n_components):
+def narrow_basis(axes, variance_ratios, n_components, at_most_all=False):
     r"""Find a basis of the leading principal subspace, if a narrow one is enough.
 
     All orthonormal bases of the span of the leading axes :math:`A` are :math:`QA` with
@@ -136,6 +129,9 @@ def narrow_basis(axes, variance_ratios, n_components):
         Number of components of the embedding. The basis has 32 coordinates or more, and
         eight or more for each component, unless the rank of the data is lower.
 
+    at_most_all : bool, default=False
+        Whether all axes are enough, even if they hold less variance.
+
     Returns
     -------
     ndarray of shape (n_coordinates, n_features) or None
@@ -143,12 +139,11 @@ def narrow_basis(axes, variance_ratios, n_components):
         features, or more than the axes that are not due to rounding.
     """
     rank = np.count_nonzero(variance_ratios > _ROUNDING_VARIANCE)
-    enough = max(
-        n_components,
-        min(_MIN_COORDINATES, rank),
-        min(_COORDINATES_PER_COMPONENT * n_components, rank),
-        1 + np.searchsorted(np.cumsum(variance_ratios), _RETAINED_VARIANCE),
-    )
+    least = min(max(_MIN_COORDINATES, _COORDINATES_PER_COMPONENT * n_components), rank)
+    retaining = 1 + np.searchsorted(np.cumsum(variance_ratios), _RETAINED_VARIANCE)
+    if at_most_all:
+        retaining = min(retaining, rank)
+    enough = max(n_components, least, retaining)
     if not enough <= min(rank, axes.shape[1] / 2):
         return None
     axes = axes[:enough].astype(np.float64)

@@ -262,7 +262,16 @@ def find_subspace(samples, subset, plan):
     axes, variance_ratios = principal_axes(samples.X if in_part else subset, n_axes)
     return Subspace(
         flip_signs(axes[: plan.n_components], subset),
-        narrow_basis(axes, variance_ratios, plan.n_components) if narrow else None,
+        narrow_basis(
+            axes,
+            variance_ratios,
+            plan.n_components,
+            # Sparse samples of many features are slow to train on as they are, and
+            # what a few components explain is in their leading axes.
+            at_most_all=issparse(samples.X),
+        )
+        if narrow
+        else None,
         axes[:NEIGHBOR_AXES] if compare else None,
     )
 

@@ -109,14 +109,14 @@ class StableAutoencoder(BaseStableAutoencoder):
         256 for 10,000 or more, or to 512 if `neighbor_weight` is not 0. It is never
         more than the number of samples.
 
-    learning_rate_init : float, default=5e-3
+    learning_rate_init : float, default=6e-3
         Peak of the learning rate. It rises over the first three tenths of the steps
         and falls to zero along a cosine.
 
     max_iter : int or "auto", default="auto"
         Number of epochs. With "auto" the training takes 600 steps for 1,000 samples or
-        fewer, and more with the cube root of their number, but at least one for each 51
-        samples; the last epoch may be cut short.
+        fewer, 3,086 for 60,000, and one for each 51 samples where there are very many;
+        the last epoch may be cut short.
 
     alpha : float or "auto", default="auto"
         Shrinkage toward PCA: decoupled weight decay on all but the linear path. Small
@@ -247,7 +247,8 @@ class StableAutoencoder(BaseStableAutoencoder):
     rotation is then absorbed into the network, so nothing else changes: what the other
     axes hold counts as not explained, and its mean is added to squared distances. That
     needs ``init="pca"``, ``similarity="distance"`` and no `extra_losses`; it is not
-    done for sparse samples of more than 1,000 features, nor where training resumes.
+    done where training resumes. Of sparse samples the leading 256 axes are enough even
+    if they hold less.
 
     Sparse samples, or their coordinates, are made dense a batch at a time; a sample of
     them, by which the frame is found, is dense as a whole. Data of more than half a
@@ -343,7 +344,7 @@ class StableAutoencoder(BaseStableAutoencoder):
         n_init="auto",
         consensus_weight=0.3,
         batch_size="auto",
-        learning_rate_init=5e-3,
+        learning_rate_init=6e-3,
         max_iter="auto",
         alpha="auto",
         early_stopping=False,

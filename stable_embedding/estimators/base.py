@@ -76,8 +76,8 @@ def restore_on_error(estimator):
 def project_networks(networks, basis):
     """Copy networks to coordinates in a basis, or return them where it is None.
 
-    Where coordinates are fewer than features their values are larger. A gain makes
-    steps along them as large as they would be along the features.
+    Fewer weights reach fewer coordinates, so that a step of the optimizer moves the
+    outputs less. A gain makes up for that.
     """
     if basis is None:
         return networks

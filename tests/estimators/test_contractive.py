@@ -9,6 +9,7 @@ def test_the_start_has_the_norm_of_a_projection(digits):
     assert model.fit(digits[0]).contraction_loss_ == pytest.approx(1, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_a_large_weight_makes_the_encoder_less_sensitive(digits, rng):
     X = digits[0]
     train, unseen = X[:1_200], X[1_200:]

@@ -35,6 +35,7 @@ def test_data_frames_in_and_out(quick, frame, iris):
         model.transform(frame(dict(zip("wxyz", X.T))))
 
 
+@pytest.mark.slow
 def test_in_a_pipeline_before_a_classifier(iris):
     X, y = iris
     pipeline = make_pipeline(

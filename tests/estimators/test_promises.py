@@ -99,6 +99,7 @@ def test_digits_neighbors_are_no_worse(on_digits):
     assert stable >= plain
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("load", "n_components"),
     [

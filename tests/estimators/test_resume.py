@@ -43,6 +43,7 @@ def test_without_warm_start_a_fit_starts_anew(quick, iris):
     np.testing.assert_array_equal(model.fit(X).transform(X), once)
 
 
+@pytest.mark.slow
 def test_partial_fit_learns_from_chunks(digits):
     X = np.random.default_rng(0).permutation(digits[0])
     X_test, chunks = X[:300], np.array_split(X[300:], 5)

@@ -15,6 +15,7 @@ def test_exactly_so_many_components_are_active(sparsity, n_active, digits):
     assert model.sparsity_loss_ == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "similarity_weight", [0, pytest.param(1, marks=pytest.mark.slow)]
 )
@@ -52,6 +53,7 @@ def test_with_the_similarity_loss_codes_become_smaller_too(digits):
     assert sizes == sorted(sizes, reverse=True)
 
 
+@pytest.mark.slow
 def test_mean_activations_come_to_the_target(digits):
     X = digits[0]
     distances = []

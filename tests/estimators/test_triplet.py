@@ -6,6 +6,7 @@ from stable_embedding import TripletVariationalAutoencoder, VariationalAutoencod
 from stable_embedding.quality import neighbor_accuracy
 
 
+@pytest.mark.slow
 def test_labels_bring_classes_together(digits):
     X, y = digits
     names = np.array(list("abcdefghij"))[y]

@@ -172,7 +172,11 @@ def test_alpha_shrinks_the_weights_of_the_log_variances(n_init, iris):
     sizes = []
     for alpha in (0.0, 1e3):
         model = VariationalAutoencoder(
-            alpha=alpha, n_init=n_init, max_iter=20, random_state=0
+            alpha=alpha,
+            n_init=n_init,
+            learning_rate_init=3e-3,
+            max_iter=20,
+            random_state=0,
         ).fit(X)
         sizes.append(model.networks_[0].log_variance.weight.abs().max().item())
     assert sizes[0] > 0.02
