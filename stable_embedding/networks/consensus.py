@@ -23,6 +23,8 @@ class Consensus(BaseAutoencoder):
         not copied.
     """
 
+    networks: Any
+
     def __init__(self, networks: Sequence[Any]):
         first = networks[0]
         super().__init__(first.n_features, first.n_components, None, None)
