@@ -13,7 +13,12 @@ from stable_embedding.stability import displacement
 
 accelerate = pytest.importorskip("accelerate")
 
-PARAMETERS = {"max_iter": 10, "batch_size": 256, "random_state": 0}
+PARAMETERS = {
+    "consensus_weight": 0,
+    "max_iter": 10,
+    "batch_size": 256,
+    "random_state": 0,
+}
 
 # What every process runs.
 SCRIPT = """
@@ -59,7 +64,6 @@ def train_in_two_processes(parameters, folder):
     return [np.load(folder / f"{process}.npz") for process in range(2)]
 
 
-# Three runs: of two, both are as near to their mean, and rounding chooses one.
 @pytest.mark.slow
 @pytest.mark.parametrize("more", [{}, {"n_init": 3, "early_stopping": True}])
 def test_two_processes_end_with_the_model_of_one(more, digits, tmp_path):

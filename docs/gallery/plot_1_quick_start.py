@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from stable_embedding import StableAutoencoder, manifold_variance_score
+from stable_embedding import StableAutoencoder, manifold_variance
 from stable_embedding.plotting import EmbeddingDisplay
 
 X, y = load_digits(return_X_y=True)
@@ -49,8 +49,8 @@ figure.legend(handles, names, title="digit", loc="outside right center", markers
 # The score is 1 where all trainings give one map, up to a shift, a rotation, a
 # reflection and a unit; it is about 0 for maps that have nothing to do with each other.
 scores = {
-    "plain": manifold_variance_score(plain, X_test),
-    "stable": manifold_variance_score(stable, X_test),
+    name: 1 - manifold_variance(model.transform_runs(X_test), relative=True)
+    for name, model in (("plain", plain), ("stable", stable))
 }
 print(scores)
 

@@ -101,7 +101,7 @@ class StableAutoencoder(BaseStableAutoencoder):
     consensus_weight : float, default=0.3
         Weight of a term that lets the runs hold each other while they are trained: the
         mean squared distance of a sample's code from its mean over runs and steps. It
-        counts with two runs or more. A large weight moves the runs as if they were one.
+        counts with two runs or more, and without an accelerator. A large weight moves the runs as if they were one.
 
     batch_size : int or "auto", default="auto"
         Number of samples in a batch. A pass takes as many whole batches as there are,
@@ -109,13 +109,13 @@ class StableAutoencoder(BaseStableAutoencoder):
         256 for 10,000 or more, or to 512 if `neighbor_weight` is not 0. It is never
         more than the number of samples.
 
-    learning_rate_init : float, default=6e-3
+    learning_rate_init : float, default=5e-3
         Peak of the learning rate. It rises over the first three tenths of the steps
         and falls to zero along a cosine.
 
     max_iter : int or "auto", default="auto"
         Number of epochs. With "auto" the training takes 600 steps for 1,000 samples or
-        fewer, 3,086 for 60,000, and one for each 51 samples where there are very many;
+        fewer, 2,349 for 60,000, and one for each 51 samples where there are very many;
         the last epoch may be cut short.
 
     alpha : float or "auto", default="auto"
@@ -344,7 +344,7 @@ class StableAutoencoder(BaseStableAutoencoder):
         n_init="auto",
         consensus_weight=0.3,
         batch_size="auto",
-        learning_rate_init=6e-3,
+        learning_rate_init=5e-3,
         max_iter="auto",
         alpha="auto",
         early_stopping=False,

@@ -115,7 +115,7 @@ class SparseAutoencoder(StableAutoencoder):
         n_init="auto",
         consensus_weight=0.3,
         batch_size="auto",
-        learning_rate_init=6e-3,
+        learning_rate_init=5e-3,
         max_iter="auto",
         alpha="auto",
         early_stopping=False,

@@ -25,10 +25,9 @@ _SMALLEST_BATCH = 128
 _LARGEST_BATCH = 256
 _LARGEST_BATCH_OF_NEIGHBORS = 512
 
-# Steps of a training on a thousand samples or fewer. They grow with this power of the
-# number of samples, and are five epochs or more of the largest batches.
+# Steps of a training on a thousand samples or fewer. They grow with the cube root of
+# the number, and are five epochs or more of the largest batches.
 _MIN_STEPS = 600
-_GROWTH_OF_STEPS = 0.4
 _MIN_EPOCHS = 5
 
 
@@ -42,7 +41,7 @@ def auto_batch_size(n_samples: int, neighbor_weight: float) -> int:
 
 def auto_n_steps(n_samples: int) -> int:
     """Return the steps of a training; one sample more adds at most one."""
-    growth = max(1.0, n_samples / 1_000) ** _GROWTH_OF_STEPS
+    growth = max(1.0, n_samples / 1_000) ** (1 / 3)
     return round(max(_MIN_STEPS * growth, _MIN_EPOCHS * n_samples / _LARGEST_BATCH))
 
 

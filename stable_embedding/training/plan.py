@@ -134,7 +134,12 @@ class TrainingPlan:
             neighbor_weight=float(estimator.neighbor_weight),
             n_neighbors=int(estimator.n_neighbors),
             neighbors=estimator.neighbors,
-            consensus_weight=float(estimator.consensus_weight) * (n_init > 1),
+            # Each process would know the mean codes of its own samples alone.
+            consensus_weight=(
+                float(estimator.consensus_weight)
+                if n_init > 1 and accelerator is None
+                else 0.0
+            ),
             extra_losses=extra_losses,
             alpha=estimator.alpha,
             batch_size=estimator.batch_size,

@@ -104,7 +104,7 @@ def test_what_auto_chooses():
     assert resolve_layer_sizes("auto", 0.0) == (128, 32)
     assert resolve_layer_sizes("auto", 0.1) == (128, 128, 128)
     assert auto_n_steps(150) == 600
-    assert auto_n_steps(60_000) == 3_086
+    assert auto_n_steps(60_000) == 2_349
     assert auto_n_steps(1_024_000) == 20_000
     assert resolve_device("cpu", None) == "cpu"
     assert resolve_device("auto", None) in {"cpu", "cuda", "mps"}
