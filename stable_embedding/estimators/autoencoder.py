@@ -101,8 +101,8 @@ class StableAutoencoder(BaseStableAutoencoder):
     consensus_weight : float, default=0.3
         Weight of a term that lets the runs hold each other while they are trained: the
         mean squared distance of a sample's code from its mean over runs and steps. It
-        counts with two runs or more, and without an accelerator. A large weight moves
-        the runs as if they were one.
+        counts with two runs or more, in one process. A large weight moves the runs as
+        if they were one.
 
     batch_size : int or "auto", default="auto"
         Number of samples in a batch. A pass takes as many whole batches as there are,

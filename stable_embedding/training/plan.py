@@ -123,6 +123,7 @@ class TrainingPlan:
         identity, stopping_rule = identity_of(estimator), stopping_rule_of(estimator)
         similarity = resolve_similarity(estimator.similarity)
         n_init = resolve_n_init(estimator)
+        shard = (0, 1) if accelerator is None else shard_of(accelerator)
         projects = estimator.init == "pca" and not (requires_features or resume)
         plan = cls(
             n_components=int(estimator.n_components),
@@ -137,7 +138,7 @@ class TrainingPlan:
             # Each process would know the mean codes of its own samples alone.
             consensus_weight=(
                 float(estimator.consensus_weight)
-                if n_init > 1 and accelerator is None
+                if n_init > 1 and shard[1] == 1
                 else 0.0
             ),
             extra_losses=extra_losses,
@@ -151,7 +152,7 @@ class TrainingPlan:
             may_project=projects and similarity is distance and not extra_losses,
             device=device,
             accelerator=accelerator,
-            shard=(0, 1) if accelerator is None else shard_of(accelerator),
+            shard=shard,
             checkpoint=None if checkpoint is None else Path(checkpoint),
             identity=identity,
             callbacks=tuple(estimator.callbacks or ()),
