@@ -98,11 +98,12 @@ class StableAutoencoder(BaseStableAutoencoder):
         nothing in common, so "auto" is 1 there. The first run has the seed and the
         batches of ``n_init=1``.
 
-    consensus_weight : float, default=0.3
+    consensus_weight : float or "auto", default="auto"
         Weight of a term that lets the runs hold each other while they are trained: the
         mean squared distance of a sample's code from its mean over runs and steps. It
-        counts with two runs or more, in one process. A large weight moves the runs as
-        if they were one.
+        counts with ``init="pca"`` and two runs or more, in one process. A large weight
+        moves the runs as if they were one. "auto" is 0.1 for up to 10,000 samples, and
+        grows in proportion to their number from there, up to 1.
 
     batch_size : int or "auto", default="auto"
         Number of samples in a batch. A pass takes as many whole batches as there are,
@@ -307,7 +308,10 @@ class StableAutoencoder(BaseStableAutoencoder):
         "init": [StrOptions({"pca", "random"})],
         "layerwise_pretraining": ["boolean"],
         "n_init": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "consensus_weight": [Interval(Real, 0, None, closed="left")],
+        "consensus_weight": [
+            Interval(Real, 0, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
         "batch_size": [
             StrOptions({"auto"}),
             Interval(Integral, 2, None, closed="left"),
@@ -343,7 +347,7 @@ class StableAutoencoder(BaseStableAutoencoder):
         init="pca",
         layerwise_pretraining=False,
         n_init="auto",
-        consensus_weight=0.3,
+        consensus_weight="auto",
         batch_size="auto",
         learning_rate_init=5e-3,
         max_iter="auto",

@@ -26,7 +26,7 @@ from ..data.neighbors import draw_positives
 from ..data.scaling import scale_in_own_precision, scale_samples
 from ..data.subsample import smallest_hashes
 from ..data.training_data import TrainingData
-from ..losses.consensus import ConsensusLoss
+from ..losses.consensus import ConsensusLoss, auto_consensus_weight
 from ..losses.neighbor import NeighborLoss, initial_kernel_scale
 from ..losses.reconstruction import ReconstructionLoss
 from ..losses.similarity import (
@@ -516,6 +516,10 @@ class BaseStableAutoencoder(
     def _loss_terms(self, networks, data, plan):
         """Return the terms of the loss; hook for terms of a sibling's own."""
         collapsed_loss, scale = 1.0, None
+        n_samples = len(data.training_set.hashes)
+        consensus_weight = plan.consensus_weight
+        if consensus_weight == "auto":
+            consensus_weight = auto_consensus_weight(n_samples)
         if plan.similarity_weight:
             some = torch.from_numpy(data.estimation_subset)
             collapsed_loss = collapsed_similarity_loss(some, plan.similarity)
@@ -530,11 +534,7 @@ class BaseStableAutoencoder(
                 data.discarded_variance,
             ),
             NeighborLoss(plan.neighbor_weight, scale),
-            ConsensusLoss(
-                plan.consensus_weight,
-                len(data.training_set.hashes),
-                plan.n_components,
-            ),
+            ConsensusLoss(consensus_weight, n_samples, plan.n_components),
         ]
 
     def _rigid_map(self, network, codes, target):

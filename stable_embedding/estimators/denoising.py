@@ -85,7 +85,7 @@ class DenoisingAutoencoder(StableAutoencoder):
         init="pca",
         layerwise_pretraining=False,
         n_init="auto",
-        consensus_weight=0.3,
+        consensus_weight="auto",
         batch_size="auto",
         learning_rate_init=5e-3,
         max_iter="auto",

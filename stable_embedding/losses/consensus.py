@@ -11,6 +11,14 @@ from .base import Batch, LossTerm
 _STEP = 0.25
 
 
+def auto_consensus_weight(n_samples: int) -> float:
+    """Return the weight that keeps runs together, and lets each of them learn.
+
+    More samples are trained on for more steps, in which runs drift further apart.
+    """
+    return min(max(0.1, n_samples / 100_000), 1.0)
+
+
 class ConsensusLoss(LossTerm):
     r"""Mean squared distance of codes from the running mean over runs and steps.
 

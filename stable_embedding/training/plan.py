@@ -73,7 +73,7 @@ class TrainingPlan:
     neighbor_weight: float
     n_neighbors: int
     neighbors: Any
-    consensus_weight: float
+    consensus_weight: float | str
     extra_losses: tuple[LossTerm, ...]
     alpha: float | str
     batch_size: int | str
@@ -135,11 +135,10 @@ class TrainingPlan:
             neighbor_weight=float(estimator.neighbor_weight),
             n_neighbors=int(estimator.n_neighbors),
             neighbors=estimator.neighbors,
-            # Each process would know the mean codes of its own samples alone.
             consensus_weight=(
-                float(estimator.consensus_weight)
-                if n_init > 1 and shard[1] == 1
-                else 0.0
+                estimator.consensus_weight
+                if may_couple(estimator.init, n_init, n_processes=shard[1])
+                else 0
             ),
             extra_losses=extra_losses,
             alpha=estimator.alpha,
@@ -195,6 +194,15 @@ def resolve_n_init(estimator: Any) -> int:
         return int(estimator.n_init)
     # Runs from a random start are unrelated, and their mean is of no use.
     return AUTO_N_INIT if estimator.init == "pca" else 1
+
+
+def may_couple(init: str, n_init: int, n_processes: int) -> bool:
+    """Tell whether the runs of a training can hold each other.
+
+    Coupled runs from a random start would agree with each other, and with no other
+    training. Each of several processes would know the mean codes of its samples alone.
+    """
+    return n_init > 1 and init == "pca" and n_processes == 1
 
 
 def resolve_device(device: Any, accelerator: Any) -> Any:

@@ -100,6 +100,16 @@ def test_coupled_runs_stay_nearer_to_each_other(quick, digits):
     )
 
 
+def test_runs_from_a_random_start_are_not_coupled(quick, iris):
+    X, _ = iris
+    free, coupled = (
+        quick(n_init=2, init="random", consensus_weight=weight, random_state=0).fit(X)
+        for weight in (0, 1)
+    )
+    np.testing.assert_array_equal(coupled.transform_runs(X), free.transform_runs(X))
+    assert coupled.consensus_loss_ == 0
+
+
 def test_auto_is_one_run_from_a_random_start(iris):
     X, _ = iris
     for init, n_runs in (("pca", AUTO_N_INIT), ("random", 1)):

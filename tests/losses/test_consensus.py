@@ -1,8 +1,9 @@
+import numpy as np
 import pytest
 import torch
 
 from stable_embedding.losses import Batch, Outputs
-from stable_embedding.losses.consensus import ConsensusLoss
+from stable_embedding.losses.consensus import ConsensusLoss, auto_consensus_weight
 
 
 def batch_of(index):
@@ -76,3 +77,12 @@ def test_a_sample_that_is_there_twice_moves_twice():
     term(outputs_of([[0.0]]), batch_of([0]))
     term(outputs_of([[1.0], [1.0]]), batch_of([0, 0]))
     assert term.mean_codes.item() == 0.5
+
+
+def test_the_automatic_weight_grows_evenly_with_the_samples():
+    weights = [auto_consensus_weight(n) for n in range(2, 200_001)]
+    assert weights[0] == weights[9_998] == pytest.approx(0.1)
+    assert weights[-1] == 1
+    steps = np.diff(weights)
+    assert steps.min() >= 0
+    assert steps.max() < 1.001e-5
