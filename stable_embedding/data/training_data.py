@@ -41,12 +41,16 @@ class TrainingSet(NamedTuple):
 
     labels : Tensor of shape (n_samples,) or None, default=None
         Label of each sample.
+
+    reference : ndarray of shape (n_samples, n_components) or None, default=None
+        Codes of an earlier map, scaled as the samples are; nan where there is none.
     """
 
     inputs: Tensor | LazySamples
     hashes: np.ndarray
     graph: csr_array | None = None
     labels: Tensor | None = None
+    reference: np.ndarray | None = None
 
 
 class Subspace(NamedTuple):
@@ -121,6 +125,7 @@ class TrainingData:
         plan: Any,
         scaling: tuple[np.ndarray, float] | None = None,
         n_seen: int = 0,
+        reference: np.ndarray | None = None,
     ) -> "TrainingData":
         """Scale and order samples, and find their subspace, graph and weight decay.
 
@@ -140,6 +145,9 @@ class TrainingData:
 
         n_seen : int, default=0
             Number of samples of earlier trainings.
+
+        reference : ndarray of shape (n_samples, n_components) or None, default=None
+            Codes of an earlier map; nan where a sample has none.
         """
         order, hashes = order_and_hashes(X)
         mean, scale = scaling or mean_and_scale(X, order)
@@ -166,6 +174,8 @@ class TrainingData:
             )
         if labels is not None and order is not None:
             labels = labels[order]
+        if reference is not None:
+            reference = (reference if order is None else reference[order]) / scale
         return cls(
             samples,
             subset,
@@ -175,7 +185,7 @@ class TrainingData:
             0.0 if basis is None else discarded_variance(inputs),
             alpha,
             n_samples_seen,
-            TrainingSet(inputs, hashes, graph, labels),
+            TrainingSet(inputs, hashes, graph, labels, reference),
         )
 
     @property

@@ -107,6 +107,19 @@ def kernel_scales(networks, training_set):
     return torch.tensor(scales).squeeze(0)
 
 
+def codes_of_some(network, training_set):
+    """Embed samples whose place in a reference is known; return which, and the codes.
+
+    They are those with the smallest hashes.
+    """
+    known = np.flatnonzero(np.isfinite(training_set.reference).all(axis=1))
+    known = known[
+        smallest_hashes(training_set.hashes[known], limits.ESTIMATION_SAMPLES)
+    ]
+    inputs = training_set.inputs[torch.from_numpy(known)].numpy()
+    return known, apply_in_chunks(network, network.encode, inputs)
+
+
 def mean_run(runs):
     """Return the mean course of several runs, over those that have not stopped.
 
@@ -161,7 +174,7 @@ class BaseStableAutoencoder(
     __metadata_request__transform = {"out": UNUSED, "return_std": UNUSED}
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X, y=None, *, reference=None):
         """Learn the embedding of X.
 
         Parameters
@@ -172,6 +185,11 @@ class BaseStableAutoencoder(
         y : array-like of shape (n_samples,) or None
             Class of each sample, for an estimator that uses it; else ignored.
 
+        reference : array-like of shape (n_samples, n_components), default=None
+            Where samples should lie, for instance codes of last month's map; a row of
+            nan for a sample that has no place yet. Codes are pulled there in training,
+            by `consensus_weight`, and in the end the map is laid there, as by `align`.
+
         Returns
         -------
         self : StableAutoencoder
@@ -180,9 +198,11 @@ class BaseStableAutoencoder(
         Raises
         ------
         ValueError
-            If a parameter or X is not as described, or the loss stops being finite.
+            If a parameter, X or `reference` is not as described, or the loss stops
+            being finite.
         """
-        return self._fit(X, y, resume=self.warm_start and self._is_fitted(), n_seen=0)
+        resume = self.warm_start and self._is_fitted()
+        return self._fit(X, y, resume=resume, n_seen=0, reference=reference)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None):
@@ -371,20 +391,29 @@ class BaseStableAutoencoder(
                 f"reference has {len(target)} samples, but X has {len(codes)}; it"
                 " must be where the samples of X should lie"
             )
-        rigid_map = self._rigid_map(self._run, codes, target.astype(np.float64))
-        self._set_networks([apply_rigid_map(run, rigid_map) for run in self.networks_])
+        self._lay_on(codes, target.astype(np.float64))
         return self
 
-    def _fit(self, X, y, *, resume, n_seen):
+    def _lay_on(self, codes, target):
+        """Move all runs by the rigid map that lays codes of the model on a target."""
+        rigid_map = self._rigid_map(self._run, codes, target)
+        self._set_networks([apply_rigid_map(run, rigid_map) for run in self.networks_])
+
+    def _fit(self, X, y, *, resume, n_seen, reference=None):
         """Train anew, or resume from the fitted networks; all or nothing."""
         with restore_on_error(self):
             plan = self._plan(resume)
             X, labels = self._validate_training_data(X, y, plan, resume)
+            reference = self._check_reference(reference, X, plan)
             scaling = (self.mean_, self.scale_) if resume else None
-            data = TrainingData.prepare(X, labels, plan, scaling, n_seen)
+            data = TrainingData.prepare(X, labels, plan, scaling, n_seen, reference)
             start = self._resume(data) if resume else self._initialize(data, plan)
             runs = self._train(start.networks, data, plan)
             self._set_fitted(data, start, runs)
+            if reference is not None:
+                known = np.isfinite(reference).all(axis=1)
+                codes = self._encode(self.network_, X)
+                self._lay_on(codes[known], reference[known] / self.scale_)
             if plan.checkpoint is not None:
                 plan.checkpoint.unlink(missing_ok=True)
         return self
@@ -431,6 +460,36 @@ class BaseStableAutoencoder(
         for chunk in chunks:
             self._check_values(chunk, fitted=False)
         return X, labels
+
+    def _check_reference(self, reference, X, plan):
+        """Validate where samples should lie; hook for codes of another kind."""
+        if reference is None:
+            return None
+        reference = check_array(
+            reference,
+            dtype=np.float64,
+            ensure_all_finite="allow-nan",
+            input_name="reference",
+        )
+        expected = X.shape[0], plan.n_components
+        if reference.shape != expected:
+            raise ValueError(
+                f"reference has shape {reference.shape}, but it must have {expected}:"
+                " a place for each sample, of as many components"
+            )
+        n_known = np.isfinite(reference).all(axis=1).sum()
+        if n_known <= plan.n_components:
+            raise ValueError(
+                f"reference holds the places of {n_known} samples; a map of"
+                f" {plan.n_components} components is laid on {plan.n_components + 1} or"
+                " more"
+            )
+        if plan.shard[1] > 1:
+            raise ValueError(
+                f"reference is given, and {plan.shard[1]} processes share the training;"
+                " train in one, or leave reference out and use align afterwards"
+            )
+        return reference
 
     def _initialize(self, data, plan):
         """Build the networks of a new training."""
@@ -516,10 +575,6 @@ class BaseStableAutoencoder(
     def _loss_terms(self, networks, data, plan):
         """Return the terms of the loss; hook for terms of a sibling's own."""
         collapsed_loss, scale = 1.0, None
-        n_samples = len(data.training_set.hashes)
-        consensus_weight = plan.consensus_weight
-        if consensus_weight == "auto":
-            consensus_weight = auto_consensus_weight(n_samples)
         if plan.similarity_weight:
             some = torch.from_numpy(data.estimation_subset)
             collapsed_loss = collapsed_similarity_loss(some, plan.similarity)
@@ -534,8 +589,22 @@ class BaseStableAutoencoder(
                 data.discarded_variance,
             ),
             NeighborLoss(plan.neighbor_weight, scale),
-            ConsensusLoss(consensus_weight, n_samples, plan.n_components),
+            self._consensus_loss(networks[0], data.training_set, plan),
         ]
+
+    def _consensus_loss(self, network, training_set, plan):
+        """Return the term that holds runs together, and those of a reference there."""
+        n_samples, reference = len(training_set.hashes), training_set.reference
+        weight = plan.consensus_weight
+        if reference is None and not plan.couples_runs:
+            weight = 0.0
+        elif weight == "auto":
+            weight = auto_consensus_weight(n_samples)
+        if reference is not None:
+            known, codes = codes_of_some(network, training_set)
+            to_start = self._rigid_map(network, reference[known], codes)
+            reference = torch.from_numpy(to_start(reference).astype(np.float32))
+        return ConsensusLoss(weight, n_samples, plan.n_components, reference)
 
     def _rigid_map(self, network, codes, target):
         """Find the map by which codes of a network are laid on a target; hook."""

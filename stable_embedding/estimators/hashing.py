@@ -220,6 +220,12 @@ class SemanticHashing(StableAutoencoder):
         # About the middle of a bit, where inverting it changes the sign.
         return axis_map_onto(codes - codes.mean(axis=0), target - target.mean(axis=0))
 
+    def _check_reference(self, reference, X, plan):
+        if reference is not None:
+            raise ValueError(
+                "reference must be None: bits cannot be pulled to a place; use align"
+            )
+
     def _architecture(self, plan):
         return super()._architecture(plan) | {"noise": self.noise}
 

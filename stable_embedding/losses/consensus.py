@@ -1,4 +1,4 @@
-"""How far the codes of runs that are trained together lie from their mean."""
+"""How far codes lie from the mean of all runs, or from those of an earlier map."""
 
 from typing import Any
 
@@ -38,16 +38,31 @@ class ConsensusLoss(LossTerm):
 
     n_components : int
         Width of the codes.
+
+    reference : Tensor of shape (n_samples, n_components) or None, default=None
+        Codes of an earlier map, nan where a sample has none. They take the place of
+        mean codes, and do not move.
     """
 
     name = "consensus"
 
-    def __init__(self, weight: float, n_samples: int, n_components: int):
+    def __init__(
+        self,
+        weight: float,
+        n_samples: int,
+        n_components: int,
+        reference: Tensor | None = None,
+    ):
         super().__init__(weight)
         self.mean_codes: Tensor
         self.seen: Tensor
-        self.register_buffer("mean_codes", torch.zeros(n_samples, n_components))
-        self.register_buffer("seen", torch.zeros(n_samples, dtype=torch.bool))
+        self.fixed: Tensor
+        if reference is None:
+            reference = torch.full((n_samples, n_components), torch.nan)
+        fixed = reference.isfinite().all(-1)
+        self.register_buffer("mean_codes", reference.nan_to_num())
+        self.register_buffer("seen", fixed.clone())
+        self.register_buffer("fixed", fixed)
 
     def forward(self, outputs: Any, batch: Batch) -> Tensor:
         """Return the mean over the samples that have a mean code, of each run."""
@@ -65,7 +80,8 @@ class ConsensusLoss(LossTerm):
             codes.flatten(0, -3) if codes.dim() > 2 else [codes],
             index.flatten(0, -2) if index.dim() > 1 else [index],
         ):
-            step = torch.where(self.seen[at], _STEP, 1.0).unsqueeze(-1)
+            step = torch.where(self.seen[at], _STEP, 1.0)
+            step = step.masked_fill(self.fixed[at], 0).unsqueeze(-1)
             # A sample may be there twice, as its own neighbor. Sums do not depend on
             # which one comes first.
             self.mean_codes.index_add_(0, at, step * (of_run - self.mean_codes[at]))

@@ -198,7 +198,7 @@ class BatchIterator:
         reshuffle: bool = True,
         n_steps: int | None = None,
     ):
-        self.inputs, self.hashes, graph, self.labels = training_set
+        self.inputs, self.hashes, graph, self.labels, _ = training_set
         self.chunks = chunk_slices(self.inputs)
         self.seeds = seeds
         self.index = index

@@ -128,7 +128,7 @@ def training_fingerprint(
     numbers : tuple
         All else, of a kind whose `repr` tells it from others.
     """
-    _, hashes, graph, labels = training_set
+    _, hashes, graph, labels, reference = training_set
     arrays = {"keys": torch.from_numpy(hashes.view("int64"))}
     for at, part in enumerate(chain(*(split or ()))):
         arrays[f"split {at}"] = torch.from_numpy(part)
@@ -136,6 +136,8 @@ def training_fingerprint(
         arrays["neighbors"] = torch.from_numpy(graph.indices)
     if labels is not None:
         arrays["labels"] = labels.cpu()
+    if reference is not None:
+        arrays["reference"] = torch.from_numpy(reference)
     for run, network in enumerate(networks):
         for name, weight in network.state_dict().items():
             arrays[f"{run} {name}"] = weight.cpu()

@@ -122,7 +122,6 @@ class TrainingPlan:
         device = resolve_device(estimator.device, accelerator)
         identity, stopping_rule = identity_of(estimator), stopping_rule_of(estimator)
         similarity = resolve_similarity(estimator.similarity)
-        n_init = resolve_n_init(estimator)
         shard = (0, 1) if accelerator is None else shard_of(accelerator)
         projects = estimator.init == "pca" and not (requires_features or resume)
         plan = cls(
@@ -135,17 +134,13 @@ class TrainingPlan:
             neighbor_weight=float(estimator.neighbor_weight),
             n_neighbors=int(estimator.n_neighbors),
             neighbors=estimator.neighbors,
-            consensus_weight=(
-                estimator.consensus_weight
-                if may_couple(estimator.init, n_init, n_processes=shard[1])
-                else 0
-            ),
+            consensus_weight=estimator.consensus_weight,
             extra_losses=extra_losses,
             alpha=estimator.alpha,
             batch_size=estimator.batch_size,
             max_iter=estimator.max_iter,
             learning_rate=float(estimator.learning_rate_init),
-            seeds=draw_seeds(estimator.random_state, n_init),
+            seeds=draw_seeds(estimator.random_state, resolve_n_init(estimator)),
             stopping_rule=stopping_rule,
             # A user's similarity or loss would get coordinates for features.
             may_project=projects and similarity is distance and not extra_losses,
@@ -158,6 +153,16 @@ class TrainingPlan:
             verbose=bool(estimator.verbose),
         )
         return replace(plan, seeds=plan.broadcast(plan.seeds))
+
+    @property
+    def couples_runs(self) -> bool:
+        """Whether the runs hold each other.
+
+        Coupled runs from a random start would agree with each other, and with no other
+        training. Each of several processes would know the mean codes of its samples
+        alone.
+        """
+        return len(self.seeds) > 1 and self.init == "pca" and self.shard[1] == 1
 
     def for_layer(self, seed: int) -> "TrainingPlan":
         """Return the plan of the training of one layer."""
@@ -194,15 +199,6 @@ def resolve_n_init(estimator: Any) -> int:
         return int(estimator.n_init)
     # Runs from a random start are unrelated, and their mean is of no use.
     return AUTO_N_INIT if estimator.init == "pca" else 1
-
-
-def may_couple(init: str, n_init: int, n_processes: int) -> bool:
-    """Tell whether the runs of a training can hold each other.
-
-    Coupled runs from a random start would agree with each other, and with no other
-    training. Each of several processes would know the mean codes of its samples alone.
-    """
-    return n_init > 1 and init == "pca" and n_processes == 1
 
 
 def resolve_device(device: Any, accelerator: Any) -> Any:
