@@ -68,7 +68,7 @@ def save(estimator, path):
     >>> from sklearn.datasets import load_iris
     >>> import stable_embedding
     >>> X, _ = load_iris(return_X_y=True)
-    >>> model = stable_embedding.StableAutoencoder(random_state=0).fit(X)
+    >>> model = stable_embedding.StableAutoencoder(n_init=2).fit(X)
     >>> with TemporaryDirectory() as folder:
     ...     stable_embedding.save(model, Path(folder) / "iris.safetensors")
     ...     again = stable_embedding.load(Path(folder) / "iris.safetensors")

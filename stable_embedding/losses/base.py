@@ -86,7 +86,7 @@ class LossTerm(nn.Module):
     ...         codes = outputs.codes - outputs.codes.mean(-2, keepdim=True)
     ...         unit = torch.nn.functional.normalize(codes, dim=-2, eps=1e-6)
     ...         return (unit.mT @ unit).triu(1).square().mean((-2, -1))
-    >>> model = StableAutoencoder(extra_losses=[Correlation(0.1)], random_state=0)
+    >>> model = StableAutoencoder(n_init=2, extra_losses=[Correlation(0.1)])
     >>> model.fit(load_iris().data).correlation_loss_ < 0.01
     True
     """

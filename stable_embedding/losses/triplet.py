@@ -38,10 +38,15 @@ def triplet_loss(codes: Tensor, labels: Tensor, margin: float) -> Tensor:
     halves = 0.5 * (codes.unsqueeze(-2) - codes.unsqueeze(-3)).square().sum(-1)
     alike = labels == labels.mT
     others = alike & ~torch.eye(alike.shape[-1], dtype=torch.bool, device=alike.device)
-    triplets = others.unsqueeze(-1) & ~alike.unsqueeze(-2)
-    excess = (halves.unsqueeze(-1) - halves.unsqueeze(-2) + margin).clamp_min(0)
-    total = torch.where(triplets, excess, 0).sum((-3, -2, -1))
-    counts = triplets.sum((-3, -2, -1))
+    # Of each sample, the negatives by their distance: those nearer than a positive and
+    # the margin come first, and their sum is a sum of so many.
+    reach = halves + margin
+    far, _ = halves.masked_fill(alike, torch.inf).sort()
+    n_near = torch.searchsorted(far.detach(), reach.detach())
+    sums = far.masked_fill(far.isinf(), 0).cumsum(-1)
+    near = torch.nn.functional.pad(sums, (1, 0)).gather(-1, n_near)
+    total = ((n_near * reach - near) * others).sum((-2, -1))
+    counts = (others.sum(-1) * (~alike).sum(-1)).sum(-1)
     return total.sum(-1) / counts.sum(-1).clamp_min(1)
 
 

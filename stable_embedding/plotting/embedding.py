@@ -36,7 +36,7 @@ class EmbeddingDisplay(Display):
     >>> from stable_embedding import StableAutoencoder
     >>> from stable_embedding.plotting import EmbeddingDisplay
     >>> X, y = load_iris(return_X_y=True)
-    >>> model = StableAutoencoder(random_state=0).fit(X)
+    >>> model = StableAutoencoder(n_init=2, random_state=0).fit(X)
     >>> display = EmbeddingDisplay.from_estimator(model, X, y)
     >>> display.ax_.get_xlabel()
     'component 1'

@@ -30,7 +30,7 @@ class LossCurveDisplay(Display):
     >>> from stable_embedding import StableAutoencoder
     >>> from stable_embedding.plotting import LossCurveDisplay
     >>> X, _ = load_iris(return_X_y=True)
-    >>> model = StableAutoencoder(random_state=0).fit(X)
+    >>> model = StableAutoencoder(n_init=2, random_state=0).fit(X)
     >>> LossCurveDisplay.from_estimator(model).ax_.get_xlabel()
     'epoch'
     """

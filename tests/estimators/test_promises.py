@@ -68,11 +68,12 @@ class Comparison:
         return 1 - stable / plain
 
 
-@pytest.fixture(scope="module", params=[2, pytest.param(10, marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=[2, 10])
 def on_digits(request, digits):
     return request.param, Comparison(*digits, request.param)
 
 
+@pytest.mark.slow
 def test_digits_the_map_is_stable(on_digits):
     _, comparison = on_digits
     assert comparison.reduction_of_variance() > 0.95
@@ -80,11 +81,13 @@ def test_digits_the_map_is_stable(on_digits):
     assert stable < 0.2 * plain
 
 
+@pytest.mark.slow
 def test_digits_raw_coordinates_stay(on_digits):
     _, comparison = on_digits
     assert mean_displacement(comparison.embeddings["stable"]) < 0.02
 
 
+@pytest.mark.slow
 def test_digits_reconstruction_gains(on_digits):
     n_components, comparison = on_digits
     plain, stable = (1 - np.mean(comparison.r2[n]) for n in ("plain", "stable"))
@@ -93,6 +96,7 @@ def test_digits_reconstruction_gains(on_digits):
         assert stable < 0.76 * plain
 
 
+@pytest.mark.slow
 def test_digits_neighbors_are_no_worse(on_digits):
     _, comparison = on_digits
     plain, stable = (np.mean(comparison.accuracy[n]) for n in ("plain", "stable"))
