@@ -153,16 +153,18 @@ class LinearPathMLP(nn.Module):
         # norm, beside a path or not, needs no matrix as wide as the samples.
         to_first, first = None, self.first.weight
         for after, slope in zip(layers[:0:-1], slopes[::-1]):
-            weight = after.weight.unsqueeze(-3)
-            to_first = weight if to_first is None else to_first @ weight
+            if to_first is None:
+                to_first = after.weight.unsqueeze(-3)
+            else:
+                to_first = _product_of_each(to_first, after.weight)
             to_first = to_first * slope.unsqueeze(-2)
         gain = self.gain * self.output_gain
         path = None if self.linear_path is None else self.linear_path.weight
         if to_first is None:
             whole = gain * first if path is None else gain * first + path
             return whole.square().sum((-2, -1)).unsqueeze(-1)
-        gram = (first @ first.mT).unsqueeze(-3)
-        squares = gain**2 * ((to_first @ gram) * to_first).sum((-2, -1))
+        gram = _product_of_each(to_first, first @ first.mT)
+        squares = gain**2 * (gram * to_first).sum((-2, -1))
         if path is not None:
             beside = (path @ first.mT).unsqueeze(-3)
             squares = squares + 2 * gain * (to_first * beside).sum((-2, -1))
@@ -234,3 +236,12 @@ class LinearPathMLP(nn.Module):
         if self.output_gain != 1:
             output = self.output_gain * output
         return output if self.linear_path is None else output + self.linear_path(inputs)
+
+
+def _product_of_each(matrices: Tensor, weight: Tensor) -> Tensor:
+    """Multiply a matrix for each sample by one weight, as rows of a single product.
+
+    ``matmul`` would copy the weight for each sample.
+    """
+    rows = matrices.flatten(-3, -2) @ weight
+    return rows.unflatten(-2, matrices.shape[-3:-1])
