@@ -1,0 +1,55 @@
+"""A sample more moves no map far, on whichever side of a size it takes the data."""
+
+import numpy as np
+import pytest
+
+from stable_embedding import StableAutoencoder
+from stable_embedding.data import limits
+from stable_embedding.stability import displacement
+
+pytestmark = pytest.mark.slow
+
+# The last sample is one too many for what holds for all others.
+N_SAMPLES = 1_201
+
+# What a dropped sample moves by itself is some .001 with four runs, and a cliff, as
+# where batches were halved, moves .03.
+FAR = 0.01
+
+
+def moved_by_the_last_sample(X, unseen, **parameters):
+    """Displacement of unseen samples between fits with the last sample and without."""
+    codes = [
+        StableAutoencoder(n_init=4, random_state=0, **parameters)
+        .fit(rows)
+        .transform(unseen)
+        for rows in (X[:-1], X)
+    ]
+    return displacement(*codes)
+
+
+@pytest.mark.parametrize(
+    ("limit", "per_sample", "parameters"),
+    [
+        ("IN_MEMORY_BYTES", 4 * 64, {}),
+        ("SHRINKAGE_SAMPLES", 1, {}),
+        ("ESTIMATION_SAMPLES", 1, {"neighbor_weight": 1.0}),
+        ("EXACT_NEIGHBOR_SAMPLES", 1, {"neighbor_weight": 1.0}),
+        ("CHUNK_SAMPLES", 1, {}),
+    ],
+)
+def test_a_limit_is_no_cliff(limit, per_sample, parameters, digits, monkeypatch):
+    X = digits[0].astype(np.float32)
+    monkeypatch.setattr(limits, limit, per_sample * (N_SAMPLES - 1))
+    far = moved_by_the_last_sample(X[:N_SAMPLES], X[N_SAMPLES:], **parameters)
+    assert far < FAR
+
+
+@pytest.mark.parametrize("n_samples", [1_001, 10_001])
+def test_batches_begin_and_end_to_grow_without_a_cliff(n_samples):
+    rng = np.random.default_rng(0)
+    hidden = rng.normal(size=(n_samples + 1_000, 3))
+    X = np.tanh(hidden @ rng.normal(size=(3, 12))) + 0.1 * rng.normal(
+        size=(len(hidden), 12)
+    )
+    assert moved_by_the_last_sample(X[:n_samples], X[n_samples:]) < FAR
