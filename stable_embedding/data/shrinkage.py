@@ -9,6 +9,9 @@ from . import limits
 # Neighbors by which the residual of a sample is predicted.
 _N_NEIGHBORS = 5
 
+# Standard errors by which the fraction is lowered.
+_CAUTION = 0.75
+
 # If less than this fraction of the residuals is predictable, the network gains less and
 # less on PCA.
 _CLEAR_FRACTION = 0.03
@@ -24,7 +27,8 @@ def predictable_fraction(samples, axes):
     sample is predicted by the mean residual of its :math:`K` nearest neighbors among
     the scores, without the sample itself. If residuals do not depend on the scores,
     this mean adds a :math:`K`-th of their variance to the error. The estimate is
-    corrected for that.
+    corrected for that, and lowered by three quarters of its standard error: a few
+    samples that lie far out may be predicted by chance.
 
     Parameters
     ----------
@@ -37,22 +41,29 @@ def predictable_fraction(samples, axes):
     Returns
     -------
     float
-        About 0 if nothing can be gained on PCA (noise, linear factors), and 1 if the
+        At most 0 if nothing can be gained on PCA (noise, linear factors), and 1 if the
         residuals are a smooth function of the scores.
     """
     scores = samples @ axes.T
     residuals = samples - scores @ axes
-    total = np.square(residuals).sum()
+    squares = np.square(residuals).sum(axis=1)
+    total = squares.sum()
     n_neighbors = min(_N_NEIGHBORS, len(samples) - 1)
     if total <= 1e-6 * np.square(samples).sum():
         return 0.0
     nearest = NearestNeighbors(n_neighbors=n_neighbors).fit(scores)
     index = nearest.kneighbors(return_distance=False)
-    error = sum(
-        np.square(residuals[part] - residuals[index[part]].mean(axis=1)).sum()
-        for part in gen_batches(len(samples), limits.RESIDUAL_SAMPLES)
+    errors = np.concatenate(
+        [
+            np.square(residuals[part] - residuals[index[part]].mean(axis=1)).sum(axis=1)
+            for part in gen_batches(len(samples), limits.RESIDUAL_SAMPLES)
+        ]
     )
-    return float(1 - error / total / (1 + 1 / n_neighbors))
+    left = errors / (1 + 1 / n_neighbors)
+    fraction = 1 - left.sum() / total
+    # Of a ratio of two sums, from what each sample adds to them.
+    standard_error = np.square((1 - fraction) * squares - left).sum() ** 0.5 / total
+    return float(fraction - _CAUTION * standard_error)
 
 
 def auto_alpha(samples, axes, n_samples):

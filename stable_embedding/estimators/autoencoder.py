@@ -121,8 +121,9 @@ class StableAutoencoder(BaseStableAutoencoder):
         the last epoch may be cut short.
 
     alpha : float or "auto", default="auto"
-        Shrinkage toward PCA: decoupled weight decay on all but the linear path. Small
-        data need more of it, or the map does not serve unseen samples. "auto" is
+        Shrinkage toward PCA: decoupled weight decay on all but the linear path, which a
+        value above 10 holds where it starts. Small data need more of it, or the map
+        does not serve unseen samples. "auto" is
         ``(1000 / n_samples) ** 1.2``, multiplied if the scores of PCA hardly predict
         its residuals, so that little can be gained over PCA; it is at most 100, and 0
         with ``init="random"``.

@@ -11,6 +11,8 @@ from skorch.callbacks import Callback
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from ..networks.stacking import weights_by_name
+
 # Fraction of the steps in which the learning rate rises.
 WARMUP_FRACTION = 0.3
 
@@ -19,6 +21,11 @@ WARMUP_FRACTION = 0.3
 _TINY_WEIGHT = 1e-8
 _TINY_MOMENTS = {"exp_avg": 1e-15, "exp_avg_sq": 1e-30}
 _ZEROING_INTERVAL = 16
+
+_PATHS = ("encoder.linear_path.weight", "decoder.linear_path.weight")
+
+# Over this the square of a weight decay is the rate that holds the linear path.
+_HELD_ALPHA = 100.0
 
 
 def one_cycle(step: int, n_steps: int) -> float:
@@ -170,6 +177,37 @@ class ZeroTinyWeights(Callback):
             moments = optimizer.state[weight]
             for name in _TINY_MOMENTS.keys() & moments.keys():
                 moments[name].masked_fill_(moments[name].abs() < _TINY_MOMENTS[name], 0)
+
+
+class HoldLinearPath(Callback):
+    r"""Pulls the linear path back to where it starts, which is PCA.
+
+    After each step the path goes back a part :math:`\eta \alpha^2 / 100` of its way,
+    where :math:`\eta` is the learning rate. So it is free with a weight decay below 10,
+    and with one of 100 the whole network is PCA.
+
+    Parameters
+    ----------
+    alpha : float
+        Weight decay of the rest of the network.
+    """
+
+    def __init__(self, alpha: float):
+        self.alpha = alpha
+
+    def on_train_begin(self, net, **kwargs):
+        """Keep where the path starts."""
+        weights = weights_by_name(net.module_)
+        self.paths_ = [weights[name] for name in _PATHS if name in weights]
+        self.starts_ = [weight.detach().clone() for weight in self.paths_]
+
+    @torch.no_grad()
+    def on_batch_end(self, net, training=False, **kwargs):
+        """Pull the path back a part of its way."""
+        if training and self.paths_:
+            rate = net.optimizer_.param_groups[0]["lr"]
+            part = min(1.0, rate * self.alpha**2 / _HELD_ALPHA)
+            torch._foreach_lerp_(self.paths_, self.starts_, part)
 
 
 class ProgressBar(Callback):

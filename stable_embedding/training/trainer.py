@@ -12,6 +12,7 @@ from ..losses.base import LossTerm, TotalLoss
 from ..networks.stacking import unstack
 from .batches import Batches, InputTransform, validation_splits
 from .callbacks import (
+    HoldLinearPath,
     Interrupts,
     ProgressBar,
     RunsEarlyStopping,
@@ -230,6 +231,7 @@ class OwnCallbacks:
             self.before.append(("own_early_stopping", self.stopping))
         if alpha:
             self.before.append(("own_zeroing", ZeroTinyWeights()))
+            self.before.append(("own_hold", HoldLinearPath(alpha)))
         if plan.verbose and plan.shard[0] == 0:
             self.before.append(("own_progress", ProgressBar()))
 

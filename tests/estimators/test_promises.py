@@ -132,6 +132,27 @@ def test_unseen_samples_are_never_worse_than_pca(n_components):
         assert ours <= 1.01 * pca
 
 
+def heavy_tails(rng):
+    return rng.standard_t(2.5, size=(300, 12)) @ rng.normal(size=(12, 12))
+
+
+def noise_and_a_factor(rng):
+    return rng.normal(size=(250, 10)) + rng.normal(size=(250, 1))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("draw", [heavy_tails, noise_and_a_factor])
+def test_where_nothing_can_be_gained_the_map_is_that_of_pca(draw, rng):
+    ratios = []
+    for split in range(6):
+        X = StandardScaler().fit_transform(draw(rng))
+        X_train, X_test = train_test_split(X, test_size=1 / 3, random_state=split)
+        pca = unexplained(PCA(2).fit(X_train), X_test)
+        ours = StableAutoencoder(2, n_init=2, random_state=split).fit(X_train)
+        ratios.append(unexplained(ours, X_test) / pca)
+    assert np.mean(ratios) < 1.005
+
+
 def test_distances_follow_the_data(iris):
     X, _ = iris
     codes = StableAutoencoder().fit_transform(X)

@@ -140,3 +140,14 @@ def test_progress_bar_shows_the_terms(samples, train_one, capsys):
     assert "reconstruction_loss=" in shown
     train_one(samples)
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("alpha", "held"), [(100.0, True), (1.0, False)])
+def test_a_large_weight_decay_holds_the_linear_path(samples, start, train, alpha, held):
+    networks = [start(seed=seed) for seed in range(2)]
+    starts = [network.encoder.linear_path.weight.clone() for network in networks]
+    train(samples, networks, fit={"alpha": alpha}, max_iter=50)
+    for begin, network in zip(starts, networks):
+        way = (network.encoder.linear_path.weight - begin).abs().max()
+        # Where a full step of Adam and the pull are equal, it is 1 / alpha away.
+        assert (way < 0.015) == held
