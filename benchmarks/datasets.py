@@ -32,6 +32,30 @@ NAMES = (*_BUNDLED, "mnist")
 MIXED_UNITS = {"iris", "wine", "diabetes", "breast cancer"}
 
 
+def small_sets():
+    """Draw features of few rows, of which most have little that is not linear.
+
+    Returns
+    -------
+    dict of str to ndarray
+    """
+    rng = np.random.default_rng(0)
+    frame, _ = customers(500, rng)
+    logs = 0.5 * rng.normal(size=(250, 10)) @ rng.normal(size=(10, 10))
+    tails = rng.standard_t(2.5, size=(300, 12)) @ rng.normal(size=(12, 12))
+    clusters, _ = datasets.make_classification(300, 15, n_informative=8, random_state=0)
+    return {
+        "noise": rng.normal(size=(300, 20)),
+        "low rank": datasets.make_low_rank_matrix(200, 30, random_state=0),
+        "clusters": clusters,
+        "heavy tails": tails / tails.std(axis=0),
+        "log-normal": np.exp(logs) / np.exp(logs).std(axis=0),
+        "cube": rng.uniform(size=(400, 8)),
+        "binary": (rng.random((300, 20)) < 0.3).astype(float),
+        "customers": one_hot_and_standard(frame).transform(frame),
+    }
+
+
 @cache
 def load(name, data_dir=None):
     """Load rows and labels.

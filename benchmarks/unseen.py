@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 from stable_embedding import StableAutoencoder
 from stable_embedding.quality import explained_variance
 
-from .datasets import MIXED_UNITS, NAMES, load
+from .datasets import MIXED_UNITS, NAMES, load, small_sets
 from .results import write
 
 N_COMPONENTS = (2, 5)
@@ -34,7 +34,7 @@ def unexplained(estimator, X_train, X_test):
 
 def measure(name, n_components, split, data_dir):
     """Compare the two on one split of one data set."""
-    X, _ = load(name, data_dir)
+    X = load(name, data_dir)[0] if name in NAMES else small_sets()[name]
     if name == "mnist":
         X = X[np.random.default_rng(split).permutation(len(X))[:MNIST_ROWS]]
     X_train, X_test = train_test_split(X, test_size=1 / 3, random_state=split)
@@ -59,14 +59,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-dir", help="folder with mnist.npz in Keras's layout")
     data_dir = parser.parse_args().data_dir
+    names = [*small_sets(), *NAMES]
     jobs = [
         (name, n_components, split)
-        for name in NAMES
+        for name in names
         for n_components in N_COMPONENTS
         for split in range(N_SPLITS)
     ]
     rows = [measure(*job, data_dir) for job in tqdm(jobs, unit="split")]
-    for name in NAMES:
+    for name in names:
         for k in N_COMPONENTS:
             of = [r for r in rows if (r["data"], r["components"]) == (name, k)]
             pca, ours = np.array(
