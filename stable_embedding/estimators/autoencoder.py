@@ -103,7 +103,8 @@ class StableAutoencoder(BaseStableAutoencoder):
         mean squared distance of a sample's code from its mean over runs and steps. It
         counts with ``init="pca"`` and two runs or more, in one process. A large weight
         moves the runs as if they were one. "auto" is 0.1 for up to 10,000 samples, and
-        grows in proportion to their number from there, up to 1.
+        grows in proportion to their number from there, up to 1. Where `fit` is given a
+        `reference`, codes are pulled there with this weight, and "auto" is 3.
 
     batch_size : int or "auto", default="auto"
         Number of samples in a batch. A pass takes as many whole batches as there are,

@@ -599,7 +599,7 @@ class BaseStableAutoencoder(
         if reference is None and not plan.couples_runs:
             weight = 0.0
         elif weight == "auto":
-            weight = auto_consensus_weight(n_samples)
+            weight = auto_consensus_weight(n_samples, reference is not None)
         if reference is not None:
             known, codes = codes_of_some(network, training_set)
             to_start = self._rigid_map(network, reference[known], codes)

@@ -11,11 +11,14 @@ from .base import Batch, LossTerm
 _STEP = 0.25
 
 
-def auto_consensus_weight(n_samples: int) -> float:
+def auto_consensus_weight(n_samples: int, has_reference: bool = False) -> float:
     """Return the weight that keeps runs together, and lets each of them learn.
 
-    More samples are trained on for more steps, in which runs drift further apart.
+    More samples are trained on for more steps, in which runs drift further apart. An
+    earlier map is held on to more firmly.
     """
+    if has_reference:
+        return 3.0
     return min(max(0.1, n_samples / 100_000), 1.0)
 
 

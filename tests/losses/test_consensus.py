@@ -86,3 +86,4 @@ def test_the_automatic_weight_grows_evenly_with_the_samples():
     steps = np.diff(weights)
     assert steps.min() >= 0
     assert steps.max() < 1.001e-5
+    assert auto_consensus_weight(100, has_reference=True) == 3
