@@ -168,7 +168,9 @@ def main():
     for case in arguments.only:
         row = measure(case, arguments.data_dir, n_seeds=4, n_dropped=3)
         show(row)
-        rows = {row["case"]: row for row in [*earlier_rows(), row]}
+        # What was measured before may lack a column.
+        rows = {of["case"]: dict.fromkeys(row, "") | of for of in earlier_rows()}
+        rows[case] = row
         write("stability", [rows[case] for case in CASES if case in rows])
 
 
