@@ -12,8 +12,8 @@ row. It measures unseen rows:
 - the rank correlation of ``transform(X, return_std=True)`` with how far rows move.
 
 Of the mixed table the next month is measured in place of a dropped row: 2 % of the rows
-leave, 10 % are new, and the new map is pulled to the old one, or only aligned. Appends to
-``benchmarks/results/stability.csv``.
+leave, 10 % are new, and the new map is pulled to the old one, or only aligned. Appends
+to ``benchmarks/results/stability.csv``.
 """
 
 import argparse
