@@ -52,6 +52,10 @@ class TrainingSet(NamedTuple):
     labels: Tensor | None = None
     reference: np.ndarray | None = None
 
+    def inputs_of(self, index: np.ndarray) -> np.ndarray:
+        """Return the inputs of some samples as an array."""
+        return self.inputs[torch.from_numpy(index)].numpy()
+
 
 class Subspace(NamedTuple):
     """Directions that are found in the data.

@@ -41,6 +41,7 @@ from ..networks.frame import apply_rigid_map, rigid_map_onto
 from ..networks.inference import apply_in_chunks
 from ..quality import explained_fraction
 from ..training.plan import TrainingPlan
+from .reference import check_reference, has_place, reference_at_start
 
 _DTYPES = (np.float64, np.float32)
 
@@ -94,10 +95,7 @@ def kernel_scales(networks, training_set):
     hashes = training_set.hashes[index]
     rng = np.random.default_rng(0)
     positives = draw_positives(training_set.graph, index, hashes, rng)
-    pair = [
-        training_set.inputs[torch.from_numpy(part)].numpy()
-        for part in (index, positives)
-    ]
+    pair = [training_set.inputs_of(part) for part in (index, positives)]
     scales = [
         initial_kernel_scale(
             *(apply_in_chunks(network, network.encode, part) for part in pair)
@@ -105,19 +103,6 @@ def kernel_scales(networks, training_set):
         for network in networks
     ]
     return torch.tensor(scales).squeeze(0)
-
-
-def codes_of_some(network, training_set):
-    """Embed samples whose place in a reference is known; return which, and the codes.
-
-    They are those with the smallest hashes.
-    """
-    known = np.flatnonzero(np.isfinite(training_set.reference).all(axis=1))
-    known = known[
-        smallest_hashes(training_set.hashes[known], limits.ESTIMATION_SAMPLES)
-    ]
-    inputs = training_set.inputs[torch.from_numpy(known)].numpy()
-    return known, apply_in_chunks(network, network.encode, inputs)
 
 
 def mean_run(runs):
@@ -384,19 +369,19 @@ class BaseStableAutoencoder(
         """
         check_is_fitted(self)
         X = self._validate_all_but_values(X)
-        codes = self._encode(self.network_, X)
         target = self._network_codes(reference, "reference")
-        if len(target) != len(codes):
+        if len(target) != X.shape[0]:
             raise ValueError(
-                f"reference has {len(target)} samples, but X has {len(codes)}; it"
+                f"reference has {len(target)} samples, but X has {X.shape[0]}; it"
                 " must be where the samples of X should lie"
             )
-        self._lay_on(codes, target.astype(np.float64))
+        self._lay_on(X, target.astype(np.float64))
         return self
 
-    def _lay_on(self, codes, target):
-        """Move all runs by the rigid map that lays codes of the model on a target."""
-        rigid_map = self._rigid_map(self._run, codes, target)
+    def _lay_on(self, X, target):
+        """Move all runs by the rigid map that lays X where samples have a place."""
+        codes, known = self._encode(self.network_, X), has_place(target)
+        rigid_map = self._rigid_map(self._run, codes[known], target[known])
         self._set_networks([apply_rigid_map(run, rigid_map) for run in self.networks_])
 
     def _fit(self, X, y, *, resume, n_seen, reference=None):
@@ -411,9 +396,7 @@ class BaseStableAutoencoder(
             runs = self._train(start.networks, data, plan)
             self._set_fitted(data, start, runs)
             if reference is not None:
-                known = np.isfinite(reference).all(axis=1)
-                codes = self._encode(self.network_, X)
-                self._lay_on(codes[known], reference[known] / self.scale_)
+                self._lay_on(X, reference / self.scale_)
             if plan.checkpoint is not None:
                 plan.checkpoint.unlink(missing_ok=True)
         return self
@@ -465,31 +448,7 @@ class BaseStableAutoencoder(
         """Validate where samples should lie; hook for codes of another kind."""
         if reference is None:
             return None
-        reference = check_array(
-            reference,
-            dtype=np.float64,
-            ensure_all_finite="allow-nan",
-            input_name="reference",
-        )
-        expected = X.shape[0], plan.n_components
-        if reference.shape != expected:
-            raise ValueError(
-                f"reference has shape {reference.shape}, but it must have {expected}:"
-                " a place for each sample, of as many components"
-            )
-        n_known = np.isfinite(reference).all(axis=1).sum()
-        if n_known <= plan.n_components:
-            raise ValueError(
-                f"reference holds the places of {n_known} samples; a map of"
-                f" {plan.n_components} components is laid on {plan.n_components + 1} or"
-                " more"
-            )
-        if plan.shard[1] > 1:
-            raise ValueError(
-                f"reference is given, and {plan.shard[1]} processes share the training;"
-                " train in one, or leave reference out and use align afterwards"
-            )
-        return reference
+        return check_reference(reference, X.shape[0], plan)
 
     def _initialize(self, data, plan):
         """Build the networks of a new training."""
@@ -601,9 +560,7 @@ class BaseStableAutoencoder(
         elif weight == "auto":
             weight = auto_consensus_weight(n_samples, reference is not None)
         if reference is not None:
-            known, codes = codes_of_some(network, training_set)
-            to_start = self._rigid_map(network, reference[known], codes)
-            reference = torch.from_numpy(to_start(reference).astype(np.float32))
+            reference = reference_at_start(network, training_set, self._rigid_map)
         return ConsensusLoss(weight, n_samples, plan.n_components, reference)
 
     def _rigid_map(self, network, codes, target):

@@ -58,19 +58,21 @@ class ConsensusLoss(LossTerm):
     ):
         super().__init__(weight)
         self.mean_codes: Tensor
-        self.seen: Tensor
-        self.fixed: Tensor
+        self.steps: Tensor
         if reference is None:
-            reference = torch.full((n_samples, n_components), torch.nan)
-        fixed = reference.isfinite().all(-1)
-        self.register_buffer("mean_codes", reference.nan_to_num())
-        self.register_buffer("seen", fixed.clone())
-        self.register_buffer("fixed", fixed)
+            codes, steps = torch.zeros(n_samples, n_components), torch.ones(n_samples)
+        else:
+            codes = reference.nan_to_num()
+            steps = 1.0 - reference.isfinite().all(-1).float()
+        self.register_buffer("mean_codes", codes)
+        # Part of the way to the next code: 1 until there is a first one, 0 if it is
+        # that of the reference.
+        self.register_buffer("steps", steps)
 
     def forward(self, outputs: Any, batch: Batch) -> Tensor:
         """Return the mean over the samples that have a mean code, of each run."""
         codes, index = outputs.codes, batch.index
-        seen = self.seen[index].to(codes.dtype)
+        seen = (self.steps[index] < 1).to(codes.dtype)
         distances = (codes - self.mean_codes[index]).square().sum(-1)
         loss = (distances * seen).sum(-1) / seen.sum(-1).clamp_min(1)
         if self.training:
@@ -83,9 +85,9 @@ class ConsensusLoss(LossTerm):
             codes.flatten(0, -3) if codes.dim() > 2 else [codes],
             index.flatten(0, -2) if index.dim() > 1 else [index],
         ):
-            step = torch.where(self.seen[at], _STEP, 1.0)
-            step = step.masked_fill(self.fixed[at], 0).unsqueeze(-1)
+            step = self.steps[at]
             # A sample may be there twice, as its own neighbor. Sums do not depend on
             # which one comes first.
-            self.mean_codes.index_add_(0, at, step * (of_run - self.mean_codes[at]))
-            self.seen[at] = True
+            way = step.unsqueeze(-1) * (of_run - self.mean_codes[at])
+            self.mean_codes.index_add_(0, at, way)
+            self.steps[at] = step.clamp_max(_STEP)

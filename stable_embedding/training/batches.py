@@ -198,7 +198,8 @@ class BatchIterator:
         reshuffle: bool = True,
         n_steps: int | None = None,
     ):
-        self.inputs, self.hashes, graph, self.labels, _ = training_set
+        self.inputs, self.hashes = training_set.inputs, training_set.hashes
+        self.labels, graph = training_set.labels, training_set.graph
         self.chunks = chunk_slices(self.inputs)
         self.seeds = seeds
         self.index = index

@@ -128,16 +128,15 @@ def training_fingerprint(
     numbers : tuple
         All else, of a kind whose `repr` tells it from others.
     """
-    _, hashes, graph, labels, reference = training_set
-    arrays = {"keys": torch.from_numpy(hashes.view("int64"))}
+    arrays = {"keys": torch.from_numpy(training_set.hashes.view("int64"))}
     for at, part in enumerate(chain(*(split or ()))):
         arrays[f"split {at}"] = torch.from_numpy(part)
-    if graph is not None:
-        arrays["neighbors"] = torch.from_numpy(graph.indices)
-    if labels is not None:
-        arrays["labels"] = labels.cpu()
-    if reference is not None:
-        arrays["reference"] = torch.from_numpy(reference)
+    if training_set.graph is not None:
+        arrays["neighbors"] = torch.from_numpy(training_set.graph.indices)
+    if training_set.labels is not None:
+        arrays["labels"] = training_set.labels.cpu()
+    if training_set.reference is not None:
+        arrays["reference"] = torch.from_numpy(training_set.reference)
     for run, network in enumerate(networks):
         for name, weight in network.state_dict().items():
             arrays[f"{run} {name}"] = weight.cpu()

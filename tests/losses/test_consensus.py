@@ -60,7 +60,7 @@ def test_one_run_is_held_to_its_own_past():
 def test_an_evaluation_moves_nothing():
     term = ConsensusLoss(1.0, 2, 1).eval()
     assert term(outputs_of([[1.0], [2.0]]), batch_of([0, 1])) == 0
-    assert not term.seen.any()
+    assert (term.steps == 1).all()
 
 
 def test_mean_codes_are_constants_of_the_gradient():

@@ -1,0 +1,84 @@
+"""Where an earlier map put the samples, and where a training finds them."""
+
+import numpy as np
+import torch
+from sklearn.utils import check_array
+
+from ..data import limits
+from ..data.subsample import smallest_hashes
+from ..networks.inference import apply_in_chunks
+
+
+def has_place(reference):
+    """Tell which samples have a place in a reference; others are rows of nan."""
+    return np.isfinite(reference).all(axis=1)
+
+
+def check_reference(reference, n_samples, plan):
+    """Return the places of samples as an array; raise if they are no such places.
+
+    Parameters
+    ----------
+    reference : array-like of shape (n_samples, n_components)
+
+    n_samples : int
+        Number of samples that are trained on.
+
+    plan : TrainingPlan
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_components), dtype float64
+    """
+    reference = check_array(
+        reference,
+        dtype=np.float64,
+        ensure_all_finite="allow-nan",
+        input_name="reference",
+    )
+    expected = n_samples, plan.n_components
+    if reference.shape != expected:
+        raise ValueError(
+            f"reference has shape {reference.shape}, but it must have {expected}: a"
+            " place for each sample, of as many components"
+        )
+    n_known = has_place(reference).sum()
+    if n_known <= plan.n_components:
+        raise ValueError(
+            f"reference holds the places of {n_known} samples; a map of"
+            f" {plan.n_components} components is laid on {plan.n_components + 1} or"
+            " more"
+        )
+    if plan.shard[1] > 1:
+        raise ValueError(
+            f"reference is given, and {plan.shard[1]} processes share the training;"
+            " train in one, or leave reference out and use align afterwards"
+        )
+    return reference
+
+
+def reference_at_start(network, training_set, rigid_map):
+    """Lay a reference where a network puts its samples before the training.
+
+    Parameters
+    ----------
+    network : BaseAutoencoder
+        As it starts.
+
+    training_set : TrainingSet
+        One with a reference.
+
+    rigid_map : callable
+        Finds the map that lays codes of a network on a target.
+
+    Returns
+    -------
+    Tensor of shape (n_samples, n_components), dtype float32
+    """
+    reference, hashes = training_set.reference, training_set.hashes
+    known = np.flatnonzero(has_place(reference))
+    known = known[smallest_hashes(hashes[known], limits.ESTIMATION_SAMPLES)]
+    inputs = training_set.inputs_of(known)
+    codes = apply_in_chunks(network, network.encode, inputs)
+    to_start = rigid_map(network, reference[known], codes)
+    return torch.from_numpy(to_start(reference).astype(np.float32))
