@@ -16,36 +16,31 @@ import umap
 
 from stable_embedding import StableAutoencoder
 
-from .datasets import load, split
-from .methods import MAPS
+from .datasets import MNIST_TRAINING_ROWS, load, split
 from .results import show, write
+from .scaling import METHODS
 from .timing import medians
 
 N_TURNS = 3
-MNIST_ROWS = 60_000
+PEERS = ("UMAP", "UMAP, with a seed", "PaCMAP")
 
 
-def fits(X, peers):
+def fits(X, names):
     """Jobs that fit X: the default, one run, and others."""
-    jobs = {
-        "StableAutoencoder": lambda: StableAutoencoder(random_state=0).fit(X),
-        "StableAutoencoder, n_init=1": (
-            lambda: StableAutoencoder(n_init=1, random_state=0).fit(X)
+    return {
+        "StableAutoencoder": partial(METHODS["StableAutoencoder"], X),
+        "StableAutoencoder, n_init=1": partial(
+            StableAutoencoder(n_init=1, random_state=0).fit, X
         ),
-    }
-    if peers:
-        jobs |= {
-            "UMAP": lambda: umap.UMAP().fit(X),
-            "UMAP, with a seed": lambda: MAPS["UMAP"](0).fit(X),
-            "PaCMAP": lambda: MAPS["PaCMAP"](0).fit(X),
-        }
-    return jobs
+    } | {name: partial(METHODS[name], X) for name in names}
 
 
 def transforms(X, X_unseen):
     """Jobs that transform unseen rows by fitted maps."""
-    models = {"StableAutoencoder": StableAutoencoder(random_state=0)}
-    models |= {"UMAP": umap.UMAP()}
+    models = {
+        "StableAutoencoder": StableAutoencoder(random_state=0),
+        "UMAP": umap.UMAP(),
+    }
     return {
         name: partial(model.fit(X).transform, X_unseen)
         for name, model in models.items()
@@ -81,13 +76,13 @@ def main():
     rows = []
     for name in ["wine"] if arguments.quick else ["wine", "digits"]:
         X, *_ = split(name, *load(name), seed=0)
-        rows += compare(f"fit {name}", fits(X, peers=False), n_turns)
+        rows += compare(f"fit {name}", fits(X, []), n_turns)
     if arguments.quick:
         return
     X, _ = load("mnist", arguments.data_dir)
-    X, X_unseen = X[:MNIST_ROWS], X[MNIST_ROWS:]
+    X, X_unseen = X[:MNIST_TRAINING_ROWS], X[MNIST_TRAINING_ROWS:]
     rows += compare("transform 10,000 images", transforms(X, X_unseen), n_turns)
-    rows += compare("fit 60,000 images", fits(X, peers=True), n_turns)
+    rows += compare("fit 60,000 images", fits(X, PEERS), n_turns)
     write("costs", rows, seeds="0 where a method takes one")
 
 

@@ -32,6 +32,7 @@ NAMES = (*_BUNDLED, "mnist")
 MIXED_UNITS = {"iris", "wine", "diabetes", "breast cancer"}
 
 
+@cache
 def small_sets():
     """Draw features of few rows, of which most have little that is not linear.
 

@@ -33,7 +33,15 @@ from stable_embedding import (
 )
 from stable_embedding.stability import displacement
 
-from .datasets import adult, customers, load, news, one_hot_and_standard, split
+from .datasets import (
+    MNIST_TRAINING_ROWS,
+    adult,
+    customers,
+    load,
+    news,
+    one_hot_and_standard,
+    split,
+)
 from .results import FOLDER, show, write
 
 MNIST_UNSEEN = 10_000
@@ -48,7 +56,7 @@ def digits(data_dir, order=0):
 def mnist(data_dir, n_rows, order=None):
     """Images of MNIST to train on, in their order or another, and those for testing."""
     X, y = load("mnist", data_dir)
-    index = np.arange(60_000)
+    index = np.arange(MNIST_TRAINING_ROWS)
     if order is not None:
         index = np.random.default_rng(order).permutation(index)
     index = index[:n_rows]
@@ -107,6 +115,7 @@ def measure(case, data_dir, n_seeds, n_dropped):
     X, X_unseen, y, y_unseen = build(data_dir)
     fit = partial(StableAutoencoder, 2, **parameters)
     model = fit(random_state=0).fit(X)
+    codes_of_X = model.transform(X)
     codes, std = model.transform(X_unseen, return_std=True)
     runs = model.transform_runs(X_unseen)
     others = [fit(random_state=seed).fit(X) for seed in range(1, n_seeds)]
@@ -115,7 +124,7 @@ def measure(case, data_dir, n_seeds, n_dropped):
     changed, aligned = [], []
     for at in range(n_dropped):
         if case.startswith("customers"):
-            month, places = next_month(X, X_unseen, model.transform(X), at)
+            month, places = next_month(X, X_unseen, codes_of_X, at)
             again = fit(random_state=0).fit(month, reference=places)
             known = np.isfinite(places).all(axis=1)
             laid = fit(random_state=0).fit(month).align(month[known], places[known])
@@ -126,7 +135,7 @@ def measure(case, data_dir, n_seeds, n_dropped):
         changed.append(displacement(codes, again.transform(X_unseen)))
     estimated = 1 - manifold_variance_score(model, X_unseen)
     distances = [np.square(codes - other).sum(axis=1) for other in seeds[1:]]
-    classifier = KNeighborsClassifier().fit(model.transform(X), y)
+    classifier = KNeighborsClassifier().fit(codes_of_X, y)
     dense = X_unseen[:2_000]
     return {
         "case": case,
