@@ -59,7 +59,7 @@ class TripletVariationalAutoencoder(VariationalAutoencoder):
     >>> from sklearn.datasets import load_iris
     >>> from stable_embedding import TripletVariationalAutoencoder
     >>> X, y = load_iris(return_X_y=True)
-    >>> model = TripletVariationalAutoencoder(random_state=0).fit(X, y)
+    >>> model = TripletVariationalAutoencoder(n_init=2).fit(X, y)
     >>> model.transform(X).shape
     (150, 2)
     """

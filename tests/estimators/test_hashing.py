@@ -23,7 +23,7 @@ def recall(bits, unseen_bits, neighbors):
 
 @pytest.fixture(scope="module")
 def model(digits):
-    return SemanticHashing(16, random_state=0).fit(digits[0][:1_200])
+    return SemanticHashing(16, n_init=2, random_state=0).fit(digits[0][:1_200])
 
 
 def test_codes_are_bits(model, digits):
