@@ -184,7 +184,7 @@ class HoldLinearPath(Callback):
     r"""Pulls the linear path back to where it starts, which is PCA.
 
     After each step the path goes back a part :math:`\eta \alpha^2 / 100` of its way,
-    where :math:`\eta` is the learning rate. So it is free with a weight decay below 10,
+    where :math:`\eta` is the learning rate, before it is adapted to the loss. So it is free with a weight decay below 10,
     and with one of 100 the whole network is PCA.
 
     Parameters
@@ -206,7 +206,7 @@ class HoldLinearPath(Callback):
     def on_batch_end(self, net, training=False, **kwargs):
         """Pull the path back a part of its way."""
         if training and self.paths_:
-            rate = net.optimizer_.param_groups[0]["lr"]
+            rate = net.optimizer_.param_groups[0]["lr"] / net.step_size_
             part = min(1.0, rate * self.alpha**2 / _HELD_ALPHA)
             torch._foreach_lerp_(self.paths_, self.starts_, part)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import islice
 from typing import Any, NamedTuple
 
 import torch
@@ -26,6 +27,9 @@ from .plan import TrainingPlan
 # Added to the root of the second moments. Adam's usual 1e-8 takes full steps along
 # weights whose gradient is noise.
 ADAM_EPS = 1e-4
+
+# Batches on which the loss at the start is found.
+_FIRST_BATCHES = 16
 
 
 class Run(NamedTuple):
@@ -133,6 +137,7 @@ class Trainer:
                 training_fingerprint(networks, training_set, split, numbers),
             )
         net = self._net(networks, loss, alpha, batches, own, input_transform)
+        net.adapt_steps(islice(batches.in_fixed_order(), _FIRST_BATCHES))
         self._train(net, training_set, own, weight_interpolation)
         net.evaluate(batches.in_fixed_order(), "final")
         if len(networks) > 1:
