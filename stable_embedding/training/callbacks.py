@@ -184,8 +184,8 @@ class HoldLinearPath(Callback):
     r"""Pulls the linear path back to where it starts, which is PCA.
 
     After each step the path goes back a part :math:`\eta \alpha^2 / 100` of its way,
-    where :math:`\eta` is the learning rate, before it is adapted to the loss. So it is free with a weight decay below 10,
-    and with one of 100 the whole network is PCA.
+    where :math:`\eta` is the learning rate before it is adapted to the loss. So it is
+    free with a weight decay below 10, and with one of 100 the whole network is PCA.
 
     Parameters
     ----------

@@ -8,7 +8,6 @@ from skorch import NeuralNet
 from skorch.hf import AccelerateMixin
 from skorch.utils import TeeGenerator
 
-
 # Below this loss at the start, steps are smaller.
 _SMALL_LOSS = 0.05
 
