@@ -147,11 +147,14 @@ class StableAutoencoder(BaseStableAutoencoder):
         the frame are then kept as well.
 
     checkpoint : str, path or None, default=None
-        File to which the training is written after each epoch. After a crash, `fit`
-        with the same parameters and data resumes from it and gives the same result; at
-        the end it removes the file. An integer is needed as `random_state`. What
-        precedes the epochs (neighbors, pretraining) is repeated, and callbacks start
-        anew. `partial_fit` does not support it.
+        Directory in which the training writes a file after each epoch. After a crash,
+        `fit` with the same parameters and data resumes from that file and gives the
+        same result; at the end it removes the file. Many trainings, such as those of a
+        search, may share a directory: each has a file of its own. Remove the directory
+        when no training is left to resume. Functions and objects among the parameters
+        count by their code and their state. An integer is needed as `random_state`.
+        What precedes the epochs (neighbors, pretraining) is repeated, and callbacks
+        start anew. `partial_fit` does not support it.
 
     callbacks : list or tuple of skorch callbacks or None, default=None
         Called during the training. A callback that raises KeyboardInterrupt at the end

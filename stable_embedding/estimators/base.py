@@ -396,12 +396,11 @@ class BaseStableAutoencoder(
             scaling = (self.mean_, self.scale_) if resume else None
             data = TrainingData.prepare(X, labels, plan, scaling, n_seen, reference)
             start = self._resume(data) if resume else self._initialize(data, plan)
-            runs = self._train(start.networks, data, plan)
+            runs, trainer = self._train(start.networks, data, plan)
             self._set_fitted(data, start, runs)
             if reference is not None:
                 self._lay_on(X, reference / self.scale_)
-            if plan.checkpoint is not None:
-                plan.checkpoint.unlink(missing_ok=True)
+            trainer.remove_checkpoint()
         return self
 
     def _plan(self, resume):
@@ -470,10 +469,11 @@ class BaseStableAutoencoder(
         return Start(networks, codes)
 
     def _train(self, networks, data, plan):
-        """Train networks in place."""
+        """Train networks in place; return what is left, and who trained them."""
         from ..training.trainer import Trainer  # skorch is slow to import
 
-        return Trainer(plan).fit(
+        trainer = Trainer(plan)
+        runs = trainer.fit(
             networks,
             data.training_set,
             [*self._loss_terms(networks, data, plan), *deepcopy(plan.extra_losses)],
@@ -481,6 +481,7 @@ class BaseStableAutoencoder(
             alpha=data.alpha,
             weight_interpolation=data.fraction_of_seen**0.5,
         )
+        return runs, trainer
 
     def _set_fitted(self, data, start, runs):
         """Lay the trained networks in their frame, and set what was learned."""

@@ -8,8 +8,8 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.parallel import Parallel, delayed
-from tqdm.auto import tqdm
 
+from .._progress import progress_bar
 from .._sklearn import Interval, num_samples, safe_indexing, validate_params
 from ..data import limits
 from ..data.subsample import fixed_subsample
@@ -284,7 +284,9 @@ def stability_report(
     # All trainings end before the first comparison. An error between them would abort
     # the generator, and joblib warns of results that it has not handed out.
     results = list(
-        tqdm(results, total=len(trainings), unit="training", disable=not verbose)
+        progress_bar(
+            results, total=len(trainings), unit="training", disable=not verbose
+        )
     )
     references = {}
     comparisons = []

@@ -9,9 +9,9 @@ from signal import SIGINT
 import torch
 from skorch.callbacks import Callback
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
 from .._ambient import CPU_FLOAT32
+from .._progress import progress_bar
 from ..networks.stacking import weights_by_name
 
 # Fraction of the steps in which the learning rate rises.
@@ -212,11 +212,25 @@ class HoldLinearPath(Callback):
 
 
 class ProgressBar(Callback):
-    """One bar over the epochs, with the terms of the loss."""
+    """One bar over the epochs, with the terms of the loss.
+
+    Parameters
+    ----------
+    n_epochs_done : int, default=0
+        Number of epochs of the training that it resumes, from which the bar goes on.
+    """
+
+    def __init__(self, n_epochs_done: int = 0):
+        self.n_epochs_done = n_epochs_done
 
     def on_train_begin(self, net, **kwargs):
         """Show the bar."""
-        self.bar_ = tqdm(total=net.max_epochs, desc="training", unit="epoch")
+        self.bar_ = progress_bar(
+            total=net.max_epochs,
+            initial=self.n_epochs_done,
+            desc="training",
+            unit="epoch",
+        )
 
     def on_epoch_end(self, net, **kwargs):
         """Move it by an epoch."""
