@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from joblib import Parallel, cpu_count, delayed
+from joblib import Parallel, cpu_count, delayed, parallel_config
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
@@ -298,6 +298,62 @@ def test_workers_take_no_more_threads_than_there_are_cores():
     n_jobs = 2
     counts = Parallel(n_jobs)(delayed(threads_of_a_worker)() for _ in range(n_jobs))
     assert sum(counts) <= max(cpu_count(), n_jobs)
+
+
+class Fail(Callback):
+    """Fails in an epoch, and counts the epochs that end."""
+
+    n_ended = 0
+
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def on_epoch_end(self, net, **kwargs):
+        type(self).n_ended += 1
+        if len(net.history) == self.epoch:
+            raise RuntimeError("crashed")
+
+
+def search_with(checkpoint, callbacks, **parameters):
+    model = StableAutoencoder(
+        max_iter=4, n_init=1, random_state=0, checkpoint=checkpoint, callbacks=callbacks
+    )
+    grid = {"similarity_weight": [0, 1], "alpha": [0, 1]}
+    return GridSearchCV(model, grid, cv=2, **parameters)
+
+
+@pytest.mark.parametrize(
+    ("n_jobs", "backend"),
+    [
+        (1, "sequential"),
+        (2, "threading"),
+        pytest.param(2, "loky", marks=pytest.mark.slow),
+    ],
+)
+def test_trainings_of_a_search_share_a_directory(n_jobs, backend, path, iris):
+    X, _ = iris
+    alone = search_with(None, None, refit=False).fit(X)
+    with parallel_config(backend):
+        with pytest.raises(ValueError, match="All the 8 fits failed"):
+            search_with(path, [Fail(3)], n_jobs=n_jobs).fit(X)
+        assert len(os.listdir(path)) == 8
+        search = search_with(path, [Fail(None)], n_jobs=n_jobs).fit(X)
+    assert os.listdir(path) == []
+    assert search.best_params_ == alone.best_params_
+    scores = [one.cv_results_["mean_test_score"] for one in (search, alone)]
+    # Workers have threads of their own.
+    np.testing.assert_allclose(*scores, rtol=1e-4)
+
+
+def test_a_search_resumes_the_training_that_was_killed(path, iris):
+    X, _ = iris
+    with pytest.raises(RuntimeError, match="crashed"):
+        search_with(path, [Fail(3)], error_score="raise").fit(X)
+    assert len(os.listdir(path)) == 1
+    Fail.n_ended = 0
+    search_with(path, [Fail(None)]).fit(X)
+    # Of eight trainings and the last, one had two epochs behind it.
+    assert Fail.n_ended == 9 * 4 - 2
 
 
 def test_a_search_in_workers_finds_what_one_alone_does(iris):
