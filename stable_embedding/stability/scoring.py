@@ -1,5 +1,7 @@
 """Scores of estimators by how similar the embeddings of several trainings are."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from sklearn.pipeline import Pipeline
 
@@ -51,6 +53,9 @@ def manifold_variance_score(estimator, X, y=None):
     ValueError
         If an embedding has collapsed or is not finite. A search then records NaN.
 
+    TypeError
+        If `estimator` is no transformer.
+
     See Also
     --------
     most_stable_within_one_standard_error : Choose by stability and reconstruction.
@@ -73,6 +78,12 @@ def manifold_variance_score(estimator, X, y=None):
     >>> manifold_variance_score(model, X[1::2]) > 0.99
     True
     """
+    if not hasattr(estimator, "fit"):
+        raise TypeError(
+            f"estimator is a {type(estimator).__name__}; it must be a transformer."
+            " manifold_variance_score is a scorer: pass it as scoring, without"
+            " make_scorer, and pass embeddings to manifold_variance"
+        )
     embeddings = embeddings_of(estimator, X, y)
     variance = manifold_variance(embeddings, relative=True)
     n_averaged = len(embeddings) if _has_runs(embedding_steps(estimator)) else 1
@@ -108,8 +119,8 @@ def most_stable_within_one_standard_error(
 
     Raises
     ------
-    ValueError
-        If a score is missing, or no candidate has both scores.
+    ValueError, TypeError
+        If a score is missing, no candidate has both scores, or `cv_results` is no dict.
 
     References
     ----------
@@ -135,6 +146,11 @@ def most_stable_within_one_standard_error(
     >>> search.fit(X).best_params_
     {'init': 'pca'}
     """
+    if not isinstance(cv_results, Mapping):
+        raise TypeError(
+            f"cv_results is a {type(cv_results).__name__}; it must be a dict, as the"
+            " cv_results_ of a search"
+        )
     by_split = _scores(cv_results, reconstruction)
     stable = np.mean(_scores(cv_results, stability), axis=0)
     means = np.mean(by_split, axis=0)
@@ -160,7 +176,9 @@ def _scores(cv_results, name):
         ]
         raise ValueError(
             f"the search has no scorer named {name!r}; it has {found}. Pass scoring as"
-            " a dict with that name"
+            " a dict with that name, or tell the rule your names:"
+            " refit=functools.partial(most_stable_within_one_standard_error,"
+            " stability=..., reconstruction=...)"
         )
     splits = [
         values
@@ -203,6 +221,11 @@ def _has_runs(transformer):
 
 def embedding_steps(estimator):
     """Return the part of an estimator that embeds: a pipeline without its predictor."""
+    if isinstance(estimator, type):
+        raise TypeError(
+            f"estimator={estimator.__name__} is a class; it must be an instance, such"
+            f" as {estimator.__name__}()"
+        )
     if isinstance(estimator, Pipeline) and len(estimator) > 1:
         *steps, (name, last) = estimator.steps
         if isinstance(last, Pipeline):
