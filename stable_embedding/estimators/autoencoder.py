@@ -3,6 +3,8 @@
 from numbers import Integral, Real
 from os import PathLike
 
+import torch
+
 from .._sklearn import HasMethods, Interval, StrOptions
 from ..losses.similarity import SIMILARITIES
 from ..networks.mlp import ACTIVATIONS
@@ -163,8 +165,8 @@ class StableAutoencoder(BaseStableAutoencoder):
         ``n_init > 1`` these are means over runs, and the net's module holds the layers
         of all runs, stacked.
 
-    device : str, default="auto"
-        Torch device to train and transform on. "auto" takes CUDA or MPS if available.
+    device : str or torch.device, default="auto"
+        Device to train and transform on. "auto" takes CUDA or MPS if available.
 
     accelerator : accelerate.Accelerator or None, default=None
         Trains in all processes of a launcher at once, on one machine or several. Each
@@ -330,7 +332,7 @@ class StableAutoencoder(BaseStableAutoencoder):
         "warm_start": ["boolean"],
         "checkpoint": [str, PathLike, None],
         "callbacks": [list, tuple, None],
-        "device": [str],
+        "device": [str, torch.device],
         "accelerator": [HasMethods(["prepare", "backward", "reduce"]), None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],

@@ -216,7 +216,8 @@ def resolve_device(device: Any, accelerator: Any) -> Any:
             return "cuda"
         return "mps" if torch.backends.mps.is_available() else "cpu"
     try:
-        torch.empty(0, device=device)
+        # Some devices, such as "meta", hold no values.
+        torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ValueError(
             f"device={device!r} cannot be used here; 'auto' and 'cpu' always can"
