@@ -198,7 +198,11 @@ class StableAutoencoder(BaseStableAutoencoder):
     scale_ : float
         Square root of the total variance of the training data. Data are divided by this
         one number and codes multiplied, so that distances in the embedding have the
-        units of the data.
+        units of the data. 1 if the training data were constant.
+
+    is_constant_ : bool
+        Whether the samples of the training data were all alike. The next `partial_fit`
+        or warm start then starts anew.
 
     loss_curve_ : list of float
         Loss of each epoch, as a mean over runs.

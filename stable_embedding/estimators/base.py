@@ -187,19 +187,20 @@ class BaseStableAutoencoder(
             If a parameter, X or `reference` is not as described, or the loss stops
             being finite.
         """
-        resume = self.warm_start and self._is_fitted()
+        resume = self.warm_start and self._has_scale()
         return self._fit(X, y, resume=resume, n_seen=0, reference=reference)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None):
         """Train on one more chunk of data.
 
-        The mean, the scale, the start and the frame are those of the first chunk. Each
-        chunk is trained on for `max_iter` epochs, where "auto" is 600 steps or more.
-        The weights then move from the last ones toward those that were trained on the
-        chunk, by the square root of the chunk's fraction of all samples seen, so that
-        earlier chunks are not forgotten. Finally the map is laid on where it put the
-        samples of the chunk before.
+        The mean, the scale, the start and the frame are those of the first chunk whose
+        samples are not all alike, with which the training starts anew. Each chunk is
+        trained on for `max_iter` epochs, where "auto" is 600 steps or more. The weights
+        then move from the last ones toward those that were trained on the chunk, by the
+        square root of the chunk's fraction of all samples seen, so that earlier chunks
+        are not forgotten. Finally the map is laid on where it put the samples of the
+        chunk before.
 
         Parameters
         ----------
@@ -224,9 +225,8 @@ class BaseStableAutoencoder(
                 f"checkpoint={self.checkpoint!r} must be None for partial_fit: save the"
                 " estimator after each chunk instead"
             )
-        resume = self._is_fitted()
-        n_seen = self.n_samples_seen_ if resume else 0
-        return self._fit(X, y, resume=resume, n_seen=n_seen)
+        n_seen = self.n_samples_seen_ if self._is_fitted() else 0
+        return self._fit(X, y, resume=self._has_scale(), n_seen=n_seen)
 
     def transform(self, X, out=None, return_std=False):
         """Embed X.
@@ -391,7 +391,8 @@ class BaseStableAutoencoder(
         """Train anew, or resume from the fitted networks; all or nothing."""
         with restore_on_error(self):
             plan = self._plan(resume)
-            X, labels = self._validate_training_data(X, y, plan, resume)
+            keeps_features = resume or n_seen > 0
+            X, labels = self._validate_training_data(X, y, plan, keeps_features)
             reference = self._check_reference(reference, X, plan)
             scaling = (self.mean_, self.scale_) if resume else None
             data = TrainingData.prepare(X, labels, plan, scaling, n_seen, reference)
@@ -435,9 +436,9 @@ class BaseStableAutoencoder(
                 " warm_start=False"
             )
 
-    def _validate_training_data(self, X, y, plan, resume):
+    def _validate_training_data(self, X, y, plan, keeps_features):
         """Validate samples and their labels."""
-        X = self._validate_all_but_values(X, not resume, ensure_min_samples=2)
+        X = self._validate_all_but_values(X, not keeps_features, ensure_min_samples=2)
         if callable(self.similarity) and plan.similarity_weight:
             check_similarity(self.similarity, self.n_features_in_)
         labels = self._encode_labels(y, X)
@@ -494,6 +495,7 @@ class BaseStableAutoencoder(
         maps = map(self._rigid_map, networks, codes, start.targets)
         self._set_networks(list(map(apply_rigid_map, networks, maps)))
         self.mean_, self.scale_ = data.mean, data.scale
+        self.is_constant_ = data.is_constant
         self.n_samples_seen_ = data.n_samples_seen
         self.history_, self.losses_ = mean_run(runs)
         self.loss_curve_ = self.history_["loss"]
@@ -516,6 +518,10 @@ class BaseStableAutoencoder(
 
     def _is_fitted(self):
         return hasattr(self, "network_")
+
+    def _has_scale(self):
+        """Tell whether there is a training to resume, on samples that differ."""
+        return self._is_fitted() and not self.is_constant_
 
     def _architecture(self, plan):
         """Return arguments of the network that parameters decide; hook."""
@@ -732,6 +738,8 @@ class BaseStableAutoencoder(
             state["networks_"] = [state["networks_"][state.pop("best_index_")]]
             state["n_init"] = 1
             state["consensus_loss_"] = 0.0
+        if "networks_" in state:
+            state.setdefault("is_constant_", False)
         if "networks_" in state and "losses_" not in state:
             state["losses_"] = {
                 name.removesuffix("_"): state[name]

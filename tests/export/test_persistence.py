@@ -473,6 +473,7 @@ def test_files_of_every_format_are_read(version, iris):
         model = load(FIXTURES / f"format-{version}.safetensors")
     expected = np.load(FIXTURES / f"format-{version}.npy")
     np.testing.assert_allclose(model.transform(iris[0]), expected, rtol=1e-4, atol=1e-5)
+    assert not model.is_constant_
 
 
 @pytest.mark.parametrize("estimator", CONFIGURATIONS, ids=repr)
