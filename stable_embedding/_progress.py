@@ -10,12 +10,15 @@ def progress_bar(*arguments, disable=False, **options):
 
     Parameters
     ----------
-    *arguments, **options : object
+    *arguments : object
         As of :class:`tqdm.tqdm`.
 
     disable : bool, default=False
         Whether to show nothing. Nothing is shown either in a process without a standard
         error stream, such as a service or one that pythonw runs.
+
+    **options : object
+        As of :class:`tqdm.tqdm`.
 
     Returns
     -------

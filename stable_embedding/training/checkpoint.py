@@ -113,7 +113,7 @@ class Checkpoints(Callback):
 
 
 def training_fingerprint(
-    networks: Sequence[nn.Module],
+    modules: Sequence[nn.Module],
     training_set: TrainingSet,
     split: Any,
     numbers: tuple,
@@ -122,8 +122,8 @@ def training_fingerprint(
 
     Parameters
     ----------
-    networks : sequence of nn.Module
-        What is trained, as it starts.
+    modules : sequence of nn.Module
+        Networks and loss, as they start.
 
     training_set : TrainingSet
         What it is trained on, of which the hashes stand for the samples.
@@ -143,7 +143,7 @@ def training_fingerprint(
         arrays["labels"] = training_set.labels.cpu()
     if training_set.reference is not None:
         arrays["reference"] = torch.from_numpy(training_set.reference)
-    for run, network in enumerate(networks):
-        for name, weight in network.state_dict().items():
-            arrays[f"{run} {name}"] = weight.cpu()
+    for at, module in enumerate(modules):
+        for name, weight in module.state_dict().items():
+            arrays[f"{at} {name}"] = weight.cpu()
     return digest(repr(numbers), arrays)

@@ -133,7 +133,8 @@ class Trainer:
                 weight_interpolation,
                 loss.weights,
             )
-            fingerprint = training_fingerprint(networks, training_set, split, numbers)
+            modules = [*networks, loss]
+            fingerprint = training_fingerprint(modules, training_set, split, numbers)
         own = OwnCallbacks(plan, batches.schedule.n_steps, alpha, fingerprint)
         self.checkpoints = own.checkpoints
         net = self._net(networks, loss, alpha, batches, own, input_transform)

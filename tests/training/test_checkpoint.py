@@ -41,9 +41,9 @@ class Scaled(LossTerm):
 
     name = "scaled"
 
-    def __init__(self):
+    def __init__(self, factor=1.0):
         super().__init__(0.1)
-        self.factor = torch.nn.Parameter(torch.ones(()))
+        self.factor = torch.nn.Parameter(torch.tensor(factor))
 
     def forward(self, outputs, batch):
         errors = (self.factor * outputs.reconstruction - batch.samples).square()
@@ -87,10 +87,12 @@ def test_each_training_has_its_own_file(samples, train_one, start, tmp_path):
         {"fit": {"alpha": 1.0}},
         {"fit": {"weight_interpolation": 0.5}},
         {"terms": [ReconstructionLoss()]},
+        {"terms": [ReconstructionLoss(), Scaled()]},
+        {"terms": [ReconstructionLoss(), Scaled(2.0)]},
         {"stopping_rule": StoppingRule(0.2, 2, 1e-2)},
     )
     for n_trainings, changed in enumerate(changes, 1):
-        alone, _ = train_one(samples, start(), **changed)
+        alone, _ = train_one(samples, start(), **copy.deepcopy(changed))
         found, _ = train_one(samples, start(), checkpoint=tmp_path, **changed)
         assert found == alone
         assert len(os.listdir(tmp_path)) == n_trainings
