@@ -13,7 +13,6 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
 )
-from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -21,6 +20,8 @@ from .._ambient import CPU_FLOAT32, own_settings
 from .._sklearn import check_n_features, fit_context
 from ..data import limits
 from ..data.chunks import feature_means, iterate_chunks, total_squared_deviation
+from ..data.columns import check_finite, columns_named
+from ..data.containers import check_samples, readable_samples
 from ..data.dask_arrays import is_dask_array, map_chunks
 from ..data.lazy_samples import exceeds_memory
 from ..data.neighbors import draw_positives
@@ -593,21 +594,30 @@ class BaseStableAutoencoder(
 
         A check of all at once would read all of a file into memory.
         """
-        return validate_data(
-            self,
-            X,
-            accept_sparse="csr",
-            dtype=None if exceeds_memory(X) else _DTYPES,
-            reset=reset,
-            ensure_all_finite=issparse(X),
-            ensure_min_samples=ensure_min_samples,
-        )
+        X = readable_samples(X)
+        with columns_named(X):
+            X = validate_data(
+                self,
+                X,
+                accept_sparse="csr",
+                dtype=None if exceeds_memory(X) else _DTYPES,
+                reset=reset,
+                ensure_all_finite=False,
+                ensure_min_samples=ensure_min_samples,
+            )
+        if issparse(X):
+            self._check_finite(X)
+        return X
 
     def _check_values(self, chunk, fitted=True):
         """Raise if the map, the fitted or the next, forbids a value; hook."""
+        self._check_finite(chunk)
+
+    def _check_finite(self, X):
+        names = getattr(self, "feature_names_in_", None)
         # The first pass is a sum, in which infinities of both signs are invalid.
         with np.errstate(invalid="ignore"):
-            assert_all_finite(chunk, estimator_name=type(self).__name__, input_name="X")
+            check_finite(X, names=names, estimator_name=type(self).__name__)
 
     def _codes(self, X, out=None):
         """Validate samples and embed them by the model."""
@@ -667,7 +677,7 @@ class BaseStableAutoencoder(
         return self._check_codes(codes, name) / self.scale_
 
     def _check_codes(self, codes, name):
-        codes = check_array(codes, dtype=_DTYPES, input_name=name)
+        codes = check_samples(codes, name, dtype=_DTYPES)
         if codes.shape[1] != self._n_features_out:
             raise ValueError(
                 f"{name} has shape {codes.shape}, but codes of {type(self).__name__}"

@@ -5,6 +5,7 @@ import torch
 from sklearn.utils import check_array
 
 from ..data import limits
+from ..data.containers import readable
 from ..data.subsample import smallest_hashes
 from ..networks.inference import apply_in_chunks
 
@@ -31,7 +32,7 @@ def check_reference(reference, n_samples, plan):
     ndarray of shape (n_samples, n_components), dtype float64
     """
     reference = check_array(
-        reference,
+        readable(reference, "reference"),
         dtype=np.float64,
         ensure_all_finite="allow-nan",
         input_name="reference",
