@@ -16,6 +16,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import assert_all_finite, check_array, gen_batches
 
 from ..data import limits
+from ..data.containers import dense
 from ..data.subsample import fixed_subsample
 from ..networks.frame import rigid_map_onto
 
@@ -70,7 +71,7 @@ def check_embeddings(embeddings):
 def _check_finite(embedding, name, dtype):
     """Check one embedding, with an error of its own for NaN and infinity."""
     embedding = check_array(
-        embedding, dtype=dtype, ensure_all_finite=False, input_name=name
+        dense(embedding, name), dtype=dtype, ensure_all_finite=False, input_name=name
     )
     try:
         assert_all_finite(embedding, input_name=name)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from sklearn.pipeline import Pipeline
 
+from ..data.containers import dense, readable
 from ..training.seeds import draw_seeds, with_seed
 from .measures import manifold_variance
 
@@ -37,8 +38,9 @@ def manifold_variance_score(estimator, X, y=None):
         changed. Where it is trained again, a clone is trained, with each
         ``random_state`` replaced.
 
-    X : array-like of shape (n_samples, n_features)
-        Samples to embed.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Samples to embed, in whatever form the estimator takes: for instance a data
+        frame with text and missing values for a pipeline that encodes and imputes.
 
     y : array-like of shape (n_samples,) or None, default=None
         Passed to `fit` where the estimator is trained again.
@@ -201,22 +203,56 @@ def embeddings_of(estimator, X, y=None):
     sequence of ndarray of shape (n_samples, n_components)
         One for each run.
     """
+    X = readable(X)
     transformer = embedding_steps(estimator)
     if _has_runs(transformer):
-        while isinstance(transformer, Pipeline):
-            X = transformer[:-1].transform(X) if len(transformer) > 1 else X
-            transformer = transformer[-1]
-        return transformer.transform_runs(X)
+        return last_step(transformer).transform_runs(inputs_of_last(transformer, X))
     seeds = draw_seeds(0, _N_RUNS)
-    return [with_seed(transformer, seed).fit_transform(X, y) for seed in seeds]
+    return [dense(with_seed(transformer, seed).fit_transform(X, y)) for seed in seeds]
+
+
+def embed(estimator, X):
+    """Embed X by a fitted estimator, and leave out the predictor of a pipeline.
+
+    Parameters
+    ----------
+    estimator : transformer or Pipeline
+        Fitted.
+
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Samples, in whatever form the estimator takes.
+
+    Returns
+    -------
+    array-like of shape (n_samples, n_components)
+    """
+    return dense(embedding_steps(estimator).transform(readable(X)))
+
+
+def last_step(transformer):
+    """Return the transformer that embeds: the last step of a pipeline, or itself."""
+    while isinstance(transformer, Pipeline):
+        transformer = transformer[-1]
+    return transformer
+
+
+def inputs_of_last(transformer, X):
+    """Return what the last step of a fitted pipeline sees, or X without a pipeline.
+
+    The first steps may encode and impute. What they return is what is embedded: it has
+    distances, and a reconstruction.
+    """
+    X = readable(X)
+    while isinstance(transformer, Pipeline):
+        X = transformer[:-1].transform(X) if len(transformer) > 1 else X
+        transformer = transformer[-1]
+    return X
 
 
 def _has_runs(transformer):
     """Tell whether the last step was fitted with several runs."""
-    while isinstance(transformer, Pipeline):
-        transformer = transformer[-1]
-    n_runs = len(getattr(transformer, "networks_", ()))
-    return n_runs > 1 and hasattr(transformer, "transform_runs")
+    last = last_step(transformer)
+    return len(getattr(last, "networks_", ())) > 1 and hasattr(last, "transform_runs")
 
 
 def embedding_steps(estimator):
@@ -230,6 +266,8 @@ def embedding_steps(estimator):
         *steps, (name, last) = estimator.steps
         if isinstance(last, Pipeline):
             return Pipeline([*steps, (name, embedding_steps(last))])
+        if last is None or last == "passthrough":
+            return embedding_steps(estimator[:-1])
         if hasattr(last, "predict"):
             return estimator[:-1]
     if not hasattr(estimator, "fit_transform"):
