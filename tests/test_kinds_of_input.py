@@ -77,7 +77,7 @@ CONTAINERS = {
     "tensor": lambda samples: torch.from_numpy(samples.copy()).requires_grad_(),
     "csr array": csr_array,
     "csr matrix": csr_matrix,
-    "coo": coo_array,
+    "coordinates": coo_array,
 }
 
 OF_CLASSES = {

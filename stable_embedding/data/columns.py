@@ -81,7 +81,9 @@ def check_finite(X, input_name="X", names=None, estimator_name="this function"):
         Who takes no such values.
     """
     try:
-        assert_all_finite(X, input_name=input_name)
+        # The first pass is a sum, in which infinities of both signs are invalid.
+        with np.errstate(invalid="ignore"):
+            assert_all_finite(X, input_name=input_name)
     except ValueError:
         raise ValueError(_not_finite(X, input_name, names, estimator_name)) from None
 

@@ -615,9 +615,7 @@ class BaseStableAutoencoder(
 
     def _check_finite(self, X):
         names = getattr(self, "feature_names_in_", None)
-        # The first pass is a sum, in which infinities of both signs are invalid.
-        with np.errstate(invalid="ignore"):
-            check_finite(X, names=names, estimator_name=type(self).__name__)
+        check_finite(X, names=names, estimator_name=type(self).__name__)
 
     def _codes(self, X, out=None):
         """Validate samples and embed them by the model."""

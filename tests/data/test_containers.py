@@ -44,7 +44,7 @@ READ = {
     "nullable": pd.DataFrame(X, columns=["a", "b", "c"]).astype("Float64"),
     "polars": pl.DataFrame(X),
     "sparse": csr_array(X),
-    "coo": csr_array(X).tocoo(),
+    "coordinates": csr_array(X).tocoo(),
 }
 
 
@@ -53,7 +53,7 @@ def test_samples_are_read(kind):
     np.testing.assert_array_equal(check_samples(READ[kind]), X)
 
 
-@pytest.mark.parametrize("kind", ["sparse", "coo"])
+@pytest.mark.parametrize("kind", ["sparse", "coordinates"])
 def test_sparse_samples_stay_so_where_they_are_accepted(kind):
     found = check_samples(READ[kind], accept_sparse=True)
     assert found.format == "csr"
@@ -127,6 +127,11 @@ CONTAINERS = {
         "must be a string or a real number.*column 1 of X",
     ),
     "nan": (np.array([[1, np.nan]]), ValueError, "contains NaN in column 1; .*impute"),
+    "both infinities": (
+        np.array([[np.inf, 1], [-np.inf, 2]]),
+        ValueError,
+        "infinity .* in column 0",
+    ),
     "sparse nan": (csr_array([[0, np.nan]]), ValueError, "contains NaN in column 1"),
     "sparse inf": (csr_array([[0, -np.inf]]), ValueError, "infinity.* in column 1"),
 }
