@@ -455,6 +455,15 @@ def test_a_last_step_that_does_nothing_is_no_embedding():
         (lambda X: quality.trustworthiness(Z, X), "column 'color' of X_embedded;"),
         (lambda X: quality.explained_variance(X[["size"]], X[["size"]]), "'size'"),
         (lambda X: ShepardDisplay.from_embedding(X, Z), "'red' in column 'color' of X"),
+        (lambda X: stability.displacement(X, Z), "'red' in column 'color' of first;"),
+        (
+            lambda X: stability.manifold_variance([Z, X[["size"]]]),
+            r"embeddings\[1\] contains NaN in column 'size'",
+        ),
+        (
+            lambda X: stability.neighbor_overlap(Z, np.where(Z > 0, np.inf, -np.inf)),
+            "second contains infinity .* in columns 0, 1;",
+        ),
     ],
 )
 def test_what_is_no_number_is_named(call, message):

@@ -82,6 +82,21 @@ def test_odd_codes(fitted, kind):
     assert untouched(fitted, before)
 
 
+@pytest.mark.parametrize(
+    ("odd", "message"),
+    [
+        (pl.DataFrame(X[:, :2]).lazy(), r"reference\.collect\(\)"),
+        (pd.DataFrame({"x": ["12,5"] * 16, "y": 1.0}), "'12,5' in column 'x' of refer"),
+        (np.where(X[:, :2] < 0.5, np.inf, -np.inf), "reference contains infinity"),
+    ],
+)
+def test_odd_references(odd, message):
+    model = StableAutoencoder(2, n_init=1, max_iter=1)
+    with pytest.raises((TypeError, ValueError), match=message):
+        model.fit(X, reference=odd)
+    assert not hasattr(model, "network_")
+
+
 @pytest.mark.parametrize("kind", ODD)
 def test_an_outlier_detector_says_the_same(kind):
     odd, message = ODD[kind]
