@@ -18,8 +18,14 @@ __all__ = [
     "RealNotInt",
     "StrOptions",
     "check_n_features",
+    "column_positions",
     "fit_context",
     "num_samples",
     "safe_indexing",
     "validate_params",
 ]
+
+
+def column_positions(column_transformer):
+    """Return the positions of each transformer's columns, by its name."""
+    return column_transformer._transformer_to_input_indices

@@ -699,11 +699,16 @@ class BaseStableAutoencoder(
 
     def _add_code_output(self, graph, value):
         """Add what `_finish_codes` does to an ONNX graph; hook."""
-        return graph.node("Mul", value, np.float32(self.scale_))
+        return graph.node("Mul", value, self.scale_)
 
     def _add_code_input(self, graph, value):
         """Add what `_network_codes` does to an ONNX graph; hook."""
-        return graph.node("Div", value, np.float32(self.scale_))
+        return graph.node("Div", value, self.scale_)
+
+    def _add_scores(self, graph, value):
+        """Add what `score_samples` does to scaled samples to a float64 graph; hook."""
+        errors = self.network_.as_float64().add_squared_errors(graph, value)
+        return graph.node("Mul", errors, -(self.scale_**2))
 
     @property
     def _n_features_out(self):

@@ -81,6 +81,10 @@ class Consensus(BaseAutoencoder):
         """Add the nodes of `decode` to an ONNX graph, and return their output."""
         return graph.mean([each.add_decoder(graph, value) for each in self])
 
+    def add_discretization(self, graph: Any, value: str) -> str:
+        """Add the nodes of `discretize` to an ONNX graph, and return their output."""
+        return self.networks[0].add_discretization(graph, value)
+
     def _average(self, codes: Tensor) -> Tensor:
         return self.networks[0].average_codes(codes)
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -217,7 +216,7 @@ class LinearPathMLP(nn.Module):
         """Add the nodes that compute the output to an ONNX graph."""
         inputs = value
         if self.gain != 1:
-            value = graph.node("Mul", value, np.float32(self.gain))
+            value = graph.node("Mul", value, self.gain)
         for at, layer in enumerate(self.layers):
             if at:
                 kind = ONNX_ACTIVATIONS[type(self.activations[at - 1])]
@@ -225,7 +224,7 @@ class LinearPathMLP(nn.Module):
             weight, bias = (p.numpy(force=True) for p in (layer.weight, layer.bias))
             value = graph.node("Gemm", value, weight, bias, transB=1)
         if self.output_gain != 1:
-            value = graph.node("Mul", value, np.float32(self.output_gain))
+            value = graph.node("Mul", value, self.output_gain)
         if self.linear_path is not None:
             path = self.linear_path.weight.numpy(force=True)
             value = graph.node("Add", value, graph.node("MatMul", inputs, path.T))

@@ -205,4 +205,4 @@ class VariationalNetwork(Autoencoder):
             return value
         value = graph.node("Sigmoid", value)
         value = graph.node("Sub", value, self.mean.numpy(force=True))
-        return graph.node("Div", value, np.float32(self.scale))
+        return graph.node("Div", value, self.scale)
