@@ -365,7 +365,7 @@ def scorer_of(detector):
     if "_add_scores" not in vars(scored_by):
         raise TypeError(
             f"a detector by the scores of {kind.__name__} cannot be converted: their"
-            " graph is not known; use an autoencoder that scores by reconstruction"
+            " graph is not known; use an autoencoder of stable_embedding"
         )
     return estimator
 

@@ -47,9 +47,14 @@ class Graph:
         """Add the mean of several values of one shape."""
         return self.node("Mul", self.node("Sum", *values), 1 / len(values))
 
-    def row_sums(self, value):
-        """Add the sum of each row, as a column."""
-        return self.node("ReduceSum", value, np.array([1]), keepdims=1)
+    def sum(self, value, axis, keepdims=True):
+        """Add the sums along an axis."""
+        return self.node("ReduceSum", value, np.array([axis]), keepdims=int(keepdims))
+
+    def linear(self, value, layer):
+        """Add what a linear layer of torch does."""
+        weight, bias = (p.numpy(force=True) for p in (layer.weight, layer.bias))
+        return self.node("Gemm", value, weight, bias, transB=1)
 
     def concatenated(self, values):
         """Add columns of several values side by side, as floats of this graph."""

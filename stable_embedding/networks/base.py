@@ -206,4 +206,4 @@ class BaseAutoencoder(nn.Module):
         """Add the nodes of `squared_errors` to an ONNX graph, and return a column."""
         codes = self.add_discretization(graph, self.add_encoder(graph, value))
         error = graph.node("Sub", self.add_decoder(graph, codes), value)
-        return graph.row_sums(graph.node("Mul", error, error))
+        return graph.sum(graph.node("Mul", error, error), axis=1)

@@ -410,6 +410,12 @@ DETECTED_BY = [
     SparseAutoencoder(4, n_init=1, max_iter=3),
     SparseAutoencoder(4, penalty="k_sparse", sparsity=2, n_init=2, max_iter=3),
     SemanticHashing(6, n_init=2, max_iter=3),
+    VariationalAutoencoder(2, n_init=1, max_iter=3),
+    VariationalAutoencoder(2, n_init=2, hidden_layer_sizes=(), max_iter=3),
+    make_pipeline(
+        MinMaxScaler(clip=True),
+        VariationalAutoencoder(2, likelihood="bernoulli", n_init=2, max_iter=3),
+    ),
     make_pipeline(StandardScaler(), quick()),
     make_pipeline(quick()),
 ]
@@ -604,22 +610,21 @@ def test_samples_that_cannot_be_given_are_named(customers, events, tmp_path):
     refused(TypeError, "column 'city' of X has dtype object", X=mixture)
     refused(TypeError, "X has dtype object", X=customers.to_numpy(dtype=object))
     refused(ValueError, "skl2onnx cannot convert this Pipeline for the inputs 'X'")
-    refused(
-        ValueError, r"X has shape \(4,\)", estimator=quick().fit(events), X=events[0]
-    )
-    refused(
-        ValueError,
-        r"'X'\] have \[3\] columns, but StableAutoencoder was fitted on 4",
-        estimator=quick().fit(events),
-        X=events[:, :3],
-    )
-    refused(
-        ValueError,
-        r"the decoder of StableAutoencoder was fitted on 2",
-        estimator=quick().fit(events),
-        X=events,
-        part="decoder",
-    )
+    model = quick().fit(events)
+    refused(ValueError, r"X has shape \(4,\)", model, X=events[0])
+    refused(ValueError, r"\[3\] columns, but StableAuto", model, X=events[:, :3])
+    unnamed = pandas.DataFrame(events)
+    refused(TypeError, "names of columns must be strings", model, X=unnamed)
+    message = "the decoder of StableAutoencoder was fitted on 2"
+    refused(ValueError, message, model, X=events, part="decoder")
+
+
+@pytest.mark.parametrize("dtype", [object, str])
+def test_words_of_any_type_are_taken(dtype):
+    words = np.array([["a", "x"], ["b", "y"], ["c", "x"]] * 10, dtype=dtype)
+    model = make_pipeline(OneHotEncoder(), quick()).fit(words)
+    [found] = run(to_onnx(model, X=words), words.astype(object))
+    near(found, model.transform(words))
 
 
 def test_inputs_that_are_none_are_named(events):
