@@ -209,6 +209,11 @@ class TrainingData:
         return self.samples.mean
 
     @property
+    def is_order_invariant(self) -> bool:
+        """Whether the order of the samples in X does not count."""
+        return self.samples.order is not None
+
+    @property
     def scale(self) -> float:
         """Square root of the total variance."""
         return self.samples.scale

@@ -23,6 +23,7 @@ from ..data.chunks import feature_means, iterate_chunks, total_squared_deviation
 from ..data.columns import check_finite, columns_named
 from ..data.containers import check_samples, readable_samples
 from ..data.dask_arrays import is_dask_array, map_chunks
+from ..data.dominance import warn_of_dominance
 from ..data.lazy_samples import exceeds_memory
 from ..data.neighbors import draw_positives
 from ..data.scaling import scale_in_own_precision, scale_samples
@@ -397,6 +398,7 @@ class BaseStableAutoencoder(
             reference = self._check_reference(reference, X, plan)
             scaling = (self.mean_, self.scale_) if resume else None
             data = TrainingData.prepare(X, labels, plan, scaling, n_seen, reference)
+            warn_of_dominance(X, data.mean, getattr(self, "feature_names_in_", None))
             start = self._resume(data) if resume else self._initialize(data, plan)
             runs, trainer = self._train(start.networks, data, plan)
             self._set_fitted(data, start, runs)
@@ -497,6 +499,7 @@ class BaseStableAutoencoder(
         self._set_networks(list(map(apply_rigid_map, networks, maps)))
         self.mean_, self.scale_ = data.mean, data.scale
         self.is_constant_ = data.is_constant
+        self.is_order_invariant_ = data.is_order_invariant
         self.n_samples_seen_ = data.n_samples_seen
         self.history_, self.losses_ = mean_run(runs)
         self.loss_curve_ = self.history_["loss"]
