@@ -8,7 +8,7 @@ from ..exceptions import DominatedVarianceWarning
 from .chunks import iterate_chunks
 
 # More than this fraction of the variance is too much for one sample or feature. Of few
-# samples each holds much: one is odd if it holds more than so many of an equal fraction.
+# samples each holds much: one is odd if it holds so many times an equal fraction.
 _SAMPLE_FRACTION = 0.5
 _EQUAL_FRACTIONS = 10
 _FEATURE_FRACTION = 0.99

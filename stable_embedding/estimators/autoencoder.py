@@ -205,8 +205,8 @@ class StableAutoencoder(BaseStableAutoencoder):
         or warm start then starts anew.
 
     is_order_invariant_ : bool
-        Whether shuffled training data give the same map to the last bit. Arrays of more
-        than half a gigabyte in float32 are read as they lie, so that their order counts.
+        Whether shuffled training data give the same map to the last bit. Arrays of
+        more than half a gigabyte in float32 are read as they lie: their order counts.
 
     loss_curve_ : list of float
         Loss of each epoch, as a mean over runs.

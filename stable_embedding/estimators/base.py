@@ -17,7 +17,7 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._ambient import CPU_FLOAT32, own_settings
-from .._sklearn import check_n_features, fit_context
+from .._sklearn import check_n_features, fit_context, returns_arrays
 from ..data import limits
 from ..data.chunks import feature_means, iterate_chunks, total_squared_deviation
 from ..data.columns import check_finite, columns_named
@@ -250,7 +250,8 @@ class BaseStableAutoencoder(
         -------
         codes : ndarray of shape (n_samples, n_components), dtype float32
             Codes, in the units of the data; `out` if it is given. For a dask array it
-            is a dask array, whose chunks are embedded when their values are needed.
+            is a dask array, whose chunks are embedded when their values are needed;
+            if data frames were asked for by ``set_output``, they are computed.
 
         std : ndarray of shape (n_samples,), dtype float32
             Root of the total variance of each sample's codes over the runs, in the
@@ -269,9 +270,10 @@ class BaseStableAutoencoder(
             # A later fit must not change what is computed later.
             snapshot = type(self).__new__(type(self))
             vars(snapshot).update(vars(self))
-            return map_chunks(
+            codes = map_chunks(
                 snapshot._codes, X, self._n_features_out, self._codes_dtype, out
             )
+            return codes if returns_arrays(self) else np.asarray(codes)
         return self._codes(X, out)
 
     def transform_runs(self, X):
