@@ -1,6 +1,5 @@
 import os
 
-import matplotlib
 import numpy as np
 import pytest
 import torch
@@ -11,7 +10,7 @@ from threadpoolctl import threadpool_limits
 # times longer than they compute.
 N_THREADS = int(os.environ.get("TEST_THREADS", "1"))
 
-matplotlib.use("Agg")
+os.environ["MPLBACKEND"] = "Agg"  # matplotlib is optional: it is not imported here
 torch.set_num_threads(N_THREADS)
 threadpool_limits(N_THREADS, user_api="blas")
 

@@ -2,6 +2,7 @@
 
 import traceback
 import warnings
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -170,14 +171,16 @@ def test_rows_that_come_later(data):
 @MANY
 @given(data=st.data())
 def test_codes_of_any_kind(data):
-    model = FITTED[data.draw(st.sampled_from(sorted(FITTED)))]
+    model = fitted(data.draw(st.sampled_from(FAMILY)))
     codes = data.draw(rows(bad=data.draw(st.booleans())))
     assert_finite_or_said(lambda: [model.inverse_transform(codes)], *CULPRITS, "code")
 
 
-FITTED = {
-    kind.__name__: kind(2, max_iter=2, random_state=0).fit(np.eye(6)) for kind in FAMILY
-}
+@cache
+def fitted(kind):
+    """An estimator of a class, fitted on first use and not when tests are collected."""
+    return kind(2, max_iter=2, random_state=0).fit(np.eye(6))
+
 
 JUNK = st.one_of(
     st.none(),

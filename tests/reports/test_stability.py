@@ -1,7 +1,6 @@
 import builtins
 
 import joblib
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -321,6 +320,7 @@ def test_without_pandas_all_but_the_frame_works(small, monkeypatch):
 
 @pytest.mark.parametrize("measure", MEASURES)
 def test_plot_draws_each_value(measure, small):
+    plt = pytest.importorskip("matplotlib.pyplot")
     ax = small.plot(measure=measure).ax_
     drawn = {line.get_label(): line.get_xdata() for line in ax.get_lines()}
     expected = measured(small, measure)
