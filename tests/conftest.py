@@ -1,4 +1,5 @@
 import os
+import signal
 
 import numpy as np
 import pytest
@@ -11,6 +12,9 @@ from threadpoolctl import threadpool_limits
 N_THREADS = int(os.environ.get("TEST_THREADS", "1"))
 
 os.environ["MPLBACKEND"] = "Agg"  # matplotlib is optional: it is not imported here
+# What a shell starts in the background ignores Ctrl-C, which some tests press.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 torch.set_num_threads(N_THREADS)
 threadpool_limits(N_THREADS, user_api="blas")
 
