@@ -26,17 +26,17 @@ from stable_embedding.estimators.base import BaseStableAutoencoder
 from stable_embedding.estimators.registry import ESTIMATORS
 from stable_embedding.losses import LossTerm
 
-# One of each class, with few epochs: the checks ask how an estimator behaves, not how
-# well it fits.
+# One of each class, with few runs and epochs: the checks ask how an estimator behaves,
+# not how well it fits.
 CONFIGURATIONS = [
-    StableAutoencoder(max_iter=3),
-    DenoisingAutoencoder(max_iter=3),
-    SparseAutoencoder(max_iter=3),
-    ContractiveAutoencoder(max_iter=3),
-    VariationalAutoencoder(max_iter=3),
-    TripletVariationalAutoencoder(max_iter=3),
-    SemanticHashing(max_iter=3),
-    ReconstructionOutlierDetector(StableAutoencoder(max_iter=3)),
+    StableAutoencoder(n_init=2, max_iter=3),
+    DenoisingAutoencoder(n_init=2, max_iter=3),
+    SparseAutoencoder(n_init=2, max_iter=3),
+    ContractiveAutoencoder(n_init=2, max_iter=3),
+    VariationalAutoencoder(n_init=2, max_iter=3),
+    TripletVariationalAutoencoder(n_init=2, max_iter=3),
+    SemanticHashing(n_init=2, max_iter=3),
+    ReconstructionOutlierDetector(StableAutoencoder(n_init=2, max_iter=3)),
 ]
 # The defaults, with all of their epochs, and other settings.
 SETTINGS = [
@@ -194,7 +194,14 @@ def test_every_parameter_arrives(kind):
         assert getattr(kind(**{name: value}), name) is value, name
 
 
-@pytest.mark.parametrize("estimator", AUTOENCODERS, ids=repr)
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        pytest.param(one, marks=pytest.mark.slow if one in SETTINGS else ())
+        for one in AUTOENCODERS
+    ],
+    ids=repr,
+)
 def test_everything_fitted_is_finite(estimator, iris):
     X, y = iris
     model = clone(estimator).fit(X, y)
