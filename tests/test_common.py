@@ -38,17 +38,18 @@ CONFIGURATIONS = [
     SemanticHashing(n_init=2, max_iter=3),
     ReconstructionOutlierDetector(StableAutoencoder(n_init=2, max_iter=3)),
 ]
-# The defaults, with all of their epochs, and other settings.
+# The defaults, with all of their runs and epochs, and other settings with few.
+FEW = {"n_init": 2, "max_iter": 5}
 SETTINGS = [
     StableAutoencoder(),
-    StableAutoencoder(init="random", similarity_weight=0, max_iter=20),
-    StableAutoencoder(n_init=2, max_iter=20),
-    StableAutoencoder(neighbor_weight=1.0, max_iter=20),
-    StableAutoencoder(layerwise_pretraining=True, max_iter=5),
-    DenoisingAutoencoder(corruption="salt_and_pepper", n_init=2, max_iter=20),
-    SparseAutoencoder(penalty="l1", max_iter=20),
-    SparseAutoencoder(penalty="k_sparse", max_iter=20),
-    SemanticHashing(packed=True, max_iter=20),
+    StableAutoencoder(init="random", similarity_weight=0, **FEW),
+    StableAutoencoder(neighbor_weight=1.0, **FEW),
+    StableAutoencoder(layerwise_pretraining=True, **FEW),
+    StableAutoencoder(n_init=1, max_iter=5),
+    DenoisingAutoencoder(corruption="salt_and_pepper", **FEW),
+    SparseAutoencoder(penalty="l1", **FEW),
+    SparseAutoencoder(penalty="k_sparse", **FEW),
+    SemanticHashing(packed=True, **FEW),
 ]
 AUTOENCODERS = [
     one

@@ -77,7 +77,7 @@ def import_pyplot():
     Returns
     -------
     module
-        matplotlib.pyplot.
+        The module matplotlib.pyplot.
 
     Raises
     ------
