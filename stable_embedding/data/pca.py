@@ -127,7 +127,7 @@ def narrow_basis(axes, variance_ratios, n_components, at_most_all=False):
 
     n_components : int
         Number of components of the embedding. The basis has 32 coordinates or more, and
-        eight or more for each component, unless the rank of the data is lower.
+        eight or more for each component, and no more than the rank of the data.
 
     at_most_all : bool, default=False
         Whether all axes are enough, even if they hold less variance.
@@ -143,8 +143,9 @@ def narrow_basis(axes, variance_ratios, n_components, at_most_all=False):
     retaining = 1 + np.searchsorted(np.cumsum(variance_ratios), _RETAINED_VARIANCE)
     if at_most_all:
         retaining = min(retaining, rank)
-    enough = max(n_components, least, retaining)
-    if not enough <= min(rank, axes.shape[1] / 2):
+    # More components than the rank have nothing to hold; all of it is enough for them.
+    enough = max(min(n_components, rank), least, retaining)
+    if not 0 < enough <= min(rank, axes.shape[1] / 2):
         return None
     axes = axes[:enough].astype(np.float64)
     directions = np.random.default_rng(0).normal(size=axes.shape)

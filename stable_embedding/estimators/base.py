@@ -17,6 +17,7 @@ from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from .._ambient import CPU_FLOAT32, own_settings
 from .._sklearn import check_n_features, fit_context
 from ..data import limits
 from ..data.chunks import feature_means, iterate_chunks, total_squared_deviation
@@ -102,7 +103,7 @@ def kernel_scales(networks, training_set):
         )
         for network in networks
     ]
-    return torch.tensor(scales).squeeze(0)
+    return torch.tensor(scales, **CPU_FLOAT32).squeeze(0)
 
 
 def mean_run(runs):
@@ -378,12 +379,14 @@ class BaseStableAutoencoder(
         self._lay_on(X, target.astype(np.float64))
         return self
 
+    @own_settings()
     def _lay_on(self, X, target):
         """Move all runs by the rigid map that lays X where samples have a place."""
         codes, known = self._encode(self.network_, X), has_place(target)
         rigid_map = self._rigid_map(self._run, codes[known], target[known])
         self._set_networks([apply_rigid_map(run, rigid_map) for run in self.networks_])
 
+    @own_settings()
     def _fit(self, X, y, *, resume, n_seen, reference=None):
         """Train anew, or resume from the fitted networks; all or nothing."""
         with restore_on_error(self):
@@ -709,6 +712,7 @@ class BaseStableAutoencoder(
             del state["network_"]
         return state
 
+    @own_settings()
     def __setstate__(self, state):
         state = self._upgrade(dict(state))
         if "networks_" in state:

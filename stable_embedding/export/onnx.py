@@ -57,7 +57,7 @@ def to_onnx(estimator, path=None, part="encoder"):
     >>> from sklearn.datasets import load_iris
     >>> from stable_embedding import StableAutoencoder, to_onnx
     >>> X, _ = load_iris(return_X_y=True)
-    >>> model = to_onnx(StableAutoencoder(n_init=2).fit(X))
+    >>> model = to_onnx(StableAutoencoder(random_state=0).fit(X))
     >>> [node.name for node in model.graph.input]
     ['X']
     """

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .._ambient import CPU_FLOAT32
 from .base import Batch, LossTerm
 
 # By which part of the way a mean code moves toward each new code.
@@ -60,7 +61,8 @@ class ConsensusLoss(LossTerm):
         self.mean_codes: Tensor
         self.steps: Tensor
         if reference is None:
-            codes, steps = torch.zeros(n_samples, n_components), torch.ones(n_samples)
+            codes = torch.zeros(n_samples, n_components, **CPU_FLOAT32)
+            steps = torch.ones(n_samples, **CPU_FLOAT32)
         else:
             codes = reference.nan_to_num()
             steps = 1.0 - reference.isfinite().all(-1).float()

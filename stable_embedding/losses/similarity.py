@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from .._ambient import CPU_FLOAT32
 from ..data import limits
 from .base import Batch, LossTerm, split_into_blocks
 
@@ -112,8 +113,9 @@ def check_similarity(similarity: Similarity, n_features: int) -> None:
     n_features : int
         Number of features of the samples that it will be given.
     """
-    generator = torch.Generator().manual_seed(0)
-    samples = torch.randn(_PROBE_SAMPLES, n_features, generator=generator)
+    generator = torch.Generator("cpu").manual_seed(0)
+    shape = (_PROBE_SAMPLES, n_features)
+    samples = torch.randn(shape, generator=generator, **CPU_FLOAT32)
     samples /= n_features**0.5  # of unit total variance, as scaled samples are
     values = similarity(samples)
     if not isinstance(values, Tensor):

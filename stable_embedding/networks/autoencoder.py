@@ -8,6 +8,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from .._ambient import CPU_FLOAT32
 from .base import BaseAutoencoder
 from .mlp import LinearPathMLP
 from .stacking import stack_linear_layers
@@ -74,7 +75,7 @@ class Autoencoder(BaseAutoencoder):
         seed: int = 0,
     ):
         sizes = [n_features, *hidden_layer_sizes, n_components]
-        generator = torch.Generator()
+        generator = torch.Generator("cpu")
         generator.manual_seed(seed if axes is None else _HIDDEN_SEED)
         # Layers in He's range get as far in fewer steps. Not the encoder's first, whose
         # input is small: with it the map moves more when samples are dropped.
@@ -138,7 +139,9 @@ class Autoencoder(BaseAutoencoder):
             found = weights[name].shape if name in weights else None
             if found != shape:
                 raise ValueError(f"{name} has shape {found}, but should have {shape}")
-        axes = torch.zeros(sizes[-1], sizes[0]) if init == "pca" else None
+        axes = None
+        if init == "pca":
+            axes = torch.zeros(sizes[-1], sizes[0], **CPU_FLOAT32)
         network = cls(axes=axes, **cls._completed(settings))
         network.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})
         for name, gain in zip(cls._gains, gains, strict=True):

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .._ambient import own_settings
 from ..data.chunks import iterate_chunks
 
 Step = Callable[[np.ndarray], np.ndarray]
@@ -53,10 +54,12 @@ def apply_in_chunks(
         If what comes out is not finite.
     """
     like = {"dtype": network.dtype, "device": network.device}
-    with torch.inference_mode():
+    with own_settings(), torch.inference_mode():
         for at, chunk in iterate_chunks(X, width=network.widest_layer):
             if prepare is not None:
                 chunk = prepare(chunk)
+            # In one layout: by columns, a product may be rounded otherwise.
+            chunk = np.ascontiguousarray(chunk)
             output = method(torch.as_tensor(chunk, **like)).cpu().numpy()
             if not np.isfinite(output).all():
                 dtype = str(network.dtype).removeprefix("torch.")

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .._ambient import CPU_FLOAT32
+
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "identity": nn.Identity,
     "logistic": nn.Sigmoid,
@@ -42,7 +44,7 @@ def draw_linear(
     Torch's range is the square root of 6 smaller than He's, which keeps the size of
     what passes through a ReLU.
     """
-    layer = nn.utils.skip_init(nn.Linear, n_inputs, n_outputs)
+    layer = nn.utils.skip_init(nn.Linear, n_inputs, n_outputs, **CPU_FLOAT32)
     bound = (6 / n_inputs if he_init else 1 / n_inputs) ** 0.5
     nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
     nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
@@ -97,7 +99,7 @@ class LinearPathMLP(nn.Module):
         self.linear_path = None
         if path is not None:
             self.linear_path = nn.utils.skip_init(
-                nn.Linear, sizes[0], sizes[-1], bias=False
+                nn.Linear, sizes[0], sizes[-1], bias=False, **CPU_FLOAT32
             )
             self.linear_path.weight.data.copy_(path)
             nn.init.zeros_(self.last.weight)

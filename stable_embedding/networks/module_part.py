@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .._ambient import CPU_FLOAT32
+
 
 class AffineMap(nn.Module):
     """The map ``x -> x @ matrix + shift``, which is not trained.
@@ -61,7 +63,7 @@ class ModulePart(nn.Module):
         if path is not None:
             n_outputs, n_inputs = path.shape
             self.linear_path = nn.utils.skip_init(
-                nn.Linear, n_inputs, n_outputs, bias=False
+                nn.Linear, n_inputs, n_outputs, bias=False, **CPU_FLOAT32
             )
             self.linear_path.weight.data.copy_(path)
         self.before: AffineMap | None = None

@@ -9,6 +9,7 @@ import torch
 from scipy.stats import qmc
 from torch import Tensor, nn
 
+from .._ambient import CPU_FLOAT32
 from ..losses.variational import cross_entropies, kl_divergence, unscale
 from .autoencoder import Autoencoder
 
@@ -87,7 +88,9 @@ class VariationalNetwork(Autoencoder):
         self.register_buffer("mean", mean)
         self.prior_deviation = self.n_components**-0.5
         width = self.encoder.last.in_features
-        self.log_variance = nn.utils.skip_init(nn.Linear, width, self.n_components)
+        self.log_variance = nn.utils.skip_init(
+            nn.Linear, width, self.n_components, **CPU_FLOAT32
+        )
         nn.init.zeros_(self.log_variance.weight)
         nn.init.constant_(self.log_variance.bias, _FIRST_LOG_VARIANCE)
         if likelihood == "bernoulli":
@@ -95,7 +98,7 @@ class VariationalNetwork(Autoencoder):
 
     @classmethod
     def _completed(cls, settings: dict[str, Any]) -> dict[str, Any]:
-        return {**settings, "mean": torch.zeros(settings["n_features"])}
+        return {**settings, "mean": torch.zeros(settings["n_features"], **CPU_FLOAT32)}
 
     @torch.no_grad()
     def _start_at_mean(self) -> None:

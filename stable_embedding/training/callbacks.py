@@ -11,6 +11,7 @@ from skorch.callbacks import Callback
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from .._ambient import CPU_FLOAT32
 from ..networks.stacking import weights_by_name
 
 # Fraction of the steps in which the learning rate rises.
@@ -63,9 +64,9 @@ class RunsEarlyStopping(Callback):
 
     def on_train_begin(self, net, **kwargs):
         """Forget an earlier training."""
-        self.best_ = torch.full((self.n_runs,), torch.inf)
-        self.misses_ = torch.zeros(self.n_runs, dtype=torch.long)
-        self.n_iter_ = torch.zeros(self.n_runs, dtype=torch.long)
+        self.best_ = torch.full((self.n_runs,), torch.inf, **CPU_FLOAT32)
+        self.misses_ = torch.zeros(self.n_runs, dtype=torch.long, device="cpu")
+        self.n_iter_ = torch.zeros(self.n_runs, dtype=torch.long, device="cpu")
         self.weights_ = []
 
     @property
@@ -79,7 +80,7 @@ class RunsEarlyStopping(Callback):
         self.n_iter_ += running
         if len(net.history) <= WARMUP_FRACTION * net.max_epochs:
             return
-        losses = torch.tensor(net.history[-1, "valid_runs"][0])
+        losses = torch.tensor(net.history[-1, "valid_runs"][0], **CPU_FLOAT32)
         better = running & (losses < self.best_ - self.tol)
         self.best_[:] = torch.where(better, losses, self.best_)
         self.misses_[:] = torch.where(better, 0, self.misses_ + running)

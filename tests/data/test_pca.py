@@ -106,6 +106,15 @@ def test_few_samples_keep_all_their_axes(rng):
     np.testing.assert_allclose(centered(X) @ basis.T @ basis, centered(X), atol=1e-4)
 
 
+@pytest.mark.parametrize("n_components", [2, 18, 19, 20, 40, 300])
+def test_components_beyond_the_rank_need_no_more_coordinates(n_components, rng):
+    X = centered(rng.normal(size=(20, 500)))
+    axes, ratios = principal_axes(X, max(n_components, MAX_COORDINATES))
+    basis = narrow_basis(axes, ratios, n_components)
+    assert len(basis) == 19
+    np.testing.assert_allclose(X @ basis.T @ basis, X, atol=1e-4)
+
+
 def test_a_basis_depends_on_the_span_alone(rng):
     axes, ratios = spectrum(0.1)
     turned = axes.copy()

@@ -1,0 +1,97 @@
+"""Settings of torch and scikit-learn that must not change what we compute."""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import sklearn
+import torch
+from threadpoolctl import threadpool_limits
+
+# How tensors of numbers are made.
+CPU_FLOAT32: Any = {"dtype": torch.float32, "device": "cpu"}
+
+_DEVICES = ("cpu", "cuda", "mps", "xpu")
+
+_MATMUL_BACKENDS: list[Any] = [
+    torch.backends.mkldnn.matmul,  # type: ignore[attr-defined]
+    torch.backends.cuda.matmul,
+]
+
+# The process that imported this module, or the forked one that was prepared last.
+_pid = os.getpid()
+
+
+class _FullPrecision:
+    """Matrix products of float32 in float32, while anyone is within.
+
+    The setting belongs to the process. The first to enter changes it, and the last to
+    leave restores it, so that trainings in several threads do not undo each other's.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.n_within = 0
+        self.changed: list[tuple[Any, str]] = []
+
+    def __enter__(self) -> None:
+        with self.lock:
+            self.n_within += 1
+            if self.n_within > 1:
+                return
+            for backend in _MATMUL_BACKENDS:
+                precision = backend.fp32_precision
+                if precision not in ("none", "ieee"):
+                    self.changed.append((backend, precision))
+                    backend.fp32_precision = "ieee"
+
+    def __exit__(self, *error: object) -> None:
+        with self.lock:
+            self.n_within -= 1
+            while not self.n_within and self.changed:
+                backend, precision = self.changed.pop()
+                backend.fp32_precision = precision
+
+
+_full_precision = _FullPrecision()
+
+
+def _use_one_thread_if_forked() -> None:
+    """In a forked process compute in one thread, from the first call on.
+
+    Threads of OpenMP do not survive a fork, and whoever asks for them waits for ever.
+    """
+    global _pid
+    if os.getpid() != _pid:
+        torch.set_num_threads(1)
+        threadpool_limits(1, user_api="openmp")
+        _pid = os.getpid()
+
+
+@contextmanager
+def own_settings() -> Iterator[None]:
+    """Compute as torch and scikit-learn do by default, whatever a user has set.
+
+    Gradients are recorded, tensors are on the CPU and of full precision unless we say
+    otherwise, and transformers return arrays. In a forked process one thread computes.
+    Torch's default type belongs to the process and stays: whatever makes a tensor must
+    name its type.
+    """
+    with ExitStack() as settings:
+        enter = settings.enter_context
+        if torch.is_inference_mode_enabled():
+            enter(torch.inference_mode(False))
+        if not torch.is_grad_enabled():
+            enter(torch.enable_grad())
+        for device in _DEVICES:
+            if torch.is_autocast_enabled(device):
+                enter(torch.autocast(device, enabled=False))
+        if torch.get_default_device().type != "cpu":
+            enter(torch.device("cpu"))
+        if sklearn.get_config()["transform_output"] != "default":
+            enter(sklearn.config_context(transform_output="default"))
+        enter(_full_precision)
+        _use_one_thread_if_forked()
+        yield

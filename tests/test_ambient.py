@@ -1,0 +1,194 @@
+"""What a user has set in torch and scikit-learn changes no result, to the last bit."""
+
+import copy
+import pickle
+import threading
+from contextlib import contextmanager
+from functools import cache
+
+import numpy as np
+import pytest
+import sklearn
+import torch
+from sklearn.base import clone
+from sklearn.datasets import load_iris
+from sklearn.neighbors import KNeighborsTransformer
+from sklearn.preprocessing import scale
+
+import stable_embedding
+from stable_embedding import ReconstructionOutlierDetector, StableAutoencoder
+from stable_embedding._ambient import own_settings
+from stable_embedding.estimators.registry import ESTIMATORS
+from stable_embedding.export import to_onnx
+
+
+@contextmanager
+def setting(set_value, value, normal):
+    set_value(value)
+    try:
+        yield
+    finally:
+        set_value(normal)
+
+
+def set_generic_precision(value):
+    torch.backends.fp32_precision = value
+
+
+CONTEXTS = {
+    "default_dtype": lambda: setting(
+        torch.set_default_dtype, torch.float64, torch.float32
+    ),
+    "default_device": lambda: setting(torch.set_default_device, "meta", None),
+    "device": lambda: torch.device("meta"),
+    "no_grad": torch.no_grad,
+    "inference_mode": torch.inference_mode,
+    "autocast": lambda: torch.autocast("cpu", torch.bfloat16),
+    "matmul_precision": lambda: setting(
+        torch.set_float32_matmul_precision, "medium", "highest"
+    ),
+    "generic_precision": lambda: setting(set_generic_precision, "bf16", "none"),
+    "deterministic": lambda: setting(torch.use_deterministic_algorithms, True, False),
+    "anomalies": lambda: torch.autograd.set_detect_anomaly(True),
+    "pandas": lambda: sklearn.config_context(transform_output="pandas"),
+    "polars": lambda: sklearn.config_context(transform_output="polars"),
+    "metadata_routing": lambda: sklearn.config_context(enable_metadata_routing=True),
+    "working_memory": lambda: sklearn.config_context(working_memory=1),
+    "assume_finite": lambda: sklearn.config_context(assume_finite=True),
+    "denormal": lambda: setting(torch.set_flush_denormal, True, False),
+}
+
+
+def inner_product(samples):
+    return samples @ samples.mT
+
+
+QUICK = {"n_init": 2, "max_iter": 2, "random_state": 0}
+CONFIGURATIONS = {
+    name: ReconstructionOutlierDetector(StableAutoencoder(**QUICK))
+    if kind is ReconstructionOutlierDetector
+    else kind(**QUICK)
+    for name, kind in ESTIMATORS.items()
+} | {
+    "neighbors": StableAutoencoder(neighbor_weight=1.0, **QUICK),
+    "own neighbors": StableAutoencoder(
+        neighbor_weight=1.0, neighbors=KNeighborsTransformer(n_neighbors=5), **QUICK
+    ),
+    "early stopping": StableAutoencoder(early_stopping=True, **QUICK),
+    "own similarity": StableAutoencoder(similarity=inner_product, **QUICK),
+    "random": StableAutoencoder(
+        init="random", layerwise_pretraining=True, max_iter=2, random_state=0
+    ),
+    "one run": StableAutoencoder(n_init=1, max_iter=2, random_state=0),
+}
+
+# Those that hold a function or a transformer, which no file holds.
+WITH_CODE = {"own neighbors", "own similarity"}
+
+# The others take long.
+QUICK_ONES = {"StableAutoencoder", "early stopping"}
+
+METHODS = ("transform", "transform_runs", "predict", "score", "score_samples")
+
+
+@cache
+def data():
+    X, y = load_iris(return_X_y=True)
+    return scale(X)[::3], y[::3]
+
+
+def of_weights(model):
+    """All that a fitted estimator has learned, as arrays."""
+    model = getattr(model, "estimator_", model)
+    return [
+        weight.numpy(force=True)
+        for network in model.networks_
+        for weight in network.state_dict().values()
+    ]
+
+
+def everything(name, path):
+    """Results of all that an estimator does, by name."""
+    X, y = data()
+    model = clone(CONFIGURATIONS[name]).fit(X, y)
+    results = {"fit": of_weights(model)}
+    for method in METHODS:
+        if hasattr(model, method):
+            results[method] = np.asarray(getattr(model, method)(X))
+    if hasattr(model, "inverse_transform"):
+        codes = results["transform"]
+        results["inverse_transform"] = model.inverse_transform(codes)
+        results["align"] = of_weights(copy.deepcopy(model).align(X[5:], codes[:-5]))
+    if hasattr(model, "partial_fit"):
+        again = copy.deepcopy(model).partial_fit(X[::2], y[::2])
+        results["partial_fit"] = of_weights(again)
+    results["deepcopy"] = of_weights(copy.deepcopy(model))
+    results["pickle"] = of_weights(pickle.loads(pickle.dumps(model)))
+    if name not in WITH_CODE:
+        stable_embedding.save(model, path)
+        results["save"] = of_weights(stable_embedding.load(path))
+    if not isinstance(model, ReconstructionOutlierDetector):
+        results["to_onnx"] = to_onnx(model).SerializeToString()
+    return results
+
+
+@cache
+def plain_results(name, path):
+    return everything(name, path)
+
+
+@pytest.mark.parametrize("context", CONTEXTS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name not in QUICK_ONES else [])
+        for name in CONFIGURATIONS
+    ],
+)
+def test_no_setting_changes_a_result(name, context, tmp_path_factory):
+    path = tmp_path_factory.getbasetemp() / "model.safetensors"
+    plain = plain_results(name, path)
+    with CONTEXTS[context]():
+        found = everything(name, path)
+    assert found.keys() == plain.keys()
+    for operation, value in plain.items():
+        np.testing.assert_equal(found[operation], value, err_msg=operation)
+
+
+def test_settings_are_left_as_they_were(iris):
+    model = StableAutoencoder(**QUICK)
+    with CONTEXTS["matmul_precision"](), torch.device("meta"), torch.no_grad():
+        before = precision_settings()
+        model.fit(iris[0]).transform(iris[0])
+        with pytest.raises(ValueError, match="n_features_in_|features"):
+            model.transform(iris[0][:, :2])
+        assert precision_settings() == before != (*before[:-1], "ieee")
+        assert torch.get_default_device().type == "meta"
+        assert not torch.is_grad_enabled()
+
+
+def test_one_thread_does_not_undo_the_precision_of_another():
+    entered, may_leave = threading.Event(), threading.Event()
+
+    def compute():
+        with own_settings():
+            entered.set()
+            may_leave.wait(60)
+
+    with CONTEXTS["matmul_precision"]():
+        before = precision_settings()
+        other = threading.Thread(target=compute)
+        with own_settings():
+            other.start()
+            entered.wait(60)
+        assert precision_settings() != before
+        may_leave.set()
+        other.join()
+        assert precision_settings() == before
+
+
+def precision_settings():
+    return tuple(
+        getattr(torch.backends, name).matmul.fp32_precision
+        for name in ("cuda", "mkldnn")
+    )
