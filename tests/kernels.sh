@@ -12,7 +12,6 @@ FILES=$(grep -rl --include='test_*.py' 'mark\.numeric' tests)
 
 # MKL heeds MKL_ENABLE_INSTRUCTIONS on Intel's processors alone, MKL_CBWR on all.
 OLDEST='ATEN_CPU_CAPABILITY=default MKL_CBWR=COMPATIBLE OPENBLAS_CORETYPE=Prescott'
-OLD='ATEN_CPU_CAPABILITY=default MKL_ENABLE_INSTRUCTIONS=SSE4_2'
 AVX2='ATEN_CPU_CAPABILITY=avx2 MKL_ENABLE_INSTRUCTIONS=AVX2 OPENBLAS_CORETYPE=Haswell'
 NEWEST='TEST_THREADS=2'
 # A processor without these instructions would stop at the first.
