@@ -5,7 +5,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 TWO := -n 2 --dist worksteal
 
-.PHONY: demo test slow kernels lowest lint types spelling docstrings docs site clean
+.PHONY: demo test slow kernels lowest dist lint types spelling docstrings docs site look clean
 
 demo: .venv/plot
 	$(BIN)/python -m stable_embedding
@@ -23,12 +23,25 @@ slow: .venv/test
 kernels: .venv/test
 	tests/kernels.sh $(BIN)/python
 
-# The contract tests, with the lowest versions that are promised to work.
+# The fast tests, with the lowest versions that are promised to work. torch may be a later
+# one than its bound, since only some versions have a CPU build at hand; EXTRAS may be
+# empty.
+LOWEST_TORCH ?= 2.13.0
+EXTRAS ?= distributed,neighbors,onnx,plot
 lowest:
 	$(PYTHON) -m venv .venv-lowest
 	.venv-lowest/bin/python -m pip install --quiet \
-		--constraint lowest-constraints.txt --editable '.[lowest]'
-	.venv-lowest/bin/python -m pytest -n 2 tests/test_common.py tests/export/test_persistence.py
+		--constraint lowest-constraints.txt --editable '.[lowest,$(EXTRAS)]' \
+		torch==$(LOWEST_TORCH)
+	.venv-lowest/bin/python -m pytest $(TWO) -m "not slow"
+
+# The source distribution and the wheel: what they hold, and that the wheel works where
+# nothing else is installed.
+dist: .venv/dist
+	rm -rf build dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/python -m pytest tests/check_dist.py
 
 lint: .venv/test
 	$(BIN)/ruff check
@@ -47,12 +60,15 @@ docstrings: .venv/test
 docs: .venv/docs
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs docs/_build/html
 
-# The pages in a headless Chromium, which must be installed.
-site: docs
+# The pages in a headless Chromium, which must be installed. `look` takes those that are
+# built.
+site: docs look
+
+look: .venv/docs
 	$(BIN)/python -m pytest docs/check_site.py
 
 clean:
-	rm -rf .venv .venv-lowest docs/_build docs/auto_examples docs/generated
+	rm -rf .venv .venv-lowest build dist docs/_build docs/auto_examples docs/generated
 
 .venv/%: pyproject.toml constraints.txt
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv

@@ -16,6 +16,7 @@ from sklearn.model_selection import train_test_split
 from . import StableAutoencoder, manifold_variance
 from ._progress import progress_bar
 from .plotting import EmbeddingDisplay
+from .plotting.base import import_pyplot
 from .quality import distance_correlation, explained_variance, neighbor_accuracy
 
 PICTURE = Path("stable_embedding.png")
@@ -79,9 +80,8 @@ def _mean_and_sd(values):
 
 def draw(results, labels, path):
     """Draw the embeddings of the first seeds, with one row for each method."""
-    import matplotlib.pyplot as plt
-
-    figure, grid = plt.subplots(
+    pyplot = import_pyplot()
+    figure, grid = pyplot.subplots(
         len(results), N_SEEDS_DRAWN, figsize=(9, 9), layout="constrained"
     )
     for axes, (method, runs) in zip(grid, results.items()):
@@ -98,11 +98,12 @@ def draw(results, labels, path):
         handles, names, title="digit", loc="outside right center", markerscale=3
     )
     figure.savefig(path, dpi=120)
-    plt.close(figure)
+    pyplot.close(figure)
 
 
 def main():
     """Run all methods, print the table and write the figure."""
+    import_pyplot()  # refuses before anything is trained
     split = load_split()
     results = {method: [] for method in METHODS}
     jobs = [(method, seed) for seed in range(N_SEEDS) for method in METHODS]

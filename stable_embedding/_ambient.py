@@ -15,10 +15,27 @@ CPU_FLOAT32: Any = {"dtype": torch.float32, "device": "cpu"}
 
 _DEVICES = ("cpu", "cuda", "mps", "xpu")
 
-_MATMUL_BACKENDS: list[Any] = [
-    torch.backends.mkldnn.matmul,  # type: ignore[attr-defined]
-    torch.backends.cuda.matmul,
-]
+
+class _AllBackends:
+    """The one setting for all backends that torch has before version 2.9."""
+
+    @property
+    def fp32_precision(self) -> str:
+        precision = torch.get_float32_matmul_precision()
+        return "ieee" if precision == "highest" else precision
+
+    @fp32_precision.setter
+    def fp32_precision(self, precision: str) -> None:
+        torch.set_float32_matmul_precision(
+            "highest" if precision == "ieee" else precision
+        )
+
+
+_MATMUL_BACKENDS: list[Any] = (
+    [torch.backends.cuda.matmul, torch.backends.mkldnn.matmul]
+    if hasattr(torch.backends.mkldnn, "matmul")
+    else [_AllBackends()]
+)
 
 # The process that imported this module, or the forked one that was prepared last.
 _pid = os.getpid()
@@ -88,7 +105,8 @@ def own_settings() -> Iterator[None]:
         for device in _DEVICES:
             if torch.is_autocast_enabled(device):
                 enter(torch.autocast(device, enabled=False))
-        if torch.get_default_device().type != "cpu":
+        # Early versions of torch.get_default_device() know nothing of torch.device().
+        if torch.empty(0).device.type != "cpu":
             enter(torch.device("cpu"))
         if sklearn.get_config()["transform_output"] != "default":
             enter(sklearn.config_context(transform_output="default"))

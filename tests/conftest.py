@@ -1,6 +1,6 @@
 import os
+import signal
 
-import matplotlib
 import numpy as np
 import pytest
 import torch
@@ -11,7 +11,10 @@ from threadpoolctl import threadpool_limits
 # times longer than they compute.
 N_THREADS = int(os.environ.get("TEST_THREADS", "1"))
 
-matplotlib.use("Agg")
+os.environ["MPLBACKEND"] = "Agg"  # matplotlib is optional: it is not imported here
+# What a shell starts in the background ignores Ctrl-C, which some tests press.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 torch.set_num_threads(N_THREADS)
 threadpool_limits(N_THREADS, user_api="blas")
 

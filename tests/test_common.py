@@ -26,29 +26,30 @@ from stable_embedding.estimators.base import BaseStableAutoencoder
 from stable_embedding.estimators.registry import ESTIMATORS
 from stable_embedding.losses import LossTerm
 
-# One of each class, with few epochs: the checks ask how an estimator behaves, not how
-# well it fits.
+# One of each class, with few runs and epochs: the checks ask how an estimator behaves,
+# not how well it fits.
 CONFIGURATIONS = [
-    StableAutoencoder(max_iter=3),
-    DenoisingAutoencoder(max_iter=3),
-    SparseAutoencoder(max_iter=3),
-    ContractiveAutoencoder(max_iter=3),
-    VariationalAutoencoder(max_iter=3),
-    TripletVariationalAutoencoder(max_iter=3),
-    SemanticHashing(max_iter=3),
-    ReconstructionOutlierDetector(StableAutoencoder(max_iter=3)),
+    StableAutoencoder(n_init=2, max_iter=3),
+    DenoisingAutoencoder(n_init=2, max_iter=3),
+    SparseAutoencoder(n_init=2, max_iter=3),
+    ContractiveAutoencoder(n_init=2, max_iter=3),
+    VariationalAutoencoder(n_init=2, max_iter=3),
+    TripletVariationalAutoencoder(n_init=2, max_iter=3),
+    SemanticHashing(n_init=2, max_iter=3),
+    ReconstructionOutlierDetector(StableAutoencoder(n_init=2, max_iter=3)),
 ]
-# The defaults, with all of their epochs, and other settings.
+# The defaults, with all of their runs and epochs, and other settings with few.
+FEW = {"n_init": 2, "max_iter": 5}
 SETTINGS = [
     StableAutoencoder(),
-    StableAutoencoder(init="random", similarity_weight=0, max_iter=20),
-    StableAutoencoder(n_init=2, max_iter=20),
-    StableAutoencoder(neighbor_weight=1.0, max_iter=20),
-    StableAutoencoder(layerwise_pretraining=True, max_iter=5),
-    DenoisingAutoencoder(corruption="salt_and_pepper", n_init=2, max_iter=20),
-    SparseAutoencoder(penalty="l1", max_iter=20),
-    SparseAutoencoder(penalty="k_sparse", max_iter=20),
-    SemanticHashing(packed=True, max_iter=20),
+    StableAutoencoder(init="random", similarity_weight=0, **FEW),
+    StableAutoencoder(neighbor_weight=1.0, **FEW),
+    StableAutoencoder(layerwise_pretraining=True, **FEW),
+    StableAutoencoder(n_init=1, max_iter=5),
+    DenoisingAutoencoder(corruption="salt_and_pepper", **FEW),
+    SparseAutoencoder(penalty="l1", **FEW),
+    SparseAutoencoder(penalty="k_sparse", **FEW),
+    SemanticHashing(packed=True, **FEW),
 ]
 AUTOENCODERS = [
     one
@@ -194,7 +195,14 @@ def test_every_parameter_arrives(kind):
         assert getattr(kind(**{name: value}), name) is value, name
 
 
-@pytest.mark.parametrize("estimator", AUTOENCODERS, ids=repr)
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        pytest.param(one, marks=pytest.mark.slow if one in SETTINGS else ())
+        for one in AUTOENCODERS
+    ],
+    ids=repr,
+)
 def test_everything_fitted_is_finite(estimator, iris):
     X, y = iris
     model = clone(estimator).fit(X, y)

@@ -4,13 +4,14 @@ import re
 import runpy
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import pytest
 from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 
 from stable_embedding import StableAutoencoder
 from stable_embedding.quality import distance_correlation
+
+plt = pytest.importorskip("matplotlib.pyplot")
 
 pytestmark = pytest.mark.slow
 

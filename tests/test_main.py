@@ -1,6 +1,7 @@
+import sys
+
 import numpy as np
 import pytest
-from matplotlib.image import imread
 
 from stable_embedding import __main__ as demo
 
@@ -22,6 +23,7 @@ def quick(monkeypatch, tmp_path):
 
 
 def test_prints_a_table_and_writes_the_figure(quick, capsys):
+    imread = pytest.importorskip("matplotlib.image").imread
     demo.main()
     out, err = capsys.readouterr()
     lines = [line for line in out.splitlines() if line.startswith(tuple(demo.METHODS))]
@@ -32,6 +34,13 @@ def test_prints_a_table_and_writes_the_figure(quick, capsys):
     assert "6/6" in err
     picture = imread(quick / "stable_embedding.png")
     assert np.ptp(picture) > 0
+
+
+def test_without_matplotlib_nothing_is_trained(quick, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    monkeypatch.setattr(demo, "run", None)
+    with pytest.raises(ImportError, match=r"stable_embedding\[plot\]"):
+        demo.main()
 
 
 def test_methods_are_compared_on_test_samples():

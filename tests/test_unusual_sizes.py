@@ -19,7 +19,8 @@ from tests.precision import assert_near, assert_same_map
 
 
 def quick(**parameters):
-    return StableAutoencoder(**({"max_iter": 20, "random_state": 0} | parameters))
+    defaults = {"n_init": 2, "max_iter": 20, "random_state": 0}
+    return StableAutoencoder(**(defaults | parameters))
 
 
 # ------------------------------------------------------------------------------ wide

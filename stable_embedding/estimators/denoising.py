@@ -58,7 +58,7 @@ class DenoisingAutoencoder(StableAutoencoder):
     >>> from sklearn.datasets import load_iris
     >>> from stable_embedding import DenoisingAutoencoder
     >>> X, _ = load_iris(return_X_y=True)
-    >>> DenoisingAutoencoder(random_state=0).fit(X).denoise(X).shape
+    >>> DenoisingAutoencoder(n_init=2).fit(X).denoise(X).shape
     (150, 4)
     """
 

@@ -77,7 +77,7 @@ class SparseAutoencoder(StableAutoencoder):
     >>> from sklearn.datasets import load_digits
     >>> from stable_embedding import SparseAutoencoder
     >>> X, _ = load_digits(return_X_y=True)
-    >>> model = SparseAutoencoder(20, penalty="k_sparse", sparsity=3, random_state=0)
+    >>> model = SparseAutoencoder(20, penalty="k_sparse", sparsity=3, n_init=2)
     >>> codes = model.fit_transform(X)
     >>> set((codes != 0).sum(axis=1).tolist())
     {3}

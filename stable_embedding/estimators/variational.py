@@ -91,7 +91,7 @@ class VariationalAutoencoder(StableAutoencoder):
     >>> from sklearn.datasets import load_iris
     >>> from stable_embedding import VariationalAutoencoder
     >>> X, _ = load_iris(return_X_y=True)
-    >>> model = VariationalAutoencoder(random_state=0).fit(X)
+    >>> model = VariationalAutoencoder(n_init=2).fit(X)
     >>> model.sample(3).shape
     (3, 4)
     >>> bool(model.score_samples(X).mean() > model.score_samples(X + 1).mean())

@@ -61,10 +61,9 @@ class Display:
 
     def _open(self, ax, n_columns=1, figsize=None):
         """Set the axes to draw on: those given, or those of a new figure."""
-        import matplotlib.pyplot as plt
-
+        pyplot = import_pyplot()
         if ax is None:
-            _, ax = plt.subplots(
+            _, ax = pyplot.subplots(
                 1, n_columns, layout="constrained", squeeze=False, figsize=figsize
             )
         axes = np.asarray(ax).ravel()
@@ -72,6 +71,28 @@ class Display:
             raise ValueError(f"ax holds {len(axes)} axes; {n_columns} are needed")
         self.axes_, self.ax_ = axes, axes[0]
         self.figure_ = self.ax_.figure
+
+
+def import_pyplot():
+    """Import matplotlib.pyplot when something is drawn.
+
+    Returns
+    -------
+    module
+        The module matplotlib.pyplot.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    """
+    try:
+        import matplotlib.pyplot
+    except ImportError as error:
+        raise ImportError(
+            "pictures need matplotlib: pip install 'stable_embedding[plot]'"
+        ) from error
+    return matplotlib.pyplot
 
 
 def check_two_components(embedding):

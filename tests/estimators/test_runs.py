@@ -3,7 +3,6 @@
 import pickle
 from itertools import combinations
 
-import dask.array
 import numpy as np
 import pytest
 import torch
@@ -80,8 +79,13 @@ def test_deviations_are_written_where_codes_are(quick, iris):
     np.testing.assert_array_equal(std, expected_std)
     with pytest.raises(ValueError, match="one run has no deviation"):
         quick(n_init=1).fit(X).transform(X, return_std=True)
+
+
+def test_deviations_of_lazy_samples_are_refused(quick, iris):
+    array = pytest.importorskip("dask.array")
+    model = quick(n_init=2, random_state=0).fit(iris[0])
     with pytest.raises(ValueError, match="dask"):
-        model.transform(dask.array.from_array(X), return_std=True)
+        model.transform(array.from_array(iris[0]), return_std=True)
 
 
 def test_coupled_runs_stay_nearer_to_each_other(quick, digits):

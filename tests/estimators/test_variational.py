@@ -69,7 +69,7 @@ def test_the_bound_is_in_the_units_of_the_data(iris):
 
 
 def test_samples_are_like_the_data(digits):
-    X, _ = digits
+    X = digits[0][:900]
     model = VariationalAutoencoder(10, n_init=2, random_state=0).fit(X)
     drawn = model.sample(1_000, random_state=0)
     assert drawn.shape == (1_000, 64)
@@ -107,7 +107,7 @@ def test_the_mean_of_the_code_is_the_code(iris):
 
 @pytest.mark.parametrize("init", ["pca", "random"])
 def test_binary_features_have_probabilities(init, digits):
-    X = MinMaxScaler().fit_transform(digits[0])
+    X = MinMaxScaler().fit_transform(digits[0][:900])
     model = VariationalAutoencoder(
         10, likelihood="bernoulli", init=init, n_init=2, random_state=0
     ).fit(X)

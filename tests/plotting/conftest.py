@@ -1,8 +1,8 @@
-import matplotlib.pyplot as plt
 import pytest
 
 
 @pytest.fixture(autouse=True)
 def _close_figures():
     yield
+    plt = pytest.importorskip("matplotlib.pyplot")
     plt.close("all")

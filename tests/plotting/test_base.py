@@ -1,5 +1,5 @@
-import matplotlib.colors
-import matplotlib.pyplot as plt
+import sys
+
 import numpy as np
 import pytest
 
@@ -15,6 +15,9 @@ from stable_embedding.plotting import (
     StabilityDisplay,
 )
 
+matplotlib = pytest.importorskip("matplotlib")
+plt = pytest.importorskip("matplotlib.pyplot")
+
 DISPLAYS = {
     "embedding": lambda: EmbeddingDisplay(np.eye(2)),
     "manifold variance": lambda: ManifoldVarianceDisplay(np.eye(3)),
@@ -23,6 +26,13 @@ DISPLAYS = {
     "stability": lambda: StabilityDisplay({"PCA": {"seed": 0.1}}, "displacement"),
     "pareto": lambda: ParetoDisplay({"path": {"0": (1.0, 2.0)}}),
 }
+
+
+@pytest.mark.parametrize("name", DISPLAYS)
+def test_without_matplotlib_a_display_says_what_brings_it(name, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    with pytest.raises(ImportError, match=r"pip install 'stable_embedding\[plot\]'"):
+        DISPLAYS[name]().plot()
 
 
 @pytest.mark.parametrize("name", DISPLAYS)

@@ -1,10 +1,11 @@
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from sklearn.random_projection import GaussianRandomProjection
 
 from stable_embedding import StableAutoencoder
 from stable_embedding.plotting import EmbeddingDisplay
+
+plt = pytest.importorskip("matplotlib.pyplot")
 
 
 def test_draws_every_sample_once_with_one_color_per_class(rng):

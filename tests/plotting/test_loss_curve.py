@@ -6,6 +6,8 @@ from sklearn.exceptions import NotFittedError
 from stable_embedding import StableAutoencoder
 from stable_embedding.plotting import LossCurveDisplay
 
+pytest.importorskip("matplotlib")
+
 
 def test_a_history_is_needed(iris):
     with pytest.raises(TypeError, match=r"PCA.*has no history_"):

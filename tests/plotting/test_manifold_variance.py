@@ -1,4 +1,3 @@
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
@@ -7,6 +6,8 @@ from stable_embedding import StableAutoencoder, manifold_variance_matrix
 from stable_embedding.data import limits
 from stable_embedding.plotting import ManifoldVarianceDisplay
 from stable_embedding.stability.measures import nearest_to_consensus
+
+plt = pytest.importorskip("matplotlib.pyplot")
 
 
 def test_the_matrix_is_sorted_by_class(rng):

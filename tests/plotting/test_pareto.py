@@ -3,6 +3,8 @@ import pytest
 
 from stable_embedding.plotting import ParetoDisplay
 
+pytest.importorskip("matplotlib")
+
 
 def test_no_point_dominates_the_front(rng):
     points = {str(i): tuple(point) for i, point in enumerate(rng.normal(size=(40, 2)))}

@@ -1,10 +1,11 @@
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
 
 from stable_embedding.data import limits
 from stable_embedding.plotting import ShepardDisplay
+
+plt = pytest.importorskip("matplotlib.pyplot")
 
 
 def test_every_pair_is_drawn_with_the_best_line(rng):

@@ -2,6 +2,8 @@ import pytest
 
 from stable_embedding.plotting import StabilityDisplay
 
+pytest.importorskip("matplotlib")
+
 
 def test_equal_values_do_not_overlap():
     values = {"a": {"seed": 0.0, "order": 0.1}, "b": {"seed": 0.0, "order": 0.1}}

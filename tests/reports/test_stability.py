@@ -1,7 +1,6 @@
 import builtins
 
 import joblib
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -11,7 +10,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.cross_decomposition import PLSRegression
 from sklearn.decomposition import PCA, KernelPCA
 from sklearn.linear_model import LogisticRegression
-from sklearn.manifold import MDS, TSNE
+from sklearn.manifold import TSNE
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.random_projection import GaussianRandomProjection
@@ -24,6 +23,7 @@ from stable_embedding.reports.perturbations import (
     training_indices,
     with_noise,
 )
+from tests.random_mds import random_mds
 
 MEASURES = ["raw", "aligned", "manifold_variance", "neighbor_overlap", "r2_sd"]
 
@@ -74,7 +74,7 @@ def test_every_perturbation_of_every_estimator(iris):
         "PCA": PCA(2),
         "ours": StableAutoencoder(max_iter=5),
         "projection": GaussianRandomProjection(2),
-        "MDS": MDS(n_init=1, max_iter=50, init="random"),
+        "MDS": random_mds(max_iter=50),
     }
     found = report(estimators, X)
     keys = [(name, how) for how in PERTURBATIONS for name in estimators]
@@ -136,7 +136,7 @@ def test_noise_is_one_percent_of_each_feature(rng):
 
 def test_the_same_random_state_gives_the_same_report(iris):
     X, _ = iris
-    estimators = {"ours": StableAutoencoder(max_iter=3)}
+    estimators = {"ours": StableAutoencoder(n_init=2, max_iter=3)}
     first, second, other = (
         report(estimators, X, random_state=state).comparisons for state in (0, 0, 1)
     )
@@ -276,9 +276,7 @@ def test_bad_arguments_are_named(arguments, message, iris):
 
 @pytest.fixture(scope="module")
 def small(iris):
-    return report(
-        {"PCA <2>": PCA(2), "MDS": MDS(n_init=1, max_iter=20, init="random")}, iris[0]
-    )
+    return report({"PCA <2>": PCA(2), "MDS": random_mds(max_iter=20)}, iris[0])
 
 
 def test_text_is_a_table(small):
@@ -321,6 +319,7 @@ def test_without_pandas_all_but_the_frame_works(small, monkeypatch):
 
 @pytest.mark.parametrize("measure", MEASURES)
 def test_plot_draws_each_value(measure, small):
+    plt = pytest.importorskip("matplotlib.pyplot")
     ax = small.plot(measure=measure).ax_
     drawn = {line.get_label(): line.get_xdata() for line in ax.get_lines()}
     expected = measured(small, measure)
@@ -356,7 +355,7 @@ def assert_alike(first, second):
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_parallel_trainings_find_what_one_after_the_other_finds(backend, iris, capsys):
     X, _ = iris
-    estimators = {"ours": StableAutoencoder(max_iter=3)}
+    estimators = {"ours": StableAutoencoder(n_init=2, max_iter=3)}
     alone = report(estimators, X, perturbations=["seed"])
     with joblib.parallel_backend(backend):
         found = report(estimators, X, perturbations=["seed"], n_jobs=2, verbose=1)

@@ -9,8 +9,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
-from sklearn.manifold import MDS, TSNE, Isomap
-from sklearn.metrics import make_scorer
+from sklearn.manifold import TSNE, Isomap
+from sklearn.metrics import get_scorer, make_scorer
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -23,6 +23,7 @@ from stable_embedding import (
     most_stable_within_one_standard_error,
 )
 from stable_embedding.stability import scoring
+from tests.random_mds import random_mds
 
 
 @pytest.mark.slow
@@ -38,7 +39,7 @@ def test_score_orders_estimators_by_their_stability(iris):
 
 def test_score_works_without_transform(rng):
     X = rng.normal(size=(40, 3))
-    for estimator in (TSNE(init="random", perplexity=5), MDS(n_init=1, init="random")):
+    for estimator in (TSNE(init="random", perplexity=5), random_mds()):
         assert manifold_variance_score(estimator, X) < 0.9
     assert manifold_variance_score(Isomap(), X) == pytest.approx(1)
 
@@ -141,18 +142,21 @@ def test_grid_search_of_a_pipeline_by_two_scores(routing, iris):
     X, y = iris
     with config_context(enable_metadata_routing=routing):
         scaler, classifier = StandardScaler(), LogisticRegression()
+        accuracy = get_scorer("accuracy")
         fit_parameters = {}
         if routing:
             scaler.set_fit_request(sample_weight=False)
             classifier.set_fit_request(sample_weight=True)
-            classifier.set_score_request(sample_weight=True)
+            accuracy = accuracy.set_score_request(sample_weight=True)
             fit_parameters["sample_weight"] = np.ones(len(X))
         model = StableAutoencoder(n_init=2, max_iter=30)
         search = GridSearchCV(
             make_pipeline(scaler, model, classifier),
             {"stableautoencoder__init": ["random", "pca"]},
-            scoring={"stability": manifold_variance_score, "reconstruction": None},
-            refit=most_stable_within_one_standard_error,
+            scoring={"stability": manifold_variance_score, "accuracy": accuracy},
+            refit=partial(
+                most_stable_within_one_standard_error, reconstruction="accuracy"
+            ),
             cv=2,
             n_jobs=2,
         ).fit(X, y, **fit_parameters)

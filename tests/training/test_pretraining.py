@@ -7,7 +7,12 @@ from stable_embedding import StableAutoencoder, VariationalAutoencoder
 from stable_embedding.networks import Autoencoder
 from stable_embedding.training.pretraining import encode_layer, layer_pairs
 
-DEEP = {"hidden_layer_sizes": (32, 16), "max_iter": 10, "random_state": 0}
+DEEP = {
+    "hidden_layer_sizes": (32, 16),
+    "n_init": 2,
+    "max_iter": 10,
+    "random_state": 0,
+}
 
 
 def network(**kwargs):
@@ -69,7 +74,7 @@ def test_with_pca_it_still_starts_there(digits):
     X, _ = digits
     start = DEEP | {"learning_rate_init": 1e-9}
     plain = StableAutoencoder(5, **start).fit(X)
-    model = StableAutoencoder(5, layerwise_pretraining=True, n_init=2, **start).fit(X)
+    model = StableAutoencoder(5, layerwise_pretraining=True, **start).fit(X)
     np.testing.assert_allclose(*model.transform_runs(X), rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(model.transform(X), plain.transform(X), atol=1e-3)
 

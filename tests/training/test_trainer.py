@@ -222,9 +222,9 @@ def test_a_stacked_run_ends_where_it_would_alone(with_path, samples, train, star
         starts = [Autoencoder(4, 2, (8,), "tanh", seed=i).double() for i in range(3)]
     stacked = copy.deepcopy(starts)
     decay = {"alpha": 1.0}
-    together = train(samples, stacked, max_iter=100, fit=decay)
+    together = train(samples, stacked, max_iter=40, fit=decay)
     for seed, (network, run) in enumerate(zip(starts, together)):
-        (alone,) = train(samples, [network], max_iter=100, fit=decay, seeds=[seed])
+        (alone,) = train(samples, [network], max_iter=40, fit=decay, seeds=[seed])
         assert_same_weights(network, stacked[seed], rtol=0, atol=1e-9)
         assert run.losses == pytest.approx(alone.losses, rel=1e-9)
         for name, losses in alone.history.items():
