@@ -12,9 +12,9 @@ import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
-from tqdm.auto import tqdm
 
 from . import StableAutoencoder, manifold_variance
+from ._progress import progress_bar
 from .plotting import EmbeddingDisplay
 from .plotting.base import import_pyplot
 from .quality import distance_correlation, explained_variance, neighbor_accuracy
@@ -107,7 +107,7 @@ def main():
     split = load_split()
     results = {method: [] for method in METHODS}
     jobs = [(method, seed) for seed in range(N_SEEDS) for method in METHODS]
-    with tqdm(jobs, unit="fit") as bar:
+    with progress_bar(jobs, unit="fit") as bar:
         for method, seed in bar:
             bar.set_description(f"{method}, seed {seed}")
             results[method].append(run(METHODS[method](seed), *split))

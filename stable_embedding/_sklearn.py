@@ -9,6 +9,7 @@ from sklearn.utils._param_validation import (
     StrOptions,
     validate_params,
 )
+from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import _check_n_features as check_n_features
 from sklearn.utils.validation import _num_samples as num_samples
 
@@ -18,8 +19,20 @@ __all__ = [
     "RealNotInt",
     "StrOptions",
     "check_n_features",
+    "column_positions",
     "fit_context",
     "num_samples",
+    "returns_arrays",
     "safe_indexing",
     "validate_params",
 ]
+
+
+def returns_arrays(transformer):
+    """Tell whether `transform` returns arrays, and not data frames."""
+    return _get_output_config("transform", transformer)["dense"] == "default"
+
+
+def column_positions(column_transformer):
+    """Return the positions of each transformer's columns, by its name."""
+    return column_transformer._transformer_to_input_indices

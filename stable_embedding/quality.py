@@ -1,4 +1,8 @@
-"""Measures of what an embedding keeps of the data: functions of arrays.
+"""Measures of what an embedding keeps of the data: functions of samples and codes.
+
+Samples may come as an array, a sparse matrix, a data frame, a tensor or lists. They
+must be finite numbers. If the embedding is that of a pipeline that encodes or imputes,
+pass what its last step sees: ``pipeline[:-1].transform(X)``.
 
 Distances are Euclidean. Functions of pairs compare all pairs of samples, so their time
 grows with the square of the number of samples. Give them a few thousand at most.
@@ -7,33 +11,46 @@ grows with the square of the number of samples. Give them a few thousand at most
 from typing import NamedTuple
 
 import numpy as np
-from scipy.spatial.distance import cdist, pdist
+from scipy.sparse import issparse, linalg
+from scipy.spatial.distance import pdist, squareform
 from scipy.stats import pearsonr, spearmanr
 from sklearn import manifold
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from sklearn.utils import (
-    check_array,
     check_consistent_length,
     check_random_state,
+    column_or_1d,
     gen_batches,
 )
 
 from .data import limits
+from .data.chunks import (
+    dense_samples,
+    feature_means,
+    iterate_chunks,
+    total_squared_deviation,
+)
+from .data.containers import check_samples
+from .data.distances import distances_from, pair_distances
 
 
-def _check_pair(X, other, name):
-    """Check data and what was computed from each of their samples."""
-    X = check_array(X, dtype=np.float64, ensure_min_samples=1)
-    other = check_array(other, dtype=np.float64, input_name=name)
+def _check_pair(X, other, names=("X", "X_embedded")):
+    """Check data, sparse or not, and what was computed from each of their samples."""
+    X = check_samples(X, names[0], accept_sparse=True)
+    other = check_samples(other, names[1])
     check_consistent_length(X, other)
     return X, other
 
 
 def _check_embedding(X, X_embedded, n_samples=2):
-    X, X_embedded = _check_pair(X, X_embedded, "X_embedded")
-    if len(X) < n_samples:
-        raise ValueError(f"X has {len(X)} sample(s); {n_samples} are needed here")
+    X, X_embedded = _check_pair(X, X_embedded)
+    if X.shape[0] < n_samples:
+        raise ValueError(f"X has {X.shape[0]} sample(s); {n_samples} are needed here")
     return X, X_embedded
+
+
+def _total_variance(X):
+    return total_squared_deviation(X, feature_means(X)) / X.shape[0]
 
 
 def explained_variance(X, X_reconstructed):
@@ -43,10 +60,10 @@ def explained_variance(X, X_reconstructed):
 
     Parameters
     ----------
-    X : array-like of shape (n_samples, n_features)
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
         The data.
 
-    X_reconstructed : array-like of shape (n_samples, n_features)
+    X_reconstructed : {array-like, sparse matrix} of shape (n_samples, n_features)
         Reconstruction of X.
 
     Returns
@@ -65,9 +82,21 @@ def explained_variance(X, X_reconstructed):
     >>> explained_variance([[0.0], [2.0]], [[0.0], [1.0]])
     0.5
     """
-    X, X_reconstructed = _check_pair(X, X_reconstructed, "X_reconstructed")
-    error = np.square(X - X_reconstructed).sum()
-    return explained_fraction(error, np.square(X - X.mean(axis=0)).sum())
+    X, X_reconstructed = (
+        check_samples(samples, name, accept_sparse=True)
+        for samples, name in ((X, "X"), (X_reconstructed, "X_reconstructed"))
+    )
+    check_consistent_length(X, X_reconstructed)
+    if X.shape != X_reconstructed.shape:
+        raise ValueError(
+            f"X_reconstructed has shape {X_reconstructed.shape}, but X has {X.shape}; a"
+            " reconstruction has the samples and the features of the data"
+        )
+    error = sum(
+        np.square(chunk - dense_samples(X_reconstructed, steps)).sum()
+        for steps, chunk in iterate_chunks(X)
+    )
+    return explained_fraction(error, total_squared_deviation(X, feature_means(X)))
 
 
 def explained_fraction(error, total):
@@ -96,7 +125,7 @@ def distance_correlation(X, X_embedded, *, method="pearson"):
 
     Parameters
     ----------
-    X : array-like of shape (n_samples, n_features)
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
         The data, at least three samples.
 
     X_embedded : array-like of shape (n_samples, n_components)
@@ -126,7 +155,7 @@ def distance_correlation(X, X_embedded, *, method="pearson"):
     if method not in _CORRELATIONS:
         raise ValueError(f"method={method!r} must be one of {sorted(_CORRELATIONS)}")
     X, X_embedded = _check_embedding(X, X_embedded, n_samples=3)
-    distances = pdist(X), pdist(X_embedded)
+    distances = pair_distances(X), pdist(X_embedded)
     if any(np.ptp(of_one) == 0 for of_one in distances):
         return float("nan")
     return float(_CORRELATIONS[method](*distances).statistic)
@@ -147,7 +176,7 @@ def normalized_stress(X, X_embedded):
 
     Parameters
     ----------
-    X : array-like of shape (n_samples, n_features)
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
         The data. Not all samples may be equal.
 
     X_embedded : array-like of shape (n_samples, n_components)
@@ -174,7 +203,8 @@ def normalized_stress(X, X_embedded):
     """
     X, X_embedded = _check_embedding(X, X_embedded)
     wanted, found = (
-        of_one / (of_one.max() or 1) for of_one in map(pdist, (X, X_embedded))
+        of_one / (of_one.max() or 1)
+        for of_one in (pair_distances(X), pdist(X_embedded))
     )
     if not wanted.any():
         raise ValueError("all distances in X are zero, so the stress is undefined")
@@ -187,7 +217,7 @@ def trustworthiness(X, X_embedded, *, n_neighbors=5):
 
     Parameters
     ----------
-    X : array-like of shape (n_samples, n_features)
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
         The data.
 
     X_embedded : array-like of shape (n_samples, n_components)
@@ -220,7 +250,7 @@ def trustworthiness(X, X_embedded, *, n_neighbors=5):
     1.0
     """
     X, X_embedded = _check_embedding(X, X_embedded)
-    return float(manifold.trustworthiness(X, X_embedded, n_neighbors=n_neighbors))
+    return _trustworthiness(X, X_embedded, n_neighbors)
 
 
 def continuity(X, X_embedded, *, n_neighbors=5):
@@ -230,7 +260,7 @@ def continuity(X, X_embedded, *, n_neighbors=5):
 
     Parameters
     ----------
-    X : array-like of shape (n_samples, n_features)
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
         The data.
 
     X_embedded : array-like of shape (n_samples, n_components)
@@ -258,7 +288,16 @@ def continuity(X, X_embedded, *, n_neighbors=5):
     True
     """
     X, X_embedded = _check_embedding(X, X_embedded)
-    return trustworthiness(X_embedded, X, n_neighbors=n_neighbors)
+    return _trustworthiness(X_embedded, X, n_neighbors)
+
+
+def _trustworthiness(X, X_embedded, n_neighbors):
+    metric = "euclidean"
+    if issparse(X):
+        X, metric = squareform(pair_distances(X)), "precomputed"
+    return float(
+        manifold.trustworthiness(X, X_embedded, n_neighbors=n_neighbors, metric=metric)
+    )
 
 
 def neighbor_accuracy(X_embedded, y, X_unseen_embedded, y_unseen, *, n_neighbors=5):
@@ -297,8 +336,10 @@ def neighbor_accuracy(X_embedded, y, X_unseen_embedded, y_unseen, *, n_neighbors
     >>> neighbor_accuracy(codes, [0, 0, 1, 1], [[0.2], [0.3]], [0, 1], n_neighbors=1)
     0.5
     """
-    classifier = KNeighborsClassifier(n_neighbors).fit(X_embedded, y)
-    return float(classifier.score(X_unseen_embedded, y_unseen))
+    X_embedded = check_samples(X_embedded, "X_embedded")
+    X_unseen_embedded = check_samples(X_unseen_embedded, "X_unseen_embedded")
+    classifier = KNeighborsClassifier(n_neighbors).fit(X_embedded, column_or_1d(y))
+    return float(classifier.score(X_unseen_embedded, column_or_1d(y_unseen)))
 
 
 class NeighborhoodPreservation(NamedTuple):
@@ -334,7 +375,7 @@ def neighborhood_preservation(X, X_embedded):
 
     Parameters
     ----------
-    X : array-like of shape (n_samples, n_features)
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
         The data, at least three samples.
 
     X_embedded : array-like of shape (n_samples, n_components)
@@ -372,7 +413,7 @@ def neighborhood_preservation(X, X_embedded):
     (48,)
     """
     X, X_embedded = _check_embedding(X, X_embedded, n_samples=3)
-    n = len(X)
+    n = X.shape[0]
     counts = np.zeros(n, dtype=np.int64)
     for block in gen_batches(n, limits.DISTANCE_ROWS):
         ranks = np.maximum(
@@ -389,11 +430,11 @@ def neighborhood_preservation(X, X_embedded):
 
 def _neighbor_ranks(X, block):
     """Rank all samples by their distance from each sample of a block; its own is 0."""
-    distances = cdist(X[block], X)
-    distances[np.arange(len(distances)), np.arange(len(X))[block]] = -1
+    distances, everyone = distances_from(X, block), np.arange(X.shape[0])
+    distances[np.arange(len(distances)), everyone[block]] = -1
     order = distances.argsort(axis=1, kind="stable")
     ranks = np.empty_like(order)
-    np.put_along_axis(ranks, order, np.arange(len(X)), axis=1)
+    np.put_along_axis(ranks, order, everyone, axis=1)
     return ranks
 
 
@@ -411,13 +452,13 @@ def lipschitz_estimate(X, X_embedded, X_new, X_new_embedded, quantile=1.0):
 
     Parameters
     ----------
-    X : array-like of shape (n_samples, n_features)
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
         The data that the estimator was trained on.
 
     X_embedded : array-like of shape (n_samples, n_components)
         Embedding of X.
 
-    X_new : array-like of shape (n_new, n_features)
+    X_new : {array-like, sparse matrix} of shape (n_new, n_features)
         Samples that it was not trained on.
 
     X_new_embedded : array-like of shape (n_new, n_components)
@@ -446,17 +487,26 @@ def lipschitz_estimate(X, X_embedded, X_new, X_new_embedded, quantile=1.0):
     1.0
     """
     X, X_embedded = _check_embedding(X, X_embedded)
-    X_new, X_new_embedded = _check_pair(X_new, X_new_embedded, "X_new_embedded")
-    variances = X.var(axis=0).sum(), X_embedded.var(axis=0).sum()
+    X_new, X_new_embedded = _check_pair(
+        X_new, X_new_embedded, ("X_new", "X_new_embedded")
+    )
+    variances = _total_variance(X), _total_variance(X_embedded)
     if not all(variances):
         raise ValueError(
             "all samples or all codes are equal; there is nothing to compare"
         )
-    distances, nearest = NearestNeighbors(n_neighbors=1).fit(X).kneighbors(X_new)
-    moved = np.linalg.norm(X_new_embedded - X_embedded[nearest[:, 0]], axis=1)
-    apart = distances[:, 0] > 0  # duplicates have the same code, whatever the slope
-    slopes = moved[apart] / distances[apart, 0] * (variances[0] / variances[1]) ** 0.5
+    search = NearestNeighbors(n_neighbors=1).fit(X)
+    [nearest] = search.kneighbors(X_new, return_distance=False).T
+    # Of sparse samples the search returns distances that lose digits where small.
+    distances = _norms(X_new - X[nearest])
+    moved = _norms(X_new_embedded - X_embedded[nearest])
+    apart = distances > 0  # duplicates have the same code, whatever the slope
+    slopes = moved[apart] / distances[apart] * (variances[0] / variances[1]) ** 0.5
     return float(np.quantile(slopes, quantile)) if apart.any() else 0.0
+
+
+def _norms(X):
+    return (linalg.norm if issparse(X) else np.linalg.norm)(X, axis=1)
 
 
 def triplet_accuracy(X_embedded, y, n_triplets=100_000, random_state=0):
@@ -499,7 +549,8 @@ def triplet_accuracy(X_embedded, y, n_triplets=100_000, random_state=0):
     >>> triplet_accuracy([[0.0], [1.0], [10.0], [11.0]], [0, 0, 1, 1])
     1.0
     """
-    X_embedded = check_array(X_embedded, dtype=np.float64, input_name="X_embedded")
+    X_embedded = check_samples(X_embedded, "X_embedded")
+    y = column_or_1d(y)
     check_consistent_length(X_embedded, y)
     rng = check_random_state(random_state)
     classes, y, sizes = np.unique(y, return_inverse=True, return_counts=True)

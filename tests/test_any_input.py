@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scipy.sparse import csr_array
+from scipy.sparse import coo_array, csr_array
 
 from stable_embedding import (
     DenoisingAutoencoder,
@@ -96,7 +97,19 @@ def contained(draw, X, tmp_path):
     """The same rows as something that holds them."""
     kind = draw(
         st.sampled_from(
-            ["array", "list", "pandas", "polars", "sparse", "mapped", "object"]
+            [
+                "array",
+                "list",
+                "pandas",
+                "polars",
+                "lazy",
+                "sparse",
+                "mapped",
+                "object",
+                "tensor",
+                "tensors",
+                "images",
+            ]
         )
     )
     dtype = draw(st.sampled_from([np.float64, np.float32, np.float16, np.int64, bool]))
@@ -107,10 +120,17 @@ def contained(draw, X, tmp_path):
         return X.tolist()
     if kind == "pandas":
         return pd.DataFrame(X, columns=[f"c{i}" for i in range(X.shape[1])])
-    if kind == "polars" and dtype != np.float16:
-        return pl.DataFrame(X, schema=[f"c{i}" for i in range(X.shape[1])])
+    if kind in ("polars", "lazy") and dtype != np.float16:
+        frame = pl.DataFrame(X, schema=[f"c{i}" for i in range(X.shape[1])])
+        return frame if kind == "polars" else frame.lazy()
     if kind == "sparse" and dtype in (np.float64, np.float32):
-        return csr_array(X)
+        return draw(st.sampled_from([csr_array, coo_array]))(X)
+    if kind == "tensor":
+        return tensor(draw, X)
+    if kind == "tensors":
+        return [*torch.from_numpy(X)]
+    if kind == "images":
+        return X.reshape(len(X), *draw(st.sampled_from([(1, -1), (-1, 1, 1)])))
     if kind == "mapped":
         path = tmp_path / "rows.npy"
         np.save(path, X)
@@ -126,6 +146,74 @@ def contained(draw, X, tmp_path):
         return np.repeat(np.repeat(X, 2, axis=0), 2, axis=1)[::2, ::2]
     X.setflags(write=layout != "read-only")
     return X
+
+
+def tensor(draw, X):
+    """The same rows as a tensor of any kind."""
+    X = torch.from_numpy(X)
+    kind = draw(st.sampled_from(["bfloat16", "gradient", "sparse", "csr", "meta"]))
+    if kind == "gradient":
+        return X.requires_grad_() if X.is_floating_point() else X
+    if kind == "csr":
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # beta, says torch
+            return X.to_sparse_csr()
+    to = {
+        "bfloat16": torch.Tensor.bfloat16,
+        "sparse": torch.Tensor.to_sparse,
+        "meta": lambda X: X.to("meta"),
+    }
+    return to[kind](X)
+
+
+# What a column of a data frame may hold beside numbers.
+VALUES = {
+    "text": st.text(max_size=5),
+    "number as text": st.floats().map(str),
+    "price": st.floats(0, 100).map(lambda price: f"{price:.2f}".replace(".", ",")),
+    "missing": st.one_of(st.none(), st.floats(-9, 9)),
+    "float": st.floats(),
+    "integer": st.integers(-9, 9),
+    "boolean": st.booleans(),
+    "time": st.datetimes(),
+    "day": st.dates(),
+    "duration": st.timedeltas(),
+    "list": st.lists(st.integers(0, 3), max_size=3),
+    "bytes": st.binary(max_size=3),
+    "dict": st.fixed_dictionaries({"a": st.integers(0, 3)}),
+    "complex": st.complex_numbers(allow_nan=False, max_magnitude=9),
+    "object": st.one_of(st.text(max_size=2), st.integers(0, 9), st.none(), st.dates()),
+}
+
+
+@MANY
+@given(data=st.data())
+def test_any_column_of_a_frame(data):
+    kind = data.draw(st.sampled_from(sorted(VALUES)))
+    n_rows = data.draw(st.integers(2, 8))
+    values = data.draw(st.lists(VALUES[kind], min_size=n_rows, max_size=n_rows))
+    columns = {"before": np.arange(n_rows) * 1.0, "odd": values}
+    library = data.draw(st.sampled_from([pd, pl]))
+    if library is pl:
+        odd = pl.Series(values, strict=False)
+        if data.draw(st.booleans()) and odd.dtype == pl.String:
+            odd = odd.cast(pl.Categorical)
+        columns["odd"] = odd
+    elif data.draw(st.booleans()) and kind not in ("list", "dict"):
+        columns["odd"] = pd.Categorical(values)
+    frame = library.DataFrame(columns)
+    model = StableAutoencoder(1, n_init=1, max_iter=1, random_state=0)
+    fitted = FITTED_ON_A_FRAME[library]
+    for call in (lambda: list(all_of(model, frame)), lambda: [fitted.transform(frame)]):
+        assert_finite_or_said(call, "'odd'", "rescale X", "X holds values")
+
+
+FITTED_ON_A_FRAME = {
+    library: StableAutoencoder(1, n_init=1, max_iter=1, random_state=0).fit(
+        library.DataFrame({"before": np.arange(9.0), "odd": np.arange(9.0) ** 2})
+    )
+    for library in (pd, pl)
+}
 
 
 @MANY
@@ -172,9 +260,10 @@ def test_rows_that_come_later(data):
 
 @MANY
 @given(data=st.data())
-def test_codes_of_any_kind(data):
+def test_codes_of_any_kind(data, tmp_path_factory):
     model = fitted(data.draw(st.sampled_from(FAMILY)))
     codes = data.draw(rows(bad=data.draw(st.booleans())))
+    codes = contained(data.draw, codes, tmp_path_factory.mktemp("codes"))
     assert_finite_or_said(lambda: [model.inverse_transform(codes)], *CULPRITS, "code")
 
 

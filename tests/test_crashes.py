@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from joblib import Parallel, cpu_count, delayed
+from joblib import Parallel, cpu_count, delayed, parallel_config
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
@@ -95,7 +95,7 @@ def spawn(*arguments):
 
 @pytest.fixture
 def path(tmp_path):
-    return tmp_path / "checkpoint"
+    return tmp_path / "checkpoints"
 
 
 def assert_same(model, other, X):
@@ -114,26 +114,27 @@ def test_a_training_that_is_killed_goes_on(name, turn, path, iris):
     rng = np.random.default_rng([turn, len(name)])
     epoch, midst = int(rng.integers(1, whole.n_iter_ + 1)), bool(turn % 2)
     assert spawn(name, path, X, Kill(epoch, midst)) == -signal.SIGKILL
-    assert path.exists() == (epoch > 1)
+    assert len(os.listdir(path)) == (epoch > 1)
     model = clone(ESTIMATORS[name]).set_params(checkpoint=path).fit(X)
     assert_same(model, whole, X)
-    assert not path.exists()
+    assert os.listdir(path) == []
 
 
 def test_a_checkpoint_changes_nothing_and_is_removed(path, iris):
     X, _ = iris
     models = [
-        StableAutoencoder(max_iter=5, random_state=0, checkpoint=at).fit(X)
-        for at in (None, path, str(path))
+        StableAutoencoder(max_iter=5, n_init=1, random_state=0, checkpoint=at).fit(X)
+        for at in (None, path / "deep", str(path))
     ]
     for model in models[1:]:
         assert_same(model, models[0], X)
-    assert os.listdir(path.parent) == []
+    assert os.listdir(path / "deep") == []
+    assert os.listdir(path) == ["deep"]
 
 
 CHANGES = [
     {"similarity_weight": 0.5},
-    {"max_iter": 13},
+    {"max_iter": 4},
     {"random_state": 1},
     {"corruption_level": 0.6},
     {"corruption": "masking"},
@@ -142,29 +143,35 @@ CHANGES = [
 ]
 
 
-def test_a_checkpoint_of_another_training_is_refused(path, iris):
+def test_no_training_resumes_another(path, iris):
     X, _ = iris
-    assert spawn("denoising", path, X, Kill(4, True)) == -signal.SIGKILL
-    model = clone(ESTIMATORS["denoising"]).set_params(checkpoint=path)
-    with pytest.raises(ValueError, match="is of another training"):
-        clone(model).fit(X[1:])
+    whole = DenoisingAutoencoder(max_iter=5, n_init=1, random_state=0)
+    model = clone(whole).set_params(checkpoint=path)
+    with pytest.raises(KeyboardInterrupt):
+        clone(model).set_params(callbacks=[Interrupt()]).fit(X)
+    (file,) = path.iterdir()
+    content = file.read_bytes()
+    clone(model).fit(X[1:])
     for change in CHANGES:
-        with pytest.raises(ValueError, match="is of another training"):
-            clone(model).set_params(**change).fit(X)
-    other = StableAutoencoder(max_iter=N_EPOCHS, random_state=0, checkpoint=path)
-    with pytest.raises(ValueError, match="is of another training"):
-        other.fit(X)
-    assert path.exists()
+        clone(model).set_params(**change).fit(X)
+    StableAutoencoder(max_iter=5, n_init=1, random_state=0, checkpoint=path).fit(X)
+    assert list(path.iterdir()) == [file]
+    assert file.read_bytes() == content
+    assert_same(model.fit(X), whole.fit(X), X)
+    assert list(path.iterdir()) == []
 
 
 def test_labels_are_part_of_a_training(path, iris):
     X, y = iris
-    model = TripletVariationalAutoencoder(max_iter=5, random_state=0, checkpoint=path)
+    model = TripletVariationalAutoencoder(
+        max_iter=4, n_init=1, random_state=0, checkpoint=path
+    )
     with pytest.raises(KeyboardInterrupt):
         model.set_params(callbacks=[Interrupt()]).fit(X, y)
-    with pytest.raises(ValueError, match="is of another training"):
-        model.set_params(callbacks=None).fit(X, y[::-1])
+    model.set_params(callbacks=None).fit(X, y[::-1])
+    assert len(os.listdir(path)) == 1
     model.fit(X, y)
+    assert len(os.listdir(path)) == 0
 
 
 def test_a_checkpoint_needs_a_training_that_can_be_done_again(path, iris):
@@ -211,13 +218,6 @@ def test_ctrl_c_is_given_back_whatever_happens(iris):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_a_file_that_is_no_checkpoint_is_left(path, iris):
-    path.write_text("my thesis")
-    with pytest.raises(ValueError, match="is no file of safetensors"):
-        StableAutoencoder(max_iter=2, random_state=0, checkpoint=path).fit(iris[0])
-    assert path.read_text() == "my thesis"
-
-
 def test_ctrl_c_ends_a_training_after_the_batch(iris):
     X, _ = iris
     model = StableAutoencoder(max_iter=3, random_state=0).fit(X)
@@ -236,7 +236,7 @@ def test_an_interrupted_training_goes_on(path, iris):
     model = StableAutoencoder(max_iter=10, random_state=0, checkpoint=path)
     with pytest.raises(KeyboardInterrupt):
         model.set_params(callbacks=[Interrupt()]).fit(X)
-    assert path.exists()
+    assert len(os.listdir(path)) == 1
     assert_same(model.set_params(callbacks=None).fit(X), whole, X)
 
 
@@ -298,6 +298,62 @@ def test_workers_take_no_more_threads_than_there_are_cores():
     n_jobs = 2
     counts = Parallel(n_jobs)(delayed(threads_of_a_worker)() for _ in range(n_jobs))
     assert sum(counts) <= max(cpu_count(), n_jobs)
+
+
+class Fail(Callback):
+    """Fails in an epoch, and counts the epochs that end."""
+
+    n_ended = 0
+
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def on_epoch_end(self, net, **kwargs):
+        type(self).n_ended += 1
+        if len(net.history) == self.epoch:
+            raise RuntimeError("crashed")
+
+
+def search_with(checkpoint, callbacks, **parameters):
+    model = StableAutoencoder(
+        max_iter=4, n_init=1, random_state=0, checkpoint=checkpoint, callbacks=callbacks
+    )
+    grid = {"similarity_weight": [0, 1], "alpha": [0, 1]}
+    return GridSearchCV(model, grid, cv=2, **parameters)
+
+
+@pytest.mark.parametrize(
+    ("n_jobs", "backend"),
+    [
+        (1, "sequential"),
+        (2, "threading"),
+        pytest.param(2, "loky", marks=pytest.mark.slow),
+    ],
+)
+def test_trainings_of_a_search_share_a_directory(n_jobs, backend, path, iris):
+    X, _ = iris
+    alone = search_with(None, None, refit=False).fit(X)
+    with parallel_config(backend):
+        with pytest.raises(ValueError, match="All the 8 fits failed"):
+            search_with(path, [Fail(3)], n_jobs=n_jobs).fit(X)
+        assert len(os.listdir(path)) == 8
+        search = search_with(path, [Fail(None)], n_jobs=n_jobs).fit(X)
+    assert os.listdir(path) == []
+    assert search.best_params_ == alone.best_params_
+    scores = [one.cv_results_["mean_test_score"] for one in (search, alone)]
+    # Workers have threads of their own.
+    np.testing.assert_allclose(*scores, rtol=1e-4)
+
+
+def test_a_search_resumes_the_training_that_was_killed(path, iris):
+    X, _ = iris
+    with pytest.raises(RuntimeError, match="crashed"):
+        search_with(path, [Fail(3)], error_score="raise").fit(X)
+    assert len(os.listdir(path)) == 1
+    Fail.n_ended = 0
+    search_with(path, [Fail(None)]).fit(X)
+    # Of eight trainings and the last, one had two epochs behind it.
+    assert Fail.n_ended == 9 * 4 - 2
 
 
 def test_a_search_in_workers_finds_what_one_alone_does(iris):

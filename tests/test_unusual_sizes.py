@@ -174,6 +174,7 @@ def test_a_file_is_trained_on_in_chunks_as_well_as_in_memory(
     np.testing.assert_array_equal(again.transform(X), maps[0])
     monkeypatch.setattr(limits, "IN_MEMORY_BYTES", X.nbytes)
     held = StableAutoencoder(random_state=0).fit(X)
+    assert held.is_order_invariant_
     assert models[0].score(X) > held.score(X) - 0.01
     assert displacement(held.transform(X), maps[0]) < 0.02
 
@@ -193,6 +194,7 @@ def test_a_file_is_trained_on_in_chunks_as_well_as_in_memory(
 )
 def test_in_chunks_everything_works(parameters, on_disk, little_memory):
     model = quick(**parameters).fit(on_disk)
+    assert not model.is_order_invariant_
     assert np.isfinite(model.transform_runs(on_disk)).all()
     assert model.score(on_disk) > 0.4
     assert model.partial_fit(on_disk).score(on_disk) > 0.4

@@ -31,8 +31,7 @@ pipeline = make_pipeline(
 # It takes one call. A path as second argument writes the graph to a file.
 graph = to_onnx(pipeline)
 session = onnxruntime.InferenceSession(graph.SerializeToString())
-rows = X_test.astype(np.float32)
-labels, probabilities = session.run(None, {session.get_inputs()[0].name: rows})
+labels, probabilities = session.run(None, {"X": X_test})
 
 # %%
 # The service says what the pipeline says. Its probabilities come with their classes.
@@ -46,8 +45,7 @@ print(f"{len(graph.SerializeToString()):,} bytes, {len(graph.graph.node)} operat
 # The encoder alone, which answers with the map; ``part="decoder"`` would be the way
 # back.
 encoder = onnxruntime.InferenceSession(to_onnx(pipeline[1]).SerializeToString())
-scaled = pipeline[0].transform(X_test).astype(np.float32)
-(codes,) = encoder.run(None, {encoder.get_inputs()[0].name: scaled})
+(codes,) = encoder.run(None, {"X": pipeline[0].transform(X_test)})
 
 figure, ax = plt.subplots(figsize=(5, 4.5), layout="constrained")
 ax.scatter(*pipeline[:2].transform(X_test).T, s=60, facecolors="none", edgecolors="0.5")

@@ -9,8 +9,8 @@ from scipy.sparse import csr_array, issparse
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.neighbors import KNeighborsTransformer
-from tqdm.auto import tqdm
 
+from .._progress import progress_bar
 from . import limits
 from .row_hash import salted_hash
 
@@ -49,7 +49,7 @@ def neighbor_graph(neighbors, n_neighbors, samples, chunks, verbose=False):
     if not isinstance(neighbors, str):
         return graph_from_transformer(neighbors, samples, chunks)
     counts, indices = [], []
-    with tqdm(
+    with progress_bar(
         total=len(samples), desc="neighbors", unit="sample", disable=not verbose
     ) as progress:
         for chunk in chunks:

@@ -26,6 +26,10 @@ NEIGHBOR_AXES = 100
 _MIN_COORDINATES = 32
 _COORDINATES_PER_COMPONENT = 8
 
+# Axes with less than this fraction of the variance along the first one are lost beside
+# it in float32.
+_FLOAT32_RANGE = 1e-4
+
 # Axes with less than this fraction of the variance are due to rounding.
 _ROUNDING_VARIANCE = 1e-6
 
@@ -58,7 +62,10 @@ def principal_axes(samples, n_axes):
     if issparse(samples):
         samples = samples.astype(np.float64)
     if found and not is_constant(samples):
-        pca = PCA(found, svd_solver=solver, random_state=0).fit(samples)
+        pca = PCA(found, svd_solver=solver, random_state=0)
+        ratios = pca.fit(samples).explained_variance_ratio_
+        if samples.dtype == np.float32 and ratios[-1] < _FLOAT32_RANGE * ratios[0]:
+            pca.fit(samples.astype(np.float64))
         axes[:found] = pca.components_
         variance_ratios[:found] = pca.explained_variance_ratio_
     return axes, variance_ratios

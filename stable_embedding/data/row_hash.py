@@ -172,8 +172,12 @@ def salted_hash(hashes, rng):
     -------
     ndarray of shape (n_samples,), dtype uint64
     """
-    salt = rng.integers(np.iinfo(np.uint64).max, dtype=np.uint64, endpoint=True)
-    return mix_bits(hashes ^ salt)
+    return mix_bits(hashes ^ draw_salt(rng))
+
+
+def draw_salt(rng):
+    """Draw the integer that makes hashes of samples into random numbers."""
+    return rng.integers(np.iinfo(np.uint64).max, dtype=np.uint64, endpoint=True)
 
 
 def shuffled_index(hashes, rng):

@@ -11,7 +11,7 @@ _SCALE_RANGE = (1e-30, 1e30)
 def mean_and_scale(X, order=None):
     """Compute the mean of each feature and the root of the total variance, in float64.
 
-    The scale of constant data is 1.
+    The scale of constant data is 0, whatever rounding says.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def mean_and_scale(X, order=None):
         scale = np.sqrt(total_squared_deviation(X, mean, order) / X.shape[0])
         rounding = X.shape[0] * np.finfo(np.float64).eps * np.linalg.norm(mean)
     if scale <= rounding < np.inf:
-        return mean, 1.0
+        return mean, 0.0
     if not _SCALE_RANGE[0] < scale < _SCALE_RANGE[1]:
         raise ValueError(
             f"X has a total standard deviation of {scale:.3g}; float32 codes need one"

@@ -16,6 +16,10 @@ _CAUTION = 0.75
 # less on PCA.
 _CLEAR_FRACTION = 0.03
 
+# If PCA leaves less than this fraction of the variance, the little that the network may
+# gain is easily outweighed by what it does to the rest.
+_CLEAR_RESIDUAL = 0.05
+
 # At the largest weight decay the embedding is that of PCA.
 _MAX_ALPHA = 100.0
 
@@ -70,12 +74,14 @@ def auto_alpha(samples, axes, n_samples):
     r"""Choose the weight decay of a network that starts as PCA.
 
     The value is :math:`(1000/n)^{1.2}`, multiplied by :math:`(0.03/p)^2` if the
-    predictable fraction :math:`p` of the residuals is below 0.03, and 100 at most.
+    predictable fraction :math:`p` of the residuals is below 0.03, and by
+    :math:`(0.05/r)^{1/2}` if the residuals' fraction :math:`r` of the variance is below
+    0.05. It is 100 at most.
 
     Parameters
     ----------
     samples : ndarray of shape (n_given, n_features)
-        Samples to train on, or a subset of them. Centered.
+        Samples to train on, or a subset of them, scaled to unit total variance.
 
     axes : ndarray of shape (n_components, n_features)
         Their principal axes.
@@ -92,4 +98,6 @@ def auto_alpha(samples, axes, n_samples):
     if fraction <= 0:
         return _MAX_ALPHA
     doubt = max(1.0, _CLEAR_FRACTION / fraction) ** 2
+    residual = np.square(samples - samples @ axes.T @ axes).sum() / len(samples)
+    doubt *= max(1.0, _CLEAR_RESIDUAL / residual) ** 0.5
     return min(_MAX_ALPHA, doubt * (1_000 / n_samples) ** 1.2)

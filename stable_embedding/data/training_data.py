@@ -104,8 +104,14 @@ class TrainingData:
     alpha : float
         Weight decay.
 
+    is_constant : bool
+        Whether the samples are all alike, so that they have no scale.
+
     n_samples_seen : int
-        Number of samples of this training and of those that it resumes.
+        Number of samples of this training and of earlier ones.
+
+    fraction_of_seen : float
+        Number of samples, as a fraction of all that the networks were trained on.
 
     training_set : TrainingSet
         What networks are trained on.
@@ -118,7 +124,9 @@ class TrainingData:
     basis: np.ndarray | None
     discarded_variance: float
     alpha: float
+    is_constant: bool
     n_samples_seen: int
+    fraction_of_seen: float
     training_set: TrainingSet
 
     @classmethod
@@ -145,7 +153,7 @@ class TrainingData:
             What the parameters decide.
 
         scaling : pair of ndarray and float or None, default=None
-            Mean and scale of an earlier training; those of X by default.
+            Mean and scale of the training that is resumed; those of X by default.
 
         n_seen : int, default=0
             Number of samples of earlier trainings.
@@ -155,14 +163,15 @@ class TrainingData:
         """
         order, hashes = order_and_hashes(X)
         mean, scale = scaling or mean_and_scale(X, order)
+        is_constant, scale = not scale, scale or 1.0
         samples = ScaledSamples(X, mean, scale, order)
         subset, subset_hashes = representative_samples(
             samples, hashes, plan.n_components
         )
-        n_samples_seen = n_seen + len(hashes)
+        n_trained_on = len(hashes) + (n_seen if scaling else 0)
         subspace = find_subspace(samples, subset, plan)
         some = subset[smallest_hashes(subset_hashes, limits.SHRINKAGE_SAMPLES)]
-        alpha = weight_decay(plan, some, subspace.axes, n_samples_seen)
+        alpha = weight_decay(plan, some, subspace.axes, n_trained_on)
         (axes, basis, neighbor_axes), alpha = plan.broadcast((subspace, alpha))
         inputs = training_inputs(samples, subset, basis)
         graph = None
@@ -188,7 +197,9 @@ class TrainingData:
             basis,
             0.0 if basis is None else discarded_variance(inputs),
             alpha,
-            n_samples_seen,
+            is_constant,
+            n_seen + len(hashes),
+            len(hashes) / n_trained_on,
             TrainingSet(inputs, hashes, graph, labels, reference),
         )
 
@@ -198,14 +209,14 @@ class TrainingData:
         return self.samples.mean
 
     @property
+    def is_order_invariant(self) -> bool:
+        """Whether the order of the samples in X does not count."""
+        return self.samples.order is not None
+
+    @property
     def scale(self) -> float:
         """Square root of the total variance."""
         return self.samples.scale
-
-    @property
-    def fraction_of_seen(self) -> float:
-        """Number of samples, as a fraction of all that were seen."""
-        return len(self.training_set.hashes) / self.n_samples_seen
 
 
 def order_and_hashes(X):
@@ -308,10 +319,10 @@ def discarded_variance(inputs):
     return max(0.0, 1 - torch.cat(squares).mean(dtype=torch.float64).item())
 
 
-def weight_decay(plan, subset, axes, n_samples_seen):
+def weight_decay(plan, subset, axes, n_samples):
     """Return the weight decay that a plan names, or one that suits the data."""
     if plan.alpha != "auto":
         return plan.alpha
     if plan.init == "random":
         return 0.0
-    return auto_alpha(subset, axes, n_samples_seen)
+    return auto_alpha(subset, axes, n_samples)

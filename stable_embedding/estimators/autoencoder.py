@@ -3,6 +3,8 @@
 from numbers import Integral, Real
 from os import PathLike
 
+import torch
+
 from .._sklearn import HasMethods, Interval, StrOptions
 from ..losses.similarity import SIMILARITIES
 from ..networks.mlp import ACTIVATIONS
@@ -147,11 +149,14 @@ class StableAutoencoder(BaseStableAutoencoder):
         the frame are then kept as well.
 
     checkpoint : str, path or None, default=None
-        File to which the training is written after each epoch. After a crash, `fit`
-        with the same parameters and data resumes from it and gives the same result; at
-        the end it removes the file. An integer is needed as `random_state`. What
-        precedes the epochs (neighbors, pretraining) is repeated, and callbacks start
-        anew. `partial_fit` does not support it.
+        Directory in which the training writes a file after each epoch. After a crash,
+        `fit` with the same parameters and data resumes from that file and gives the
+        same result; at the end it removes the file. Many trainings, such as those of a
+        search, may share a directory: each has a file of its own. Remove the directory
+        when no training is left to resume. Functions and objects among the parameters
+        count by their code and their state. An integer is needed as `random_state`.
+        What precedes the epochs (neighbors, pretraining) is repeated, and callbacks
+        start anew. `partial_fit` does not support it.
 
     callbacks : list or tuple of skorch callbacks or None, default=None
         Called during the training. A callback that raises KeyboardInterrupt at the end
@@ -160,8 +165,8 @@ class StableAutoencoder(BaseStableAutoencoder):
         ``n_init > 1`` these are means over runs, and the net's module holds the layers
         of all runs, stacked.
 
-    device : str, default="auto"
-        Torch device to train and transform on. "auto" takes CUDA or MPS if available.
+    device : str or torch.device, default="auto"
+        Device to train and transform on. "auto" takes CUDA or MPS if available.
 
     accelerator : accelerate.Accelerator or None, default=None
         Trains in all processes of a launcher at once, on one machine or several. Each
@@ -193,7 +198,15 @@ class StableAutoencoder(BaseStableAutoencoder):
     scale_ : float
         Square root of the total variance of the training data. Data are divided by this
         one number and codes multiplied, so that distances in the embedding have the
-        units of the data.
+        units of the data. 1 if the training data were constant.
+
+    is_constant_ : bool
+        Whether the samples of the training data were all alike. The next `partial_fit`
+        or warm start then starts anew.
+
+    is_order_invariant_ : bool
+        Whether shuffled training data give the same map to the last bit. Arrays of
+        more than half a gigabyte in float32 are read as they lie: their order counts.
 
     loss_curve_ : list of float
         Loss of each epoch, as a mean over runs.
@@ -327,7 +340,7 @@ class StableAutoencoder(BaseStableAutoencoder):
         "warm_start": ["boolean"],
         "checkpoint": [str, PathLike, None],
         "callbacks": [list, tuple, None],
-        "device": [str],
+        "device": [str, torch.device],
         "accelerator": [HasMethods(["prepare", "backward", "reduce"]), None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],

@@ -13,15 +13,17 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
 )
-from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._ambient import CPU_FLOAT32, own_settings
-from .._sklearn import check_n_features, fit_context
+from .._sklearn import check_n_features, fit_context, returns_arrays
 from ..data import limits
 from ..data.chunks import feature_means, iterate_chunks, total_squared_deviation
+from ..data.columns import check_finite, columns_named
+from ..data.containers import check_samples, readable_samples
 from ..data.dask_arrays import is_dask_array, map_chunks
+from ..data.dominance import warn_of_dominance
 from ..data.lazy_samples import exceeds_memory
 from ..data.neighbors import draw_positives
 from ..data.scaling import scale_in_own_precision, scale_samples
@@ -187,19 +189,20 @@ class BaseStableAutoencoder(
             If a parameter, X or `reference` is not as described, or the loss stops
             being finite.
         """
-        resume = self.warm_start and self._is_fitted()
+        resume = self.warm_start and self._has_scale()
         return self._fit(X, y, resume=resume, n_seen=0, reference=reference)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None):
         """Train on one more chunk of data.
 
-        The mean, the scale, the start and the frame are those of the first chunk. Each
-        chunk is trained on for `max_iter` epochs, where "auto" is 600 steps or more.
-        The weights then move from the last ones toward those that were trained on the
-        chunk, by the square root of the chunk's fraction of all samples seen, so that
-        earlier chunks are not forgotten. Finally the map is laid on where it put the
-        samples of the chunk before.
+        The mean, the scale, the start and the frame are those of the first chunk whose
+        samples are not all alike, with which the training starts anew. Each chunk is
+        trained on for `max_iter` epochs, where "auto" is 600 steps or more. The weights
+        then move from the last ones toward those that were trained on the chunk, by the
+        square root of the chunk's fraction of all samples seen, so that earlier chunks
+        are not forgotten. Finally the map is laid on where it put the samples of the
+        chunk before.
 
         Parameters
         ----------
@@ -224,9 +227,8 @@ class BaseStableAutoencoder(
                 f"checkpoint={self.checkpoint!r} must be None for partial_fit: save the"
                 " estimator after each chunk instead"
             )
-        resume = self._is_fitted()
-        n_seen = self.n_samples_seen_ if resume else 0
-        return self._fit(X, y, resume=resume, n_seen=n_seen)
+        n_seen = self.n_samples_seen_ if self._is_fitted() else 0
+        return self._fit(X, y, resume=self._has_scale(), n_seen=n_seen)
 
     def transform(self, X, out=None, return_std=False):
         """Embed X.
@@ -248,7 +250,8 @@ class BaseStableAutoencoder(
         -------
         codes : ndarray of shape (n_samples, n_components), dtype float32
             Codes, in the units of the data; `out` if it is given. For a dask array it
-            is a dask array, whose chunks are embedded when their values are needed.
+            is a dask array, whose chunks are embedded when their values are needed;
+            if data frames were asked for by ``set_output``, they are computed.
 
         std : ndarray of shape (n_samples,), dtype float32
             Root of the total variance of each sample's codes over the runs, in the
@@ -267,9 +270,10 @@ class BaseStableAutoencoder(
             # A later fit must not change what is computed later.
             snapshot = type(self).__new__(type(self))
             vars(snapshot).update(vars(self))
-            return map_chunks(
+            codes = map_chunks(
                 snapshot._codes, X, self._n_features_out, self._codes_dtype, out
             )
+            return codes if returns_arrays(self) else np.asarray(codes)
         return self._codes(X, out)
 
     def transform_runs(self, X):
@@ -391,17 +395,18 @@ class BaseStableAutoencoder(
         """Train anew, or resume from the fitted networks; all or nothing."""
         with restore_on_error(self):
             plan = self._plan(resume)
-            X, labels = self._validate_training_data(X, y, plan, resume)
+            keeps_features = resume or n_seen > 0
+            X, labels = self._validate_training_data(X, y, plan, keeps_features)
             reference = self._check_reference(reference, X, plan)
             scaling = (self.mean_, self.scale_) if resume else None
             data = TrainingData.prepare(X, labels, plan, scaling, n_seen, reference)
+            warn_of_dominance(X, data.mean, getattr(self, "feature_names_in_", None))
             start = self._resume(data) if resume else self._initialize(data, plan)
-            runs = self._train(start.networks, data, plan)
+            runs, trainer = self._train(start.networks, data, plan)
             self._set_fitted(data, start, runs)
             if reference is not None:
                 self._lay_on(X, reference / self.scale_)
-            if plan.checkpoint is not None:
-                plan.checkpoint.unlink(missing_ok=True)
+            trainer.remove_checkpoint()
         return self
 
     def _plan(self, resume):
@@ -436,9 +441,9 @@ class BaseStableAutoencoder(
                 " warm_start=False"
             )
 
-    def _validate_training_data(self, X, y, plan, resume):
+    def _validate_training_data(self, X, y, plan, keeps_features):
         """Validate samples and their labels."""
-        X = self._validate_all_but_values(X, not resume, ensure_min_samples=2)
+        X = self._validate_all_but_values(X, not keeps_features, ensure_min_samples=2)
         if callable(self.similarity) and plan.similarity_weight:
             check_similarity(self.similarity, self.n_features_in_)
         labels = self._encode_labels(y, X)
@@ -470,10 +475,11 @@ class BaseStableAutoencoder(
         return Start(networks, codes)
 
     def _train(self, networks, data, plan):
-        """Train networks in place."""
+        """Train networks in place; return what is left, and who trained them."""
         from ..training.trainer import Trainer  # skorch is slow to import
 
-        return Trainer(plan).fit(
+        trainer = Trainer(plan)
+        runs = trainer.fit(
             networks,
             data.training_set,
             [*self._loss_terms(networks, data, plan), *deepcopy(plan.extra_losses)],
@@ -481,6 +487,7 @@ class BaseStableAutoencoder(
             alpha=data.alpha,
             weight_interpolation=data.fraction_of_seen**0.5,
         )
+        return runs, trainer
 
     def _set_fitted(self, data, start, runs):
         """Lay the trained networks in their frame, and set what was learned."""
@@ -493,6 +500,8 @@ class BaseStableAutoencoder(
         maps = map(self._rigid_map, networks, codes, start.targets)
         self._set_networks(list(map(apply_rigid_map, networks, maps)))
         self.mean_, self.scale_ = data.mean, data.scale
+        self.is_constant_ = data.is_constant
+        self.is_order_invariant_ = data.is_order_invariant
         self.n_samples_seen_ = data.n_samples_seen
         self.history_, self.losses_ = mean_run(runs)
         self.loss_curve_ = self.history_["loss"]
@@ -515,6 +524,10 @@ class BaseStableAutoencoder(
 
     def _is_fitted(self):
         return hasattr(self, "network_")
+
+    def _has_scale(self):
+        """Tell whether there is a training to resume, on samples that differ."""
+        return self._is_fitted() and not self.is_constant_
 
     def _architecture(self, plan):
         """Return arguments of the network that parameters decide; hook."""
@@ -586,21 +599,28 @@ class BaseStableAutoencoder(
 
         A check of all at once would read all of a file into memory.
         """
-        return validate_data(
-            self,
-            X,
-            accept_sparse="csr",
-            dtype=None if exceeds_memory(X) else _DTYPES,
-            reset=reset,
-            ensure_all_finite=issparse(X),
-            ensure_min_samples=ensure_min_samples,
-        )
+        X = readable_samples(X)
+        with columns_named(X):
+            X = validate_data(
+                self,
+                X,
+                accept_sparse="csr",
+                dtype=None if exceeds_memory(X) else _DTYPES,
+                reset=reset,
+                ensure_all_finite=False,
+                ensure_min_samples=ensure_min_samples,
+            )
+        if issparse(X):
+            self._check_finite(X)
+        return X
 
     def _check_values(self, chunk, fitted=True):
         """Raise if the map, the fitted or the next, forbids a value; hook."""
-        # The first pass is a sum, in which infinities of both signs are invalid.
-        with np.errstate(invalid="ignore"):
-            assert_all_finite(chunk, estimator_name=type(self).__name__, input_name="X")
+        self._check_finite(chunk)
+
+    def _check_finite(self, X):
+        names = getattr(self, "feature_names_in_", None)
+        check_finite(X, names=names, estimator_name=type(self).__name__)
 
     def _codes(self, X, out=None):
         """Validate samples and embed them by the model."""
@@ -660,7 +680,7 @@ class BaseStableAutoencoder(
         return self._check_codes(codes, name) / self.scale_
 
     def _check_codes(self, codes, name):
-        codes = check_array(codes, dtype=_DTYPES, input_name=name)
+        codes = check_samples(codes, name, dtype=_DTYPES)
         if codes.shape[1] != self._n_features_out:
             raise ValueError(
                 f"{name} has shape {codes.shape}, but codes of {type(self).__name__}"
@@ -684,11 +704,16 @@ class BaseStableAutoencoder(
 
     def _add_code_output(self, graph, value):
         """Add what `_finish_codes` does to an ONNX graph; hook."""
-        return graph.node("Mul", value, np.float32(self.scale_))
+        return graph.node("Mul", value, self.scale_)
 
     def _add_code_input(self, graph, value):
         """Add what `_network_codes` does to an ONNX graph; hook."""
-        return graph.node("Div", value, np.float32(self.scale_))
+        return graph.node("Div", value, self.scale_)
+
+    def _add_scores(self, graph, value):
+        """Add what `score_samples` does to scaled samples to a float64 graph; hook."""
+        errors = self.network_.as_float64().add_squared_errors(graph, value)
+        return graph.node("Mul", errors, -(self.scale_**2))
 
     @property
     def _n_features_out(self):
@@ -731,6 +756,8 @@ class BaseStableAutoencoder(
             state["networks_"] = [state["networks_"][state.pop("best_index_")]]
             state["n_init"] = 1
             state["consensus_loss_"] = 0.0
+        if "networks_" in state:
+            state.setdefault("is_constant_", False)
         if "networks_" in state and "losses_" not in state:
             state["losses_"] = {
                 name.removesuffix("_"): state[name]

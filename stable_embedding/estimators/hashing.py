@@ -251,7 +251,7 @@ class SemanticHashing(StableAutoencoder):
         return np.packbits(bits, axis=1) if self.packed_ else bits.astype(np.uint8)
 
     def _add_code_output(self, graph, value):
-        half = np.float32(self._run.height / 2)
+        half = self._run.height / 2
         value = graph.cast(graph.node("Greater", value, half), np.float32)
         if self.packed_:
             places = place_values(self.network_.n_components)
@@ -265,8 +265,8 @@ class SemanticHashing(StableAutoencoder):
             owners = (places > 0).astype(np.float32).T
             value = graph.node("MatMul", value, owners)
             value = graph.node("Floor", graph.node("Div", value, places.max(axis=1)))
-            value = graph.node("Mod", value, np.float32(2), fmod=1)
-        return graph.node("Mul", value, np.float32(self._run.height))
+            value = graph.node("Mod", value, 2.0, fmod=1)
+        return graph.node("Mul", value, self._run.height)
 
     @property
     def _n_features_out(self):

@@ -5,6 +5,8 @@ import torch
 from sklearn.utils import check_array
 
 from ..data import limits
+from ..data.columns import columns_named
+from ..data.containers import readable
 from ..data.subsample import smallest_hashes
 from ..networks.inference import apply_in_chunks
 
@@ -30,12 +32,15 @@ def check_reference(reference, n_samples, plan):
     -------
     ndarray of shape (n_samples, n_components), dtype float64
     """
-    reference = check_array(
-        reference,
-        dtype=np.float64,
-        ensure_all_finite="allow-nan",
-        input_name="reference",
-    )
+    reference = readable(reference, "reference")
+    # Of infinities of both signs scikit-learn first takes the sum.
+    with columns_named(reference, "reference"), np.errstate(invalid="ignore"):
+        reference = check_array(
+            reference,
+            dtype=np.float64,
+            ensure_all_finite="allow-nan",
+            input_name="reference",
+        )
     expected = n_samples, plan.n_components
     if reference.shape != expected:
         raise ValueError(

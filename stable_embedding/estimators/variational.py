@@ -217,12 +217,22 @@ class VariationalAutoencoder(StableAutoencoder):
         """
         check_is_fitted(self)
         costs = self._costs(self._validate_all_but_values(X), self._scale_exactly)
-        log_likelihood = -costs[:, 0]
-        if self._run.likelihood == "gaussian":
-            variance = max(self.noise_variance_, np.finfo(np.float64).tiny)
-            log_likelihood *= self.scale_**2 / (2 * variance)
-            log_likelihood -= self.n_features_in_ / 2 * np.log(2 * np.pi * variance)
-        return log_likelihood - costs[:, 1]
+        slope, shift = self._likelihood_of_cost()
+        return slope * costs[:, 0] + shift - costs[:, 1]
+
+    def _likelihood_of_cost(self):
+        """Return slope and shift of the log likelihood over the expected cost."""
+        if self._run.likelihood == "bernoulli":
+            return -1.0, 0.0
+        variance = max(self.noise_variance_, np.finfo(np.float64).tiny)
+        shift = -self.n_features_in_ / 2 * np.log(2 * np.pi * variance)
+        return -(self.scale_**2) / (2 * variance), shift
+
+    def _add_scores(self, graph, value):
+        slope, shift = self._likelihood_of_cost()
+        expected, divergence = self.network_.as_float64().add_costs(graph, value)
+        likelihood = graph.node("Add", graph.node("Mul", expected, slope), shift)
+        return graph.node("Sub", likelihood, divergence)
 
     def _costs(self, X, prepare=None):
         network = self.network_.as_float64()

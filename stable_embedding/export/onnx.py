@@ -1,4 +1,4 @@
-"""Fitted autoencoders as ONNX graphs."""
+"""Fitted estimators as ONNX graphs."""
 
 from pathlib import Path
 
@@ -8,7 +8,16 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from ..estimators.base import BaseStableAutoencoder
+from ..estimators.outliers import ReconstructionOutlierDetector
 from ..estimators.registry import ESTIMATORS
+from .onnx_graph import Graph, name_inputs
+from .onnx_inputs import (
+    checked_types,
+    ordered_types,
+    parse_float64,
+    tensor_type,
+    types_of_samples,
+)
 
 PARTS = ("encoder", "decoder", "both")
 
@@ -16,77 +25,186 @@ CONVERTED = [
     kind for kind in ESTIMATORS.values() if issubclass(kind, BaseStableAutoencoder)
 ]
 
-# By which skl2onnx knows a part of an autoencoder.
-_PART_NAME = "StableEmbeddingPart"
 
-
-def to_onnx(estimator, path=None, part="encoder"):
+def to_onnx(
+    estimator, path=None, part="encoder", *, X=None, initial_types=None, **settings
+):
     """Convert a fitted estimator to ONNX.
+
+    Samples are scaled in float64, whatever type the graph is given, so that a large
+    mean costs no precision. Preprocessing in a pipeline computes in float64 too.
 
     Parameters
     ----------
     estimator : estimator
-        An autoencoder of this package, or a pipeline of them and of estimators that
-        skl2onnx converts.
+        An autoencoder of this package, a detector, or a pipeline of them and of
+        estimators that skl2onnx converts.
 
     path : str, path or None, default=None
         Where to write the model.
 
     part : {"encoder", "decoder", "both"}, default="encoder"
         What of an autoencoder: `transform`, `inverse_transform`, or one after the
-        other, with the codes as a second output. Of a pipeline it is "encoder", all of
-        its steps.
+        other, with the codes as a second output. Of a pipeline or a detector it is
+        "encoder", all of it.
+
+    X : {array-like, sparse matrix, data frame}, default=None
+        Some samples as the graph will be given them, or codes for a decoder; one is
+        enough, and only their types are read. A data frame makes a graph with one input
+        of shape (n_samples, 1) for each column, with the column's name and type.
+        Anything else makes a graph with one input "X".
+
+    initial_types : list of (str, object), default=None
+        Names of inputs and their types of skl2onnx, in place of `X`, such as
+        ``[("X", FloatTensorType([None, 4]))]``.
+
+    **settings : object
+        Passed to :func:`skl2onnx.convert_sklearn`, for instance ``target_opset`` or
+        ``options={"zipmap": False}``.
 
     Returns
     -------
     onnx.ModelProto
-        From "X", float32 of shape (n_samples, n_features) for any number of samples.
-        The decoder takes codes, as `transform` returns them. Values that are not finite
-        give anything, where `transform` raises.
+        With neither `X` nor `initial_types` its input is "X", float64 of shape
+        (n_samples, n_features) for any number of samples, or codes as `transform`
+        returns them for the decoder. Codes are float32 or bits, as those of
+        `transform`; reconstructions are float64. A detector has the outputs "label" and
+        "scores", those of `predict` and `decision_function`, of shape (n_samples, 1).
+        Values that are not finite give anything, where `transform` raises.
 
     Raises
     ------
     ImportError
         If skl2onnx is not there: ``pip install 'stable_embedding[onnx]'``.
 
+    TypeError
+        If an estimator, a sample or an input has a type that cannot be converted.
+
     ValueError
-        If `part` is not one of those, or a pipeline has no such part.
+        If `part` is not one of those, or not one of the estimator's, if inputs are not
+        the columns that the estimator was fitted on, or skl2onnx fails.
+
+    Notes
+    -----
+    A graph gives what the estimator gives for the same samples. Samples that a service
+    rounds to float32 before the graph sees them are those samples no longer: float32
+    holds a time in seconds to two minutes. Ask for float32 input only if the samples
+    are float32.
 
     Examples
     --------
     >>> from sklearn.datasets import load_iris
     >>> from stable_embedding import StableAutoencoder, to_onnx
     >>> X, _ = load_iris(return_X_y=True)
-    >>> model = to_onnx(StableAutoencoder(random_state=0).fit(X))
-    >>> [node.name for node in model.graph.input]
+    >>> model = StableAutoencoder(n_init=1, random_state=0).fit(X)
+    >>> [node.name for node in to_onnx(model).graph.input]
     ['X']
     """
     if part not in PARTS:
         raise ValueError(f"part={part!r} must be one of {', '.join(map(repr, PARTS))}")
+    if path is not None:
+        path = output_path(path)
     check_is_fitted(estimator)
     register_converters()
-    from skl2onnx import to_onnx as to_model
-    from skl2onnx.common.data_types import FloatTensorType
-
-    kind, width = FloatTensorType, estimator.n_features_in_
+    if part != "encoder" and not isinstance(estimator, BaseStableAutoencoder):
+        raise ValueError(
+            f"part={part!r} is of an autoencoder, not of a {type(estimator).__name__}"
+        )
+    types = input_types(estimator, part, X, initial_types)
     if part != "encoder":
-        if isinstance(estimator, Pipeline):
-            raise ValueError(f"part={part!r} is of an autoencoder, not of a pipeline")
-        if part == "decoder":
-            kind, width = code_type(estimator), estimator._n_features_out
         estimator = Part(estimator, part)
-    types = [("X", kind([None, width]))]
-    model = to_model(estimator, initial_types=types)
+    model = converted(estimator, types, settings)
     if path is not None:
-        Path(path).write_bytes(model.SerializeToString())
+        path.write_bytes(model.SerializeToString())
     return model
 
 
+def output_path(path):
+    """Return a path, or raise if it is none."""
+    try:
+        return Path(path)
+    except TypeError as error:
+        raise TypeError(
+            f"path is of {type(path).__name__}; it must be a path or None. Pass samples"
+            " as X=..."
+        ) from error
+
+
+def input_types(estimator, part, X, initial_types):
+    """Find the inputs of a graph, in the order of the estimator's columns."""
+    if X is not None and initial_types is not None:
+        raise ValueError("X and initial_types are both given; pass one of them")
+    owner, columns = type(estimator).__name__, None
+    if part == "decoder":
+        width, default = estimator._n_features_out, code_type(estimator)
+        owner = f"the decoder of {owner}"
+    else:
+        width, default = (
+            getattr(estimator, "n_features_in_", None),
+            tensor_type("float64"),
+        )
+        columns = getattr(estimator, "feature_names_in_", None)
+    if initial_types is not None:
+        types = checked_types(initial_types)
+    elif X is not None:
+        types = types_of_samples(X)
+    elif width is None:
+        raise ValueError(
+            f"{owner} does not tell how many columns it takes; pass some samples as X,"
+            " or initial_types"
+        )
+    else:
+        types = [("X", default([None, width]))]
+    return ordered_types(types, width, columns, owner)
+
+
+def converted(estimator, types, settings):
+    """Convert an estimator by skl2onnx, for inputs in the order of its columns."""
+    from skl2onnx import convert_sklearn
+    from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
+
+    settings = {"name": f"ONNX({type(estimator).__name__})", **settings}
+    try:
+        model = convert_sklearn(
+            estimator,
+            initial_types=[(f"X{at}", kind) for at, (_, kind) in enumerate(types)],
+            custom_parsers={type(estimator): parse_float64},
+            **settings,
+        )
+    except (MissingConverter, MissingShapeCalculator) as error:
+        raise TypeError(f"a step has no converter to ONNX: {error}") from error
+    except (AssertionError, RuntimeError, ValueError) as error:
+        inputs = ", ".join(f"{name!r} ({type(kind).__name__})" for name, kind in types)
+        raise ValueError(
+            f"skl2onnx cannot convert this {type(estimator).__name__} for the inputs"
+            f" {inputs}: {error}"
+        ) from error
+    name_inputs(model.graph, [name for name, _ in types])
+    check_graph(model)
+    return model
+
+
+def check_graph(model):
+    """Raise if no runtime can load a graph."""
+    from onnx.checker import ValidationError, check_model
+    from onnx.shape_inference import InferenceError
+
+    try:
+        check_model(model, full_check=True)
+    except (InferenceError, ValidationError) as error:
+        raise ValueError(
+            "skl2onnx makes a graph that is not valid: a dictionary of probabilities"
+            ' cannot be float64, but an array can: pass options={"zipmap": False}'
+            if "ZipMap" in str(error)
+            else f"skl2onnx makes a graph that is not valid: {error}"
+        ) from error
+
+
 def register_converters():
-    """Tell skl2onnx how autoencoders are converted, this package's and derived ones.
+    """Tell skl2onnx how estimators are converted, this package's and derived ones.
 
     `to_onnx` does it by itself; do it for ``skl2onnx.to_onnx``, where an
-    autoencoder is a step of something larger. Input is float32 or float64.
+    autoencoder is a step of something larger. Inputs are numbers of any type.
 
     Raises
     ------
@@ -99,12 +217,22 @@ def register_converters():
         raise ImportError(
             "ONNX needs skl2onnx: pip install 'stable_embedding[onnx]'"
         ) from error
-    for kind in {*CONVERTED, *derived_kinds(BaseStableAutoencoder)}:
+    detector = ReconstructionOutlierDetector
+    rules = {
+        Part: (convert, declare_autoencoder),
+        **dict.fromkeys(
+            [*CONVERTED, *derived_kinds(BaseStableAutoencoder)],
+            (convert, declare_autoencoder),
+        ),
+        **dict.fromkeys(
+            [detector, *derived_kinds(detector)], (convert_detector, declare_detector)
+        ),
+    }
+    for kind, (converter, parser) in rules.items():
         name = f"StableEmbedding{kind.__name__}"
-        update_registered_converter(kind, name, set_output_types, convert)
-    update_registered_converter(
-        Part, _PART_NAME, set_output_types, convert, parser=declare_part
-    )
+        update_registered_converter(
+            kind, name, keep_output_types, converter, parser=parser
+        )
 
 
 def derived_kinds(kind):
@@ -132,9 +260,8 @@ class Part(TransformerMixin, BaseEstimator):
         return True
 
 
-def autoencoder_and_part(operator):
+def autoencoder_and_part(estimator):
     """Return what is converted, and which part of it."""
-    estimator = operator.raw_operator
     if isinstance(estimator, Part):
         return estimator.autoencoder, estimator.part
     return estimator, "encoder"
@@ -142,124 +269,136 @@ def autoencoder_and_part(operator):
 
 def code_type(autoencoder):
     """Return skl2onnx's type of the codes of an autoencoder."""
-    from skl2onnx.common.data_types import FloatTensorType, UInt8TensorType
-
-    is_binary = autoencoder._codes_dtype is np.uint8
-    return UInt8TensorType if is_binary else FloatTensorType
+    return tensor_type(np.dtype(autoencoder._codes_dtype).name)
 
 
-def set_output_types(operator):
-    """Declare the outputs of a conversion."""
-    from skl2onnx.common.data_types import FloatTensorType
-
-    autoencoder, part = autoencoder_and_part(operator)
+def output_types(estimator):
+    """Return the names and types of what an autoencoder, or a part, is converted to."""
+    autoencoder, part = autoencoder_and_part(estimator)
     codes = code_type(autoencoder)([None, autoencoder._n_features_out])
-    samples = FloatTensorType([None, autoencoder.n_features_in_])
-    types = {"encoder": [codes], "decoder": [samples], "both": [samples, codes]}[part]
-    for output, kind in zip(operator.outputs, types):
-        output.type = kind
+    samples = tensor_type("float64")([None, autoencoder.n_features_in_])
+    return {
+        "encoder": [("variable", codes)],
+        "decoder": [("samples", samples)],
+        "both": [("samples", samples), ("codes", codes)],
+    }[part]
 
 
-def declare_part(scope, part, inputs, custom_parsers=None):
-    """Declare the operator of a part, and its outputs."""
-    from skl2onnx.common.data_types import FloatTensorType
+def declare(scope, estimator, inputs, outputs):
+    """Declare the operator of an estimator, with names and types of its outputs.
 
-    operator = scope.declare_local_operator(_PART_NAME, part)
+    By default skl2onnx takes outputs to be of the type of inputs, and tells the next
+    step so.
+    """
+    from skl2onnx import get_model_alias
+
+    operator = scope.declare_local_operator(get_model_alias(type(estimator)), estimator)
     operator.inputs = inputs
-    for name in ("samples", "codes") if part.part == "both" else ("samples",):
-        output = scope.declare_local_variable(name, FloatTensorType())
-        operator.outputs.append(output)
+    for name, kind in outputs:
+        operator.outputs.append(scope.declare_local_variable(name, kind))
     return operator.outputs
+
+
+def declare_autoencoder(scope, estimator, inputs, custom_parsers=None):
+    """Declare the operator of an autoencoder, or of a part."""
+    return declare(scope, estimator, inputs, output_types(estimator))
+
+
+def keep_output_types(operator):
+    """Keep the types of outputs as they were declared."""
 
 
 def convert(scope, operator, container):
     """Add the nodes of an autoencoder to a graph."""
-    from skl2onnx.common.data_types import DoubleTensorType
-
-    autoencoder, part = autoencoder_and_part(operator)
+    autoencoder, part = autoencoder_and_part(operator.raw_operator)
     graph = Graph(scope, container)
-    value = operator.inputs[0].full_name
+    values = [one.full_name for one in operator.inputs]
     names = [output.full_name for output in operator.outputs]
-    if part != "decoder":
-        in_float64 = isinstance(operator.inputs[0].type, DoubleTensorType)
-        value = graph.add_encoder(autoencoder, value, in_float64)
+    if part == "decoder":
+        value = graph.concatenated(values)
+    else:
+        value = add_encoder(graph, autoencoder, values)
         if part == "both":
             graph.named("Identity", [value], names[1])
     if part != "encoder":
-        value = graph.add_decoder(autoencoder, value)
+        value = add_decoder(graph, autoencoder, value)
     graph.named("Identity", [value], names[0])
 
 
-class Graph:
-    """Adds nodes one after the other, each by the name of its output.
+def add_scaling(graph, autoencoder, values):
+    """Add what centers and scales samples, in float64, whatever their type."""
+    graph = graph.in_float64()
+    value = graph.node("Sub", graph.concatenated(values), autoencoder.mean_)
+    return graph.node("Div", value, autoencoder.scale_)
 
-    Parameters
-    ----------
-    scope, container : object
-        As skl2onnx hands them to a converter.
+
+def add_encoder(graph, autoencoder, values):
+    """Add what `transform` does."""
+    value = graph.cast(add_scaling(graph, autoencoder, values), np.float32)
+    value = autoencoder.network_.add_encoder(graph, value)
+    return autoencoder._add_code_output(graph, value)
+
+
+def add_decoder(graph, autoencoder, value):
+    """Add what `inverse_transform` does."""
+    value = graph.cast(value, np.float32)
+    value = autoencoder._add_code_input(graph, value)
+    value = autoencoder.network_.add_decoder(graph, value)
+    graph = graph.in_float64()
+    value = graph.node("Mul", graph.cast(value, np.float64), autoencoder.scale_)
+    return graph.node("Add", value, autoencoder.mean_)
+
+
+def scorer_of(detector):
+    """Return the autoencoder whose scores a detector judges by.
+
+    Raises
+    ------
+    TypeError
+        If no graph of the scores is known.
     """
-
-    def __init__(self, scope, container):
-        self.scope = scope
-        self.container = container
-
-    def named(self, kind, inputs, output, **attributes):
-        """Add a node whose output has a name."""
-        name = self.scope.get_unique_operator_name(kind)
-        self.container.add_node(
-            kind, inputs, [output], name=name, op_domain="", **attributes
+    estimator = detector.estimator_
+    if isinstance(estimator, Pipeline):
+        estimator = estimator[-1]
+    kind = type(estimator)
+    scored_by = next((k for k in kind.__mro__ if "score_samples" in vars(k)), object)
+    if "_add_scores" not in vars(scored_by):
+        raise TypeError(
+            f"a detector by the scores of {kind.__name__} cannot be converted: their"
+            " graph is not known; use an autoencoder of stable_embedding"
         )
+    return estimator
 
-    def node(self, kind, *inputs, n_outputs=1, **attributes):
-        """Add a node; what is no name among its inputs is a constant."""
-        inputs = [one if isinstance(one, str) else self.constant(one) for one in inputs]
-        outputs = [self.scope.get_unique_variable_name(kind) for _ in range(n_outputs)]
-        name = self.scope.get_unique_operator_name(kind)
-        self.container.add_node(
-            kind, inputs, outputs, name=name, op_domain="", **attributes
-        )
-        return outputs[0] if n_outputs == 1 else outputs
 
-    def mean(self, values):
-        """Add the mean of several values of one shape."""
-        return self.node("Mul", self.node("Sum", *values), np.float32(1 / len(values)))
+def declare_detector(scope, detector, inputs, custom_parsers=None):
+    """Declare the operator of a detector, behind the steps of its pipeline.
 
-    def constant(self, value):
-        """Add a constant."""
-        from onnx import helper
+    Outputs have the names and shapes of those of scikit-learn's detectors.
+    """
+    from skl2onnx._parse import parse_sklearn
 
-        value = np.asarray(value)
-        name = self.scope.get_unique_variable_name("constant")
-        kind = helper.np_dtype_to_tensor_dtype(value.dtype)
-        self.container.add_initializer(name, kind, value.shape, value.ravel().tolist())
-        return name
+    scorer_of(detector)
+    if isinstance(detector.estimator_, Pipeline):
+        steps = detector.estimator_[:-1]
+        inputs = parse_sklearn(scope, steps, inputs, custom_parsers=custom_parsers)
+        for one in inputs:
+            one.init_status(is_leaf=False)
+    outputs = [
+        ("label", tensor_type("int64")([None, 1])),
+        ("scores", tensor_type("float64")([None, 1])),
+    ]
+    return declare(scope, detector, inputs, outputs)
 
-    def cast(self, value, dtype):
-        """Turn values to another type."""
-        from onnx import helper
 
-        kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
-        return self.node("Cast", value, to=kind)
-
-    def add_encoder(self, autoencoder, value, in_float64=False):
-        """Add what `transform` does."""
-        if in_float64:
-            value = self.node("Sub", value, autoencoder.mean_)
-            value = self.node("Div", value, np.float64(autoencoder.scale_))
-            value = self.cast(value, np.float32)
-        else:
-            # The mean in two parts, which float32 holds, as `transform` takes it.
-            mean = autoencoder.mean_.astype(np.float32)
-            rest = (autoencoder.mean_ - mean).astype(np.float32)
-            value = self.cast(value, np.float32)
-            value = self.node("Sub", self.node("Sub", value, mean), rest)
-            value = self.node("Div", value, np.float32(autoencoder.scale_))
-        value = autoencoder.network_.add_encoder(self, value)
-        return autoencoder._add_code_output(self, value)
-
-    def add_decoder(self, autoencoder, value):
-        """Add what `inverse_transform` does."""
-        value = autoencoder._add_code_input(self, self.cast(value, np.float32))
-        value = autoencoder.network_.add_decoder(self, value)
-        value = self.node("Mul", value, np.float32(autoencoder.scale_))
-        return self.node("Add", value, autoencoder.mean_.astype(np.float32))
+def convert_detector(scope, operator, container):
+    """Add the nodes of a detector to a graph; scores are float64, as they are here."""
+    detector = operator.raw_operator
+    scorer = scorer_of(detector)
+    graph = Graph(scope, container, np.float64)
+    values = [one.full_name for one in operator.inputs]
+    scores = scorer._add_scores(graph, add_scaling(graph, scorer, values))
+    scores = graph.node("Sub", scores, detector.offset_)
+    is_outlier = graph.cast(graph.node("Less", scores, 0.0), np.int64)
+    label = graph.node("Sub", np.int64(1), graph.node("Mul", is_outlier, np.int64(2)))
+    for value, output in zip((label, scores), operator.outputs):
+        graph.named("Identity", [value], output.full_name)

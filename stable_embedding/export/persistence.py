@@ -55,7 +55,8 @@ def save(estimator, path):
     TypeError
         If the estimator is of another kind, or holds what is neither number nor text: a
         function as `similarity`, a transformer as `neighbors`, terms as `extra_losses`,
-        callbacks, a generator as `random_state`. The file is then left as it was.
+        callbacks, a generator as `random_state`. The file is then left as it was. The
+        message says what to do.
 
     See Also
     --------
@@ -134,6 +135,36 @@ def load(path):
         raise ValueError(f"{path} describes no estimator: {error}") from error
 
 
+class _NeedsCodeError(TypeError):
+    """Raised for a value that is neither number nor text."""
+
+
+def way_out(estimator, name):
+    """Say what to do about an attribute that cannot be saved.
+
+    Parameters
+    ----------
+    estimator : estimator
+
+    name : str
+        The attribute. For a parameter that a fitted autoencoder embeds without, this is
+        to set it to its default.
+
+    Returns
+    -------
+    str
+    """
+    by_joblib = "joblib.dump(estimator, path), whose files must be trusted"
+    defaults = type(estimator)().get_params(deep=False)
+    if name not in defaults or f"{name}_" in vars(estimator):
+        return f"Write it with {by_joblib}"
+    change = f"set_params({name}={defaults[name]!r})"
+    return (
+        f"Call {change} before, without which what is fitted embeds alike, or write it"
+        f" with {by_joblib}"
+    )
+
+
 class Writer:
     """Describes values as JSON; arrays become tensors, of which it keeps the names.
 
@@ -151,12 +182,20 @@ class Writer:
         name = type(estimator).__name__
         if ESTIMATORS.get(name) is not type(estimator):
             raise TypeError(
-                f"{type(estimator).__module__}.{name} cannot be saved;"
-                f" {', '.join(ESTIMATORS)} can"
+                f"{type(estimator).__module__}.{name} cannot be saved without code: it"
+                " is no estimator of stable_embedding. Write a pipeline or another"
+                " estimator with joblib.dump(estimator, path), whose files must be"
+                " trusted, or with skops.io.dump(estimator, path)"
             )
         state = estimator.__getstate__()
         state.pop("checkpoint", None)  # a file of the machine that trained
-        described = {key: self.value(f"{name}.{key}", state[key]) for key in state}
+        described = {}
+        for key in state:
+            try:
+                described[key] = self.value(f"{name}.{key}", state[key])
+            except _NeedsCodeError as error:
+                advice = way_out(estimator, key)
+                raise TypeError(f"{error} {advice}") from None
         return {"class": name, "state": described}
 
     def value(self, where, value):
@@ -180,12 +219,13 @@ class Writer:
             return {"array": self.array(where, value)}
         if isinstance(value, np.ndarray) and all(isinstance(v, str) for v in value):
             return {"texts": value.tolist()}
+        if isinstance(value, torch.device):
+            return str(value)
         if type(value) is ESTIMATORS.get(type(value).__name__):
             return {"estimator": self.estimator(value)}
-        raise TypeError(
+        raise _NeedsCodeError(
             f"{where}={value!r} cannot be saved without code: it is neither number nor"
-            " text. Set it to something that is, or use joblib, whose files must be"
-            " trusted"
+            " text."
         )
 
     def array(self, where, array):

@@ -197,3 +197,13 @@ class BaseAutoencoder(nn.Module):
     def add_decoder(self, graph: Any, value: str) -> str:
         """Add the nodes of `decode` to an ONNX graph, and return their output."""
         return self.decoder.add_to_graph(graph, value)
+
+    def add_discretization(self, graph: Any, value: str) -> str:
+        """Add the nodes of `discretize` to an ONNX graph, and return their output."""
+        return value
+
+    def add_squared_errors(self, graph: Any, value: str) -> str:
+        """Add the nodes of `squared_errors` to an ONNX graph, and return a column."""
+        codes = self.add_discretization(graph, self.add_encoder(graph, value))
+        error = graph.node("Sub", self.add_decoder(graph, codes), value)
+        return graph.sum(graph.node("Mul", error, error), axis=1)

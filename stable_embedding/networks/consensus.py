@@ -81,6 +81,15 @@ class Consensus(BaseAutoencoder):
         """Add the nodes of `decode` to an ONNX graph, and return their output."""
         return graph.mean([each.add_decoder(graph, value) for each in self])
 
+    def add_discretization(self, graph: Any, value: str) -> str:
+        """Add the nodes of `discretize` to an ONNX graph, and return their output."""
+        return self.networks[0].add_discretization(graph, value)
+
+    def add_costs(self, graph: Any, value: str) -> list[str]:
+        """Add the nodes of `costs` to an ONNX graph, and return a column for each."""
+        costs = [each.add_costs(graph, value) for each in self]
+        return [graph.mean(columns) for columns in zip(*costs)]
+
     def _average(self, codes: Tensor) -> Tensor:
         return self.networks[0].average_codes(codes)
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -68,10 +67,15 @@ class HashingNetwork(Autoencoder):
     def add_encoder(self, graph: Any, value: str) -> str:
         """Add the nodes of `encode` to an ONNX graph, and return their output."""
         value = super().add_encoder(graph, value)
-        value = graph.node("Mul", value, np.float32(self.steepness))
-        return graph.node("Mul", graph.node("Sigmoid", value), np.float32(self.height))
+        value = graph.node("Mul", value, self.steepness)
+        return graph.node("Mul", graph.node("Sigmoid", value), self.height)
 
     def add_decoder(self, graph: Any, value: str) -> str:
         """Add the nodes of `decode` to an ONNX graph, and return their output."""
-        value = graph.node("Sub", value, np.float32(self.height / 2))
+        value = graph.node("Sub", value, self.height / 2)
         return super().add_decoder(graph, value)
+
+    def add_discretization(self, graph: Any, value: str) -> str:
+        """Add the nodes of `discretize` to an ONNX graph, and return their output."""
+        bits = graph.node("Greater", value, self.height / 2)
+        return graph.node("Mul", graph.cast(bits, graph.dtype), self.height)

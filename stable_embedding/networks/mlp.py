@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -215,17 +214,22 @@ class LinearPathMLP(nn.Module):
 
     def add_to_graph(self, graph: Any, value: str) -> str:
         """Add the nodes that compute the output to an ONNX graph."""
-        inputs = value
+        return self.add_from_hidden(graph, self.add_hidden(graph, value), value)
+
+    def add_hidden(self, graph: Any, value: str) -> str:
+        """Add the nodes of `hidden` to an ONNX graph, and return their output."""
         if self.gain != 1:
-            value = graph.node("Mul", value, np.float32(self.gain))
-        for at, layer in enumerate(self.layers):
-            if at:
-                kind = ONNX_ACTIVATIONS[type(self.activations[at - 1])]
-                value = graph.node(kind, value)
-            weight, bias = (p.numpy(force=True) for p in (layer.weight, layer.bias))
-            value = graph.node("Gemm", value, weight, bias, transB=1)
+            value = graph.node("Mul", value, self.gain)
+        for layer, activation in zip(self.layers, self.activations):
+            value = graph.linear(value, layer)
+            value = graph.node(ONNX_ACTIVATIONS[type(activation)], value)
+        return value
+
+    def add_from_hidden(self, graph: Any, hidden: str, inputs: str) -> str:
+        """Add the nodes of `from_hidden` to an ONNX graph, and return their output."""
+        value = graph.linear(hidden, self.last)
         if self.output_gain != 1:
-            value = graph.node("Mul", value, np.float32(self.output_gain))
+            value = graph.node("Mul", value, self.output_gain)
         if self.linear_path is not None:
             path = self.linear_path.weight.numpy(force=True)
             value = graph.node("Add", value, graph.node("MatMul", inputs, path.T))

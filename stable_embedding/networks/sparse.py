@@ -67,7 +67,7 @@ class SparseNetwork(Autoencoder):
         """Add the nodes of `encode` to an ONNX graph, and return their output."""
         value = super().add_encoder(graph, value)
         if self.penalty == "kl":
-            value = graph.node("Mul", value, np.float32(STEEPNESS))
+            value = graph.node("Mul", value, STEEPNESS)
             return graph.node("Sigmoid", value)
         return self._add_largest(graph, value)
 
@@ -81,11 +81,11 @@ class SparseNetwork(Autoencoder):
         sizes, n_active = graph.node("Abs", value), np.array([self.n_active])
         _, index = graph.node("TopK", sizes, n_active, n_outputs=2, axis=1)
         kept = graph.node("GatherElements", value, index, axis=1)
-        nothing = graph.node("Mul", value, np.float32(0))
+        nothing = graph.node("Mul", value, 0.0)
         return graph.node("ScatterElements", nothing, index, kept, axis=1)
 
     def add_decoder(self, graph: Any, value: str) -> str:
         """Add the nodes of `decode` to an ONNX graph, and return their output."""
         if self.penalty == "kl":
-            value = graph.node("Sub", value, np.float32(0.5))
+            value = graph.node("Sub", value, 0.5)
         return super().add_decoder(graph, value)

@@ -205,4 +205,45 @@ class VariationalNetwork(Autoencoder):
             return value
         value = graph.node("Sigmoid", value)
         value = graph.node("Sub", value, self.mean.numpy(force=True))
-        return graph.node("Div", value, np.float32(self.scale))
+        return graph.node("Div", value, self.scale)
+
+    def add_costs(self, graph: Any, value: str) -> list[str]:
+        """Add the nodes of `costs` to an ONNX graph, and return a column for each."""
+        hidden = self.encoder.add_hidden(graph, value)
+        means = self.encoder.add_from_hidden(graph, hidden, value)
+        log_variances = graph.linear(hidden, self.log_variance)
+        log_variances = graph.node("Clip", log_variances, *_LOG_VARIANCES)
+        variances = graph.node("Exp", log_variances)
+        deviations = graph.node(
+            "Mul", graph.node("Sqrt", variances), self.prior_deviation
+        )
+        draws = quasi_normal_draws(self.n_components)[:, np.newaxis]
+        codes = graph.node("Add", means, graph.node("Mul", deviations, draws))
+        # The decoder takes matrices: the draws of all samples below each other.
+        codes = graph.node("Reshape", codes, np.array([-1, self.n_components]))
+        output = self.decoder.add_to_graph(graph, codes)
+        shape = np.array([_N_DRAWS, -1, self.n_features])
+        losses = self._add_losses(graph, graph.node("Reshape", output, shape), value)
+        expected = graph.sum(graph.sum(losses, axis=2), axis=0, keepdims=False)
+        means = graph.node("Div", means, self.prior_deviation)
+        terms = graph.node("Add", variances, graph.node("Mul", means, means))
+        terms = graph.node("Sub", graph.node("Sub", terms, 1.0), log_variances)
+        return [
+            graph.node("Div", expected, float(_N_DRAWS)),
+            graph.node("Mul", graph.sum(terms, axis=1), 0.5),
+        ]
+
+    def _add_losses(self, graph: Any, output: str, samples: str) -> str:
+        """Add the loss of each feature: a squared error, or the cross-entropy."""
+        if self.decodes_to_data_space:
+            errors = graph.node("Sub", output, samples)
+            return graph.node("Mul", errors, errors)
+        target = graph.node("Mul", samples, self.scale)
+        target = graph.node("Add", target, self.mean.numpy(force=True))
+        target = graph.node("Clip", target, 0.0, 1.0)
+        # log(1 + exp(x)) by exp(-|x|), which does not overflow; onnxruntime has no
+        # Softplus of float64.
+        tail = graph.node("Exp", graph.node("Neg", graph.node("Abs", output)))
+        tail = graph.node("Log", graph.node("Add", tail, 1.0))
+        softplus = graph.node("Add", graph.node("Relu", output), tail)
+        return graph.node("Sub", softplus, graph.node("Mul", output, target))

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from ..data.containers import dense
+
 # The eight colors of Okabe and Ito, which can be told apart with any color vision, and
 # gray and brown, so that ten classes have one each.
 COLORS = (
@@ -95,7 +97,7 @@ def import_pyplot():
 
 def check_two_components(embedding):
     """Check that an embedding can be drawn on a plane."""
-    embedding = np.asarray(embedding)
+    embedding = np.asarray(dense(embedding, "embedding"))
     if embedding.ndim != 2 or embedding.shape[1] != 2:
         raise ValueError(
             f"embedding has shape {embedding.shape}; an embedding that can be drawn has"

@@ -1,9 +1,10 @@
 """Display of an embedding in two components."""
 
 import numpy as np
-from sklearn.utils import check_consistent_length
+from sklearn.utils import check_consistent_length, column_or_1d
 
-from ..stability.scoring import embeddings_of
+from ..data.containers import dense
+from ..stability.scoring import embed, embeddings_of
 from .base import COLORS, Display, check_two_components, label_components
 
 
@@ -53,10 +54,11 @@ class EmbeddingDisplay(Display):
         Parameters
         ----------
         estimator : transformer
-            With two components. It must be fitted unless `runs` is true.
+            With two components, or a pipeline with one, without its predictor. It must
+            be fitted unless `runs` is true.
 
-        X : array-like of shape (n_samples, n_features)
-            Samples to embed and draw.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples to embed and draw, in whatever form the estimator takes.
 
         y : array-like of shape (n_samples,) or None, default=None
             Class of each sample.
@@ -74,8 +76,8 @@ class EmbeddingDisplay(Display):
         EmbeddingDisplay
         """
         if runs:
-            return cls(np.stack(embeddings_of(estimator, X, y)), y).plot(ax=ax)
-        return cls(estimator.transform(X), y).plot(ax=ax)
+            return cls(np.stack(list(embeddings_of(estimator, X, y))), y).plot(ax=ax)
+        return cls(embed(estimator, X), y).plot(ax=ax)
 
     def plot(self, *, ax=None, legend=True):
         """Draw the display.
@@ -93,7 +95,7 @@ class EmbeddingDisplay(Display):
         EmbeddingDisplay
             The display itself, with its axes.
         """
-        runs = np.asarray(self.embedding)
+        runs = np.asarray(dense(self.embedding, "embedding"))
         several = runs.ndim == 3
         runs = [check_two_components(run) for run in (runs if several else runs[None])]
         if self.y is not None:
@@ -113,7 +115,7 @@ class EmbeddingDisplay(Display):
         return self
 
     def _scatter(self, ax, embedding):
-        y = np.zeros(len(embedding)) if self.y is None else self.y
+        y = np.zeros(len(embedding)) if self.y is None else column_or_1d(self.y)
         labels, classes = np.unique(y, return_inverse=True)
         for i, label in enumerate(labels):
             ax.scatter(

@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from ..stability.scoring import last_step
 from .base import COLORS, Display
 
 _VALIDATION = "validation_"
@@ -45,7 +46,7 @@ class LossCurveDisplay(Display):
         Parameters
         ----------
         estimator : StableAutoencoder
-            Fitted.
+            Fitted, or a fitted pipeline whose last step it is.
 
         ax : matplotlib Axes or None, default=None
             Axes to draw on, by default those of a new figure.
@@ -55,12 +56,13 @@ class LossCurveDisplay(Display):
         LossCurveDisplay
         """
         check_is_fitted(estimator)
-        if not hasattr(estimator, "history_"):
+        last = last_step(estimator)
+        if not hasattr(last, "history_"):
             raise TypeError(
                 f"estimator={estimator!r} has no history_ of its losses, as a fitted"
                 " StableAutoencoder has"
             )
-        return cls(estimator.history_).plot(ax=ax)
+        return cls(last.history_).plot(ax=ax)
 
     def _draw(self):
         terms = [name for name in self.history if not name.startswith(_VALIDATION)]

@@ -1,9 +1,10 @@
 """Display of the manifold variance, of pairs or of samples."""
 
 import numpy as np
-from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
 from ..data import limits
+from ..data.containers import check_samples
 from ..data.subsample import fixed_subsample
 from ..stability.measures import (
     check_embeddings,
@@ -67,8 +68,8 @@ class ManifoldVarianceDisplay(Display):
             If it was fitted with ``n_init >= 2``, the variance is that between its
             runs. Any other is trained five times on X.
 
-        X : array-like of shape (n_samples, n_features)
-            Samples to embed.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples to embed, in whatever form the estimator takes.
 
         y : array-like of shape (n_samples,) or None, default=None
             Class of each sample.
@@ -110,7 +111,7 @@ class ManifoldVarianceDisplay(Display):
         """
         _check_kind(kind)
         check_embeddings(embeddings)
-        runs = [np.asarray(run) for run in embeddings]
+        runs = [check_samples(run) for run in embeddings]
         if y is not None:
             check_consistent_length(y, runs[0])
         kept = fixed_subsample(len(runs[0]), limits.MEASURED_SAMPLES)
@@ -118,7 +119,7 @@ class ManifoldVarianceDisplay(Display):
         return cls(
             manifold_variance_matrix(runs),
             embedding=runs[nearest_to_consensus(runs)],
-            y=None if y is None else np.asarray(y)[kept],
+            y=None if y is None else column_or_1d(y)[kept],
         ).plot(kind=kind, ax=ax)
 
     def plot(self, *, kind="matrix", ax=None):

@@ -2,10 +2,13 @@
 
 import numpy as np
 from scipy.spatial.distance import pdist
-from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils import check_consistent_length
 
 from ..data import limits
+from ..data.containers import check_samples
+from ..data.distances import pair_distances
 from ..data.subsample import fixed_subsample
+from ..stability.scoring import embed, embedding_steps, inputs_of_last
 from .base import COLORMAP, COLORS, Display
 
 
@@ -59,10 +62,11 @@ class ShepardDisplay(Display):
         Parameters
         ----------
         estimator : transformer
-            Fitted.
+            Fitted. Of a pipeline, the distances are those of what its last transformer
+            sees, ``pipeline[:-1].transform(X)``: the first steps may encode and impute.
 
-        X : array-like of shape (n_samples, n_features)
-            Samples to embed.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples to embed, in whatever form the estimator takes.
 
         ax : matplotlib Axes or None, default=None
             Axes to draw on, by default those of a new figure.
@@ -71,7 +75,8 @@ class ShepardDisplay(Display):
         -------
         ShepardDisplay
         """
-        return cls.from_embedding(X, estimator.transform(X), ax=ax)
+        inputs = inputs_of_last(embedding_steps(estimator), X)
+        return cls.from_embedding(inputs, embed(estimator, X), ax=ax)
 
     @classmethod
     def from_embedding(cls, X, X_embedded, *, ax=None):
@@ -79,7 +84,7 @@ class ShepardDisplay(Display):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The data. Of more than 1,000 samples the same 1,000 are drawn at each call.
 
         X_embedded : array-like of shape (n_samples, n_components)
@@ -92,11 +97,11 @@ class ShepardDisplay(Display):
         -------
         ShepardDisplay
         """
-        X = check_array(X, ensure_min_samples=2)
-        X_embedded = check_array(X_embedded, input_name="X_embedded")
+        X = check_samples(X, accept_sparse=True, ensure_min_samples=2)
+        X_embedded = check_samples(X_embedded, "X_embedded")
         check_consistent_length(X, X_embedded)
-        kept = fixed_subsample(len(X), limits.SHEPARD_SAMPLES)
-        return cls(pdist(X[kept]), pdist(X_embedded[kept])).plot(ax=ax)
+        kept = fixed_subsample(X.shape[0], limits.SHEPARD_SAMPLES)
+        return cls(pair_distances(X[kept]), pdist(X_embedded[kept])).plot(ax=ax)
 
     def _check(self):
         if not np.any(self.distances):

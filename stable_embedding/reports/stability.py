@@ -1,17 +1,22 @@
 """Report of what changes an embedding: estimators are trained under perturbations."""
 
+from contextlib import suppress
 from html import escape
 from numbers import Integral
 from warnings import warn
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.parallel import Parallel, delayed
-from tqdm.auto import tqdm
 
+from .._progress import progress_bar
 from .._sklearn import Interval, num_samples, safe_indexing, validate_params
 from ..data import limits
+from ..data.columns import columns_named
+from ..data.containers import dense, readable
+from ..data.dask_arrays import is_dask_array
 from ..data.subsample import fixed_subsample
 from ..plotting.stability import StabilityDisplay
 from ..quality import explained_variance
@@ -21,16 +26,14 @@ from ..stability.measures import (
     manifold_variance,
     neighbor_overlap,
 )
-from ..stability.scoring import embedding_steps
+from ..stability.scoring import embedding_steps, inputs_of_last, last_step
 from ..training.seeds import draw_seeds, with_seed
-
-PERTURBATIONS = ("seed", "order", "drop_one", "drop_tenth", "noise", "growth")
-
-# Standard deviation of the noise, as a fraction of the feature's.
-_NOISE = 0.01
-
-# Fractions of the samples that are dropped; one sample at least.
-_DROPPED = {"drop_one": 0, "drop_tenth": 1 / 10, "growth": 1 / 3}
+from .perturbations import (
+    PERTURBATIONS,
+    numeric_columns,
+    training_indices,
+    with_noise,
+)
 
 _COMPARED = {
     "raw": "raw displacement (fraction of the variance)",
@@ -183,7 +186,9 @@ def stability_report(
     "order"       the order of the samples
     "drop_one"    one sample is missing
     "drop_tenth"  a tenth of the samples are missing
-    "noise"       Gaussian noise, 1 % of the standard deviation of each feature
+    "noise"       Gaussian noise, 1 % of the standard deviation of each feature; of a
+                  data frame each column of numbers, of a sparse matrix each value
+                  that is stored
     "growth"      a third of the samples are missing, so the reference shows the
                   embedding after the data have grown by a half
     ============  ==================================================================
@@ -198,8 +203,9 @@ def stability_report(
         Transformers, or pipelines with one, by the names to show. If the last step of
         a pipeline has `predict`, the steps before it are used. Estimators are cloned.
 
-    X : array-like of shape (n_samples, n_features)
-        Samples to train on.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Samples to train on, in whatever form all estimators take: for instance a data
+        frame with text and missing values for pipelines that encode and impute.
 
     y : array-like of shape (n_samples,) or None, default=None
         Passed to `fit`.
@@ -208,7 +214,10 @@ def stability_report(
         Number of trainings under each perturbation.
 
     perturbations : sequence of str
-        Perturbations to apply, by default all.
+        Perturbations to apply, by default all. "noise" is left out, with a warning, if
+        X has no column of numbers. Missing values stay missing, and text and booleans
+        get no noise. An integer that names a category does, unless its column has a
+        categorical type.
 
     n_neighbors : int, default=10
         Number of neighbors to compare.
@@ -235,11 +244,14 @@ def stability_report(
         - the overlap of nearest neighbors, see
           :func:`~stable_embedding.stability.neighbor_overlap`,
         - the standard deviation over runs of the fraction of variance explained, on all
-          samples or on the same 1,000.
+          samples or on the same 1,000. It is the variance of X if X is numbers and the
+          whole pipeline has an inverse, else that of what the last step sees.
 
         All but the last are means over runs. They are NaN if the embedding has
         collapsed, is not finite, or has another number of components than the
-        reference. The standard deviation is NaN without an inverse or with one run.
+        reference. The standard deviation is NaN without an inverse, with one run, or
+        if an encoder refuses a category that it did not see in a training, as
+        ``OneHotEncoder()`` does without ``handle_unknown="ignore"``.
 
     Raises
     ------
@@ -260,16 +272,17 @@ def stability_report(
     """
     transformers = _check_estimators(estimators)
     perturbations = _check_perturbations(perturbations)
-    values = check_array(X, dtype=np.float64)
+    X, y = _indexable(readable(X)), readable(y, "y")
     if y is not None:
         check_consistent_length(X, y)
-    n_left = min(len(training_indices(name, len(values), 0)) for name in perturbations)
+    perturbations = _applicable(perturbations, X)
+    n_samples = num_samples(X)
+    n_left = min(len(training_indices(name, n_samples, 0)) for name in perturbations)
     if n_neighbors >= n_left:
         raise ValueError(
             f"n_neighbors={n_neighbors} must be less than {n_left}, the number of"
             " samples that are left to compare"
         )
-    X = X if hasattr(X, "columns") else values
     seed, *seeds = draw_seeds(random_state, n_runs + 1)
     trainings = [
         (name, perturbation, run)
@@ -284,7 +297,9 @@ def stability_report(
     # All trainings end before the first comparison. An error between them would abort
     # the generator, and joblib warns of results that it has not handed out.
     results = list(
-        tqdm(results, total=len(trainings), unit="training", disable=not verbose)
+        progress_bar(
+            results, total=len(trainings), unit="training", disable=not verbose
+        )
     )
     references = {}
     comparisons = []
@@ -314,24 +329,32 @@ def _check_perturbations(perturbations):
     return list(dict.fromkeys(perturbations))
 
 
-def training_indices(perturbation, n_samples, seed):
-    """Return the indices of the samples to train on, in order."""
-    order = np.random.RandomState(seed).permutation(n_samples)
-    if perturbation == "order":
-        return order
-    if perturbation not in _DROPPED:
-        return np.arange(n_samples)
-    return np.sort(order[max(1, round(_DROPPED[perturbation] * n_samples)) :])
+def _indexable(X):
+    """Return samples in a container from which some can be taken by an index."""
+    if is_dask_array(X):
+        return X.compute()
+    if isinstance(X, (list, tuple)):
+        with columns_named(X):
+            values = np.asarray(X)
+        # Beside a text NumPy makes a text of each number.
+        return np.asarray(X, dtype=object) if values.dtype.kind in "US" else values
+    return X.tocsr() if issparse(X) else X
 
 
-def with_noise(X, seed):
-    """Add noise in proportion to the standard deviation of each feature."""
-    values = check_array(X, dtype=np.float64)
-    noise = np.random.RandomState(seed).normal(size=values.shape)
-    values = values + _NOISE * values.std(axis=0) * noise
-    if hasattr(X, "iloc"):
-        return type(X)(values, index=X.index, columns=X.columns)
-    return type(X)(dict(zip(X.columns, values.T))) if hasattr(X, "columns") else values
+def _applicable(perturbations, X):
+    """Leave out noise, with a warning, where there is nothing to add it to."""
+    if "noise" not in perturbations or numeric_columns(X):
+        return perturbations
+    others = [name for name in perturbations if name != "noise"]
+    if not others:
+        raise ValueError(
+            "perturbations=['noise'] needs a column of numbers in X, which has none"
+        )
+    warn(
+        "the perturbation 'noise' is left out: X has no column of numbers",
+        stacklevel=4,
+    )
+    return others
 
 
 class _TrainingNote:
@@ -359,7 +382,7 @@ def _train(name, transformer, X, y, perturbation, seed, seed_of_run):
         X_train = with_noise(X_train, seed_of_run)
     with _TrainingNote(name, perturbation):
         embedding = check_array(
-            estimator.fit_transform(X_train, y_train),
+            dense(estimator.fit_transform(X_train, y_train)),
             ensure_all_finite=False,
             input_name="the embedding",
         )
@@ -368,15 +391,29 @@ def _train(name, transformer, X, y, perturbation, seed, seed_of_run):
 
 def _explained(estimator, X):
     """Fraction of variance explained, on the same samples each time, or NaN."""
-    if not all(hasattr(estimator, name) for name in ("transform", "inverse_transform")):
+    if not hasattr(estimator, "transform"):
         return float("nan")
     X = safe_indexing(X, fixed_subsample(num_samples(X), limits.REPORTED_SAMPLES))
+    last = last_step(estimator)
+    if last is not estimator and hasattr(estimator, "inverse_transform"):
+        # X may be no numbers, or lack some; and an imputer may have no way back.
+        with suppress(TypeError, ValueError):
+            return _explained_by(estimator, X)
+    if not hasattr(last, "inverse_transform"):
+        return float("nan")
     try:
-        return explained_variance(
-            X, estimator.inverse_transform(estimator.transform(X))
-        )
+        inputs = inputs_of_last(estimator, X)
+    except ValueError:  # a category that only samples have that were left out
+        return float("nan")
+    try:
+        return _explained_by(last, inputs)
     except NotFittedError:  # KernelPCA that was not told to learn an inverse
         return float("nan")
+
+
+def _explained_by(transformer, X):
+    codes = transformer.transform(X)
+    return explained_variance(X, transformer.inverse_transform(codes))
 
 
 def _compare(labels, reference, embedding, n_neighbors):

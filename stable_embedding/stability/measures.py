@@ -13,9 +13,11 @@ embedding that has collapsed to one point is refused for the same reason.
 import numpy as np
 from scipy.spatial.distance import cdist, pdist
 from sklearn.neighbors import NearestNeighbors
-from sklearn.utils import assert_all_finite, check_array, gen_batches
+from sklearn.utils import check_array, gen_batches
 
 from ..data import limits
+from ..data.columns import check_finite, column_names, columns_named
+from ..data.containers import dense
 from ..data.subsample import fixed_subsample
 from ..networks.frame import rigid_map_onto
 
@@ -69,14 +71,16 @@ def check_embeddings(embeddings):
 
 def _check_finite(embedding, name, dtype):
     """Check one embedding, with an error of its own for NaN and infinity."""
-    embedding = check_array(
-        embedding, dtype=dtype, ensure_all_finite=False, input_name=name
-    )
+    embedding = dense(embedding, name)
+    with columns_named(embedding, name):
+        values = check_array(
+            embedding, dtype=dtype, ensure_all_finite=False, input_name=name
+        )
     try:
-        assert_all_finite(embedding, input_name=name)
+        check_finite(values, name, column_names(embedding))
     except ValueError as error:
         raise IncomparableError(str(error)) from None
-    return embedding
+    return values
 
 
 def _standardized(run, index):

@@ -1,8 +1,11 @@
 """Scores of estimators by how similar the embeddings of several trainings are."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from sklearn.pipeline import Pipeline
 
+from ..data.containers import dense, readable
 from ..training.seeds import draw_seeds, with_seed
 from .measures import manifold_variance
 
@@ -35,8 +38,9 @@ def manifold_variance_score(estimator, X, y=None):
         changed. Where it is trained again, a clone is trained, with each
         ``random_state`` replaced.
 
-    X : array-like of shape (n_samples, n_features)
-        Samples to embed.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Samples to embed, in whatever form the estimator takes: for instance a data
+        frame with text and missing values for a pipeline that encodes and imputes.
 
     y : array-like of shape (n_samples,) or None, default=None
         Passed to `fit` where the estimator is trained again.
@@ -50,6 +54,9 @@ def manifold_variance_score(estimator, X, y=None):
     ------
     ValueError
         If an embedding has collapsed or is not finite. A search then records NaN.
+
+    TypeError
+        If `estimator` is no transformer.
 
     See Also
     --------
@@ -73,6 +80,12 @@ def manifold_variance_score(estimator, X, y=None):
     >>> manifold_variance_score(model, X[1::2]) > 0.99
     True
     """
+    if not hasattr(estimator, "fit"):
+        raise TypeError(
+            f"estimator is a {type(estimator).__name__}; it must be a transformer."
+            " manifold_variance_score is a scorer: pass it as scoring, without"
+            " make_scorer, and pass embeddings to manifold_variance"
+        )
     embeddings = embeddings_of(estimator, X, y)
     variance = manifold_variance(embeddings, relative=True)
     n_averaged = len(embeddings) if _has_runs(embedding_steps(estimator)) else 1
@@ -108,8 +121,8 @@ def most_stable_within_one_standard_error(
 
     Raises
     ------
-    ValueError
-        If a score is missing, or no candidate has both scores.
+    ValueError, TypeError
+        If a score is missing, no candidate has both scores, or `cv_results` is no dict.
 
     References
     ----------
@@ -135,6 +148,11 @@ def most_stable_within_one_standard_error(
     >>> search.fit(X).best_params_
     {'init': 'pca'}
     """
+    if not isinstance(cv_results, Mapping):
+        raise TypeError(
+            f"cv_results is a {type(cv_results).__name__}; it must be a dict, as the"
+            " cv_results_ of a search"
+        )
     by_split = _scores(cv_results, reconstruction)
     stable = np.mean(_scores(cv_results, stability), axis=0)
     means = np.mean(by_split, axis=0)
@@ -160,7 +178,9 @@ def _scores(cv_results, name):
         ]
         raise ValueError(
             f"the search has no scorer named {name!r}; it has {found}. Pass scoring as"
-            " a dict with that name"
+            " a dict with that name, or tell the rule your names:"
+            " refit=functools.partial(most_stable_within_one_standard_error,"
+            " stability=..., reconstruction=...)"
         )
     splits = [
         values
@@ -183,30 +203,71 @@ def embeddings_of(estimator, X, y=None):
     sequence of ndarray of shape (n_samples, n_components)
         One for each run.
     """
+    X = readable(X)
     transformer = embedding_steps(estimator)
     if _has_runs(transformer):
-        while isinstance(transformer, Pipeline):
-            X = transformer[:-1].transform(X) if len(transformer) > 1 else X
-            transformer = transformer[-1]
-        return transformer.transform_runs(X)
+        return last_step(transformer).transform_runs(inputs_of_last(transformer, X))
     seeds = draw_seeds(0, _N_RUNS)
-    return [with_seed(transformer, seed).fit_transform(X, y) for seed in seeds]
+    return [dense(with_seed(transformer, seed).fit_transform(X, y)) for seed in seeds]
+
+
+def embed(estimator, X):
+    """Embed X by a fitted estimator, and leave out the predictor of a pipeline.
+
+    Parameters
+    ----------
+    estimator : transformer or Pipeline
+        Fitted.
+
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Samples, in whatever form the estimator takes.
+
+    Returns
+    -------
+    array-like of shape (n_samples, n_components)
+    """
+    return dense(embedding_steps(estimator).transform(readable(X)))
+
+
+def last_step(transformer):
+    """Return the transformer that embeds: the last step of a pipeline, or itself."""
+    while isinstance(transformer, Pipeline):
+        transformer = transformer[-1]
+    return transformer
+
+
+def inputs_of_last(transformer, X):
+    """Return what the last step of a fitted pipeline sees, or X without a pipeline.
+
+    The first steps may encode and impute. What they return is what is embedded: it has
+    distances, and a reconstruction.
+    """
+    X = readable(X)
+    while isinstance(transformer, Pipeline):
+        X = transformer[:-1].transform(X) if len(transformer) > 1 else X
+        transformer = transformer[-1]
+    return X
 
 
 def _has_runs(transformer):
     """Tell whether the last step was fitted with several runs."""
-    while isinstance(transformer, Pipeline):
-        transformer = transformer[-1]
-    n_runs = len(getattr(transformer, "networks_", ()))
-    return n_runs > 1 and hasattr(transformer, "transform_runs")
+    last = last_step(transformer)
+    return len(getattr(last, "networks_", ())) > 1 and hasattr(last, "transform_runs")
 
 
 def embedding_steps(estimator):
     """Return the part of an estimator that embeds: a pipeline without its predictor."""
+    if isinstance(estimator, type):
+        raise TypeError(
+            f"estimator={estimator.__name__} is a class; it must be an instance, such"
+            f" as {estimator.__name__}()"
+        )
     if isinstance(estimator, Pipeline) and len(estimator) > 1:
         *steps, (name, last) = estimator.steps
         if isinstance(last, Pipeline):
             return Pipeline([*steps, (name, embedding_steps(last))])
+        if last is None or last == "passthrough":
+            return embedding_steps(estimator[:-1])
         if hasattr(last, "predict"):
             return estimator[:-1]
     if not hasattr(estimator, "fit_transform"):

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..data.lazy_samples import chunk_slices
 from ..data.neighbors import draw_positives, restrict_nodes
-from ..data.row_hash import salted_hash, shuffled_index
+from ..data.row_hash import draw_salt, salted_hash, shuffled_index
 from ..data.training_data import TrainingSet
 from ..losses.base import Batch
 from .plan import TrainingPlan
@@ -234,11 +234,21 @@ class BatchIterator:
         self._seed()
 
     def skip(self, n_passes: int) -> "BatchIterator":
-        """Go on after a number of passes, as those of an iterator that was lost."""
+        """Go on after a number of passes, as those of an iterator that was lost.
+
+        The random streams go on by what these passes drew, and no sample is ordered.
+        """
+        n_chunks = len(self.chunks)
         for _ in range(n_passes):
-            for at in self.rng_of_chunks.permutation(len(self.chunks)):
-                self._draw_order(at)
-                self._draw_numbers(self.chunks[at])
+            self.rng_of_chunks.permutation(n_chunks)
+        for rng, graph in zip(self.rngs, self.graphs):
+            # One salt for the order of a chunk, and one for its positives.
+            for _ in range(n_passes * n_chunks * (1 if graph is None else 2)):
+                draw_salt(rng)
+        if self.input_transform is not None:
+            for rng in self.rngs_of_numbers:
+                for _ in range(n_passes * n_chunks):
+                    draw_salt(rng)
         if self.n_steps_left is not None:
             self.n_steps_left = max(0, self.n_steps_left - n_passes * len(self))
         return self

@@ -9,9 +9,9 @@ from signal import SIGINT
 import torch
 from skorch.callbacks import Callback
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
 from .._ambient import CPU_FLOAT32
+from .._progress import progress_bar
 from ..networks.stacking import weights_by_name
 
 # Fraction of the steps in which the learning rate rises.
@@ -184,8 +184,8 @@ class HoldLinearPath(Callback):
     r"""Pulls the linear path back to where it starts, which is PCA.
 
     After each step the path goes back a part :math:`\eta \alpha^2 / 100` of its way,
-    where :math:`\eta` is the learning rate. So it is free with a weight decay below 10,
-    and with one of 100 the whole network is PCA.
+    where :math:`\eta` is the learning rate before it is adapted to the loss. So it is
+    free with a weight decay below 10, and with one of 100 the whole network is PCA.
 
     Parameters
     ----------
@@ -206,17 +206,31 @@ class HoldLinearPath(Callback):
     def on_batch_end(self, net, training=False, **kwargs):
         """Pull the path back a part of its way."""
         if training and self.paths_:
-            rate = net.optimizer_.param_groups[0]["lr"]
+            rate = net.optimizer_.param_groups[0]["lr"] / net.step_size_
             part = min(1.0, rate * self.alpha**2 / _HELD_ALPHA)
             torch._foreach_lerp_(self.paths_, self.starts_, part)
 
 
 class ProgressBar(Callback):
-    """One bar over the epochs, with the terms of the loss."""
+    """One bar over the epochs, with the terms of the loss.
+
+    Parameters
+    ----------
+    n_epochs_done : int, default=0
+        Number of epochs of the training that it resumes, from which the bar goes on.
+    """
+
+    def __init__(self, n_epochs_done: int = 0):
+        self.n_epochs_done = n_epochs_done
 
     def on_train_begin(self, net, **kwargs):
         """Show the bar."""
-        self.bar_ = tqdm(total=net.max_epochs, desc="training", unit="epoch")
+        self.bar_ = progress_bar(
+            total=net.max_epochs,
+            initial=self.n_epochs_done,
+            desc="training",
+            unit="epoch",
+        )
 
     def on_epoch_end(self, net, **kwargs):
         """Move it by an epoch."""

@@ -1,4 +1,4 @@
-"""A training in a file, from which it is resumed after a crash."""
+"""A training in a file of its own, from which it is resumed after a crash."""
 
 import json
 from collections.abc import Sequence
@@ -15,17 +15,21 @@ from ..data.training_data import TrainingSet
 from ..networks.tensor_file import digest, read, write
 from .callbacks import RunsEarlyStopping
 
+# Digits of the fingerprint that name a file: enough that no two trainings share them.
+_N_DIGITS = 32
+
 
 class Checkpoints(Callback):
     """Writes all that a training has changed, at the end of each epoch.
 
     Parameters
     ----------
-    path : path
-        File to write.
+    directory : path
+        Where the file is written. It is made if there is none.
 
     fingerprint : str
-        Digest of what the training starts from, by which it knows its own file.
+        Digest of what the training starts from, which names its file: trainings that
+        differ, at the same time or one after the other, do not see each other's.
 
     stopping : RunsEarlyStopping or None
         Whose state is written as well.
@@ -34,20 +38,22 @@ class Checkpoints(Callback):
     kind = "checkpoint of stable_embedding"
 
     def __init__(
-        self, path: Path, fingerprint: str, stopping: RunsEarlyStopping | None
+        self, directory: Path, fingerprint: str, stopping: RunsEarlyStopping | None
     ):
-        self.path = path
+        directory.mkdir(parents=True, exist_ok=True)
+        self.path = directory / f"{fingerprint[:_N_DIGITS]}.safetensors"
         self.fingerprint = fingerprint
         self.stopping = stopping
         self.document: dict[str, Any] = {"history": []}
-        if not path.exists():
+        try:
+            text, self.tensors = read(self.path, self.kind)
+        except FileNotFoundError:
             return
-        text, self.tensors = read(path, self.kind)
         self.document = json.loads(text)
         if self.document["training"] != fingerprint:
             raise ValueError(
-                f"checkpoint={str(path)!r} is of another training, with other"
-                " parameters or data: name another file, or remove it"
+                f"{self.path} is the checkpoint of another training: it was renamed;"
+                " remove it"
             )
 
     @property
@@ -107,7 +113,7 @@ class Checkpoints(Callback):
 
 
 def training_fingerprint(
-    networks: Sequence[nn.Module],
+    modules: Sequence[nn.Module],
     training_set: TrainingSet,
     split: Any,
     numbers: tuple,
@@ -116,8 +122,8 @@ def training_fingerprint(
 
     Parameters
     ----------
-    networks : sequence of nn.Module
-        What is trained, as it starts.
+    modules : sequence of nn.Module
+        Networks and loss, as they start.
 
     training_set : TrainingSet
         What it is trained on, of which the hashes stand for the samples.
@@ -137,7 +143,7 @@ def training_fingerprint(
         arrays["labels"] = training_set.labels.cpu()
     if training_set.reference is not None:
         arrays["reference"] = torch.from_numpy(training_set.reference)
-    for run, network in enumerate(networks):
-        for name, weight in network.state_dict().items():
-            arrays[f"{run} {name}"] = weight.cpu()
+    for at, module in enumerate(modules):
+        for name, weight in module.state_dict().items():
+            arrays[f"{at} {name}"] = weight.cpu()
     return digest(repr(numbers), arrays)

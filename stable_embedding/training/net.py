@@ -8,6 +8,12 @@ from skorch import NeuralNet
 from skorch.hf import AccelerateMixin
 from skorch.utils import TeeGenerator
 
+# Below this loss at the start, steps are smaller.
+_SMALL_LOSS = 0.05
+
+# In units of float32's squared rounding.
+_SMALLEST_LOSS = 1e-18
+
 
 class Net(NeuralNet):
     """A net that trains any network of the contract on batches with named fields.
@@ -108,6 +114,28 @@ class Net(NeuralNet):
     def sum_over_processes(self, totals):
         """Add up what every process has found; here there is one."""
         return totals
+
+    def adapt_steps(self, iterator):
+        """Take smaller steps where there is little to gain from the start.
+
+        The optimizer's steps do not depend on the size of the gradients. Where few
+        samples or features hold nearly all variance, PCA explains it, and steps of the
+        usual size would lose more of it than the network can gain on the others.
+
+        Parameters
+        ----------
+        iterator : iterable
+            Batches on which the loss at the start is found.
+        """
+        _, (losses, *_) = self._mean_terms(
+            *self._step_through(iterator, self.validation_step)
+        )
+        loss = max(_SMALLEST_LOSS, fmean(losses))
+        self.step_size_ = (loss / _SMALL_LOSS) ** 0.5 if loss < _SMALL_LOSS else 1.0
+        for group in self.optimizer_.param_groups:
+            group["lr"] *= self.step_size_
+            group["eps"] *= self.step_size_
+            group["weight_decay"] /= self.step_size_
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """Step through the batches, and record the mean of each term."""

@@ -11,6 +11,7 @@ import torch
 from ..losses.base import LossTerm
 from ..losses.similarity import Similarity, distance, resolve_similarity
 from .distributed import broadcast_from_main, shard_of
+from .identity import stable_hash
 from .seeds import draw_seeds
 
 # Parameters that do not change the result of a training.
@@ -60,8 +61,8 @@ class TrainingPlan:
     Every parameter is checked when the plan is made, before anything is computed.
     Attributes are the estimator's parameters, resolved as far as that is possible
     without data; `shard` is the rank of this process and the number of processes,
-    `identity` tells the training from others, and `may_project` says whether it may
-    work on coordinates in a narrow basis.
+    `identity` tells a training with checkpoints from others, and `may_project` says
+    whether it may work on coordinates in a narrow basis.
     """
 
     n_components: int
@@ -120,7 +121,7 @@ class TrainingPlan:
             estimator.hidden_layer_sizes, estimator.neighbor_weight
         )
         device = resolve_device(estimator.device, accelerator)
-        identity, stopping_rule = identity_of(estimator), stopping_rule_of(estimator)
+        stopping_rule = stopping_rule_of(estimator)
         similarity = resolve_similarity(estimator.similarity)
         shard = (0, 1) if accelerator is None else shard_of(accelerator)
         projects = estimator.init == "pca" and not (requires_features or resume)
@@ -148,7 +149,7 @@ class TrainingPlan:
             accelerator=accelerator,
             shard=shard,
             checkpoint=None if checkpoint is None else Path(checkpoint),
-            identity=identity,
+            identity="" if checkpoint is None else identity_of(estimator),
             callbacks=tuple(estimator.callbacks or ()),
             verbose=bool(estimator.verbose),
         )
@@ -215,7 +216,8 @@ def resolve_device(device: Any, accelerator: Any) -> Any:
             return "cuda"
         return "mps" if torch.backends.mps.is_available() else "cpu"
     try:
-        torch.empty(0, device=device)
+        # Some devices, such as "meta", hold no values.
+        torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ValueError(
             f"device={device!r} cannot be used here; 'auto' and 'cpu' always can"
@@ -247,6 +249,11 @@ def check_checkpoint(checkpoint: Any, accelerator: Any, random_state: Any) -> No
         raise ValueError(
             f"checkpoint={checkpoint!r} must be None where an accelerator is given,"
             " which has checkpoints of its own"
+        )
+    if Path(checkpoint).exists() and not Path(checkpoint).is_dir():
+        raise ValueError(
+            f"checkpoint={checkpoint!r} is a file; it must be a directory, where each"
+            " training writes a file of its own"
         )
     if not isinstance(random_state, Integral):
         raise ValueError(
@@ -289,7 +296,22 @@ def stopping_rule_of(estimator: Any) -> StoppingRule | None:
 
 
 def identity_of(estimator: Any) -> str:
-    """Describe the parameters that tell a training from others."""
+    """Hash the parameters that tell a training from others, alike in every process.
+
+    Raises
+    ------
+    TypeError
+        If a parameter holds what belongs to this process alone.
+    """
     parameters = estimator.get_params(deep=False)
-    telling = {name: parameters[name] for name in parameters.keys() - _INCIDENTAL}
-    return f"{type(estimator).__name__} {sorted(telling.items())}"
+    hashes = [stable_hash(type(estimator))]
+    for name in sorted(parameters.keys() - _INCIDENTAL):
+        try:
+            hashes.append(f"{name} {stable_hash(parameters[name])}")
+        except Exception as error:  # pickling may raise anything
+            raise TypeError(
+                f"{name}={parameters[name]!r} cannot be told from others in another"
+                f" process ({error}), which checkpoint={estimator.checkpoint!r} needs:"
+                f" set checkpoint=None, or give {name} an object that can be pickled"
+            ) from error
+    return " ".join(hashes)

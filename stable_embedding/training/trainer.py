@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import islice
 from typing import Any, NamedTuple
 
 import torch
@@ -26,6 +27,9 @@ from .plan import TrainingPlan
 # Added to the root of the second moments. Adam's usual 1e-8 takes full steps along
 # weights whose gradient is noise.
 ADAM_EPS = 1e-4
+
+# Batches on which the loss at the start is found.
+_FIRST_BATCHES = 16
 
 
 class Run(NamedTuple):
@@ -56,6 +60,7 @@ class Trainer:
 
     def __init__(self, plan: TrainingPlan):
         self.plan = plan
+        self.checkpoints: Checkpoints | None = None
 
     def fit(
         self,
@@ -116,8 +121,8 @@ class Trainer:
             fraction = plan.stopping_rule.validation_fraction
             split = validation_splits(training_set, fraction, plan.seeds)
         batches = Batches(training_set, split, plan)
-        own = OwnCallbacks(plan, batches.schedule.n_steps, alpha)
         loss = TotalLoss(terms)
+        fingerprint = None
         if plan.checkpoint is not None:
             schedule = tuple(batches.schedule)
             numbers = (
@@ -128,11 +133,12 @@ class Trainer:
                 weight_interpolation,
                 loss.weights,
             )
-            own.add_checkpoints(
-                plan.checkpoint,
-                training_fingerprint(networks, training_set, split, numbers),
-            )
+            modules = [*networks, loss]
+            fingerprint = training_fingerprint(modules, training_set, split, numbers)
+        own = OwnCallbacks(plan, batches.schedule.n_steps, alpha, fingerprint)
+        self.checkpoints = own.checkpoints
         net = self._net(networks, loss, alpha, batches, own, input_transform)
+        net.adapt_steps(islice(batches.in_fixed_order(), _FIRST_BATCHES))
         self._train(net, training_set, own, weight_interpolation)
         net.evaluate(batches.in_fixed_order(), "final")
         if len(networks) > 1:
@@ -140,6 +146,11 @@ class Trainer:
         for network in networks:
             network.to(plan.device).eval()
         return [_run(net, own.stopping, at) for at in range(len(networks))]
+
+    def remove_checkpoint(self) -> None:
+        """Remove the file of the last training, which nobody needs to resume."""
+        if self.checkpoints is not None:
+            self.checkpoints.path.unlink(missing_ok=True)
 
     def _net(self, networks, loss, alpha, batches, own, input_transform):
         """Build the net that trains the networks."""
@@ -211,9 +222,18 @@ class OwnCallbacks:
 
     alpha : float
         Weight decay.
+
+    fingerprint : str or None, default=None
+        What tells the training from others, if it is written to a file.
     """
 
-    def __init__(self, plan: TrainingPlan, n_steps: int, alpha: float):
+    def __init__(
+        self,
+        plan: TrainingPlan,
+        n_steps: int,
+        alpha: float,
+        fingerprint: str | None = None,
+    ):
         self.interrupts = Interrupts()
         self.schedule = LRScheduler(
             policy=torch.optim.lr_scheduler.LambdaLR,
@@ -232,13 +252,11 @@ class OwnCallbacks:
         if alpha:
             self.before.append(("own_zeroing", ZeroTinyWeights()))
             self.before.append(("own_hold", HoldLinearPath(alpha)))
+        if plan.checkpoint is not None and fingerprint is not None:
+            self.checkpoints = Checkpoints(plan.checkpoint, fingerprint, self.stopping)
+            self.after.insert(0, ("own_checkpoints", self.checkpoints))
         if plan.verbose and plan.shard[0] == 0:
-            self.before.append(("own_progress", ProgressBar()))
-
-    def add_checkpoints(self, path: Any, fingerprint: str) -> None:
-        """Write the training to a file after each epoch, or resume it from there."""
-        self.checkpoints = Checkpoints(path, fingerprint, self.stopping)
-        self.after.insert(0, ("own_checkpoints", self.checkpoints))
+            self.before.append(("own_progress", ProgressBar(self.n_epochs_done)))
 
     @property
     def n_epochs_done(self) -> int:

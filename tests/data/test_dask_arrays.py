@@ -4,6 +4,7 @@ import joblib
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from sklearn import config_context
 from sklearn.model_selection import GridSearchCV
 from threadpoolctl import threadpool_limits
 
@@ -41,6 +42,15 @@ def test_codes_of_a_dask_array_are_those_of_the_array(chunks, model, digits):
     assert (codes.shape, codes.dtype) == ((1_797, 2), np.float32)
     assert codes.chunks[0] == X.chunks[0]
     assert_allclose(codes.compute(), model.transform(digits[0]), rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("output", ["pandas", "polars"])
+def test_data_frames_that_are_asked_for_are_computed(output, model, digits):
+    X = da.from_array(digits[0], chunks=(500, 64))
+    with config_context(transform_output=output):
+        codes = model.transform(X)
+    assert type(codes).__module__.startswith(output)
+    assert_allclose(codes, model.transform(digits[0]), rtol=1e-5, atol=1e-4)
 
 
 def test_nothing_is_computed_before_it_is_asked_for(model):

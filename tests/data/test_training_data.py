@@ -154,7 +154,19 @@ def test_an_earlier_scaling_is_kept_and_samples_are_counted(X):
     assert (data.mean, data.scale) == scaling
     assert data.n_samples_seen == 2_000
     assert data.fraction_of_seen == 0.25
+    assert not data.is_constant
     assert TrainingData.prepare(X, None, plan()).fraction_of_seen == 1
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 1e6])
+def test_constant_samples_are_told_and_count_as_seen(X, value):
+    data = TrainingData.prepare(np.full((20, 4), value), None, plan())
+    assert data.is_constant
+    assert data.scale == 1
+    data = TrainingData.prepare(X, None, plan(), n_seen=20)
+    assert not data.is_constant
+    assert data.n_samples_seen == 520
+    assert data.fraction_of_seen == 1
 
 
 @pytest.mark.numeric

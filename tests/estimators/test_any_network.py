@@ -234,7 +234,7 @@ def test_its_graph_computes_what_it_does(part, model, unseen):
     inputs = codes if part == "decoder" else unseen
     expected = {"encoder": [codes], "decoder": [samples], "both": [samples, codes]}
     for found, values in zip(
-        session.run(None, {"X": inputs.astype(np.float32)}), expected[part], strict=True
+        session.run(None, {"X": inputs}), expected[part], strict=True
     ):
         # Rounding of float32 in other kernels.
         np.testing.assert_allclose(found, values, atol=1e-3)

@@ -6,11 +6,18 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import ortho_group
+from sklearn.base import clone
 
 from stable_embedding import StableAutoencoder
+from stable_embedding.estimators.base import BaseStableAutoencoder
+from stable_embedding.estimators.registry import ESTIMATORS
 from stable_embedding.networks import Autoencoder
 from stable_embedding.networks.frame import apply_rigid_map, rigid_map_onto
 from stable_embedding.stability import displacement
+
+AUTOENCODERS = [
+    kind for kind in ESTIMATORS.values() if issubclass(kind, BaseStableAutoencoder)
+]
 
 needs_cuda = pytest.mark.skipif(
     not torch.cuda.is_available(), reason="needs a CUDA device"
@@ -31,6 +38,23 @@ def test_a_gpu_gives_the_map_of_the_cpu(parameters, digits):
             for device in ("cpu", "cuda")
         ]
         assert displacement(*maps) < 0.01
+
+
+@pytest.mark.parametrize("kind", AUTOENCODERS, ids=lambda kind: kind.__name__)
+def test_a_device_of_torch_is_its_name(kind, iris):
+    X, y = iris
+    models = [
+        clone(kind(n_init=1, max_iter=2, device=device, random_state=0)).fit(X, y)
+        for device in (torch.device("cpu"), "cpu")
+    ]
+    # The same computation.
+    np.testing.assert_array_equal(*(model.transform(X) for model in models))
+
+
+@pytest.mark.parametrize("device", ["meta", torch.device("meta")])
+def test_a_device_without_values_is_refused(device, iris):
+    with pytest.raises(ValueError, match="device=.*meta.*'auto' and 'cpu' always can"):
+        StableAutoencoder(device=device).fit(iris[0])
 
 
 @pytest.mark.numeric

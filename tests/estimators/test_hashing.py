@@ -110,7 +110,7 @@ def test_packing_that_is_set_later_changes_nothing(packed, digits):
         np.testing.assert_array_equal(found, expected)
     onnxruntime = pytest.importorskip("onnxruntime")
     pytest.importorskip("skl2onnx")
-    session = onnxruntime.InferenceSession(to_onnx(model).SerializeToString())
+    session = onnxruntime.InferenceSession(to_onnx(model, X=X).SerializeToString())
     assert np.mean(session.run(None, {"X": X})[0] != before[0]) < ROUNDED
     assert model.fit(X).packed_ is not packed
 

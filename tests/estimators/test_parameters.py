@@ -66,7 +66,7 @@ BAD_PARAMETERS = {
     "warm_start": ["yes"],
     "checkpoint": [3, ["a"]],
     "callbacks": [Callback(), "print", [3], ["print"], [("a", 3)]],
-    "device": ["gpu", "cuda:99", 0],
+    "device": ["gpu", "cuda:99", 0, torch.device("cuda:99")],
     "accelerator": [3, "cuda", object()],
     "random_state": ["seed", -1],
     "verbose": [-1, "loud"],

@@ -1,15 +1,24 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
-from sklearn.base import clone
+from scipy.sparse import csr_array
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import PCA
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.neighbors import LocalOutlierFactor
+from sklearn.pipeline import make_pipeline, make_union
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 
 from stable_embedding import (
     ContractiveAutoencoder,
     DenoisingAutoencoder,
+    ReconstructionOutlierDetector,
     SemanticHashing,
     SparseAutoencoder,
     StableAutoencoder,
@@ -25,11 +34,11 @@ onnxruntime = pytest.importorskip("onnxruntime")
 skl2onnx = pytest.importorskip("skl2onnx")
 
 AUTOENCODERS = [
-    StableAutoencoder(5, max_iter=3),
+    StableAutoencoder(5, n_init=1, max_iter=3),
     StableAutoencoder(5, hidden_layer_sizes=(), max_iter=3),
     StableAutoencoder(5, init="random", activation="tanh", max_iter=3),
     StableAutoencoder(5, activation="logistic", max_iter=3),
-    StableAutoencoder(5, activation="identity", n_init=2, max_iter=3),
+    StableAutoencoder(5, activation="identity", max_iter=3),
     DenoisingAutoencoder(5, max_iter=3),
     SparseAutoencoder(6, max_iter=3),
     SparseAutoencoder(6, penalty="l1", max_iter=3),
@@ -43,16 +52,30 @@ AUTOENCODERS = [
 ]
 
 
+def quick(n_components=2, **parameters):
+    return StableAutoencoder(
+        n_components, n_init=1, max_iter=3, random_state=0, **parameters
+    )
+
+
 def run(model, X):
-    """What onnxruntime makes of rows."""
+    """What onnxruntime makes of samples, in an array or a data frame."""
     session = onnxruntime.InferenceSession(model.SerializeToString())
-    return session.run(None, {"X": X})
+    if not hasattr(X, "columns"):
+        return session.run(None, {"X": X})
+    return session.run(None, {name: column_of(X, name) for name in X.columns})
 
 
-def near(found, expected):
+def column_of(frame, name):
+    values = np.asarray(frame[name])[:, np.newaxis]
+    return values.astype(object) if values.dtype.kind in "OU" else values
+
+
+def near(found, expected, atol=1e-4):
     expected = np.asarray(expected, dtype=np.float64)
+    assert found.shape == expected.shape
     scale = np.abs(expected).max()
-    np.testing.assert_allclose(found / scale, expected / scale, atol=1e-4)
+    np.testing.assert_allclose(found / scale, expected / scale, atol=atol)
 
 
 @pytest.fixture(scope="module")
@@ -66,19 +89,23 @@ def split(digits):
 @pytest.mark.parametrize("estimator", AUTOENCODERS, ids=repr)
 def test_onnx_gives_what_the_estimator_does(estimator, split):
     X, y, unseen = split
-    model = clone(estimator).set_params(random_state=0).fit(X, y)
+    model = clone(estimator).set_params(random_state=0)
+    if model.n_init == "auto":
+        model.set_params(n_init=2)
+    model.fit(X, y)
     if isinstance(model, SemanticHashing):  # near one half rounding decides on a bit
         clear = (np.abs(model.bit_probabilities(unseen) - 0.5) > 1e-4).all(axis=1)
         assert clear.mean() > 0.9
         unseen = unseen[clear]
     codes = model.transform(unseen)
     rows = model.inverse_transform(codes)
-    [found] = run(to_onnx(model), unseen)
+    [found] = run(to_onnx(model, X=unseen), unseen)
     assert found.dtype == codes.dtype
     near(found, codes)
     [found] = run(to_onnx(model, part="decoder"), codes)
+    assert found.dtype == rows.dtype
     near(found, rows)
-    found, found_codes = run(to_onnx(model, part="both"), unseen)
+    found, found_codes = run(to_onnx(model, part="both"), unseen.astype(np.float64))
     near(found_codes, codes)
     near(found, rows)
 
@@ -95,8 +122,8 @@ def test_every_autoencoder_is_converted():
 @pytest.mark.parametrize("n_rows", [1, 2, 777])
 def test_batches_may_have_any_size(n_rows, split):
     X, _y, unseen = split
-    model = StableAutoencoder(2, max_iter=3).fit(X)
-    [found] = run(to_onnx(model), unseen[:n_rows])
+    model = quick().fit(X)
+    [found] = run(to_onnx(model, X=unseen), unseen[:n_rows])
     near(found, model.transform(unseen[:n_rows]))
 
 
@@ -104,29 +131,254 @@ def test_batches_may_have_any_size(n_rows, split):
 def test_a_large_offset_is_as_precise_as_the_input(split):
     X, _y, unseen = split
     X, unseen = X + np.float32(1e4), unseen + np.float32(1e4)
-    model = StableAutoencoder(2, max_iter=3).fit(X)
-    near(run(to_onnx(model), unseen)[0], model.transform(unseen))
+    model = quick().fit(X)
+    near(run(to_onnx(model, X=unseen), unseen)[0], model.transform(unseen))
+
+
+@pytest.fixture(scope="module")
+def events():
+    """Times in seconds, which float32 holds to two minutes, beside small numbers."""
+    rng = np.random.default_rng(0)
+    times = 1_700_000_000 + rng.integers(0, 100, size=(300, 2))
+    return np.hstack([times, rng.integers(-50, 50, size=(300, 2))])
+
+
+@pytest.mark.numeric
+@pytest.mark.parametrize("dtype", [np.float64, np.int64, np.uint32])
+@pytest.mark.parametrize("scaler", [None, StandardScaler(), MinMaxScaler()])
+def test_times_are_as_precise_as_they_are(scaler, dtype, events):
+    X = np.abs(events).astype(dtype)
+    steps = [quick(3)] if scaler is None else [clone(scaler), quick(3)]
+    model = make_pipeline(*steps).fit(X)
+    codes = model.transform(X)
+    spread = codes.std(axis=0).max()
+    found = run(to_onnx(model, X=X), X)[0]
+    near((found - codes.mean(axis=0)) / spread, (codes - codes.mean(axis=0)) / spread)
+    if dtype == np.float64:
+        np.testing.assert_array_equal(run(to_onnx(model), X)[0], found)
+
+
+@pytest.mark.numeric
+def test_times_are_reconstructed_as_precisely(events):
+    X = events.astype(np.float64)
+    model = quick(3).fit(X)
+    codes = model.transform(X)
+    samples = model.inverse_transform(codes)
+    [decoded] = run(to_onnx(model, part="decoder"), codes)
+    both, both_codes = run(to_onnx(model, part="both"), X)
+    for found in (decoded, both):
+        # In seconds: the rounding of float32 codes, not that of times.
+        np.testing.assert_allclose(found, samples, atol=1e-2)
+    near(both_codes, codes)
+
+
+def test_float32_is_refused_where_it_was_not_asked_for(events):
+    model = to_onnx(quick().fit(events))
+    with pytest.raises(Exception, match=r"expected: \(tensor\(double\)\)"):
+        run(model, events.astype(np.float32))
+
+
+@pytest.mark.numeric
+@pytest.mark.parametrize(
+    "dtype",
+    ["bool", "float16", "float32", "int8", "int16", "int32", "uint8", "uint16"],
+)
+def test_numbers_of_any_type_are_taken(dtype, rng):
+    X = rng.integers(0, 100, size=(60, 4)).astype(dtype)
+    model = quick().fit(X)
+    [found] = run(to_onnx(model, X=X[:1]), X)
+    assert found.dtype == np.float32
+    near(found, model.transform(X))
+
+
+@pytest.mark.numeric
+@pytest.mark.parametrize("kind", [list, "sparse"])
+def test_samples_may_be_of_any_kind(kind, rng):
+    X = rng.normal(size=(60, 4))
+    sample = X.tolist() if kind is list else csr_array(X)
+    model = quick().fit(X)
+    near(run(to_onnx(model, X=sample), X)[0], model.transform(X))
 
 
 @pytest.mark.numeric
 def test_a_pipeline_is_converted_whole(split, tmp_path):
     X, y, unseen = split
     pipeline = make_pipeline(
-        StandardScaler(),
-        StableAutoencoder(5, max_iter=3, random_state=0),
-        LogisticRegression(max_iter=500),
+        StandardScaler(), quick(5), LogisticRegression(max_iter=500)
     ).fit(X, y)
     path = tmp_path / "model.onnx"
     model = to_onnx(pipeline, path)
     assert path.read_bytes() == model.SerializeToString()
-    labels, probabilities = run(model, unseen)
-    expected = pipeline.predict_proba(unseen)
-    second, first = np.sort(expected)[:, -2:].T
-    clear = first - second > 2e-4  # between nearer ones rounding decides
-    assert clear.mean() > 0.9
-    np.testing.assert_array_equal(labels[clear], pipeline.predict(unseen)[clear])
+    labels, probabilities = run(model, unseen.astype(np.float64))
     found = [[of_row[label] for label in range(10)] for of_row in probabilities]
-    near(np.array(found), expected)
+    near(np.array(found), pipeline.predict_proba(unseen))
+    same_labels(labels, pipeline, unseen)
+
+
+def same_labels(found, classifier, X):
+    probabilities = np.sort(classifier.predict_proba(X))
+    clear = probabilities[:, -1] - probabilities[:, -2] > 2e-4
+    assert clear.mean() > 0.9  # between nearer ones rounding decides
+    np.testing.assert_array_equal(found[clear], classifier.predict(X)[clear])
+
+
+@pytest.fixture(scope="module")
+def customers():
+    """A mixed table, whose columns have names that skl2onnx does not allow."""
+    pandas = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    n = 200
+    return pandas.DataFrame(
+        {
+            "age (years)": rng.integers(20, 80, n),
+            "variable": rng.normal(5e4, 1e4, n).astype(np.float32),
+            "last seen": 1.7e9 + rng.integers(0, 3600, n),
+            "city": rng.choice(["Seoul", "Suwon", "Busan"], n),
+            "kind": pandas.Categorical(rng.choice(["new", "old"], n)),
+            "label": rng.random(n) < 0.5,
+            "n_children": rng.integers(0, 4, n).astype(np.int8),
+        }
+    )
+
+
+def bought(customers):
+    return np.where(customers["age (years)"] > 50, "yes", "no")
+
+
+NUMBERS = ["age (years)", "variable", "last seen"]
+WORDS = ["city", "kind"]
+
+SELECTIONS = {
+    "names": [("n", StandardScaler(), NUMBERS), ("w", OneHotEncoder(), WORDS)],
+    "one by one": [
+        ("w", OneHotEncoder(), ["n_children", "kind", "label"]),
+        ("dropped", "drop", ["city"]),
+        ("age", MinMaxScaler(), ["age (years)"]),
+        ("seen", StandardScaler(), ["last seen"]),
+    ],
+    "positions": [("n", StandardScaler(), [0, 2]), ("w", OneHotEncoder(), [3])],
+    "slice": [("n", StandardScaler(), slice("age (years)", "last seen"))],
+    "mask": [
+        ("n", StandardScaler(), [False, True, True, False, False, False, True]),
+        ("w", OneHotEncoder(), [False, False, False, False, True, False, False]),
+    ],
+    "pipelines": [
+        ("n", make_pipeline(StandardScaler(), PCA(2)), ["n_children", *NUMBERS]),
+        ("w", make_pipeline(OneHotEncoder(handle_unknown="ignore")), WORDS),
+    ],
+}
+
+
+@pytest.mark.numeric
+@pytest.mark.parametrize("selection", SELECTIONS)
+def test_columns_of_a_frame_are_chosen_as_by_the_pipeline(selection, customers):
+    columns = ColumnTransformer(SELECTIONS[selection])
+    pipeline = make_pipeline(columns, quick()).fit(customers)
+    model = to_onnx(pipeline, X=customers[:3])
+    assert [one.name for one in model.graph.input] == list(customers.columns)
+    unseen = customers[::-1]
+    near(run(model, unseen)[0], pipeline.transform(unseen))
+
+
+@pytest.mark.numeric
+def test_what_remains_of_a_frame_is_converted_too(customers):
+    columns = ColumnTransformer(
+        [("w", OneHotEncoder(), WORDS)], remainder=StandardScaler()
+    )
+    customers = customers.drop(columns="label").astype({"n_children": int})
+    pipeline = make_pipeline(columns, quick()).fit(customers)
+    near(
+        run(to_onnx(pipeline, X=customers), customers)[0], pipeline.transform(customers)
+    )
+
+
+@pytest.mark.numeric
+@pytest.mark.parametrize(
+    "classifier",
+    [LogisticRegression(), RandomForestClassifier(11, random_state=0)],
+    ids=repr,
+)
+def test_a_classifier_of_a_frame_says_the_same(classifier, customers):
+    columns = ColumnTransformer(SELECTIONS["names"])
+    pipeline = make_pipeline(columns, quick(3), classifier)
+    pipeline.fit(customers, bought(customers))
+    options = {"zipmap": False}
+    labels, probabilities = run(
+        to_onnx(pipeline, X=customers, options=options), customers
+    )
+    near(probabilities, pipeline.predict_proba(customers))
+    same_labels(labels, pipeline, customers)
+
+
+@pytest.mark.numeric
+def test_a_frame_may_be_of_polars_and_in_another_order(customers):
+    polars = pytest.importorskip("polars")
+    columns = ColumnTransformer(SELECTIONS["names"])
+    frame = customers.astype({"kind": "str"})
+    pipeline = make_pipeline(columns, quick()).fit(frame)
+    other = polars.DataFrame(
+        {name: frame[name].tolist() for name in reversed(frame.columns)}
+    )
+    found = run(to_onnx(pipeline, X=other), other)[0]
+    near(found, pipeline.transform(frame))
+
+
+@pytest.mark.numeric
+@pytest.mark.parametrize("steps", [[], [StandardScaler()], [PCA(3)]], ids=repr)
+def test_a_frame_of_numbers_needs_no_column_transformer(steps, customers):
+    frame = customers[[*NUMBERS, "label", "n_children"]]
+    model = make_pipeline(*map(clone, steps), quick()).fit(frame)
+    near(run(to_onnx(model, X=frame), frame)[0], model.transform(frame))
+    found = run(to_onnx(model), frame.to_numpy(dtype=np.float64))[0]
+    near(found, model.transform(frame))
+
+
+@pytest.mark.numeric
+def test_inputs_are_those_that_skl2onnx_takes(customers):
+    from skl2onnx.common import data_types
+
+    columns = ColumnTransformer(
+        [("n", StandardScaler(), NUMBERS), ("w", OneHotEncoder(), ["city"])]
+    )
+    frame = customers[["city", *NUMBERS]]
+    pipeline = make_pipeline(columns, quick()).fit(frame)
+    types = [
+        ("words", data_types.StringTensorType([None, 1])),
+        ("numbers", data_types.DoubleTensorType([None, 3])),
+    ]
+    model = to_onnx(pipeline, initial_types=types)
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    inputs = {
+        "words": column_of(frame, "city"),
+        "numbers": frame[NUMBERS].to_numpy(dtype=np.float64),
+    }
+    near(session.run(None, inputs)[0], pipeline.transform(frame))
+    types = [("X", data_types.FloatTensorType([None, None]))]
+    X = frame[NUMBERS[:2]].to_numpy(dtype=np.float32)
+    model = quick().fit(X)
+    near(run(to_onnx(model, initial_types=types), X)[0], model.transform(X))
+
+
+@pytest.mark.numeric
+def test_codes_go_beside_other_columns_into_a_classifier(customers):
+    columns = ColumnTransformer(
+        [
+            ("codes", quick(), ["last seen", "n_children"]),
+            ("n", StandardScaler(), NUMBERS),
+        ]
+    )
+    pipeline = make_pipeline(columns, StandardScaler(), LogisticRegression())
+    pipeline.fit(customers, bought(customers))
+    with pytest.raises(ValueError, match=r'pass options=\{"zipmap": False\}'):
+        to_onnx(pipeline, X=customers)
+    model = to_onnx(pipeline, X=customers, options={"zipmap": False})
+    near(run(model, customers)[1], pipeline.predict_proba(customers))
+
+
+@pytest.mark.numeric
+def test_codes_and_features_are_united(events):
+    union = make_union(quick(), StandardScaler()).fit(events)
+    near(run(to_onnx(union, X=events), events)[0], union.transform(events))
 
 
 @pytest.mark.numeric
@@ -134,9 +386,7 @@ def test_float64_is_taken_where_skl2onnx_is_asked(split):
     from skl2onnx.common.data_types import DoubleTensorType
 
     X, _y, unseen = split
-    columns = ColumnTransformer(
-        [("all", StableAutoencoder(3, max_iter=3), [0, 9, 20, 36])]
-    )
+    columns = ColumnTransformer([("all", quick(3), [0, 9, 20, 36])])
     X, unseen = X.astype(np.float64) + 1e6, unseen.astype(np.float64) + 1e6
     model = columns.fit(X)
     register_converters()
@@ -146,18 +396,274 @@ def test_float64_is_taken_where_skl2onnx_is_asked(split):
     near(run(found, unseen)[0], model.transform(unseen))
 
 
+@pytest.mark.numeric
+def test_skl2onnx_may_be_asked_for_a_frame(customers):
+    frame = customers[NUMBERS].set_axis(["age", "spent", "seen"], axis="columns")
+    model = quick().fit(frame)
+    register_converters()
+    near(run(skl2onnx.to_onnx(model, frame), frame)[0], model.transform(frame))
+
+
+DETECTED_BY = [
+    quick(),
+    StableAutoencoder(2, n_init=2, activation="tanh", max_iter=3),
+    SparseAutoencoder(4, n_init=1, max_iter=3),
+    SparseAutoencoder(4, penalty="k_sparse", sparsity=2, n_init=2, max_iter=3),
+    SemanticHashing(6, n_init=2, max_iter=3),
+    VariationalAutoencoder(2, n_init=1, max_iter=3),
+    VariationalAutoencoder(2, n_init=2, hidden_layer_sizes=(), max_iter=3),
+    make_pipeline(
+        MinMaxScaler(clip=True),
+        VariationalAutoencoder(2, likelihood="bernoulli", n_init=2, max_iter=3),
+    ),
+    make_pipeline(StandardScaler(), quick()),
+    make_pipeline(quick()),
+]
+
+
+@pytest.mark.numeric
+@pytest.mark.parametrize("scorer", DETECTED_BY, ids=repr)
+def test_a_detector_calls_out_the_same_samples(scorer, events):
+    X, unseen = events[:200].astype(np.float64), events[200:].astype(np.float64)
+    detector = ReconstructionOutlierDetector(scorer, random_state=0).fit(X)
+    model = to_onnx(detector)
+    assert [one.name for one in model.graph.output] == ["label", "scores"]
+    label, scores = run(model, unseen)
+    expected = detector.decision_function(unseen)
+    assert 0 < np.mean(expected < 0) < 1
+    # In float64, as the scores of the detector are.
+    near(scores, expected[:, np.newaxis], atol=1e-9)
+    clear = np.abs(expected) > 1e-9 * np.abs(expected).max()
+    assert clear.mean() > 0.9
+    np.testing.assert_array_equal(label[clear, 0], detector.predict(unseen)[clear])
+
+
+@pytest.mark.numeric
+@pytest.mark.parametrize("is_last", [True, False])
+def test_a_detector_of_a_frame_calls_out_the_same_samples(is_last, customers):
+    columns = ColumnTransformer(SELECTIONS["names"])
+    detector = (
+        make_pipeline(columns, ReconstructionOutlierDetector(quick()))
+        if is_last
+        else ReconstructionOutlierDetector(make_pipeline(columns, quick()))
+    ).fit(customers)
+    label, scores = run(to_onnx(detector, X=customers), customers)
+    near(scores, detector.decision_function(customers)[:, np.newaxis], atol=1e-6)
+    assert (label[:, 0] != detector.predict(customers)).mean() < 0.02
+    assert set(label.ravel()) == {-1, 1}
+
+
+def test_outputs_are_named_and_shaped_as_those_of_scikit_learns_detectors(events):
+    X = events[:, 2:].astype(np.float32)
+    theirs = skl2onnx.to_onnx(LocalOutlierFactor(novelty=True).fit(X), X)
+    ours = to_onnx(ReconstructionOutlierDetector(quick(1)).fit(X))
+    assert [one.name for one in ours.graph.output] == [
+        one.name for one in theirs.graph.output
+    ]
+    for found, expected in zip(run(ours, X.astype(np.float64)), run(theirs, X)):
+        assert found.shape == expected.shape
+
+
+class ScoredOtherwise(StableAutoencoder):
+    """A stable autoencoder that has other scores."""
+
+    def score_samples(self, X):
+        return -super().score_samples(X)
+
+
+@pytest.mark.parametrize(
+    "scorer",
+    [PCA(2), ScoredOtherwise(n_init=1, max_iter=1)],
+    ids=repr,
+)
+def test_a_detector_by_other_scores_is_refused(scorer, events):
+    detector = ReconstructionOutlierDetector(scorer).fit(events)
+    name = type(scorer).__name__
+    with pytest.raises(TypeError, match=f"by the scores of {name} cannot be converted"):
+        to_onnx(detector)
+
+
+# Where the packages of a training are not: a service has onnxruntime and numpy.
+SERVICE = """
+import sys
+
+FORBIDDEN = {"scipy", "sklearn", "skl2onnx", "skorch", "stable_embedding", "torch"}
+
+
+class Forbid:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in FORBIDDEN:
+            raise ModuleNotFoundError(f"{name} is not there")
+
+
+sys.meta_path.insert(0, Forbid())
+for name in FORBIDDEN:
+    try:
+        __import__(name)
+    except ModuleNotFoundError:
+        continue
+    raise AssertionError(f"{name} is there")
+
+import numpy as np
+import onnxruntime
+
+folder = sys.argv[1]
+session = onnxruntime.InferenceSession(f"{folder}/model.onnx")
+inputs = np.load(f"{folder}/inputs.npz")
+words = {name: inputs[name].astype(object) for name in inputs if name == "city"}
+found = session.run(None, {**inputs, **words})
+np.save(f"{folder}/found.npy", found[0])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.numeric
+@pytest.mark.parametrize("kind", ["encoder", "decoder", "pipeline", "detector"])
+def test_a_service_needs_onnxruntime_alone(kind, events, customers, tmp_path):
+    path = tmp_path / "model.onnx"
+    inputs = {"X": events.astype(np.float64)}
+    if kind == "pipeline":
+        frame = customers[["city", *NUMBERS]].rename(columns={"age (years)": "age"})
+        numbers = [name for name in frame if name != "city"]
+        columns = ColumnTransformer(
+            [("n", StandardScaler(), numbers), ("w", OneHotEncoder(), ["city"])]
+        )
+        pipeline = make_pipeline(columns, quick()).fit(frame)
+        to_onnx(pipeline, path, X=frame)
+        expected = pipeline.transform(frame)
+        inputs = {name: column_of(frame, name) for name in frame}
+        inputs["city"] = inputs["city"].astype(str)
+    elif kind == "detector":
+        detector = ReconstructionOutlierDetector(quick()).fit(inputs["X"])
+        to_onnx(detector, path)
+        expected = detector.predict(inputs["X"])[:, np.newaxis]
+    else:
+        model = quick().fit(inputs["X"])
+        to_onnx(model, path, part=kind)
+        expected = model.transform(inputs["X"])
+        if kind == "decoder":
+            inputs = {"X": expected}
+            expected = model.inverse_transform(expected)
+    np.savez(tmp_path / "inputs.npz", **inputs)
+    subprocess.run([sys.executable, "-c", SERVICE, str(tmp_path)], check=True)
+    near(np.load(tmp_path / "found.npy"), expected)
+
+
 def test_what_cannot_be_converted_is_said(split):
     X, _y, _ = split
     with pytest.raises(ValueError, match="part='middle' must be one of 'encoder'"):
-        to_onnx(StableAutoencoder(max_iter=1).fit(X), part="middle")
-    with pytest.raises(NotFittedError):
-        to_onnx(StableAutoencoder())
-    pipeline = make_pipeline(StandardScaler(), StableAutoencoder(max_iter=1)).fit(X)
+        to_onnx(quick().fit(X), part="middle")
+    for unfitted in (StableAutoencoder(), ReconstructionOutlierDetector()):
+        with pytest.raises(NotFittedError):
+            to_onnx(unfitted)
+    pipeline = make_pipeline(StandardScaler(), quick()).fit(X)
     with pytest.raises(ValueError, match="part='decoder' is of an autoencoder"):
         to_onnx(pipeline, part="decoder")
+    with pytest.raises(ValueError, match="not of a ReconstructionOutlierDetector"):
+        to_onnx(ReconstructionOutlierDetector(quick()).fit(X), part="both")
+    with pytest.raises(TypeError, match="pipeline is not an estimator instance"):
+        to_onnx("pipeline")
+    with pytest.raises(TypeError, match=r"path is of ndarray.* as X="):
+        to_onnx(pipeline, X)
+
+
+class Unknown(TransformerMixin, BaseEstimator):
+    def fit(self, X, y=None):
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X):
+        return X
+
+
+def test_a_step_without_a_converter_is_named(split):
+    X, _y, _ = split
+    pipeline = make_pipeline(Unknown(), quick()).fit(X)
+    with pytest.raises(TypeError, match=r"no converter to ONNX.*Unknown"):
+        to_onnx(pipeline)
+
+
+def test_samples_that_cannot_be_given_are_named(customers, events, tmp_path):
+    pandas = pytest.importorskip("pandas")
+    columns = ColumnTransformer(SELECTIONS["names"])
+    model = make_pipeline(columns, quick()).fit(customers)
+    path = tmp_path / "model.onnx"
+
+    def refused(error, match, estimator=model, **inputs):
+        with pytest.raises(error, match=match):
+            to_onnx(estimator, path, **inputs)
+        assert not path.exists()
+
+    refused(
+        ValueError,
+        r"fitted on columns \['city'\].*does not know \['town'\]",
+        X=customers.rename(columns={"city": "town"}),
+    )
+    refused(
+        ValueError,
+        r"have \[1, 1, 1, 1, 1, 1\] columns, but Pipeline was fitted on 7",
+        X=customers.drop(columns="city"),
+    )
+    dates = customers.assign(city=pandas.Timestamp("2020-01-01"))
+    refused(TypeError, "column 'city' of X has dtype datetime64", X=dates)
+    mixture = customers.assign(city=[1, *["Seoul"] * 199])
+    refused(TypeError, "column 'city' of X has dtype object", X=mixture)
+    refused(TypeError, "X has dtype object", X=customers.to_numpy(dtype=object))
+    refused(ValueError, "skl2onnx cannot convert this Pipeline for the inputs 'X'")
+    model = quick().fit(events)
+    refused(ValueError, r"X has shape \(4,\)", model, X=events[0])
+    refused(ValueError, r"\[3\] columns, but StableAuto", model, X=events[:, :3])
+    unnamed = pandas.DataFrame(events)
+    refused(TypeError, "names of columns must be strings", model, X=unnamed)
+    message = "the decoder of StableAutoencoder was fitted on 2"
+    refused(ValueError, message, model, X=events, part="decoder")
+
+
+@pytest.mark.parametrize("dtype", [object, str])
+def test_words_of_any_type_are_taken(dtype):
+    words = np.array([["a", "x"], ["b", "y"], ["c", "x"]] * 10, dtype=dtype)
+    model = make_pipeline(OneHotEncoder(), quick()).fit(words)
+    [found] = run(to_onnx(model, X=words), words.astype(object))
+    near(found, model.transform(words))
+
+
+def test_inputs_that_are_none_are_named(events):
+    from skl2onnx.common import data_types
+
+    model = quick().fit(events)
+    kind = data_types.FloatTensorType([None, 4])
+    for types in (3, [kind], "X"):
+        with pytest.raises(TypeError, match="must be a list of names and types"):
+            to_onnx(model, initial_types=types)
+    for types in ([("X", np.float32)], [(3, kind)]):
+        with pytest.raises(TypeError, match="initial_types holds"):
+            to_onnx(model, initial_types=types)
+    with pytest.raises(ValueError, match="initial_types is empty"):
+        to_onnx(model, initial_types=[])
+    complex_type = data_types.Complex64TensorType([None, 4])
+    with pytest.raises(TypeError, match="'X' has type Complex64TensorType"):
+        to_onnx(model, initial_types=[("X", complex_type)])
+    with pytest.raises(ValueError, match=r"'X' has shape \[\]"):
+        to_onnx(model, initial_types=[("X", data_types.FloatTensorType())])
+    half = data_types.FloatTensorType([None, 2])
+    with pytest.raises(ValueError, match="names must differ"):
+        to_onnx(model, initial_types=[("X", half), ("X", half)])
+    with pytest.raises(ValueError, match="X and initial_types are both given"):
+        to_onnx(model, X=events, initial_types=[("X", kind)])
+
+
+def test_of_texts_it_is_said_what_to_pass():
+    pipeline = make_pipeline(CountVectorizer(), quick())
+    pipeline.fit(["a map", "a code", "a map of codes", "words"] * 5)
+    with pytest.raises(ValueError, match="pass some samples as X, or initial_types"):
+        to_onnx(pipeline)
 
 
 def test_without_skl2onnx_it_is_said_what_to_install(split, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "skl2onnx", None)
-    with pytest.raises(ImportError, match=r"pip install 'stable_embedding\[onnx\]'"):
-        register_converters()
+    model = quick().fit(split[0])
+    monkeypatch.setitem(sys.modules, "skl2onnx", None)
+    for convert in (register_converters, lambda: to_onnx(model)):
+        with pytest.raises(
+            ImportError, match=r"pip install 'stable_embedding\[onnx\]'"
+        ):
+            convert()

@@ -1,6 +1,7 @@
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 import warnings
@@ -157,7 +158,10 @@ def shared_distance(rows):
             "ReconstructionOutlierDetector.estimator",
         ),
         (PCA(), "PCA cannot be saved"),
-        (make_pipeline(StableAutoencoder()), "Pipeline cannot be saved"),
+        (
+            make_pipeline(StableAutoencoder()),
+            r"Pipeline cannot be saved.*joblib.dump\(estimator, path\).*skops.io.dump",
+        ),
     ],
 )
 def test_what_needs_code_is_refused(estimator, name, path):
@@ -166,6 +170,45 @@ def test_what_needs_code_is_refused(estimator, name, path):
         save(estimator, path)
     assert path.read_text() == "old"
     assert os.listdir(path.parent) == [path.name]
+
+
+CHANGES = [
+    ({"similarity": shared_distance}, r"set_params\(similarity='distance'\)"),
+    ({"neighbors": PCA()}, r"set_params\(neighbors='auto'\)"),
+    ({"extra_losses": [LossTerm()]}, r"set_params\(extra_losses=\(\)\)"),
+    ({"callbacks": [print]}, r"set_params\(callbacks=None\)"),
+    (
+        {"random_state": np.random.RandomState(0)},
+        r"set_params\(random_state=None\)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "way_out"), CHANGES)
+def test_the_way_out_that_is_named_is_one(change, way_out, path, iris):
+    X, _ = iris
+    model = StableAutoencoder(n_init=1, max_iter=2, random_state=0).fit(X)
+    model.set_params(**change)
+    with pytest.raises(TypeError, match=way_out):
+        save(model, path)
+    with pytest.raises(TypeError, match=way_out) as caught:
+        save(ReconstructionOutlierDetector(model), path)
+    assert "StableAutoencoder." in str(caught.value)
+    expression = re.search(way_out, str(caught.value)).group()
+    eval(f"model.{expression}", {"model": model})
+    save(model, path)
+    assert_same(model, load(path), X)
+
+
+def test_a_detector_of_another_estimator_goes_by_joblib(path, iris):
+    detector = ReconstructionOutlierDetector(PCA(2)).fit(iris[0])
+    with pytest.raises(TypeError, match="estimator=PCA.*text. Write it with joblib.d"):
+        save(detector, path)
+
+
+def test_a_device_is_saved_by_its_name(path):
+    save(StableAutoencoder(device=torch.device("cuda:1")), path)
+    assert load(path).device == "cuda:1"
 
 
 # ----------------------------------------------------------------- files that are bad
@@ -430,6 +473,7 @@ def test_files_of_every_format_are_read(version, iris):
         model = load(FIXTURES / f"format-{version}.safetensors")
     expected = np.load(FIXTURES / f"format-{version}.npy")
     np.testing.assert_allclose(model.transform(iris[0]), expected, rtol=1e-4, atol=1e-5)
+    assert not model.is_constant_
 
 
 @pytest.mark.parametrize("estimator", CONFIGURATIONS, ids=repr)

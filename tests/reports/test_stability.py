@@ -18,7 +18,7 @@ from sklearn.random_projection import GaussianRandomProjection
 from stable_embedding import StabilityReport, StableAutoencoder, stability_report
 from stable_embedding.quality import explained_variance
 from stable_embedding.reports import stability as report_module
-from stable_embedding.reports.stability import (
+from stable_embedding.reports.perturbations import (
     PERTURBATIONS,
     training_indices,
     with_noise,

@@ -10,7 +10,7 @@ from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.manifold import TSNE, Isomap
-from sklearn.metrics import get_scorer
+from sklearn.metrics import get_scorer, make_scorer
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -253,6 +253,32 @@ def test_the_rule_ignores_candidates_without_a_score():
     with pytest.raises(ValueError, match="no candidate has a finite score"):
         choose(results([[nan]], [[1]]))
     found = results([[1]], [[1]]) | {"mean_train_score": 1}
-    message = r"no scorer named 'trust'; it has \['reconstruction', 'stability'\]"
+    message = (
+        r"no scorer named 'trust'; it has \['reconstruction', 'stability'\].*"
+        r"refit=functools.partial\(most_stable_within_one_standard_error, stability="
+    )
     with pytest.raises(ValueError, match=message):
         choose(found, reconstruction="trust")
+
+
+def test_the_rule_takes_the_results_of_a_search():
+    search = GridSearchCV(PCA(), {})
+    with pytest.raises(TypeError, match="cv_results is a GridSearchCV; it must be a"):
+        most_stable_within_one_standard_error(search)
+
+
+def test_the_scorer_says_how_it_is_used(iris):
+    X, y = iris
+    message = "estimator is a ndarray; .* scoring, without make_scorer, and pass emb"
+    with pytest.raises(TypeError, match=message):
+        cross_val_score(
+            LogisticRegression(max_iter=1_000),
+            X,
+            y,
+            scoring=make_scorer(manifold_variance_score),
+            error_score="raise",
+        )
+    with pytest.raises(TypeError, match="estimator is a list; it must be a transf"):
+        manifold_variance_score([X, X], X)
+    with pytest.raises(TypeError, match=r"estimator=PCA is a class; .* as PCA\(\)"):
+        manifold_variance_score(PCA, X)

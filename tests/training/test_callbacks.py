@@ -1,12 +1,15 @@
 import signal
+import sys
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from sklearn.decomposition import PCA
 from skorch.callbacks import Callback
 from torch import nn
 
+from stable_embedding import StableAutoencoder, stability_report
 from stable_embedding.training.callbacks import (
     WARMUP_FRACTION,
     Interrupts,
@@ -140,6 +143,15 @@ def test_progress_bar_shows_the_terms(samples, train_one, capsys):
     assert "reconstruction_loss=" in shown
     train_one(samples)
     assert capsys.readouterr().err == ""
+
+
+def test_without_a_stream_for_errors_no_bar_is_shown(monkeypatch, capsys, iris):
+    monkeypatch.setattr(sys, "stderr", None)
+    parameters = {"n_init": 1, "max_iter": 2, "neighbor_weight": 1.0, "verbose": 1}
+    model = StableAutoencoder(**parameters).fit(iris[0])
+    assert len(model.loss_curve_) == 2
+    stability_report({"PCA": PCA(2)}, iris[0], perturbations=["seed"], verbose=1)
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize(("alpha", "held"), [(100.0, True), (1.0, False)])

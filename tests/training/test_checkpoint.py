@@ -1,4 +1,5 @@
 import copy
+import os
 
 import numpy as np
 import pytest
@@ -24,14 +25,25 @@ class Crash(Callback):
             raise RuntimeError("crashed")
 
 
+class Epochs(Callback):
+    """Records the epochs that begin, counted from one."""
+
+    def initialize(self):
+        self.seen = []
+        return self
+
+    def on_epoch_begin(self, net, **kwargs):
+        self.seen.append(len(net.history))
+
+
 class Scaled(LossTerm):
     """A term that learns a number."""
 
     name = "scaled"
 
-    def __init__(self):
+    def __init__(self, factor=1.0):
         super().__init__(0.1)
-        self.factor = torch.nn.Parameter(torch.ones(()))
+        self.factor = torch.nn.Parameter(torch.tensor(factor))
 
     def forward(self, outputs, batch):
         errors = (self.factor * outputs.reconstruction - batch.samples).square()
@@ -49,14 +61,15 @@ def test_a_training_is_resumed_where_it_was(
         plan = {"max_iter": 12, "stopping_rule": rule} | more
         return train(samples, networks, terms, fit={"alpha": 0.5}, **plan)
 
-    path = tmp_path / "checkpoint"
     starts = [start() for _ in range(n_runs)]
     whole, resumed = copy.deepcopy(starts), copy.deepcopy(starts)
     expected = go(whole)
     with pytest.raises(RuntimeError, match="crashed"):
-        go(copy.deepcopy(starts), checkpoint=path, callbacks=(Crash(5),))
-    assert path.exists()
-    found = go(resumed, checkpoint=path)
+        go(copy.deepcopy(starts), checkpoint=tmp_path, callbacks=(Crash(5),))
+    assert len(os.listdir(tmp_path)) == 1
+    epochs = Epochs()
+    found = go(resumed, checkpoint=tmp_path, callbacks=(epochs,))
+    assert epochs.seen[0] == 5
     # The same computation, whose first part was done before.
     assert found == expected
     for network, other in zip(resumed, whole):
@@ -64,10 +77,9 @@ def test_a_training_is_resumed_where_it_was(
             assert torch.equal(weight, value)
 
 
-def test_another_training_is_refused(samples, train_one, start, tmp_path):
-    path = tmp_path / "checkpoint"
-    train_one(samples, start(), checkpoint=path)
-    for changed in (
+def test_each_training_has_its_own_file(samples, train_one, start, tmp_path):
+    changes = (
+        {},
         {"max_iter": 6},
         {"batch_size": 17},
         {"seeds": [1]},
@@ -75,10 +87,48 @@ def test_another_training_is_refused(samples, train_one, start, tmp_path):
         {"fit": {"alpha": 1.0}},
         {"fit": {"weight_interpolation": 0.5}},
         {"terms": [ReconstructionLoss()]},
+        {"terms": [ReconstructionLoss(), Scaled()]},
+        {"terms": [ReconstructionLoss(), Scaled(2.0)]},
         {"stopping_rule": StoppingRule(0.2, 2, 1e-2)},
-    ):
-        with pytest.raises(ValueError, match="is of another training"):
-            train_one(samples, start(), checkpoint=path, **changed)
+    )
+    for n_trainings, changed in enumerate(changes, 1):
+        alone, _ = train_one(samples, start(), **copy.deepcopy(changed))
+        found, _ = train_one(samples, start(), checkpoint=tmp_path, **changed)
+        assert found == alone
+        assert len(os.listdir(tmp_path)) == n_trainings
+
+
+def test_a_file_that_was_renamed_is_refused(samples, train_one, start, tmp_path):
+    train_one(samples, start(), checkpoint=tmp_path)
+    (first,) = tmp_path.iterdir()
+    train_one(samples, start(), checkpoint=tmp_path, max_iter=6)
+    (second,) = set(tmp_path.iterdir()) - {first}
+    first.replace(second)
+    with pytest.raises(ValueError, match=f"{second} is the checkpoint of another"):
+        train_one(samples, start(), checkpoint=tmp_path, max_iter=6)
+    assert second.exists()
+
+
+def test_a_file_that_is_no_checkpoint_is_left(samples, train_one, start, tmp_path):
+    train_one(samples, start(), checkpoint=tmp_path)
+    (file,) = tmp_path.iterdir()
+    file.write_text("my thesis")
+    with pytest.raises(ValueError, match="is no file of safetensors"):
+        train_one(samples, start(), checkpoint=tmp_path)
+    assert file.read_text() == "my thesis"
+
+
+def test_the_bar_goes_on_from_the_epoch_that_is_resumed(
+    samples, train_one, start, tmp_path, capsys
+):
+    with pytest.raises(RuntimeError, match="crashed"):
+        train_one(samples, start(), checkpoint=tmp_path, callbacks=(Crash(4),))
+    capsys.readouterr()
+    train_one(samples, start(), checkpoint=tmp_path, verbose=True)
+    shown = capsys.readouterr().err
+    assert "3/5" in shown
+    assert "5/5" in shown
+    assert "0/5" not in shown
 
 
 @pytest.fixture
@@ -111,7 +161,6 @@ def test_a_learned_scale_of_neighbors_is_resumed(samples, train, start, tmp_path
     from stable_embedding.data.neighbors import neighbor_graph
     from stable_embedding.data.scaling import ScaledSamples
 
-    path = tmp_path / "checkpoint"
     X = ScaledSamples(samples.numpy(), np.zeros(4), 1.0)
     graph = neighbor_graph("auto", 3, X, [slice(0, 50)])
 
@@ -123,8 +172,8 @@ def test_a_learned_scale_of_neighbors_is_resumed(samples, train, start, tmp_path
 
     run, weight, log_scale = go()
     with pytest.raises(RuntimeError, match="crashed"):
-        go(checkpoint=path, callbacks=(Crash(4),))
-    again, same_weight, same_scale = go(checkpoint=path)
+        go(checkpoint=tmp_path, callbacks=(Crash(4),))
+    again, same_weight, same_scale = go(checkpoint=tmp_path)
     assert again == run
     assert torch.equal(same_weight, weight)
     assert torch.equal(same_scale, log_scale)

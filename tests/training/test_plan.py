@@ -1,3 +1,5 @@
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -168,16 +170,36 @@ def test_what_must_see_features_is_not_projected():
 
 
 def identity(**parameters):
-    defaults = {"random_state": 0}
+    defaults = {"random_state": 0, "checkpoint": "directory"}
     return TrainingPlan.from_estimator(
         StableAutoencoder(**(defaults | parameters))
     ).identity
 
 
 def test_an_identity_tells_trainings_apart():
-    assert identity() == identity(verbose=1, callbacks=[Callback()], device="cpu")
+    same = {"verbose": 1, "callbacks": [Callback()], "device": "cpu"}
+    assert identity() == identity(**same, checkpoint="another")
+    assert identity(random_state=np.int64(0)) == identity()
     others = [{"max_iter": 3}, {"n_components": 3}, {"tol": 0.5}, {"random_state": 1}]
     assert len({identity(**other) for other in [{}, *others]}) == 5
+
+
+def test_what_another_process_cannot_have_is_named():
+    term = Term("a")
+    term.lock = threading.Lock()
+    with pytest.raises(TypeError, match="extra_losses=.*in another process.*lock"):
+        identity(extra_losses=[term])
+    model = StableAutoencoder(extra_losses=[term])
+    TrainingPlan.from_estimator(model)  # without a checkpoint nobody asks
+
+
+def test_a_checkpoint_is_a_directory(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("my thesis")
+    model = StableAutoencoder(checkpoint=file, random_state=0)
+    with pytest.raises(ValueError, match="checkpoint=.*is a file; it must be a direct"):
+        model.fit(Untouchable())
+    assert file.read_text() == "my thesis"
 
 
 def test_the_plan_of_a_layer_is_plain(make_plan, tmp_path):

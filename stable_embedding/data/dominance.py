@@ -1,0 +1,74 @@
+"""Samples and features that hold nearly all variance, and a warning of them."""
+
+import warnings
+
+import numpy as np
+
+from ..exceptions import DominatedVarianceWarning
+from .chunks import iterate_chunks
+
+# More than this fraction of the variance is too much for one sample or feature. Of few
+# samples each holds much: one is odd if it holds so many times an equal fraction.
+_SAMPLE_FRACTION = 0.5
+_EQUAL_FRACTIONS = 10
+_FEATURE_FRACTION = 0.99
+
+
+def warn_of_dominance(X, mean, names=None):
+    """Warn if one sample or one feature holds nearly all variance.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+
+    mean : ndarray of shape (n_features,)
+        Mean of each feature.
+
+    names : ndarray of str of shape (n_features,) or None, default=None
+        Names of the features.
+    """
+    of_samples, of_features = squared_deviations(X, mean)
+    total = of_samples.sum()
+    if not 0 < total < np.inf:
+        return
+    at, fraction = largest_fraction(of_samples)
+    if fraction > max(_SAMPLE_FRACTION, _EQUAL_FRACTIONS / len(of_samples)):
+        whose = f"sample {at} of X (counted from 0)"
+        advice = (
+            "if it holds a sentinel or a value in another unit, correct it or drop the"
+            " sample; else clip X or take logarithms, for instance by numpy.log1p"
+        )
+    else:
+        at, fraction = largest_fraction(of_features)
+        # If all others are constant, it is alone.
+        if not _FEATURE_FRACTION < fraction < 1:
+            return
+        whose = f"feature {at if names is None else repr(names[at])} of X"
+        advice = (
+            "if the features have different units, put a"
+            " sklearn.preprocessing.StandardScaler before the estimator; if it holds a"
+            " sentinel, correct it; else take its logarithm or clip it"
+        )
+    warnings.warn(
+        f"{whose} holds {100 * fraction:.6g} % of the variance, so that the embedding"
+        f" shows it and little else: {advice}",
+        DominatedVarianceWarning,
+        stacklevel=2,
+    )
+
+
+def squared_deviations(X, mean):
+    """Sum the squared deviations from a mean of each sample, and of each feature."""
+    of_samples, of_features = np.empty(X.shape[0]), np.zeros(X.shape[1])
+    with np.errstate(over="ignore"):
+        for at, chunk in iterate_chunks(X):
+            squares = np.square(chunk - mean, dtype=np.float64)
+            of_samples[at] = squares.sum(axis=1)
+            of_features += squares.sum(axis=0)
+    return of_samples, of_features
+
+
+def largest_fraction(values):
+    """Return where the largest value is, and its fraction of the sum."""
+    at = int(values.argmax())
+    return at, values[at] / values.sum()

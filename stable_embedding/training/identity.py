@@ -1,0 +1,218 @@
+"""An identity of values that is the same in every process.
+
+What `repr` and `hash` say of a function or an object changes from process to process,
+and pickles name a function without its code. Here a function counts by its code, and an
+object by what it would be pickled as.
+"""
+
+import copyreg
+import hashlib
+import sys
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..networks.tensor_file import digest
+
+_PLAIN = (type(None), bool, int, float, str, bytes)
+
+_NUMBERS_OF_CODE = (
+    "co_argcount",
+    "co_posonlyargcount",
+    "co_kwonlyargcount",
+    "co_flags",
+    "co_code",
+    "co_exceptiontable",
+)
+_NAMES_OF_CODE = ("co_names", "co_varnames", "co_freevars", "co_cellvars")
+
+_FOLDERS_OF_LIBRARIES = {"site-packages", "dist-packages"}
+
+
+def stable_hash(value: Any) -> str:
+    """Hash a value by what it computes, to the same text in every process.
+
+    Functions, and classes with their methods, count by their code, default values and
+    closures, and by the global variables that their code names. Those of installed
+    packages count by their names alone.
+
+    Parameters
+    ----------
+    value : object
+        A parameter of an estimator.
+
+    Returns
+    -------
+    str
+        Hexadecimal digits.
+
+    Raises
+    ------
+    Exception
+        Whatever pickling an object raises that belongs to one process, such as a lock.
+
+    Examples
+    --------
+    >>> from functools import partial
+    >>> from stable_embedding.training.identity import stable_hash
+    >>> def kernel(x, gamma):
+    ...     return (-gamma * x.square()).exp()
+    >>> same = stable_hash(partial(kernel, gamma=2.0))
+    >>> same == stable_hash(partial(kernel, gamma=2.0))
+    True
+    >>> same == stable_hash(partial(kernel, gamma=3.0))
+    False
+    """
+    return _Hasher().hash(value).hex()
+
+
+class _Hasher:
+    """Hashes one value, and all that it is made of."""
+
+    def __init__(self) -> None:
+        # With their values, since the id of a value that is gone may be another's.
+        self.found: dict[int, tuple[Any, bytes]] = {}
+        self.open: list[int] = []
+
+    def hash(self, value: Any) -> bytes:
+        """Hash a value; one that is within itself counts by the way back to it."""
+        if isinstance(value, np.generic):
+            value = value.item()
+        if type(value) in _PLAIN:
+            return _join(type(value).__name__, repr(value))
+        key = id(value)
+        if key in self.found:
+            return self.found[key][1]
+        if key in self.open:
+            return _join("within itself", str(self.open[::-1].index(key)))
+        self.open.append(key)
+        try:
+            hashed = _join(*self.parts(value))
+        finally:
+            self.open.pop()
+        self.found[key] = value, hashed
+        return hashed
+
+    def hash_or_type(self, value: Any) -> bytes:
+        """Hash a value that a function names; one that cannot be, by its type."""
+        try:
+            return self.hash(value)
+        except Exception:  # pickling may raise anything
+            return self.hash(type(value))
+
+    def parts(self, value: Any) -> Iterator[str | bytes]:
+        """Yield hashes of what a value is made of."""
+        kind = type(value)
+        yield kind.__name__
+        if kind in (list, tuple):
+            yield from map(self.hash, value)
+        elif kind in (set, frozenset):
+            yield from sorted(map(self.hash, value))
+        elif kind is dict:
+            yield from sorted(_join(*map(self.hash, item)) for item in value.items())
+        elif isinstance(value, CodeType):
+            yield from self.parts_of_code(value)
+        elif isinstance(value, FunctionType):
+            yield from self.parts_of_function(value)
+        elif isinstance(value, type):
+            yield from self.parts_of_class(value)
+        elif isinstance(value, ModuleType):
+            yield value.__name__
+        elif isinstance(value, property):
+            yield from map(self.hash, (value.fget, value.fset, value.fdel))
+        elif isinstance(value, (classmethod, staticmethod)):
+            yield self.hash(value.__func__)
+        elif isinstance(value, np.ndarray) and not value.dtype.hasobject:
+            yield from (str(value.dtype), str(value.shape), value.tobytes())
+        elif isinstance(value, torch.Tensor):
+            yield digest(str(value.requires_grad), {"": value.detach().cpu()})
+        else:
+            yield from self.parts_of_object(value)
+
+    def parts_of_code(self, code: CodeType) -> Iterator[str | bytes]:
+        """Yield what code does, without where it is written."""
+        for name in _NUMBERS_OF_CODE + _NAMES_OF_CODE:
+            yield self.hash(getattr(code, name))
+        yield from map(self.hash, code.co_consts)
+
+    def parts_of_function(self, function: FunctionType) -> Iterator[str | bytes]:
+        """Yield the name of a library's function, or what another one does."""
+        known, module = function.__globals__, function.__globals__.get("__name__")
+        is_of_library = _is_of_library(module)
+        if is_of_library and "<" not in function.__qualname__:
+            yield f"{module}.{function.__qualname__}"
+            return
+        yield self.hash(function.__code__)
+        yield self.hash(function.__defaults__)
+        yield self.hash(function.__kwdefaults__)
+        yield self.hash_or_type(vars(function))
+        for cell in function.__closure__ or ():
+            yield self.hash(cell.cell_contents) if _is_filled(cell) else "empty"
+        if not is_of_library:
+            for name in sorted(_names_within(function.__code__) & known.keys()):
+                yield name
+                yield self.hash_or_type(known[name])
+
+    def parts_of_class(self, kind: type) -> Iterator[str | bytes]:
+        """Yield the name of a library's class, or what is defined in another one."""
+        yield kind.__qualname__
+        if _is_of_library(kind.__module__) and "<" not in kind.__qualname__:
+            yield kind.__module__
+            return
+        yield from map(self.hash, kind.__bases__)
+        for name, value in sorted(vars(kind).items()):
+            is_method = isinstance(value, (FunctionType, classmethod, staticmethod))
+            if is_method or not name.startswith("__"):
+                yield name
+                yield self.hash_or_type(value)
+
+    def parts_of_object(self, value: Any) -> Iterator[str | bytes]:
+        """Yield what an object would be pickled as."""
+        reduce = copyreg.dispatch_table.get(type(value))
+        reduced = value.__reduce_ex__(4) if reduce is None else reduce(value)
+        if isinstance(reduced, str):
+            yield f"{getattr(value, '__module__', None)}.{reduced}"
+            yield self.hash(getattr(value, "__wrapped__", None))
+            return
+        build, arguments, *rest = reduced
+        state, items, pairs = [*rest, None, None, None][:3]
+        yield from map(self.hash, (build, arguments, state))
+        yield from map(self.hash, chain(items or (), pairs or ()))
+
+
+def _join(*parts: str | bytes) -> bytes:
+    """Hash parts, each with its length: so no two lists of parts look alike."""
+    sha = hashlib.sha256()
+    for part in parts:
+        content = part.encode() if isinstance(part, str) else part
+        sha.update(f"{len(content)} ".encode() + content)
+    return sha.digest()
+
+
+def _is_filled(cell: Any) -> bool:
+    """Tell whether the variable of a closure has been set."""
+    try:
+        cell.cell_contents  # noqa: B018
+    except ValueError:
+        return False
+    return True
+
+
+def _names_within(code: CodeType) -> set[str]:
+    """Return the names of global variables and attributes, in functions within too."""
+    inner = [const for const in code.co_consts if isinstance(const, CodeType)]
+    return set(code.co_names).union(*map(_names_within, inner))
+
+
+def _is_of_library(module: str | None) -> bool:
+    """Tell whether a module is this package's, Python's, or installed."""
+    top = str(module).partition(".")[0]
+    if top in sys.stdlib_module_names or top == __name__.partition(".")[0]:
+        return True
+    file = getattr(sys.modules.get(str(module)), "__file__", None)
+    return file is not None and not _FOLDERS_OF_LIBRARIES.isdisjoint(Path(file).parts)
