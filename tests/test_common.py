@@ -145,7 +145,12 @@ def documented_with_parents(kind, section):
 
 @pytest.mark.parametrize("thing", list(public_objects()), ids=lambda x: x.__qualname__)
 def test_documented_parameters_are_those_of_the_signature(thing):
-    signature = [name for name in inspect.signature(thing).parameters if name != "self"]
+    stars = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+    signature = [
+        stars.get(parameter.kind, "") + name
+        for name, parameter in inspect.signature(thing).parameters.items()
+        if name != "self"
+    ]
     own = list(documented(thing, "Parameters"))
     assert own == [name for name in signature if name in own]
     if not inspect.isclass(thing):

@@ -758,6 +758,7 @@ class BaseStableAutoencoder(
             state["consensus_loss_"] = 0.0
         if "networks_" in state:
             state.setdefault("is_constant_", False)
+            state.setdefault("is_order_invariant_", True)
         if "networks_" in state and "losses_" not in state:
             state["losses_"] = {
                 name.removesuffix("_"): state[name]

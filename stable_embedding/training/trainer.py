@@ -138,7 +138,8 @@ class Trainer:
         own = OwnCallbacks(plan, batches.schedule.n_steps, alpha, fingerprint)
         self.checkpoints = own.checkpoints
         net = self._net(networks, loss, alpha, batches, own, input_transform)
-        net.adapt_steps(islice(batches.in_fixed_order(), _FIRST_BATCHES))
+        first = islice(batches.to_train(input_transform, 0), _FIRST_BATCHES)
+        net.adapt_steps(first)
         self._train(net, training_set, own, weight_interpolation)
         net.evaluate(batches.in_fixed_order(), "final")
         if len(networks) > 1:

@@ -9,6 +9,10 @@ from sklearn.preprocessing import scale
 from stable_embedding import StableAutoencoder
 from stable_embedding.quality import explained_variance
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::stable_embedding.exceptions.DominatedVarianceWarning"
+)
+
 DATA = {"wine": load_wine, "breast cancer": load_breast_cancer}
 
 

@@ -191,8 +191,9 @@ def test_with_neighbors_terms_see_anchors_and_positives(quick, iris):
         sum(size for trained, size, _ in seen if trained is kind)
         for kind in (True, False)
     )
-    # A batch of 128 samples in training, and all of them before it and after it.
-    assert (of_training, of_evaluation) == (256, 2 * 150)
+    # A batch of 128 samples before training, the same in it, with a positive for each,
+    # and all samples after it.
+    assert (of_training, of_evaluation) == (2 * 128, 128 + 150)
     assert np.isfinite(model.recorder_loss_)
 
 

@@ -135,12 +135,11 @@ def test_inputs_are_transformed_in_training_alone(samples, train_one, start):
         max_iter=2,
         fit={"input_transform": transform},
     )
-    n_batches = len(seen) // 2
+    n_batches = len(seen) // 3
     n_evaluated = -(-len(samples) // 16)
-    # The loss is evaluated before the first step, and after the last.
-    assert len(targets) == n_evaluated + 2 * n_batches + n_evaluated
-    targets = targets[n_evaluated:]
-    assert sum(map(len, seen)) == 2 * 16 * (len(samples) // 16)
+    # Batches of the first epoch are seen before the first step as well.
+    assert len(targets) == 3 * n_batches + n_evaluated
+    assert sum(map(len, seen)) == 3 * 16 * (len(samples) // 16)
     for inputs, target in zip(seen, targets):
         assert torch.equal(inputs, target)
     assert all(target.any() for target in targets)
@@ -197,14 +196,13 @@ def test_validation_compares_the_same_pairs_in_every_epoch(samples, train_one):
     terms, n_epochs = [ReconstructionLoss(), watching], 4
     train_one(samples, terms=terms, graph=graph, stopping_rule=rule, max_iter=n_epochs)
     n_batches = 2  # of 25 samples, with their positives
-    passes = torch.stack([torch.cat(pair) for pair in zip(*[iter(watching.index)] * 2)])
-    # An evaluation before the first step and one after the last, on other samples.
-    before, *of_epochs, after = passes
-    assert len(of_epochs) == n_epochs
-    assert passes.shape[1] == n_batches * 25
-    assert all(torch.equal(each, of_epochs[0]) for each in of_epochs)
-    assert torch.equal(before, after)
-    assert not torch.equal(after, of_epochs[0])
+    n_passes = n_epochs + 1  # and the last evaluation, on other samples
+    # Before them comes the look at the first batches of the training.
+    index = watching.index[-n_passes * n_batches :]
+    passes = torch.stack([torch.cat(pair) for pair in zip(*[iter(index)] * 2)])
+    assert passes.shape == (n_passes, n_batches * 25)
+    assert (passes[1:n_epochs] == passes[0]).all()
+    assert not torch.equal(passes[-1], passes[0])
 
 
 def assert_same_weights(first, second, **tolerance):
