@@ -38,10 +38,10 @@ CONFIGURATIONS = [
     SemanticHashing(n_init=2, max_iter=3),
     ReconstructionOutlierDetector(StableAutoencoder(n_init=2, max_iter=3)),
 ]
-# The defaults, with all of their runs and epochs, and other settings with few.
+# All of the default's epochs, and other settings with few.
 FEW = {"n_init": 2, "max_iter": 5}
 SETTINGS = [
-    StableAutoencoder(),
+    StableAutoencoder(n_init=2),
     StableAutoencoder(init="random", similarity_weight=0, **FEW),
     StableAutoencoder(neighbor_weight=1.0, **FEW),
     StableAutoencoder(layerwise_pretraining=True, **FEW),

@@ -10,6 +10,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from stable_embedding import StableAutoencoder
 from stable_embedding.quality import distance_correlation
+from stable_embedding.training import plan
 
 plt = pytest.importorskip("matplotlib.pyplot")
 
@@ -19,7 +20,8 @@ GALLERY = Path(__file__).parents[1] / "docs" / "gallery"
 
 
 @pytest.fixture(autouse=True)
-def _close_figures():
+def _few_runs_and_no_figures(monkeypatch):
+    monkeypatch.setattr(plan, "AUTO_N_INIT", 2)  # to take less time
     yield
     plt.close("all")
 

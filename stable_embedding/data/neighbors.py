@@ -6,7 +6,6 @@ entries of a row are the neighbors of that sample, whatever their values.
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
-from sklearn import config_context
 from sklearn.base import clone
 from sklearn.neighbors import KNeighborsTransformer
 
@@ -97,8 +96,10 @@ def graph_from_transformer(transformer, samples, chunks):
 def search_neighbors(transformer, X):
     """Return what a clone of a transformer finds, without self-loops, as a graph."""
     # A user's setting of the output type would turn the graph into a table, or fail.
-    with config_context(transform_output="default"):
-        found = clone(transformer).fit_transform(X)
+    transformer = clone(transformer)
+    if hasattr(transformer, "set_output"):
+        transformer.set_output(transform="default")
+    found = transformer.fit_transform(X)
     name = f"neighbors={transformer!r}"
     if not issparse(found):
         raise TypeError(

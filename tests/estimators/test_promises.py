@@ -108,9 +108,9 @@ def test_digits_neighbors_are_no_worse(on_digits):
     ("load", "n_components"),
     [
         (load_wine, 2),
-        pytest.param(load_breast_cancer, 2, marks=pytest.mark.slow),
-        pytest.param(load_breast_cancer, 5, marks=pytest.mark.slow),
-        pytest.param(load_wine, 5, marks=pytest.mark.slow),
+        (load_wine, 5),
+        (load_breast_cancer, 2),
+        (load_breast_cancer, 5),
     ],
 )
 def test_small_data_are_as_stable_and_never_worse_than_pca(load, n_components):
