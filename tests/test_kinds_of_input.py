@@ -276,7 +276,7 @@ def encoded(last, *more, threshold=0.3):
                 OneHotEncoder(handle_unknown="ignore", sparse_output=threshold > 0),
                 ["color"],
             ),
-            ("passthrough", ["sold"]),
+            (StandardScaler(), ["sold"]),
             sparse_threshold=threshold,
         ),
         last,

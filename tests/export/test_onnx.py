@@ -7,10 +7,10 @@ from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
-from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import LocalOutlierFactor
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
@@ -295,7 +295,7 @@ def test_what_remains_of_a_frame_is_converted_too(customers):
 @pytest.mark.numeric
 @pytest.mark.parametrize(
     "classifier",
-    [LogisticRegression(), RandomForestClassifier(11, random_state=0)],
+    [LogisticRegression(), GaussianNB()],
     ids=repr,
 )
 def test_a_classifier_of_a_frame_says_the_same(classifier, customers):
