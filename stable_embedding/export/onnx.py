@@ -59,7 +59,7 @@ def to_onnx(
         ``[("X", FloatTensorType([None, 4]))]``.
 
     **settings : object
-        Passed to :func:`skl2onnx.convert_sklearn`, for instance ``target_opset`` or
+        Passed to ``skl2onnx.convert_sklearn``, for instance ``target_opset`` or
         ``options={"zipmap": False}``.
 
     Returns
