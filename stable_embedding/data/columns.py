@@ -195,6 +195,8 @@ def _refusal_of_array(X, input_name):
         values = np.asarray(X, dtype=object)
     except ValueError:  # an inhomogeneous shape
         return _of_lengths(X, input_name)
+    if values.ndim == 0:
+        return None
     if values.ndim != 2:
         return _of_lengths(values, input_name)
     for i, column in enumerate(values.T):

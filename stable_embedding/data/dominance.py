@@ -53,7 +53,7 @@ def warn_of_dominance(X, mean, names=None):
         f"{whose} holds {100 * fraction:.6g} % of the variance, so that the embedding"
         f" shows it and little else: {advice}",
         DominatedVarianceWarning,
-        stacklevel=2,
+        stacklevel=6,  # where `fit` is called, through two decorators
     )
 
 

@@ -76,6 +76,7 @@ def test_a_sample_is_named_with_its_fraction(container, iris):
     with pytest.warns(DominatedVarianceWarning) as caught:
         one_epoch().fit(container(X))
     assert len(caught) == 1
+    assert caught[0].filename == __file__
     message = str(caught[0].message)
     assert "sample 7 of X" in message
     assert "99." in message

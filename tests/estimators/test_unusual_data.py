@@ -60,6 +60,8 @@ BAD_X = [
     (np.array([["a", "b"], ["c", "d"]]), ValueError, "'a'"),
     (np.array([[{}, 1], [1, 2]], dtype=object), TypeError, "dict"),
     (np.arange(4.0), ValueError, "1D array"),
+    (None, ValueError, "scalar array"),
+    (5.0, ValueError, "scalar array"),
     (np.empty((0, 3)), ValueError, r"0 sample"),
     (np.ones((1, 3)), ValueError, r"1 sample"),
     (np.empty((3, 0)), ValueError, r"0 feature"),
