@@ -27,7 +27,7 @@ class _AllBackends:
     @fp32_precision.setter
     def fp32_precision(self, precision: str) -> None:
         torch.set_float32_matmul_precision(
-            "highest" if precision == "ieee" else precision
+            "highest" if precision in ("none", "ieee") else precision
         )
 
 
@@ -55,21 +55,21 @@ class _FullPrecision:
 
     def __enter__(self) -> None:
         with self.lock:
-            self.n_within += 1
-            if self.n_within > 1:
-                return
-            for backend in _MATMUL_BACKENDS:
+            for backend in () if self.n_within else _MATMUL_BACKENDS:
                 precision = backend.fp32_precision
                 if precision not in ("none", "ieee"):
                     self.changed.append((backend, precision))
                     backend.fp32_precision = "ieee"
+            self.n_within += 1
 
     def __exit__(self, *error: object) -> None:
         with self.lock:
             self.n_within -= 1
             while not self.n_within and self.changed:
                 backend, precision = self.changed.pop()
-                backend.fp32_precision = precision
+                backend.fp32_precision = "none"
+                if backend.fp32_precision != precision:  # it was not inherited
+                    backend.fp32_precision = precision
 
 
 _full_precision = _FullPrecision()
@@ -80,8 +80,9 @@ def _use_one_thread_if_forked() -> None:
 
     Threads of OpenMP do not survive a fork, and whoever asks for them waits for ever.
     """
-    global _pid
+    global _full_precision, _pid
     if os.getpid() != _pid:
+        _full_precision = _FullPrecision()  # of threads that are not here
         torch.set_num_threads(1)
         threadpool_limits(1, user_api="openmp")
         _pid = os.getpid()
@@ -110,6 +111,6 @@ def own_settings() -> Iterator[None]:
             enter(torch.device("cpu"))
         if sklearn.get_config()["transform_output"] != "default":
             enter(sklearn.config_context(transform_output="default"))
-        enter(_full_precision)
         _use_one_thread_if_forked()
+        enter(_full_precision)
         yield

@@ -288,13 +288,21 @@ def continuity(X, X_embedded, *, n_neighbors=5):
     True
     """
     X, X_embedded = _check_embedding(X, X_embedded)
-    return _trustworthiness(X_embedded, X, n_neighbors)
+    return _trustworthiness(X_embedded, _centered(X), n_neighbors)
+
+
+def _centered(X):
+    """Return samples less their mean, dense: distances then keep their digits."""
+    X = X.toarray() if issparse(X) else X
+    return X - X.mean(axis=0)
 
 
 def _trustworthiness(X, X_embedded, n_neighbors):
     metric = "euclidean"
     if issparse(X):
         X, metric = squareform(pair_distances(X)), "precomputed"
+    else:
+        X = _centered(X)
     return float(
         manifold.trustworthiness(X, X_embedded, n_neighbors=n_neighbors, metric=metric)
     )
@@ -495,9 +503,10 @@ def lipschitz_estimate(X, X_embedded, X_new, X_new_embedded, quantile=1.0):
         raise ValueError(
             "all samples or all codes are equal; there is nothing to compare"
         )
-    search = NearestNeighbors(n_neighbors=1).fit(X)
-    [nearest] = search.kneighbors(X_new, return_distance=False).T
-    # Of sparse samples the search returns distances that lose digits where small.
+    # The search loses digits where distances are small beside the samples.
+    center = X.mean(axis=0)
+    old, new = (np.asarray(dense_samples(Z, slice(None)) - center) for Z in (X, X_new))
+    [nearest] = NearestNeighbors(n_neighbors=1).fit(old).kneighbors(new)[1].T
     distances = _norms(X_new - X[nearest])
     moved = _norms(X_new_embedded - X_embedded[nearest])
     apart = distances > 0  # duplicates have the same code, whatever the slope

@@ -89,8 +89,7 @@ def everything(name, path):
     if name not in WITH_CODE:
         stable_embedding.save(model, path)
         results["save"] = of_weights(stable_embedding.load(path))
-    if not isinstance(model, ReconstructionOutlierDetector):
-        results["to_onnx"] = to_onnx(model).SerializeToString()
+    results["to_onnx"] = to_onnx(model).SerializeToString()
     return results
 
 

@@ -484,3 +484,10 @@ def test_what_is_no_number_is_named(call, message):
 def test_a_lazy_frame_is_to_be_collected(call):
     with pytest.raises(TypeError, match=r"X\.collect\(\)"):
         call(pl.DataFrame(X).lazy())
+
+
+@pytest.mark.parametrize("measure", [quality.trustworthiness, quality.continuity])
+@pytest.mark.parametrize("container", [np.asarray, csr_array])
+def test_far_from_the_origin_neighbors_are_those_at_the_origin(measure, container):
+    near = np.random.default_rng(0).normal(size=(60, 4))
+    assert measure(container(1e6 + 1e-2 * near), near) == pytest.approx(1)

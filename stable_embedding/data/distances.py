@@ -49,4 +49,10 @@ def pair_distances(X):
         return pdist(X)
     blocks = gen_batches(X.shape[0], limits.DISTANCE_ROWS)
     rows = (row for block in blocks for row in distances_from(X, block))
-    return np.concatenate([row[i + 1 :] for i, row in enumerate(rows)])
+    n_samples, start = X.shape[0], 0
+    distances = np.empty(n_samples * (n_samples - 1) // 2)
+    for i, row in enumerate(rows):
+        stop = start + n_samples - i - 1
+        distances[start:stop] = row[i + 1 :]
+        start = stop
+    return distances

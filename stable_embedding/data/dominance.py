@@ -40,8 +40,10 @@ def warn_of_dominance(X, mean, names=None):
         )
     else:
         at, fraction = largest_fraction(of_features)
-        # If all others are constant, it is alone.
-        if not _FEATURE_FRACTION < fraction < 1:
+        # If all others are constant, up to rounding, it is alone.
+        n_samples = len(of_samples)
+        rounding = n_samples * (n_samples * np.finfo(np.float64).eps * mean) ** 2
+        if fraction <= _FEATURE_FRACTION or np.sum(of_features > rounding) == 1:
             return
         whose = f"feature {at if names is None else repr(names[at])} of X"
         advice = (
@@ -49,8 +51,11 @@ def warn_of_dominance(X, mean, names=None):
             " sklearn.preprocessing.StandardScaler before the estimator; if it holds a"
             " sentinel, correct it; else take its logarithm or clip it"
         )
+    percent = f"{100 * fraction:.6g}"
+    if percent == "100":
+        percent = "more than 99.9999"
     warnings.warn(
-        f"{whose} holds {100 * fraction:.6g} % of the variance, so that the embedding"
+        f"{whose} holds {percent} % of the variance, so that the embedding"
         f" shows it and little else: {advice}",
         DominatedVarianceWarning,
         stacklevel=6,  # where `fit` is called, through two decorators

@@ -60,7 +60,7 @@ def to_onnx(
 
     **settings : object
         Passed to ``skl2onnx.convert_sklearn``, for instance ``target_opset`` or
-        ``options={"zipmap": False}``.
+        ``options={"zipmap": False}``; not ``custom_parsers``.
 
     Returns
     -------
@@ -70,7 +70,8 @@ def to_onnx(
         returns them for the decoder. Codes are float32 or bits, as those of
         `transform`; reconstructions are float64. A detector has the outputs "label" and
         "scores", those of `predict` and `decision_function`, of shape (n_samples, 1).
-        Values that are not finite give anything, where `transform` raises.
+        An output that has the name of an input gets another one. Values that are not
+        finite give anything, where `transform` raises.
 
     Raises
     ------
@@ -104,6 +105,11 @@ def to_onnx(
         raise ValueError(f"part={part!r} must be one of {', '.join(map(repr, PARTS))}")
     if path is not None:
         path = output_path(path)
+    if "custom_parsers" in settings:
+        raise TypeError(
+            "to_onnx takes no custom_parsers; register a parser by"
+            " skl2onnx.update_registered_converter"
+        )
     check_is_fitted(estimator)
     register_converters()
     if part != "encoder" and not isinstance(estimator, BaseStableAutoencoder):

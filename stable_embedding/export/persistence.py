@@ -160,8 +160,8 @@ def way_out(estimator, name):
         return f"Write it with {by_joblib}"
     change = f"set_params({name}={defaults[name]!r})"
     return (
-        f"Call {change} before, without which what is fitted embeds alike, or write it"
-        f" with {by_joblib}"
+        f"Call {change} first, which changes nothing that was fitted, or write it with"
+        f" {by_joblib}"
     )
 
 
@@ -188,7 +188,7 @@ class Writer:
                 " trusted, or with skops.io.dump(estimator, path)"
             )
         state = estimator.__getstate__()
-        state.pop("checkpoint", None)  # a file of the machine that trained
+        state.pop("checkpoint", None)  # a directory of the machine that trained
         described = {}
         for key in state:
             try:

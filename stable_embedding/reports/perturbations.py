@@ -35,7 +35,7 @@ def numeric_columns(X):
     Parameters
     ----------
     X : {data frame, ndarray, sparse matrix, list of str} of n_samples
-        An array that is not of objects is numbers in all columns.
+        An array that is not of objects is numbers in all columns, or in none.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def numeric_columns(X):
     if len(getattr(X, "shape", ())) != 2 or X.dtype.kind in "US":
         return []
     if X.dtype.kind != "O":
-        return list(range(X.shape[1]))
+        return list(range(X.shape[1])) if X.dtype.kind in "iuf" else []
     return [i for i, column in enumerate(X.T) if all(map(_is_number, column))]
 
 

@@ -45,6 +45,7 @@ class Checkpoints(Callback):
         self.fingerprint = fingerprint
         self.stopping = stopping
         self.document: dict[str, Any] = {"history": []}
+        self.tensors: dict[str, torch.Tensor] = {}
         try:
             text, self.tensors = read(self.path, self.kind)
         except FileNotFoundError:
@@ -100,6 +101,7 @@ class Checkpoints(Callback):
                     tensor.copy_(tensors[f"{part} {name}"])
         n_steps = sum(int(epoch["train_batch_count"]) for epoch in document["history"])
         schedule.lr_scheduler_.last_epoch = schedule.batch_idx_ = n_steps
+        self.tensors = {}  # as large as all that is trained
 
     def _states(self, net):
         """Tensors that are changed in place, by what they belong to."""

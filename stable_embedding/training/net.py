@@ -11,8 +11,8 @@ from skorch.utils import TeeGenerator
 # Below this loss at the start, steps are smaller.
 _SMALL_LOSS = 0.05
 
-# In units of float32's squared rounding.
-_SMALLEST_LOSS = 1e-18
+# What float32 rounds away of samples of unit variance.
+_ROUNDING_LOSS = float(np.finfo(np.float32).eps) ** 2
 
 
 class Net(NeuralNet):
@@ -127,11 +127,15 @@ class Net(NeuralNet):
         iterator : iterable
             Batches on which the loss at the start is found.
         """
-        _, (losses, *_) = self._mean_terms(
+        _, (_, *terms) = self._mean_terms(
             *self._step_through(iterator, self.validation_step)
         )
-        loss = max(_SMALLEST_LOSS, fmean(losses))
-        self.step_size_ = (loss / _SMALL_LOSS) ** 0.5 if loss < _SMALL_LOSS else 1.0
+        # A term may be negative, and must not hide what the others have to gain.
+        weights = self.criterion.weights.values()
+        loss = sum(weight * abs(fmean(term)) for weight, term in zip(weights, terms))
+        self.step_size_ = 1.0
+        if loss < _SMALL_LOSS:
+            self.step_size_ = (max(loss, _ROUNDING_LOSS) / _SMALL_LOSS) ** 0.5
         for group in self.optimizer_.param_groups:
             group["lr"] *= self.step_size_
             group["eps"] *= self.step_size_

@@ -5,9 +5,11 @@ from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
+import sklearn
 import torch
 from skorch.callbacks import LRScheduler
 
+from .._version import __version__
 from ..data.training_data import TrainingSet
 from ..losses.base import LossTerm, TotalLoss
 from ..networks.stacking import unstack
@@ -126,6 +128,7 @@ class Trainer:
         if plan.checkpoint is not None:
             schedule = tuple(batches.schedule)
             numbers = (
+                (__version__, sklearn.__version__, torch.__version__),
                 plan.identity,
                 plan.seeds,
                 schedule,

@@ -91,6 +91,20 @@ def test_a_feature_is_named_with_its_fraction():
         one_epoch().fit(X.to_numpy())
 
 
+@pytest.mark.parametrize("factor", [1e3, 1e6, 1e9])
+def test_the_larger_the_unit_the_more_it_is_told(factor, rng):
+    with pytest.warns(DominatedVarianceWarning, match="feature 1 of X holds .*99.99"):
+        one_epoch().fit(rng.normal(size=(50, 3)) * [1, factor, 1])
+
+
+def test_constants_are_no_features(rng):
+    X = np.full((50, 3), 0.1)
+    X[:, 1] = rng.normal(size=50)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        one_epoch().fit(X)
+
+
 def test_every_fit_tells(iris):
     X = iris[0].copy()
     X[7] *= 1e4

@@ -230,3 +230,17 @@ def test_every_autoencoder_takes_terms(kind, iris):
     assert np.isfinite(model.transform(X)).all()
     # 9 and more, ten times, is added at the start.
     assert model.loss_curve_[0] > plain.loss_curve_[0] + 20
+
+
+@pytest.mark.parametrize("value", [-5.0, 5.0])
+def test_a_constant_term_does_not_stop_the_others(value, quick, iris):
+    class Constant(LossTerm):
+        name = "constant"
+
+        def forward(self, outputs, batch):
+            return 0 * outputs.codes.sum((-2, -1)) + value
+
+    X, _ = iris
+    model = quick(init="random", n_init=1, extra_losses=[Constant()]).fit(X)
+    losses = model.history_["reconstruction_loss"]
+    assert losses[-1] < 0.9 * losses[0]
