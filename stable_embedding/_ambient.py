@@ -78,7 +78,7 @@ _full_precision = _FullPrecision()
 def _use_one_thread_if_forked() -> None:
     """In a forked process compute in one thread, from the first call on.
 
-    Threads of OpenMP do not survive a fork, and whoever asks for them waits for ever.
+    Threads of OpenMP do not survive a fork: a call that uses them never returns.
     """
     global _full_precision, _pid
     if os.getpid() != _pid:

@@ -11,7 +11,7 @@ grows with the square of the number of samples. Give them a few thousand at most
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import issparse, linalg
+from scipy.sparse import issparse
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import pearsonr, spearmanr
 from sklearn import manifold
@@ -293,7 +293,7 @@ def continuity(X, X_embedded, *, n_neighbors=5):
 
 def _centered(X):
     """Return samples less their mean, dense: distances then keep their digits."""
-    X = X.toarray() if issparse(X) else X
+    X = dense_samples(X, slice(None))
     return X - X.mean(axis=0)
 
 
@@ -503,19 +503,16 @@ def lipschitz_estimate(X, X_embedded, X_new, X_new_embedded, quantile=1.0):
         raise ValueError(
             "all samples or all codes are equal; there is nothing to compare"
         )
+    X, X_new = (dense_samples(samples, slice(None)) for samples in (X, X_new))
     # The search loses digits where distances are small beside the samples.
     center = X.mean(axis=0)
-    old, new = (np.asarray(dense_samples(Z, slice(None)) - center) for Z in (X, X_new))
-    [nearest] = NearestNeighbors(n_neighbors=1).fit(old).kneighbors(new)[1].T
-    distances = _norms(X_new - X[nearest])
-    moved = _norms(X_new_embedded - X_embedded[nearest])
+    search = NearestNeighbors(n_neighbors=1).fit(X - center)
+    [nearest] = search.kneighbors(X_new - center, return_distance=False).T
+    distances = np.linalg.norm(X_new - X[nearest], axis=1)
+    moved = np.linalg.norm(X_new_embedded - X_embedded[nearest], axis=1)
     apart = distances > 0  # duplicates have the same code, whatever the slope
     slopes = moved[apart] / distances[apart] * (variances[0] / variances[1]) ** 0.5
     return float(np.quantile(slopes, quantile)) if apart.any() else 0.0
-
-
-def _norms(X):
-    return (linalg.norm if issparse(X) else np.linalg.norm)(X, axis=1)
 
 
 def triplet_accuracy(X_embedded, y, n_triplets=100_000, random_state=0):

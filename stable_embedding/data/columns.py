@@ -55,8 +55,8 @@ def named(index, names=None):
     if names is None:
         known = [str(int(i)) for i in index]
     else:
-        known = [repr(str(name) if isinstance(name, str) else name) for name in names]
-        known = [known[i] for i in index]
+        chosen = [names[i] for i in index]
+        known = [repr(str(name) if isinstance(name, str) else name) for name in chosen]
     listed = ", ".join(known[:_N_LISTED])
     n_more = len(known) - _N_LISTED
     more = f" and {n_more} more" if n_more > 0 else ""

@@ -20,7 +20,8 @@ def readable(X, input_name="X"):
     ----------
     X : object
         Samples, codes or embeddings. A dense tensor in the memory of the CPU becomes an
-        array, without its gradient; others are returned as they are.
+        array, without its gradient, also within a list. Anything else is returned as it
+        is.
 
     input_name : str, default="X"
         Name of the parameter.
