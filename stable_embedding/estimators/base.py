@@ -2,7 +2,6 @@
 
 from contextlib import contextmanager
 from copy import deepcopy
-from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,35 +15,28 @@ from sklearn.base import (
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._ambient import CPU_FLOAT32, own_settings
+from .._ambient import own_settings
 from .._sklearn import check_n_features, fit_context, returns_arrays
-from ..data import limits
 from ..data.chunks import feature_means, iterate_chunks, total_squared_deviation
 from ..data.columns import check_finite, columns_named
 from ..data.containers import check_samples, readable_samples
 from ..data.dask_arrays import is_dask_array, map_chunks
 from ..data.dominance import warn_of_dominance
 from ..data.lazy_samples import exceeds_memory
-from ..data.neighbors import draw_positives
 from ..data.scaling import scale_in_own_precision, scale_samples
-from ..data.subsample import smallest_hashes
 from ..data.training_data import TrainingData
-from ..losses.consensus import ConsensusLoss, auto_consensus_weight
-from ..losses.neighbor import NeighborLoss, initial_kernel_scale
-from ..losses.reconstruction import ReconstructionLoss
-from ..losses.similarity import (
-    SimilarityLoss,
-    check_similarity,
-    collapsed_similarity_loss,
-)
+from ..losses.similarity import check_similarity
 from ..networks.autoencoder import Autoencoder
 from ..networks.base import BaseAutoencoder
 from ..networks.consensus import consensus_of
 from ..networks.frame import apply_rigid_map, rigid_map_onto
-from ..networks.inference import apply_in_chunks
+from ..networks.inference import apply_in_chunks, check_out
+from ..networks.projection import project_networks
 from ..quality import explained_fraction
 from ..training.plan import TrainingPlan
-from .reference import check_reference, has_place, reference_at_start
+from ..training.runs import mean_run
+from .loss_terms import standard_terms
+from .reference import check_reference, has_place
 
 _DTYPES = (np.float64, np.float32)
 
@@ -75,73 +67,6 @@ def restore_on_error(estimator):
         vars(estimator).clear()
         vars(estimator).update(before)
         raise
-
-
-def project_networks(networks, basis):
-    """Copy networks to coordinates in a basis, or return them where it is None.
-
-    Fewer weights reach fewer coordinates, so that a step of the optimizer moves the
-    outputs less. A gain makes up for that.
-    """
-    if basis is None:
-        return networks
-    gain = max(1.0, (basis.shape[1] / basis.shape[0]) ** 0.5)
-    return [
-        network.project_inputs(torch.from_numpy(basis).to(network.device), gain)
-        for network in networks
-    ]
-
-
-def kernel_scales(networks, training_set):
-    """Find the initial scale of the neighbor term for each network, from its codes."""
-    index = smallest_hashes(training_set.hashes, limits.ESTIMATION_SAMPLES)
-    hashes = training_set.hashes[index]
-    rng = np.random.default_rng(0)
-    positives = draw_positives(training_set.graph, index, hashes, rng)
-    pair = [training_set.inputs_of(part) for part in (index, positives)]
-    scales = [
-        initial_kernel_scale(
-            *(apply_in_chunks(network, network.encode, part) for part in pair)
-        )
-        for network in networks
-    ]
-    return torch.tensor(scales, **CPU_FLOAT32).squeeze(0)
-
-
-def mean_run(runs):
-    """Return the mean course of several runs, over those that have not stopped.
-
-    Parameters
-    ----------
-    runs : list of Run
-        One or more.
-    """
-    history = {
-        name: [
-            float(np.nanmean(losses))
-            for losses in zip_longest(
-                *(run.history[name] for run in runs), fillvalue=np.nan
-            )
-        ]
-        for name in runs[0].history
-    }
-    losses = {
-        name: float(np.mean([run.losses[name] for run in runs]))
-        for name in runs[0].losses
-    }
-    return history, losses
-
-
-def check_out(out, shape, dtype):
-    """Raise if codes of a type cannot be written to an array."""
-    kind = getattr(out, "dtype", None)
-    if not (isinstance(out, np.ndarray) and np.can_cast(dtype, kind, "same_kind")):
-        raise TypeError(
-            f"out is of {kind or type(out).__name__}; it must be an ndarray to which"
-            f" {np.dtype(dtype)} can be written"
-        )
-    if out.shape != shape:
-        raise ValueError(f"out has shape {out.shape}, but the codes have {shape}")
 
 
 class BaseStableAutoencoder(
@@ -549,35 +474,7 @@ class BaseStableAutoencoder(
 
     def _loss_terms(self, networks, data, plan):
         """Return the terms of the loss; hook for terms of a sibling's own."""
-        collapsed_loss, scale = 1.0, None
-        if plan.similarity_weight:
-            some = torch.from_numpy(data.estimation_subset)
-            collapsed_loss = collapsed_similarity_loss(some, plan.similarity)
-        if plan.neighbor_weight:
-            scale = kernel_scales(networks, data.training_set)
-        return [
-            ReconstructionLoss(data.discarded_variance),
-            SimilarityLoss(
-                plan.similarity,
-                plan.similarity_weight,
-                collapsed_loss,
-                data.discarded_variance,
-            ),
-            NeighborLoss(plan.neighbor_weight, scale),
-            self._consensus_loss(networks[0], data.training_set, plan),
-        ]
-
-    def _consensus_loss(self, network, training_set, plan):
-        """Return the term that holds runs together, and those of a reference there."""
-        n_samples, reference = len(training_set.hashes), training_set.reference
-        weight = plan.consensus_weight
-        if reference is None and not plan.couples_runs:
-            weight = 0.0
-        elif weight == "auto":
-            weight = auto_consensus_weight(n_samples, reference is not None)
-        if reference is not None:
-            reference = reference_at_start(network, training_set, self._rigid_map)
-        return ConsensusLoss(weight, n_samples, plan.n_components, reference)
+        return standard_terms(networks, data, plan, self._rigid_map)
 
     def _rigid_map(self, network, codes, target):
         """Find the map by which codes of a network are laid on a target; hook."""

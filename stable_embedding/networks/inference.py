@@ -70,3 +70,15 @@ def apply_in_chunks(
                 out = np.empty((X.shape[0], *output.shape[1:]), dtype=output.dtype)
             out[at] = output
     return cast(np.ndarray, out)
+
+
+def check_out(out, shape, dtype):
+    """Raise if codes of a type cannot be written to an array."""
+    kind = getattr(out, "dtype", None)
+    if not (isinstance(out, np.ndarray) and np.can_cast(dtype, kind, "same_kind")):
+        raise TypeError(
+            f"out is of {kind or type(out).__name__}; it must be an ndarray to which"
+            f" {np.dtype(dtype)} can be written"
+        )
+    if out.shape != shape:
+        raise ValueError(f"out has shape {out.shape}, but the codes have {shape}")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 import sklearn
 import torch
@@ -25,6 +25,7 @@ from .callbacks import (
 from .checkpoint import Checkpoints, training_fingerprint
 from .net import DistributedNet, Net
 from .plan import TrainingPlan
+from .runs import Run
 
 # Added to the root of the second moments. Adam's usual 1e-8 takes full steps along
 # weights whose gradient is noise.
@@ -32,23 +33,6 @@ ADAM_EPS = 1e-4
 
 # Batches on which the loss at the start is found.
 _FIRST_BATCHES = 16
-
-
-class Run(NamedTuple):
-    """What the training of one network leaves behind.
-
-    Attributes
-    ----------
-    history : dict of str to list of float
-        For each term of the loss its mean over the samples of each epoch; with early
-        stopping the same over validation samples, prefixed with ``validation_``.
-
-    losses : dict of str to float
-        The terms over the training samples after the last epoch.
-    """
-
-    history: dict[str, list[float]]
-    losses: dict[str, float]
 
 
 class Trainer:

@@ -10,11 +10,10 @@ from scipy.stats import ortho_group
 
 from stable_embedding import StableAutoencoder
 from stable_embedding.data.pca import principal_axes
-from stable_embedding.estimators.base import mean_run
 from stable_embedding.networks.frame import rigid_map_onto
 from stable_embedding.stability import displacement
 from stable_embedding.training.plan import AUTO_N_INIT
-from stable_embedding.training.trainer import Run
+from stable_embedding.training.runs import Run, mean_run
 from tests.precision import assert_near
 
 PLAIN = {"init": "random", "similarity_weight": 0, "learning_rate_init": 1e-3}

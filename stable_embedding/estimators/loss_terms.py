@@ -1,0 +1,84 @@
+"""The terms of the loss that all autoencoders have."""
+
+import numpy as np
+import torch
+
+from .._ambient import CPU_FLOAT32
+from ..data import limits
+from ..data.neighbors import draw_positives
+from ..data.subsample import smallest_hashes
+from ..losses.consensus import ConsensusLoss, auto_consensus_weight
+from ..losses.neighbor import NeighborLoss, initial_kernel_scale
+from ..losses.reconstruction import ReconstructionLoss
+from ..losses.similarity import SimilarityLoss, collapsed_similarity_loss
+from ..networks.inference import apply_in_chunks
+from .reference import reference_at_start
+
+
+def standard_terms(networks, data, plan, rigid_map):
+    """Return the terms of the loss, with the constants that the data decide.
+
+    Parameters
+    ----------
+    networks : list of BaseAutoencoder
+        One for each run, as they start.
+
+    data : TrainingData
+        What they are trained on.
+
+    plan : TrainingPlan
+        What the parameters decide.
+
+    rigid_map : callable
+        Finds the map that lays codes of a network on a target.
+
+    Returns
+    -------
+    list of LossTerm
+    """
+    collapsed_loss, scale = 1.0, None
+    if plan.similarity_weight:
+        some = torch.from_numpy(data.estimation_subset)
+        collapsed_loss = collapsed_similarity_loss(some, plan.similarity)
+    if plan.neighbor_weight:
+        scale = kernel_scales(networks, data.training_set)
+    return [
+        ReconstructionLoss(data.discarded_variance),
+        SimilarityLoss(
+            plan.similarity,
+            plan.similarity_weight,
+            collapsed_loss,
+            data.discarded_variance,
+        ),
+        NeighborLoss(plan.neighbor_weight, scale),
+        consensus_loss(networks[0], data.training_set, plan, rigid_map),
+    ]
+
+
+def kernel_scales(networks, training_set):
+    """Find the initial scale of the neighbor term for each network, from its codes."""
+    index = smallest_hashes(training_set.hashes, limits.ESTIMATION_SAMPLES)
+    hashes = training_set.hashes[index]
+    rng = np.random.default_rng(0)
+    positives = draw_positives(training_set.graph, index, hashes, rng)
+    pair = [training_set.inputs_of(part) for part in (index, positives)]
+    scales = [
+        initial_kernel_scale(
+            *(apply_in_chunks(network, network.encode, part) for part in pair)
+        )
+        for network in networks
+    ]
+    return torch.tensor(scales, **CPU_FLOAT32).squeeze(0)
+
+
+def consensus_loss(network, training_set, plan, rigid_map):
+    """Return the term that holds runs together, and those of a reference there."""
+    n_samples, reference = len(training_set.hashes), training_set.reference
+    weight = plan.consensus_weight
+    if reference is None and not plan.couples_runs:
+        weight = 0.0
+    elif weight == "auto":
+        weight = auto_consensus_weight(n_samples, reference is not None)
+    if reference is not None:
+        reference = reference_at_start(network, training_set, rigid_map)
+    return ConsensusLoss(weight, n_samples, plan.n_components, reference)

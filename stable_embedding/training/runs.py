@@ -1,0 +1,47 @@
+"""What the trainings of networks leave behind, and their mean."""
+
+from itertools import zip_longest
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Run(NamedTuple):
+    """What the training of one network leaves behind.
+
+    Attributes
+    ----------
+    history : dict of str to list of float
+        For each term of the loss its mean over the samples of each epoch; with early
+        stopping the same over validation samples, prefixed with ``validation_``.
+
+    losses : dict of str to float
+        The terms over the training samples after the last epoch.
+    """
+
+    history: dict[str, list[float]]
+    losses: dict[str, float]
+
+
+def mean_run(runs):
+    """Return the mean course of several runs, over those that have not stopped.
+
+    Parameters
+    ----------
+    runs : list of Run
+        One or more.
+    """
+    history = {
+        name: [
+            float(np.nanmean(losses))
+            for losses in zip_longest(
+                *(run.history[name] for run in runs), fillvalue=np.nan
+            )
+        ]
+        for name in runs[0].history
+    }
+    losses = {
+        name: float(np.mean([run.losses[name] for run in runs]))
+        for name in runs[0].losses
+    }
+    return history, losses
