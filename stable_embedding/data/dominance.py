@@ -42,8 +42,9 @@ def warn_of_dominance(X, mean, names=None):
         at, fraction = largest_fraction(of_features)
         # If all others are constant, up to rounding, it is alone.
         n_samples = len(of_samples)
-        rounding = n_samples * (n_samples * np.finfo(np.float64).eps * mean) ** 2
-        if fraction <= _FEATURE_FRACTION or np.sum(of_features > rounding) == 1:
+        deviations = np.sqrt(of_features / n_samples)
+        rounding = n_samples * np.finfo(np.float64).eps * np.abs(mean)
+        if fraction <= _FEATURE_FRACTION or np.sum(deviations > rounding) == 1:
             return
         whose = f"feature {at if names is None else repr(names[at])} of X"
         advice = (

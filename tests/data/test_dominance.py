@@ -105,6 +105,15 @@ def test_constants_are_no_features(rng):
         one_epoch().fit(X)
 
 
+@pytest.mark.parametrize("value", [1e-160, 1e100, 2e169, 1e300])
+def test_a_constant_of_any_size_is_no_feature(value):
+    X = np.full((4, 2), value)
+    X[:, 0] = [0, 1, 0, 1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_of_dominance(X, X.mean(axis=0))
+
+
 def test_every_fit_tells(iris):
     X = iris[0].copy()
     X[7] *= 1e4
