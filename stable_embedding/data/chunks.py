@@ -70,6 +70,16 @@ def feature_means(X, order=None):
     return sum(chunk.sum(axis=0, dtype=np.float64) for _, chunk in chunks) / n_samples
 
 
+def feature_deviations(X):
+    """Compute the standard deviation of each feature, in float64."""
+    mean = feature_means(X)
+    squares = sum(
+        np.square(chunk - mean, dtype=np.float64).sum(axis=0)
+        for _, chunk in iterate_chunks(X)
+    )
+    return np.sqrt(squares / X.shape[0])
+
+
 def total_squared_deviation(X, mean, order=None):
     """Sum the squared distances of the samples from a mean, in float64."""
     return sum(

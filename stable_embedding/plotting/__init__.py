@@ -2,6 +2,7 @@
 
 from .base import COLORMAP, COLORS, MARKERS
 from .embedding import EmbeddingDisplay
+from .feature_sensitivity import FeatureSensitivityDisplay
 from .loss_curve import LossCurveDisplay
 from .manifold_variance import ManifoldVarianceDisplay
 from .pareto import ParetoDisplay
@@ -13,6 +14,7 @@ __all__ = [
     "COLORS",
     "MARKERS",
     "EmbeddingDisplay",
+    "FeatureSensitivityDisplay",
     "LossCurveDisplay",
     "ManifoldVarianceDisplay",
     "ParetoDisplay",

@@ -8,6 +8,7 @@ from stable_embedding.plotting import (
     COLORS,
     MARKERS,
     EmbeddingDisplay,
+    FeatureSensitivityDisplay,
     LossCurveDisplay,
     ManifoldVarianceDisplay,
     ParetoDisplay,
@@ -24,6 +25,7 @@ DISPLAYS = {
     "shepard": lambda: ShepardDisplay([1.0, 2.0], [1.0, 3.0]),
     "loss curve": lambda: LossCurveDisplay({"loss": [1.0, 0.5]}),
     "stability": lambda: StabilityDisplay({"PCA": {"seed": 0.1}}, "displacement"),
+    "feature sensitivity": lambda: FeatureSensitivityDisplay(np.eye(2)),
     "pareto": lambda: ParetoDisplay({"path": {"0": (1.0, 2.0)}}),
 }
 

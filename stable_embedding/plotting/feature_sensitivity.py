@@ -1,0 +1,177 @@
+"""Display of what a map responds to."""
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_consistent_length
+from sklearn.utils.validation import check_is_fitted
+
+from ..data.containers import check_samples
+from ..stability.scoring import embedding_steps, inputs_of_last, last_step
+from .base import COLORS, Display
+
+
+class FeatureSensitivityDisplay(Display):
+    """How far a map moves with one standard deviation of each feature, as bars.
+
+    Parameters
+    ----------
+    sensitivity : array-like of shape (n_components, n_features)
+        As :meth:`~stable_embedding.StableAutoencoder.feature_sensitivity` returns it.
+
+    feature_names : array-like of shape (n_features,) or None, default=None
+        Names of the features; "x0", "x1" and so on by default. Features of one name
+        share a bar: the root of the sum of their squares. So the levels of a category
+        are drawn as one if they are given the name of its column.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes that were drawn on.
+
+    figure_ : matplotlib Figure
+        Figure of the axes.
+
+    See Also
+    --------
+    stable_embedding.StableAutoencoder.feature_sensitivity : What is drawn.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from stable_embedding import StableAutoencoder
+    >>> from stable_embedding.plotting import FeatureSensitivityDisplay
+    >>> X = load_iris(as_frame=True).data
+    >>> model = StableAutoencoder(n_init=2, random_state=0).fit(X)
+    >>> display = FeatureSensitivityDisplay.from_estimator(model, X)
+    >>> display.ax_.get_yticklabels()[0].get_text()
+    'petal length (cm)'
+    """
+
+    def __init__(self, sensitivity, feature_names=None):
+        self.sensitivity = sensitivity
+        self.feature_names = feature_names
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        *,
+        feature_names=None,
+        per_component=False,
+        max_features=20,
+        ax=None,
+    ):
+        """Draw what the map of a fitted autoencoder responds to.
+
+        Parameters
+        ----------
+        estimator : StableAutoencoder
+            Fitted, or a fitted pipeline with one as the last step that embeds. Of a
+            pipeline, the features are those that the autoencoder sees,
+            ``pipeline[:-1].transform(X)``. Behind a scaler a standard deviation of a
+            feature is that of its column.
+
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples over which the mean is taken, in whatever form the estimator takes.
+
+        feature_names : array-like of shape (n_features,) or None, default=None
+            Names of the features that the autoencoder sees. By default those that the
+            steps before it give, or it was fitted with. Those of one name share a bar.
+
+        per_component : bool, default=False
+            Whether to draw a bar for each component, not one for all of them together.
+
+        max_features : int or None, default=20
+            Number of bars at most, those of the largest values; None for all.
+
+        ax : matplotlib Axes or None, default=None
+            Axes to draw on, by default those of a new figure.
+
+        Returns
+        -------
+        FeatureSensitivityDisplay
+        """
+        check_is_fitted(estimator)
+        steps = embedding_steps(estimator)
+        last = last_step(steps)
+        if not hasattr(last, "feature_sensitivity"):
+            raise TypeError(
+                f"estimator={estimator!r} has no feature_sensitivity, as a fitted"
+                " StableAutoencoder has"
+            )
+        sensitivity = last.feature_sensitivity(inputs_of_last(steps, X))
+        if feature_names is None:
+            feature_names = names_of_inputs(steps)
+        return cls(sensitivity, feature_names).plot(
+            per_component=per_component, max_features=max_features, ax=ax
+        )
+
+    def plot(self, *, per_component=False, max_features=20, ax=None):
+        """Draw the display.
+
+        Parameters
+        ----------
+        per_component : bool, default=False
+            Whether to draw a bar for each component, not one for all of them together.
+
+        max_features : int or None, default=20
+            Number of bars at most, those of the largest values; None for all.
+
+        ax : matplotlib Axes or None, default=None
+            Axes to draw on, by default those of a new figure.
+
+        Returns
+        -------
+        FeatureSensitivityDisplay
+            The display itself, with `ax_` and `figure_`.
+        """
+        if max_features is not None and max_features < 1:
+            raise ValueError(f"max_features={max_features} must be 1 or more, or None")
+        names, values = self._by_name()
+        totals = np.linalg.norm(values, axis=0)
+        shown = np.argsort(-totals, kind="stable")[:max_features]
+        bars = values[:, shown] if per_component else totals[None, shown]
+        self._open(ax, figsize=(6, 1.2 + 0.28 * len(shown)))
+        heights, thickness = np.arange(len(shown)), 0.8 / len(bars)
+        for i, lengths in enumerate(bars):
+            self.ax_.barh(
+                heights + (i - (len(bars) - 1) / 2) * thickness,
+                lengths,
+                thickness,
+                color=COLORS[i % len(COLORS)],
+                label=f"component {i + 1}" if per_component else "all components",
+            )
+        self.ax_.set_yticks(heights, [names[i] for i in shown])
+        self.ax_.invert_yaxis()
+        self.ax_.set_xlabel("change of the code for one standard deviation")
+        self.ax_.grid(axis="x", alpha=0.3)
+        if per_component:
+            self.ax_.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+        return self
+
+    def _by_name(self):
+        """Return names, and values of those that share one, taken together."""
+        values = check_samples(self.sensitivity, "sensitivity")
+        if self.feature_names is None:
+            return [f"x{i}" for i in range(values.shape[1])], values
+        check_consistent_length(self.feature_names, values.T)
+        names = [str(name) for name in self.feature_names]
+        distinct = list(dict.fromkeys(names))
+        at = np.array([distinct.index(name) for name in names])
+        squares = np.zeros((len(values), len(distinct)))
+        np.add.at(squares, (slice(None), at), values**2)
+        return distinct, np.sqrt(squares)
+
+
+def names_of_inputs(transformer):
+    """Return the names of the features that the last step sees, or None."""
+    names = None
+    while isinstance(transformer, Pipeline):
+        if len(transformer) > 1:
+            try:
+                names = transformer[:-1].get_feature_names_out(names)
+            except AttributeError:  # a step gives none
+                names = None
+        transformer = transformer[-1]
+    return getattr(transformer, "feature_names_in_", names)
