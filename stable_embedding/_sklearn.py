@@ -10,6 +10,9 @@ from sklearn.utils._param_validation import (
     validate_params,
 )
 from sklearn.utils._set_output import _get_output_config
+from sklearn.utils.validation import (
+    _check_feature_names_in as check_feature_names_in,
+)
 from sklearn.utils.validation import _check_n_features as check_n_features
 from sklearn.utils.validation import _num_samples as num_samples
 
@@ -18,6 +21,7 @@ __all__ = [
     "Interval",
     "RealNotInt",
     "StrOptions",
+    "check_feature_names_in",
     "check_n_features",
     "column_positions",
     "fit_context",

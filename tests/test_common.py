@@ -20,6 +20,7 @@ from stable_embedding import (
     TripletVariationalAutoencoder,
     VariationalAutoencoder,
     plotting,
+    preprocessing,
     quality,
 )
 from stable_embedding.estimators.base import BaseStableAutoencoder
@@ -110,6 +111,7 @@ def public_objects():
     things = [getattr(stable_embedding, name) for name in stable_embedding.__all__]
     things += members(quality, inspect.isfunction)
     things += members(plotting, inspect.isclass)
+    things += [preprocessing.MixedDataEncoder]
     things.append(LossTerm)
     for thing in things:
         if inspect.isclass(thing):

@@ -37,6 +37,13 @@ def is_numeric(dtype):
     return getattr(dtype, "kind", None) in tuple("iuf")
 
 
+def is_missing(value):
+    """Tell whether a value of a column is missing: None, nan or NA of any kind."""
+    if isinstance(value, (float, np.floating)):
+        return bool(np.isnan(value))
+    return type(value).__name__ in _MISSING
+
+
 def named(index, names=None):
     """Name columns in a message: by their names, or by their places from 0.
 
@@ -113,7 +120,7 @@ def _columns_with(X, is_bad):
 
 
 @contextmanager
-def columns_named(X, input_name="X"):
+def columns_named(X, input_name="X", places=None):
     """Name the column and the value if X cannot be turned into numbers in the block.
 
     Parameters
@@ -123,11 +130,14 @@ def columns_named(X, input_name="X"):
 
     input_name : str, default="X"
         Name of the parameter.
+
+    places : sequence of int or None, default=None
+        Places of the columns, if X is a part of an array.
     """
     try:
         yield
     except (TypeError, ValueError) as error:
-        found = _refusal(X, input_name)
+        found = _refusal(X, input_name, places)
         if found is None:
             raise
         raise found from error
@@ -168,13 +178,13 @@ def _of_dates(where, kind):
     )
 
 
-def _refusal(X, input_name):
+def _refusal(X, input_name, places=None):
     """Return an error that names the first column that holds no numbers, or None."""
     if getattr(getattr(X, "dtype", None), "kind", "O") in "iufb":
         return None
     names = column_names(X)
     if names is None:
-        return _refusal_of_array(X, input_name)
+        return _refusal_of_array(X, input_name, places)
     for i, dtype in enumerate(X.dtypes):
         if is_numeric(dtype):
             continue
@@ -186,7 +196,7 @@ def _refusal(X, input_name):
     return None
 
 
-def _refusal_of_array(X, input_name):
+def _refusal_of_array(X, input_name, places=None):
     if getattr(getattr(X, "dtype", None), "kind", None) == "c":
         return _of_complex(input_name)
     if issparse(X):
@@ -200,7 +210,8 @@ def _refusal_of_array(X, input_name):
     if values.ndim != 2:
         return _of_lengths(values, input_name)
     for i, column in enumerate(values.T):
-        found = _refusal_of_column(column, f"{named([i])} of {input_name}")
+        place = i if places is None else places[i]
+        found = _refusal_of_column(column, f"{named([place])} of {input_name}")
         if found is not None:
             return found
     return None

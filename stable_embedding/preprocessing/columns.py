@@ -1,0 +1,329 @@
+"""Columns of tables: which hold categories, and their values."""
+
+from collections import Counter
+from collections.abc import Mapping
+from numbers import Integral, Number, Real
+
+import numpy as np
+from sklearn.utils import check_array
+
+from .._sklearn import safe_indexing
+from ..data.columns import (
+    check_finite,
+    column_names,
+    columns_named,
+    is_missing,
+    is_numeric,
+    named,
+)
+from ..data.containers import readable_samples
+
+# How a level that is missing is written, as in scikit-learn's encoders.
+MISSING = np.nan
+
+
+def checked_table(X, estimator_name):
+    """Return a data frame as it is, and anything else as an array.
+
+    Parameters
+    ----------
+    X : {array-like, data frame} of shape (n_samples, n_features)
+
+    estimator_name : str
+        Who asks.
+
+    Returns
+    -------
+    {ndarray, data frame} of shape (n_samples, n_features)
+        Its values may still be anything.
+    """
+    X = readable_samples(X)
+    names = column_names(X)
+    if names is None:
+        options = {"ensure_all_finite": False, "estimator": estimator_name}
+        array = check_array(X, dtype=None, **options)
+        if not hasattr(X, "dtype") and array.dtype.kind == "U":
+            # Lists of text and numbers would become text.
+            return check_array(X, dtype=object, **options)
+        return array
+    for n_found, what in zip(X.shape, ("sample", "feature")):
+        if not n_found:
+            raise ValueError(
+                f"Found array with 0 {what}(s) (shape={X.shape}) while a minimum of 1"
+                f" is required by {estimator_name}."
+            )
+    repeated = [i for i, name in enumerate(names) if name in names[:i]]
+    if repeated:
+        raise ValueError(f"X has {named(repeated[:1], names)} more than once")
+    return X
+
+
+def column_names_or_places(X):
+    """Return the names of the columns of a table, or their places from 0."""
+    names = column_names(X)
+    return list(range(X.shape[1])) if names is None else names
+
+
+def chosen_columns(chosen, names):
+    """Tell which columns a user chose as `categorical_features`.
+
+    Parameters
+    ----------
+    chosen : array-like of str, int or bool
+        Names, places, or a mask.
+
+    names : list of length n_features
+        Names of all columns, or their places.
+
+    Returns
+    -------
+    ndarray of shape (n_features,), dtype bool
+    """
+    array = np.asarray(chosen)
+    if array.dtype.kind == "b":
+        if array.shape != (len(names),):
+            raise ValueError(
+                f"categorical_features is a mask of shape {array.shape}, but X has"
+                f" {len(names)} columns"
+            )
+        return array
+    mask = np.zeros(len(names), dtype=bool)
+    for one in array.ravel().tolist():
+        if isinstance(one, Integral) and -len(names) <= one < len(names):
+            mask[one] = True
+        elif isinstance(one, str) and one in names:
+            mask[names.index(one)] = True
+        else:
+            raise ValueError(
+                f"categorical_features holds {one!r}, which is no column of X; it must"
+                f" hold names of {named(range(len(names)), names)}, places from 0 to"
+                f" {len(names) - 1}, or be a mask"
+            )
+    return mask
+
+
+def column_groups(groups, names):
+    """Return a number for each column, which columns that count as one share.
+
+    Parameters
+    ----------
+    groups : mapping, callable or None
+        From the name of a column, or its place, to its group.
+
+    names : list of length n_features
+        Names of all columns, or their places.
+
+    Returns
+    -------
+    ndarray of shape (n_features,), dtype int
+    """
+    if groups is None:
+        return np.arange(len(names))
+    if isinstance(groups, Mapping):
+        strangers = [name for name in groups if name not in names]
+        if strangers:
+            raise ValueError(
+                f"groups holds {strangers[0]!r}, which is no column of X; X has"
+                f" {named(range(len(names)), names)}"
+            )
+        labels = [(groups[name],) if name in groups else name for name in names]
+    else:
+        labels = [groups(name) for name in names]
+    try:
+        found = {label: i for i, label in enumerate(dict.fromkeys(labels))}
+    except TypeError as error:
+        raise TypeError(f"groups must give names of groups: {error}") from error
+    return np.array([found[label] for label in labels])
+
+
+def is_categorical(X):
+    """Tell which columns hold categories, by their types.
+
+    Numbers are numbers. Columns of Python objects are numbers if all their values are;
+    text, booleans and categorical types are categories.
+
+    Parameters
+    ----------
+    X : {ndarray, data frame} of shape (n_samples, n_features)
+
+    Returns
+    -------
+    ndarray of shape (n_features,), dtype bool
+    """
+    dtypes = [X.dtype] * X.shape[1] if column_names(X) is None else list(X.dtypes)
+    return np.array([_is_category(X, i, dtype) for i, dtype in enumerate(dtypes)])
+
+
+def _is_category(X, i, dtype):
+    if getattr(dtype, "kind", None) == "O" and str(dtype) == "object":
+        values = [v for v in _objects(X, i) if not is_missing(v)]
+        return not (values and all(_is_number(value) for value in values))
+    return not is_numeric(dtype)
+
+
+def _is_number(value):
+    return isinstance(value, Real) and not isinstance(value, (bool, np.bool_))
+
+
+def _objects(X, i):
+    return np.asarray(safe_indexing(X, i, axis=1), dtype=object)
+
+
+def numbers_of(X, index, names, estimator_name):
+    """Return columns of numbers as one array, and name one that holds another value.
+
+    Parameters
+    ----------
+    X : {ndarray, data frame} of shape (n_samples, n_features)
+
+    index : ndarray of shape (n_numbers,)
+        Places of the columns.
+
+    names : list of length n_features
+        Names of all columns, or their places.
+
+    estimator_name : str
+        Who asks.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_numbers), dtype float64
+    """
+    if not len(index):
+        return np.empty((X.shape[0], 0))
+    part = safe_indexing(X, index.tolist(), axis=1)
+    with columns_named(part, places=index):
+        values = check_array(part, dtype=np.float64, ensure_all_finite=False)
+    check_finite(values, "X", [names[i] for i in index], estimator_name)
+    return values
+
+
+def levels_of(X, index, names):
+    """Return columns of categories as objects, with one mark for what is missing.
+
+    Parameters
+    ----------
+    X : {ndarray, data frame} of shape (n_samples, n_features)
+
+    index : ndarray of shape (n_categorical,)
+        Places of the columns.
+
+    names : list of length n_features
+        Names of all columns, or their places.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_categorical), dtype object
+
+    Raises
+    ------
+    TypeError
+        If a column holds text and numbers, or anything else.
+    """
+    levels = np.empty((X.shape[0], len(index)), dtype=object)
+    for at, i in enumerate(index):
+        column = _objects(X, i)
+        missing = np.array([is_missing(value) for value in column], dtype=bool)
+        _check_levels(column[~missing], named([i], names))
+        levels[:, at] = column
+        levels[missing, at] = MISSING
+    return levels
+
+
+def _check_levels(values, where):
+    kinds = {}
+    for value in values:
+        kind = next((kind for kind in (str, Number) if isinstance(value, kind)), None)
+        if kind is None and not isinstance(value, np.bool_):
+            raise TypeError(
+                f"{where} of X holds {value!r} ({type(value).__name__}); levels must be"
+                " text, numbers or booleans"
+            )
+        kinds.setdefault(kind or Number, value)
+    if len(kinds) > 1:
+        text, number = kinds[str], kinds[Number]
+        raise TypeError(
+            f"{where} of X holds text ({text!r}) and numbers ({number!r}); make all of"
+            " them text"
+        )
+
+
+def output_levels(one_hot, levels):
+    """Return the level that each output of an encoder stands for, by column.
+
+    Parameters
+    ----------
+    one_hot : OneHotEncoder
+        Fitted on the levels.
+
+    levels : ndarray of shape (n_samples, n_categorical)
+        What it was fitted on.
+
+    Returns
+    -------
+    list of ndarray
+        For merged levels, which come last, the most frequent of them.
+    """
+    merged = getattr(one_hot, "infrequent_categories_", None)
+    outputs = []
+    for i, categories in enumerate(one_hot.categories_):
+        rare = None if merged is None else merged[i]
+        if rare is None:
+            outputs.append(categories)
+            continue
+        is_rare = np.array([_is_in(level, rare) for level in categories])
+        counts = Counter("" if is_missing(one) else (one,) for one in levels[:, i])
+        most = max(rare, key=lambda one: counts["" if is_missing(one) else (one,)])
+        last = np.empty(1, dtype=object)
+        last[0] = most
+        outputs.append(np.concatenate([categories[~is_rare], last]))
+    return outputs
+
+
+def _is_in(level, levels):
+    if is_missing(level):
+        return any(map(is_missing, levels))
+    return level in levels
+
+
+def empty_table(X):
+    """Return a data frame without its samples, or None for an array."""
+    return None if column_names(X) is None else X.head(0)
+
+
+def table_of(columns, is_category, like):
+    """Put columns together.
+
+    Parameters
+    ----------
+    columns : list of ndarray of shape (n_samples,)
+
+    is_category : ndarray of shape (n_features,), dtype bool
+
+    like : data frame or None
+        Whose names and types of categories the table is given.
+
+    Returns
+    -------
+    {ndarray, data frame} of shape (n_samples, n_features)
+        An array, of objects if there are categories, where `like` is None.
+    """
+    if like is None:
+        dtype = object if is_category.any() else np.float64
+        return np.column_stack([column.astype(dtype) for column in columns])
+    names = list(like.columns)
+    types = {
+        name: dtype
+        for name, dtype, category in zip(names, like.dtypes, is_category)
+        if category
+    }
+    if hasattr(like, "astype"):  # of pandas
+        frame = type(like)(dict(zip(names, columns)))
+        return frame.astype(types)
+    return type(like)(
+        {
+            name: [None if is_missing(value) else value for value in column]
+            for name, column in zip(names, columns)
+        },
+        schema_overrides=types,
+    )

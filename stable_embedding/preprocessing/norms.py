@@ -1,0 +1,72 @@
+"""How much blocks of columns weigh, and by what they are divided to weigh the same."""
+
+import numpy as np
+from scipy.linalg import eigvalsh
+
+
+def indicator_scales(frequencies, distance):
+    r"""Return what the indicators of levels are divided by.
+
+    Parameters
+    ----------
+    frequencies : ndarray of shape (n_levels,)
+        Fraction of the samples that have each level.
+
+    distance : {"matching", "chi2"}
+        With "matching" all levels are equally far apart. With "chi2" an indicator is
+        divided by :math:`\sqrt p`, so that levels are :math:`\sqrt{1/p + 1/q}` apart.
+
+    Returns
+    -------
+    ndarray of shape (n_levels,)
+    """
+    if distance == "matching":
+        return np.ones_like(frequencies)
+    return np.sqrt(frequencies)
+
+
+def block_norm(covariance, norm):
+    """Return the root of a block's variance, by which it is divided.
+
+    Parameters
+    ----------
+    covariance : ndarray of shape (n_columns, n_columns)
+        Covariance matrix of the block's columns.
+
+    norm : {"variance", "eigenvalue"}
+        Whether to take the total variance, or that along the leading principal axis.
+
+    Returns
+    -------
+    float
+        1 for a block that is constant to rounding.
+    """
+    total = np.trace(covariance)
+    if total <= len(covariance) * np.finfo(np.float64).eps:
+        return 1.0
+    if norm == "variance":
+        return float(np.sqrt(total))
+    last = len(covariance) - 1
+    [largest] = eigvalsh(covariance, subset_by_index=[last, last])
+    return float(np.sqrt(largest))
+
+
+def block_covariance(columns, mean):
+    """Compute the covariance matrix of columns, of which most entries may be zero.
+
+    Parameters
+    ----------
+    columns : {ndarray, sparse matrix} of shape (n_samples, n_columns)
+        Not far from zero beside their deviations.
+
+    mean : ndarray of shape (n_columns,)
+        Their means.
+
+    Returns
+    -------
+    ndarray of shape (n_columns, n_columns)
+    """
+    products = columns.T @ columns / columns.shape[0]
+    if not isinstance(products, np.ndarray):
+        products = products.toarray()
+    return products - np.outer(mean, mean)
