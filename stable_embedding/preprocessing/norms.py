@@ -1,7 +1,6 @@
 """How much blocks of columns weigh, and by what they are divided to weigh the same."""
 
 import numpy as np
-from scipy.linalg import eigvalsh
 
 
 def indicator_scales(frequencies, distance):
@@ -46,9 +45,8 @@ def block_norm(covariance, norm):
         return 1.0
     if norm == "variance":
         return float(np.sqrt(total))
-    last = len(covariance) - 1
-    [largest] = eigvalsh(covariance, subset_by_index=[last, last])
-    return float(np.sqrt(largest))
+    # All of them: LAPACK's search for one fails where many are equal.
+    return float(np.sqrt(np.linalg.eigvalsh(covariance)[-1]))
 
 
 def block_covariance(columns, mean):

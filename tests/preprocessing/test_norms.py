@@ -39,3 +39,14 @@ def test_chi_squared_distances_are_those_of_correspondence_analysis():
     squared = np.square(points[0] - points[2]).sum()
     assert squared == pytest.approx(1 / 0.5 + 1 / 0.1)
     assert (indicator_scales(frequencies, "matching") == 1).all()
+
+
+@pytest.mark.parametrize("n_levels", [2, 41, 300])
+def test_with_chi_squared_distances_all_axes_of_a_category_are_equal(n_levels, rng):
+    frequencies = rng.dirichlet(np.full(n_levels, 0.3)).clip(1e-6)
+    frequencies /= frequencies.sum()
+    covariance = np.diag(frequencies) - np.outer(frequencies, frequencies)
+    scales = indicator_scales(frequencies, "chi2")
+    covariance /= np.outer(scales, scales)
+    assert block_norm(covariance, "eigenvalue") == pytest.approx(1)
+    assert block_norm(covariance, "variance") == pytest.approx((n_levels - 1) ** 0.5)
