@@ -17,6 +17,7 @@ plt = pytest.importorskip("matplotlib.pyplot")
 pytestmark = pytest.mark.slow
 
 GALLERY = Path(__file__).parents[1] / "docs" / "gallery"
+EXAMPLES = sorted(GALLERY.glob("plot_*.py"))
 
 
 @pytest.fixture(autouse=True)
@@ -26,9 +27,14 @@ def _few_runs_and_no_figures(monkeypatch):
     plt.close("all")
 
 
+def name_of(example):
+    """Name of an example, less the number by which it is sorted."""
+    return re.sub(r"^plot_(\d+_)?", "", example.stem)
+
+
 def found_by(name):
     """Names of an example that ran to its end."""
-    (example,) = GALLERY.glob(f"plot_?_{name}.py")
+    [example] = [path for path in EXAMPLES if name_of(path) == name]
     return runpy.run_path(str(example))
 
 
@@ -91,10 +97,21 @@ def test_a_service_says_what_the_pipeline_says():
     assert found["difference"] < 1e-4
 
 
+def test_a_table_comes_back_and_many_levels_do_not_drown_the_others():
+    found = found_by("tables")
+    accuracy = found["accuracy"]
+    assert accuracy["MixedDataEncoder"] > accuracy["one-hot, standardized"]
+    assert found["kept"]["plan"] > 0.8
+    assert list(found["again"].columns) == list(found["frame"].columns)
+
+
+def test_a_feature_moves_the_map_as_its_derivative_says():
+    assert found_by("features")["error"] < 0.1
+
+
 def test_every_example_is_run():
-    examples = {path.stem[len("plot_1_") :] for path in GALLERY.glob("plot_*.py")}
     run = re.findall(r'found_by\("(\w+)"\)', Path(__file__).read_text())
-    assert examples == set(run)
+    assert set(map(name_of, EXAMPLES)) == set(run)
 
 
 @pytest.mark.parametrize("seed", range(1, 4))
