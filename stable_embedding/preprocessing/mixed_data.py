@@ -55,8 +55,7 @@ class MixedDataEncoder(TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    categorical_features : "from_dtype" or array-like of str, int or bool, \
-            default="from_dtype"
+    categorical_features : "from_dtype" or array-like, default="from_dtype"
         Columns that hold categories: names, places or a mask. By default those of text,
         booleans or a categorical type, and those of Python objects that are not all
         numbers.
@@ -94,7 +93,7 @@ class MixedDataEncoder(TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
-    is_categorical_ : ndarray of shape (n_features_in_,), dtype bool
+    is_categorical_ : ndarray of shape (`n_features_in_`,), dtype bool
         Which columns hold categories.
 
     categories_ : list of ndarray

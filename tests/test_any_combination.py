@@ -1,0 +1,121 @@
+"""Whatever parameters come together: a finite map, or a refusal that names one."""
+
+import pickle
+from copy import deepcopy
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stable_embedding import (
+    ContractiveAutoencoder,
+    DenoisingAutoencoder,
+    SemanticHashing,
+    SparseAutoencoder,
+    StableAutoencoder,
+    TripletVariationalAutoencoder,
+    VariationalAutoencoder,
+)
+from tests.test_any_input import CULPRITS, MANY, assert_finite_or_said
+
+pytestmark = pytest.mark.slow
+
+FAMILY = [
+    StableAutoencoder,
+    DenoisingAutoencoder,
+    SparseAutoencoder,
+    ContractiveAutoencoder,
+    VariationalAutoencoder,
+    TripletVariationalAutoencoder,
+    SemanticHashing,
+]
+
+# Defaults come first: failures are then shown with as many of them as there can be.
+CHOICES = {
+    "n_components": [2, 1, 8],
+    "hidden_layer_sizes": ["auto", (), (5,)],
+    "activation": ["relu", "tanh"],
+    "similarity": ["distance", "inner_product", "cosine", "rbf"],
+    "similarity_weight": [1.0, 0.0],
+    "neighbor_weight": [0.0, 1.0],
+    "n_neighbors": [15, 1],
+    "init": ["pca", "random"],
+    "layerwise_pretraining": [False, True],
+    "n_init": ["auto", 1, 2],
+    "consensus_weight": ["auto", 0.0, 2.0],
+    "batch_size": ["auto", 2, 7],
+    "alpha": ["auto", 0.0, 200.0],
+    "early_stopping": [False, True],
+    "validation_fraction": [0.1, 0.5],
+    "warm_start": [False, True],
+}
+
+
+@st.composite
+def models(draw):
+    """Estimators of any class, with any values of parameters."""
+    kind = draw(st.sampled_from(FAMILY))
+    parameters = {
+        name: draw(st.sampled_from(CHOICES[name])) for name in sorted(CHOICES)
+    }
+    model = kind(parameters.pop("n_components"), max_iter=2, random_state=0)
+    return model.set_params(**parameters)
+
+
+@st.composite
+def samples(draw):
+    """Few samples, with labels of two classes; some are alike."""
+    n_samples = draw(st.sampled_from([30, 4, 2]))
+    n_features = draw(st.sampled_from([4, 1, 150]))
+    rng = np.random.default_rng(draw(st.integers(0, 10**6)))
+    X = rng.normal(size=(n_samples, n_features))
+    if draw(st.booleans()):
+        X[1] = X[0]
+    return X, np.arange(n_samples) % 2
+
+
+def everything_of(model, X):
+    """What a fitted estimator gives."""
+    codes = model.transform(X)
+    yield codes
+    yield model.transform_runs(X)
+    yield model.inverse_transform(codes)
+    yield model.score_samples(X)
+    yield model.jacobian(X)
+    yield model.feature_sensitivity(X)
+    yield model.loss_curve_
+    yield list(model.losses_.values())
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).transform(X), codes)
+
+
+def reference_for(model, X, draw):
+    """None, or places for some of the samples."""
+    if not draw(st.booleans()) or isinstance(model, SemanticHashing):
+        return None
+    places = np.random.default_rng(0).normal(size=(len(X), model.n_components))
+    places[::3] = np.nan
+    return places
+
+
+@MANY
+@given(data=st.data())
+def test_any_combination(data):
+    model, (X, y) = data.draw(models()), data.draw(samples())
+    arguments = {}
+    reference = reference_for(model, X, data.draw)
+    if reference is not None:
+        arguments["reference"] = reference
+    before = dict(vars(deepcopy(model)))
+
+    def fit():
+        yield from everything_of(model.fit(X, y, **arguments), X)
+
+    names = [*model.get_params(), *arguments, *CULPRITS, "y "]
+    assert_finite_or_said(lambda: list(fit()), *names)
+    if not hasattr(model, "network_"):  # a call that failed leaves nothing
+        assert vars(model).keys() == before.keys()
+        return
+    again = data.draw(st.sampled_from(["fit", "partial_fit"]))
+    method = getattr(model, again)
+    assert_finite_or_said(lambda: list(everything_of(method(X, y), X)), *names)
