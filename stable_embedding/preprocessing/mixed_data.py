@@ -24,13 +24,12 @@ from .columns import (
     chosen_columns,
     column_groups,
     column_names_or_places,
-    empty_table,
     is_categorical,
     levels_of,
     numbers_of,
     output_levels,
-    table_of,
 )
+from .frames import frame_format, table_of
 from .norms import block_covariance, block_norm, indicator_scales
 
 
@@ -230,7 +229,7 @@ class MixedDataEncoder(TransformerMixin, BaseEstimator):
         self._one_hot, self._output_levels = one_hot, outputs
         self._is_sparse = bool(self.sparse_output)
         self._refuses_unknown = self.handle_unknown == "error"
-        self._table = empty_table(X)
+        self._frame = frame_format(X)
         sizes = [len(of_column) for of_column in outputs]
         self.column_indices_ = np.concatenate(
             [np.flatnonzero(~mask), np.repeat(np.flatnonzero(mask), sizes)]
@@ -391,7 +390,7 @@ class MixedDataEncoder(TransformerMixin, BaseEstimator):
             columns[i] = levels[block.argmax(axis=1)]
             start += len(levels)
         in_order = [columns[i] for i in range(self.n_features_in_)]
-        return table_of(in_order, self.is_categorical_, self._table)
+        return table_of(in_order, self.is_categorical_, self._frame)
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the features of the output.

@@ -352,6 +352,20 @@ def test_pickles_and_clones():
     np.testing.assert_array_equal(fresh, encoded)
 
 
+@pytest.mark.parametrize("build", [table, polars_table])
+def test_it_is_saved_without_code(build):
+    skops = pytest.importorskip("skops.io")
+    encoder = MixedDataEncoder().fit(build())
+    dumped = skops.dumps(encoder)
+    untrusted = skops.get_untrusted_types(data=dumped)
+    again = skops.loads(dumped, trusted=untrusted)
+    assert all(one.startswith("stable_embedding.") for one in untrusted)
+    encoded = encoder.transform(build())
+    np.testing.assert_array_equal(again.transform(build()), encoded)
+    found = again.inverse_transform(encoded)
+    assert found.equals(encoder.inverse_transform(encoded))
+
+
 def test_data_frames_come_out_where_they_are_asked_for():
     encoder = MixedDataEncoder().set_output(transform="pandas")
     frame = encoder.fit_transform(table())
