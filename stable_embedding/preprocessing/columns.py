@@ -1,7 +1,6 @@
 """Columns of tables: which hold categories, and their values."""
 
 from collections import Counter
-from collections.abc import Mapping
 from numbers import Integral, Number, Real
 
 import numpy as np
@@ -119,7 +118,10 @@ def column_groups(groups, names):
     """
     if groups is None:
         return np.arange(len(names))
-    if isinstance(groups, Mapping):
+    if callable(groups):
+        labels = [groups(name) for name in names]
+    else:
+        groups = dict(groups)
         strangers = [name for name in groups if name not in names]
         if strangers:
             raise ValueError(
@@ -127,8 +129,6 @@ def column_groups(groups, names):
                 f" {named(range(len(names)), names)}"
             )
         labels = [(groups[name],) if name in groups else name for name in names]
-    else:
-        labels = [groups(name) for name in names]
     try:
         found = {label: i for i, label in enumerate(dict.fromkeys(labels))}
     except TypeError as error:

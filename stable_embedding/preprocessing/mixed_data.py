@@ -219,7 +219,6 @@ class MixedDataEncoder(TransformerMixin, BaseEstimator):
         names = column_names_or_places(X)
         groups = column_groups(self.groups, names)
         mask = self._categorical_mask(X, names)
-        # From here on nothing but a column of X can be at fault.
         numbers = numbers_of(X, np.flatnonzero(~mask), names, type(self).__name__)
         levels = levels_of(X, np.flatnonzero(mask), names)
         one_hot, indicators, outputs = self._fit_one_hot(levels)

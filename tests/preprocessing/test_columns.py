@@ -90,6 +90,8 @@ def test_groups_share_a_number():
     assert column_groups(None, NAMES).tolist() == [0, 1, 2]
     of_mapping = column_groups({"age": "a", "city": "a"}, NAMES)
     assert of_mapping[0] == of_mapping[2] != of_mapping[1]
+    of_series = column_groups(pd.Series({"age": "a", "city": "a"}), NAMES)
+    np.testing.assert_array_equal(of_series, of_mapping)
     # A group with the name of a column that is in none.
     assert len(set(column_groups({"age": "job"}, NAMES))) == 3
     of_function = column_groups(lambda name: name[0] in "aj", NAMES)
