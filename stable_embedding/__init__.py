@@ -1,6 +1,7 @@
 """Embeddings that stay put: an autoencoder trained again gives the same map."""
 
 from ._version import __version__
+from .data.sample_distances import SampleDistances
 from .estimators import (
     ContractiveAutoencoder,
     DenoisingAutoencoder,
@@ -25,6 +26,7 @@ __all__ = [
     "ContractiveAutoencoder",
     "DenoisingAutoencoder",
     "ReconstructionOutlierDetector",
+    "SampleDistances",
     "SemanticHashing",
     "SparseAutoencoder",
     "StabilityReport",

@@ -47,3 +47,11 @@ REPORTED_SAMPLES = 1_000
 PAIR_BLOCK = 128
 NEGATIVE_BLOCK = 512
 TRIPLET_BLOCK = 64
+
+# Samples of which all pairs of distances are held, and those from which all others are
+# placed where there are more.
+ALL_PAIRS_SAMPLES = 5_000
+LANDMARKS = 1_000
+
+# Distances that are computed at once.
+PAIRS_AT_ONCE = 2**22

@@ -11,6 +11,7 @@ from sklearn.neighbors import KNeighborsTransformer
 
 from .._progress import progress_bar
 from . import limits
+from .input_distances import nearest
 from .row_hash import salted_hash
 
 
@@ -61,6 +62,70 @@ def neighbor_graph(neighbors, n_neighbors, samples, chunks, verbose=False):
     return graph_from_counts(np.concatenate(counts), np.concatenate(indices))
 
 
+def graph_by_distances(distances, metric, n_neighbors, samples, chunks, verbose=False):
+    """Build the graph of nearest neighbors by distances of the input.
+
+    Parameters
+    ----------
+    distances : InputDistances
+
+    metric : PairMetric or None
+        What they are computed by from samples as they came, if it is not the user who
+        computes them. Neighbors of many samples are then searched by pynndescent, if it
+        has this metric, and else by comparing all pairs.
+
+    n_neighbors : int
+        Number of neighbors of each sample, fewer where fewer distances are known.
+
+    samples : ScaledSamples of shape (n_samples, n_features)
+
+    chunks : list of slice
+        Samples that are read together. All neighbors of a sample are in its chunk.
+
+    verbose : bool, default=False
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    csr_array of shape (n_samples, n_samples)
+    """
+    counts, indices = [], []
+    with progress_bar(
+        total=len(samples), desc="neighbors", unit="sample", disable=not verbose
+    ) as progress:
+        for chunk in chunks:
+            size = chunk.stop - chunk.start
+            search = None
+            if size > limits.EXACT_NEIGHBOR_SAMPLES:
+                search = approximate_search(metric, n_neighbors, issparse(samples.X))
+            if search is None:
+                of_chunk, at = nearest(distances, n_neighbors, chunk)
+            else:
+                rows = samples.X[distances.order[chunk]]
+                found = limit_neighbors(search_neighbors(search, rows), n_neighbors)
+                of_chunk, at = np.diff(found.indptr), found.indices + chunk.start
+            counts.append(of_chunk)
+            indices.append(at)
+            progress.update(size)
+    return graph_from_counts(np.concatenate(counts), np.concatenate(indices))
+
+
+def approximate_search(metric, n_neighbors, is_sparse):
+    """Return a search of pynndescent for a metric, or None if it has none."""
+    if metric is None or not isinstance(metric.metric, str) or metric.parameters:
+        return None
+    try:
+        from pynndescent import PyNNDescentTransformer, distances, sparse
+    except ImportError:
+        return None
+    known = sparse.sparse_named_distances if is_sparse else distances.named_distances
+    if metric.metric not in known:
+        return None
+    return PyNNDescentTransformer(
+        n_neighbors=n_neighbors, metric=metric.metric, random_state=0
+    )
+
+
 def graph_from_transformer(transformer, samples, chunks):
     """Build the graph of neighbors that a transformer finds.
 
@@ -89,6 +154,11 @@ def graph_from_transformer(transformer, samples, chunks):
     place = np.argsort(order)
     found = search_neighbors(transformer, samples[place])[order]
     graph = graph_from_counts(np.diff(found.indptr), place[found.indices])
+    return within_chunks(graph, chunks)
+
+
+def within_chunks(graph, chunks):
+    """Copy a graph with only those neighbors that are in the chunk of a sample."""
     chunk_of = np.repeat(np.arange(len(chunks)), [c.stop - c.start for c in chunks])
     return mask_edges(graph, chunk_of[edge_sources(graph)] == chunk_of[graph.indices])
 
@@ -106,10 +176,11 @@ def search_neighbors(transformer, X):
             f"{name} returned a {type(found).__name__}; it must return a sparse graph,"
             " as KNeighborsTransformer does"
         )
-    if found.shape != (len(X), len(X)):
+    n_samples = X.shape[0]
+    if found.shape != (n_samples, n_samples):
         raise ValueError(
-            f"{name} returned shape {found.shape} for {len(X)} samples; it must return"
-            " a sparse graph of shape (n_samples, n_samples)"
+            f"{name} returned shape {found.shape} for {n_samples} samples; it must"
+            " return a sparse graph of shape (n_samples, n_samples)"
         )
     return remove_self_loops(csr_array(found))
 

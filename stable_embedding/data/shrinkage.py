@@ -20,6 +20,8 @@ _CLEAR_FRACTION = 0.03
 # gain is easily outweighed by what it does to the rest.
 _CLEAR_RESIDUAL = 0.05
 
+_TINY = np.finfo(np.float64).tiny
+
 # At the largest weight decay the embedding is that of PCA.
 _MAX_ALPHA = 100.0
 
@@ -50,17 +52,35 @@ def predictable_fraction(samples, axes):
     """
     scores = samples @ axes.T
     residuals = samples - scores @ axes
+    if np.square(residuals).sum() <= 1e-6 * np.square(samples).sum():
+        return 0.0
+    n_neighbors = min(_N_NEIGHBORS, len(samples) - 1)
+    nearest = NearestNeighbors(n_neighbors=n_neighbors).fit(scores)
+    return predicted_by(residuals, nearest.kneighbors(return_distance=False))
+
+
+def predicted_by(residuals, index):
+    """Estimate the fraction of residuals that those of some neighbors predict.
+
+    Parameters
+    ----------
+    residuals : ndarray of shape (n_samples, n_values)
+
+    index : ndarray of shape (n_samples, n_neighbors)
+        Neighbors of each sample.
+
+    Returns
+    -------
+    float
+        As of :func:`predictable_fraction`.
+    """
+    n_samples, n_neighbors = index.shape
     squares = np.square(residuals).sum(axis=1)
     total = squares.sum()
-    n_neighbors = min(_N_NEIGHBORS, len(samples) - 1)
-    if total <= 1e-6 * np.square(samples).sum():
-        return 0.0
-    nearest = NearestNeighbors(n_neighbors=n_neighbors).fit(scores)
-    index = nearest.kneighbors(return_distance=False)
     errors = np.concatenate(
         [
             np.square(residuals[part] - residuals[index[part]].mean(axis=1)).sum(axis=1)
-            for part in gen_batches(len(samples), limits.RESIDUAL_SAMPLES)
+            for part in gen_batches(n_samples, limits.RESIDUAL_SAMPLES)
         ]
     )
     left = errors / (1 + 1 / n_neighbors)
@@ -97,7 +117,47 @@ def auto_alpha(samples, axes, n_samples):
     fraction = predictable_fraction(samples, axes)
     if fraction <= 0:
         return _MAX_ALPHA
-    doubt = max(1.0, _CLEAR_FRACTION / fraction) ** 2
     residual = np.square(samples - samples @ axes.T @ axes).sum() / len(samples)
+    return _alpha(fraction, residual, n_samples)
+
+
+def auto_alpha_of_places(places, scores, distances, n_samples):
+    """Choose the weight decay of an encoder that starts as PCA and has places to meet.
+
+    As :func:`auto_alpha`, where residuals are those of places by the scores, and
+    neighbors are those by the distances of the input.
+
+    Parameters
+    ----------
+    places : ndarray of shape (n_given, n_components)
+        Where the codes of some samples should lie, centered.
+
+    scores : ndarray of shape (n_given, n_components)
+        Where they start, centered.
+
+    distances : ndarray of shape (n_given, n_given)
+        Distances of these samples in the input.
+
+    n_samples : int
+        Number of all samples seen.
+
+    Returns
+    -------
+    float
+        Weight decay for samples of unit total variance.
+    """
+    residuals = places - scores
+    residual = np.square(residuals).sum() / max(np.square(places).sum(), _TINY)
+    if residual <= 1e-6:
+        return _MAX_ALPHA
+    n_neighbors = min(_N_NEIGHBORS, len(places) - 1)
+    others = distances + np.diag(np.full(len(places), np.inf))
+    index = others.argsort(axis=1, kind="stable")[:, :n_neighbors]
+    fraction = predicted_by(residuals, index)
+    return _MAX_ALPHA if fraction <= 0 else _alpha(fraction, residual, n_samples)
+
+
+def _alpha(fraction, residual, n_samples):
+    doubt = max(1.0, _CLEAR_FRACTION / fraction) ** 2
     doubt *= max(1.0, _CLEAR_RESIDUAL / residual) ** 0.5
     return min(_MAX_ALPHA, doubt * (1_000 / n_samples) ** 1.2)

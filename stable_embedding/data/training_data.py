@@ -9,8 +9,11 @@ from scipy.sparse import csr_array, issparse
 from torch import Tensor
 
 from . import limits
+from .geodesic import geodesic_distances
+from .input_distances import InputDistances, distances_of_metric
 from .lazy_samples import LazySamples, chunk_slices, exceeds_memory
-from .neighbors import neighbor_graph
+from .metrics import GEODESIC, PairMetric
+from .neighbors import graph_by_distances, neighbor_graph, within_chunks
 from .pca import (
     MAX_COORDINATES,
     NEIGHBOR_AXES,
@@ -19,9 +22,11 @@ from .pca import (
     narrow_basis,
     principal_axes,
 )
+from .placement import place_samples, rotated_axes
 from .row_hash import canonical_order, hashes_in_place
+from .sample_distances import user_distances
 from .scaling import ScaledSamples, mean_and_scale
-from .shrinkage import auto_alpha
+from .shrinkage import auto_alpha, auto_alpha_of_places
 from .subsample import smallest_hashes
 
 
@@ -101,6 +106,18 @@ class TrainingData:
     discarded_variance : float
         Fraction of the variance that the basis does not hold.
 
+    distances : InputDistances or None
+        Distances that codes follow, if not the Euclidean ones of the samples.
+
+    places : ndarray of shape (n_samples, n_components) or None
+        Where these distances would put the codes.
+
+    code_scale : float
+        Unit of codes.
+
+    frame : ndarray of shape (n_subset, n_components)
+        Where the codes of the subset should lie in the end.
+
     alpha : float
         Weight decay.
 
@@ -123,6 +140,10 @@ class TrainingData:
     axes: np.ndarray
     basis: np.ndarray | None
     discarded_variance: float
+    distances: InputDistances | None
+    places: np.ndarray | None
+    code_scale: float
+    frame: np.ndarray
     alpha: float
     is_constant: bool
     n_samples_seen: int
@@ -135,9 +156,10 @@ class TrainingData:
         X: Any,
         labels: Tensor | None,
         plan: Any,
-        scaling: tuple[np.ndarray, float] | None = None,
+        scaling: tuple[np.ndarray, float, float] | None = None,
         n_seen: int = 0,
         reference: np.ndarray | None = None,
+        distances: Any = None,
     ) -> "TrainingData":
         """Scale and order samples, and find their subspace, graph and weight decay.
 
@@ -152,43 +174,64 @@ class TrainingData:
         plan : TrainingPlan
             What the parameters decide.
 
-        scaling : pair of ndarray and float or None, default=None
-            Mean and scale of the training that is resumed; those of X by default.
+        scaling : tuple of ndarray, float and float or None, default=None
+            Mean, scale and unit of codes of the training that is resumed; those of X by
+            default.
 
         n_seen : int, default=0
             Number of samples of earlier trainings.
 
         reference : ndarray of shape (n_samples, n_components) or None, default=None
             Codes of an earlier map; nan where a sample has none.
+
+        distances : {ndarray, sparse matrix}, callable or None, default=None
+            Distances that codes follow, checked; by default those of a metric.
         """
         order, hashes = order_and_hashes(X)
-        mean, scale = scaling or mean_and_scale(X, order)
+        mean, scale, code_scale = scaling or (*mean_and_scale(X, order), None)
         is_constant, scale = not scale, scale or 1.0
         samples = ScaledSamples(X, mean, scale, order)
-        subset, subset_hashes = representative_samples(
-            samples, hashes, plan.n_components
-        )
+        subset_index = representative_samples(samples, hashes, plan.n_components)
+        subset, subset_hashes = samples[subset_index], hashes[subset_index]
         n_trained_on = len(hashes) + (n_seen if scaling else 0)
         subspace = find_subspace(samples, subset, plan)
         some = subset[smallest_hashes(subset_hashes, limits.SHRINKAGE_SAMPLES)]
         alpha = weight_decay(plan, some, subspace.axes, n_trained_on)
         (axes, basis, neighbor_axes), alpha = plan.broadcast((subspace, alpha))
         inputs = training_inputs(samples, subset, basis)
-        graph = None
-        if plan.neighbor_weight:
-            graph = plan.broadcast(
-                neighbor_graph(
-                    plan.neighbors,
-                    plan.n_neighbors,
-                    samples.project(neighbor_axes),
-                    chunk_slices(inputs),
-                    plan.verbose,
-                )
+        found = find_distances(
+            samples.project(neighbor_axes),
+            hashes,
+            plan,
+            distances,
+            chunk_slices(inputs),
+        )
+        places, frame = None, subset @ axes.T
+        if found.distances is None:
+            code_scale = code_scale or scale
+        else:
+            landmarks = smallest_hashes(hashes, limits.LANDMARKS)
+            near = samples[landmarks]
+            code_scale, places = place_samples(
+                found.distances, landmarks, near, plan.n_components, code_scale
             )
+            if places is not None and plan.guided:
+                axes = rotated_axes(axes, near, places[landmarks])
+                frame = places[subset_index]
+            if places is not None and plan.alpha == "auto" and plan.init == "pca":
+                alpha = min(
+                    alpha,
+                    auto_alpha_of_places(
+                        places[landmarks],
+                        near @ axes.T,
+                        found.distances.between(landmarks, landmarks),
+                        n_trained_on,
+                    ),
+                )
         if labels is not None and order is not None:
             labels = labels[order]
         if reference is not None:
-            reference = (reference if order is None else reference[order]) / scale
+            reference = (reference if order is None else reference[order]) / code_scale
         return cls(
             samples,
             subset,
@@ -196,11 +239,15 @@ class TrainingData:
             axes,
             basis,
             0.0 if basis is None else discarded_variance(inputs),
+            found.distances,
+            places,
+            code_scale,
+            frame,
             alpha,
             is_constant,
             n_seen + len(hashes),
             len(hashes) / n_trained_on,
-            TrainingSet(inputs, hashes, graph, labels, reference),
+            TrainingSet(inputs, hashes, found.graph, labels, reference),
         )
 
     @property
@@ -230,7 +277,7 @@ def order_and_hashes(X):
 
 
 def representative_samples(samples, hashes, n_components):
-    """Compute the samples that stand for all where axes and frames are found.
+    """Choose the samples that stand for all where axes and frames are found.
 
     All of them if they can be held, else those with the smallest hashes.
 
@@ -244,21 +291,87 @@ def representative_samples(samples, hashes, n_components):
 
     Returns
     -------
-    subset : ndarray of shape (n_subset, n_features)
-
-    subset_hashes : ndarray of shape (n_subset,)
+    ndarray of int of shape (n_subset,)
+        Their positions.
     """
     sparse = issparse(samples.X)
     if not sparse and samples.order is not None:  # they are held
-        return samples[:], hashes
+        return np.arange(len(samples))
     n_bytes = limits.SPARSE_SUBSET_BYTES if sparse else limits.SUBSET_BYTES
     most = max(
         n_bytes // samples.sample_bytes,
         limits.SUBSET_SAMPLES,
         limits.SUBSET_SAMPLES_PER_COMPONENT * n_components,
     )
-    index = smallest_hashes(hashes, most)
-    return samples[index], hashes[index]
+    return smallest_hashes(hashes, most)
+
+
+class FoundDistances(NamedTuple):
+    """Distances that codes follow, and neighbors.
+
+    Attributes
+    ----------
+    distances : InputDistances or None
+        None where they are the Euclidean ones of the samples.
+
+    graph : csr_array of shape (n_samples, n_samples) or None
+        Neighbors, from which positives are drawn.
+    """
+
+    distances: InputDistances | None
+    graph: csr_array | None
+
+
+def find_distances(samples, hashes, plan, given, chunks):
+    """Find the distances that codes follow, and the neighbors that the loss needs.
+
+    Parameters
+    ----------
+    samples : ScaledSamples
+        Among which Euclidean neighbors are searched.
+
+    hashes : ndarray of shape (n_samples,)
+
+    plan : TrainingPlan
+
+    given : {ndarray, sparse matrix}, callable or None
+        Distances of the user's own.
+
+    chunks : list of slice
+        Samples that are read together.
+
+    Returns
+    -------
+    FoundDistances
+    """
+    distances, metric, graph = None, None, None
+    if given is not None:
+        distances = user_distances(given, len(samples), samples.order)
+    elif plan.has_own_metric and plan.metric != GEODESIC:
+        typical = samples.X
+        if exceeds_memory(typical):
+            typical = typical[smallest_hashes(hashes, limits.SHRINKAGE_SAMPLES)]
+        metric = PairMetric(plan.metric, plan.metric_params, typical)
+        distances = distances_of_metric(
+            samples.X, metric, samples.order, samples.mean, samples.scale
+        )
+    searched = plan.neighbors, plan.n_neighbors, samples
+    if given is None and plan.has_own_metric and metric is None:
+        everyone = [slice(0, len(samples))]
+        graph = plan.broadcast(neighbor_graph(*searched, everyone, plan.verbose))
+        landmarks = smallest_hashes(hashes, limits.LANDMARKS)
+        distances = geodesic_distances(graph, samples[:], landmarks, plan.n_components)
+        return FoundDistances(
+            distances, within_chunks(graph, chunks) if plan.neighbor_weight else None
+        )
+    if plan.neighbor_weight:
+        if distances is not None and isinstance(plan.neighbors, str):
+            searched = distances, metric, plan.n_neighbors, samples
+            graph = graph_by_distances(*searched, chunks, plan.verbose)
+        else:
+            graph = neighbor_graph(*searched, chunks, plan.verbose)
+        graph = plan.broadcast(graph)
+    return FoundDistances(distances, graph)
 
 
 def find_subspace(samples, subset, plan):
@@ -277,7 +390,8 @@ def find_subspace(samples, subset, plan):
     Subspace
     """
     narrow = plan.may_project and is_wide(samples.X)
-    compare = plan.neighbor_weight and samples.width > NEIGHBOR_AXES
+    has_graph = plan.neighbor_weight or plan.metric == GEODESIC
+    compare = has_graph and samples.width > NEIGHBOR_AXES
     n_axes = max(
         plan.n_components,
         MAX_COORDINATES if narrow else 0,

@@ -6,6 +6,7 @@ from os import PathLike
 import torch
 
 from .._sklearn import HasMethods, Interval, StrOptions
+from ..data.metrics import GEODESIC, METRICS
 from ..losses.similarity import SIMILARITIES
 from ..networks.mlp import ACTIVATIONS
 from .base import BaseStableAutoencoder
@@ -41,6 +42,17 @@ class StableAutoencoder(BaseStableAutoencoder):
 
     activation : {"identity", "logistic", "relu", "tanh"}, default="relu"
         Activation of the hidden layers.
+
+    metric : str or callable, default="euclidean"
+        Distances of the input that Euclidean distances between codes follow, and by
+        which neighbors are found: those of :func:`sklearn.metrics.pairwise_distances`
+        that need no missing values and no angles, or a callable from two arrays of
+        shape (n_features,) to a float. Samples are compared as they came. With
+        "geodesic" distances are lengths of shortest paths in the graph of
+        `n_neighbors`. See Notes.
+
+    metric_params : dict or None, default=None
+        Further arguments of the metric, such as ``{"p": 3}`` with "minkowski".
 
     similarity : str or callable, default="distance"
         Pairwise similarity that codes should share with the data: "distance",
@@ -200,6 +212,12 @@ class StableAutoencoder(BaseStableAutoencoder):
         one number and codes multiplied, so that distances in the embedding have the
         units of the data. 1 if the training data were constant.
 
+    code_scale_ : float
+        By what codes of the network are multiplied. It is `scale_` with the Euclidean
+        metric. With other distances it is the root of half their mean square, over
+        pairs of at most a thousand samples, so that distances in the embedding have
+        their units.
+
     is_constant_ : bool
         Whether the samples of the training data were all alike. The next `partial_fit`
         or warm start then starts anew.
@@ -273,6 +291,17 @@ class StableAutoencoder(BaseStableAutoencoder):
     batches; principal axes and the frame are those of a subset that is drawn by the
     samples' content.
 
+    With another metric than the Euclidean one, or with distances of your own, samples
+    have places by landmark classical scaling: coordinates whose Euclidean distances are
+    like those of the input. Training starts from the rotation of PCA that is nearest to
+    them, codes are drawn to them in the first half of the steps (a term "guide" of the
+    loss), and the trained map is laid on them. Distances between up to 5,000 samples
+    are held in memory if torch does not compute the metric; those of more samples are
+    computed for each batch, which is slow for a callable of two samples. Geodesic
+    distances between more than 5,000 samples are those of coordinates, found from
+    shortest paths from 1,000 of them. Parts of the graph that no neighbor connects are
+    joined where they are nearest, with a warning.
+
     With `neighbor_weight` :math:`v` each sample of a batch, the anchor, brings a
     positive, drawn anew in each epoch from its neighbors. The nearness of its code has
     to tell it from the other :math:`m = 2b` codes. That adds
@@ -292,6 +321,9 @@ class StableAutoencoder(BaseStableAutoencoder):
 
     G. E. Hinton and R. R. Salakhutdinov, "Reducing the dimensionality of data with
     neural networks", Science 313, 2006.
+
+    V. de Silva and J. B. Tenenbaum, "Sparse multidimensional scaling using landmark
+    points", technical report, Stanford University, 2004.
 
     Examples
     --------
@@ -313,6 +345,8 @@ class StableAutoencoder(BaseStableAutoencoder):
             Interval(Integral, 1, None, closed="left"),
         ],
         "activation": [StrOptions(set(ACTIVATIONS))],
+        "metric": [StrOptions({*METRICS, GEODESIC}), callable],
+        "metric_params": [dict, None],
         "similarity": [StrOptions(set(SIMILARITIES)), callable],
         "similarity_weight": [Interval(Real, 0, None, closed="left")],
         "neighbor_weight": [Interval(Real, 0, None, closed="left")],
@@ -352,6 +386,8 @@ class StableAutoencoder(BaseStableAutoencoder):
         *,
         hidden_layer_sizes="auto",
         activation="relu",
+        metric="euclidean",
+        metric_params=None,
         similarity="distance",
         similarity_weight=1.0,
         neighbor_weight=0.0,
@@ -381,6 +417,8 @@ class StableAutoencoder(BaseStableAutoencoder):
         self.n_components = n_components
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
+        self.metric = metric
+        self.metric_params = metric_params
         self.similarity = similarity
         self.similarity_weight = similarity_weight
         self.neighbor_weight = neighbor_weight

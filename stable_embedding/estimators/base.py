@@ -28,9 +28,11 @@ from ..data.containers import check_samples, readable_samples
 from ..data.dask_arrays import is_dask_array, map_chunks
 from ..data.dominance import warn_of_dominance
 from ..data.lazy_samples import exceeds_memory
+from ..data.metrics import check_metric
+from ..data.sample_distances import check_distances
 from ..data.scaling import scale_in_own_precision, scale_samples
 from ..data.training_data import TrainingData
-from ..losses.similarity import check_similarity
+from ..losses.similarity import check_similarity, distance
 from ..networks.autoencoder import Autoencoder
 from ..networks.base import BaseAutoencoder
 from ..networks.consensus import consensus_of
@@ -84,16 +86,18 @@ class BaseStableAutoencoder(
     underscore and that say so.
     """
 
-    # The network; whether it must see all features of wide samples; the type of codes.
+    # The network; whether it must see all features of wide samples; whether codes may
+    # lie anywhere; the type of codes.
     _network_class: type[BaseAutoencoder] = Autoencoder
     _requires_features = False
+    _has_free_codes = True
     _codes_dtype: type = np.float32
 
     # They are no metadata to route, though they look like it.
     __metadata_request__transform = {"out": UNUSED, "return_std": UNUSED}
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, *, reference=None):
+    def fit(self, X, y=None, *, distances=None, reference=None):
         """Learn the embedding of X.
 
         Parameters
@@ -103,6 +107,13 @@ class BaseStableAutoencoder(
 
         y : array-like of shape (n_samples,) or None
             Class of each sample, for an estimator that uses it; else ignored.
+
+        distances : {array-like, sparse matrix} of shape (n_samples, n_samples), \
+                callable or SampleDistances, default=None
+            Distances of the samples that those of codes should follow, in place of
+            `metric`. A callable is given two arrays of positions in X, and returns an
+            array of the distances of the first from the second. Pairs that a sparse
+            matrix does not store are unknown, and do not count.
 
         reference : array-like of shape (n_samples, n_components), default=None
             Where samples should lie, for instance codes of last month's map; a row of
@@ -117,11 +128,13 @@ class BaseStableAutoencoder(
         Raises
         ------
         ValueError
-            If a parameter, X or `reference` is not as described, or the loss stops
-            being finite.
+            If a parameter, X, `distances` or `reference` is not as described, or the
+            loss stops being finite.
         """
         resume = self.warm_start and self._has_scale()
-        return self._fit(X, y, resume=resume, n_seen=0, reference=reference)
+        return self._fit(
+            X, y, resume=resume, n_seen=0, reference=reference, distances=distances
+        )
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None):
@@ -419,28 +432,34 @@ class BaseStableAutoencoder(
         self._set_networks([apply_rigid_map(run, rigid_map) for run in self.networks_])
 
     @own_settings()
-    def _fit(self, X, y, *, resume, n_seen, reference=None):
+    def _fit(self, X, y, *, resume, n_seen, reference=None, distances=None):
         """Train anew, or resume from the fitted networks; all or nothing."""
         with restore_on_error(self):
             plan = self._plan(resume)
             keeps_features = resume or n_seen > 0
             X, labels = self._validate_training_data(X, y, plan, keeps_features)
             reference = self._check_reference(reference, X, plan)
-            scaling = (self.mean_, self.scale_) if resume else None
-            data = TrainingData.prepare(X, labels, plan, scaling, n_seen, reference)
+            distances = self._check_distances(distances, X, plan)
+            scaling = (self.mean_, self.scale_, self.code_scale_) if resume else None
+            data = TrainingData.prepare(
+                X, labels, plan, scaling, n_seen, reference, distances
+            )
             warn_of_dominance(X, data.mean, getattr(self, "feature_names_in_", None))
             start = self._resume(data) if resume else self._initialize(data, plan)
             runs, trainer = self._train(start.networks, data, plan)
             self._set_fitted(data, start, runs)
             if reference is not None:
-                self._lay_on(X, reference / self.scale_)
+                self._lay_on(X, reference / self.code_scale_)
             trainer.remove_checkpoint()
         return self
 
     def _plan(self, resume):
         """Check the parameters, and resolve them; hook for a sibling's own checks."""
         plan = TrainingPlan.from_estimator(
-            self, requires_features=self._requires_features, resume=resume
+            self,
+            requires_features=self._requires_features,
+            has_free_codes=self._has_free_codes,
+            resume=resume,
         )
         if plan.layerwise_pretraining and not issubclass(
             self._network_class, Autoencoder
@@ -478,7 +497,24 @@ class BaseStableAutoencoder(
         chunks = [X.data] if issparse(X) else (chunk for _, chunk in iterate_chunks(X))
         for chunk in chunks:
             self._check_values(chunk, fitted=False)
+        check_metric(plan.metric, plan.metric_params, X)
         return X, labels
+
+    def _check_distances(self, distances, X, plan):
+        """Validate distances of the user's own."""
+        if distances is None:
+            return None
+        if plan.has_own_metric:
+            raise ValueError(
+                f"distances must be None where metric={plan.metric!r}: each says what"
+                " distances codes should follow; leave metric at 'euclidean'"
+            )
+        if plan.similarity_weight and plan.similarity is not distance:
+            raise ValueError(
+                "distances must be None where similarity is"
+                f" {self.similarity!r}: only similarity='distance' follows them"
+            )
+        return check_distances(distances, X.shape[0])
 
     def _check_reference(self, reference, X, plan):
         """Validate where samples should lie; hook for codes of another kind."""
@@ -494,7 +530,7 @@ class BaseStableAutoencoder(
             from ..training.pretraining import pretrain_runs
 
             networks = pretrain_runs(networks, data.training_set, plan)
-        return Start(networks, [data.subset @ data.axes.T] * len(networks))
+        return Start(networks, [data.frame] * len(networks))
 
     def _resume(self, data):
         """Copy the networks of the last training, which keeps their frames."""
@@ -528,6 +564,7 @@ class BaseStableAutoencoder(
         maps = map(self._rigid_map, networks, codes, start.targets)
         self._set_networks(list(map(apply_rigid_map, networks, maps)))
         self.mean_, self.scale_ = data.mean, data.scale
+        self.code_scale_ = data.code_scale
         self.is_constant_ = data.is_constant
         self.is_order_invariant_ = data.is_order_invariant
         self.n_samples_seen_ = data.n_samples_seen
@@ -684,11 +721,11 @@ class BaseStableAutoencoder(
 
     def _finish_codes(self, codes):
         """Turn codes of the network into those of `transform`; hook."""
-        return codes * self.scale_
+        return codes * self.code_scale_
 
     def _network_codes(self, codes, name):
         """Turn codes of `transform` into those of the network; hook."""
-        return self._check_codes(codes, name) / self.scale_
+        return self._check_codes(codes, name) / self.code_scale_
 
     def _check_codes(self, codes, name):
         codes = check_samples(codes, name, dtype=_DTYPES)
@@ -715,11 +752,11 @@ class BaseStableAutoencoder(
 
     def _add_code_output(self, graph, value):
         """Add what `_finish_codes` does to an ONNX graph; hook."""
-        return graph.node("Mul", value, self.scale_)
+        return graph.node("Mul", value, self.code_scale_)
 
     def _add_code_input(self, graph, value):
         """Add what `_network_codes` does to an ONNX graph; hook."""
-        return graph.node("Div", value, self.scale_)
+        return graph.node("Div", value, self.code_scale_)
 
     def _add_scores(self, graph, value):
         """Add what `score_samples` does to scaled samples to a float64 graph; hook."""
@@ -770,6 +807,7 @@ class BaseStableAutoencoder(
         if "networks_" in state:
             state.setdefault("is_constant_", False)
             state.setdefault("is_order_invariant_", True)
+            state.setdefault("code_scale_", state["scale_"])
         if "networks_" in state and "losses_" not in state:
             state["losses_"] = {
                 name.removesuffix("_"): state[name]

@@ -88,6 +88,7 @@ class SemanticHashing(StableAutoencoder):
     del _parameter_constraints["n_components"]
 
     _network_class = HashingNetwork
+    _has_free_codes = False
     _codes_dtype = np.uint8
 
     def __init__(
@@ -98,6 +99,8 @@ class SemanticHashing(StableAutoencoder):
         packed=False,
         hidden_layer_sizes="auto",
         activation="relu",
+        metric="euclidean",
+        metric_params=None,
         similarity="distance",
         similarity_weight=1.0,
         neighbor_weight=0.0,
@@ -128,6 +131,8 @@ class SemanticHashing(StableAutoencoder):
             n_bits,
             hidden_layer_sizes=hidden_layer_sizes,
             activation=activation,
+            metric=metric,
+            metric_params=metric_params,
             similarity=similarity,
             similarity_weight=similarity_weight,
             neighbor_weight=neighbor_weight,

@@ -8,11 +8,16 @@ from ..data import limits
 from ..data.neighbors import draw_positives
 from ..data.subsample import smallest_hashes
 from ..losses.consensus import ConsensusLoss, auto_consensus_weight
+from ..losses.guide import GUIDE_WEIGHT, GuideLoss
 from ..losses.neighbor import NeighborLoss, initial_kernel_scale
 from ..losses.reconstruction import ReconstructionLoss
-from ..losses.similarity import SimilarityLoss, collapsed_similarity_loss
+from ..losses.similarity import (
+    GivenDistanceLoss,
+    SimilarityLoss,
+    collapsed_similarity_loss,
+)
 from ..networks.inference import apply_in_chunks
-from .reference import reference_at_start
+from .reference import has_place, reference_at_start
 
 
 def standard_terms(networks, data, plan, rigid_map):
@@ -36,23 +41,44 @@ def standard_terms(networks, data, plan, rigid_map):
     -------
     list of LossTerm
     """
-    collapsed_loss, scale = 1.0, None
-    if plan.similarity_weight:
-        some = torch.from_numpy(data.estimation_subset)
-        collapsed_loss = collapsed_similarity_loss(some, plan.similarity)
+    scale = None
     if plan.neighbor_weight:
         scale = kernel_scales(networks, data.training_set)
+    consensus = consensus_loss(networks[0], data.training_set, plan, rigid_map)
     return [
         ReconstructionLoss(data.discarded_variance),
-        SimilarityLoss(
-            plan.similarity,
-            plan.similarity_weight,
-            collapsed_loss,
-            data.discarded_variance,
-        ),
+        similarity_term(data, plan),
         NeighborLoss(plan.neighbor_weight, scale),
-        consensus_loss(networks[0], data.training_set, plan, rigid_map),
+        consensus,
+        *guide_terms(networks[0], data, plan, rigid_map, consensus),
     ]
+
+
+def similarity_term(data, plan):
+    """Return the term of the distances that are given, or else of a similarity."""
+    weight = plan.similarity_weight
+    if data.distances is not None:
+        return GivenDistanceLoss(data.distances, data.code_scale, weight)
+    collapsed_loss = 1.0
+    if weight:
+        some = torch.from_numpy(data.estimation_subset)
+        collapsed_loss = collapsed_similarity_loss(some, plan.similarity)
+    return SimilarityLoss(
+        plan.similarity, weight, collapsed_loss, data.discarded_variance
+    )
+
+
+def guide_terms(network, data, plan, rigid_map, consensus):
+    """Return the term that guides codes, if there are places to guide them to."""
+    if data.places is None or not plan.guided:
+        return []
+    places, reference = data.places, data.training_set.reference
+    if reference is not None:
+        # The codes are pulled to a reference as well, which decides on the frame.
+        known = has_place(reference)
+        laid = consensus.mean_codes.numpy()[known]
+        places = rigid_map(network, places[known], laid)(places)
+    return [GuideLoss(GUIDE_WEIGHT, torch.from_numpy(places.astype(np.float32)))]
 
 
 def kernel_scales(networks, training_set):

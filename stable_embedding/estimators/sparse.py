@@ -17,8 +17,8 @@ class SparseAutoencoder(StableAutoencoder):
     .. math:: L = L_\text{rec} + w L_\text{sim} + v P
 
     with a penalty :math:`P` of one of three kinds. With "kl" codes :math:`z` are
-    logistic, between 0 and `scale_`, and the mean of each component over a batch, as
-    a fraction of it, should be :math:`\rho`:
+    logistic, between 0 and `code_scale_`, and the mean of each component over a batch,
+    as a fraction of it, should be :math:`\rho`:
 
     .. math:: P = \operatorname{mean}_j \Bigl[\rho \log \frac{\rho}{\hat\rho_j}
         + (1 - \rho) \log \frac{1 - \rho}{1 - \hat\rho_j} \Bigr]
@@ -94,6 +94,7 @@ class SparseAutoencoder(StableAutoencoder):
     }
 
     _network_class = SparseNetwork
+    _has_free_codes = False
 
     def __init__(
         self,
@@ -104,6 +105,8 @@ class SparseAutoencoder(StableAutoencoder):
         sparsity_weight=0.1,
         hidden_layer_sizes="auto",
         activation="relu",
+        metric="euclidean",
+        metric_params=None,
         similarity="distance",
         similarity_weight=1.0,
         neighbor_weight=0.0,
@@ -134,6 +137,8 @@ class SparseAutoencoder(StableAutoencoder):
             n_components,
             hidden_layer_sizes=hidden_layer_sizes,
             activation=activation,
+            metric=metric,
+            metric_params=metric_params,
             similarity=similarity,
             similarity_weight=similarity_weight,
             neighbor_weight=neighbor_weight,

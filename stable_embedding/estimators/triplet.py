@@ -23,7 +23,7 @@ class TripletVariationalAutoencoder(VariationalAutoencoder):
 
     over triplets of a sample :math:`a`, another :math:`p` of its class and one
     :math:`n` of another class, within blocks of 64 samples of a batch, with codes over
-    `scale_`.
+    `code_scale_`.
 
     All other parameters and attributes are those of :class:`VariationalAutoencoder`.
 
@@ -80,6 +80,8 @@ class TripletVariationalAutoencoder(VariationalAutoencoder):
         likelihood="gaussian",
         hidden_layer_sizes="auto",
         activation="relu",
+        metric="euclidean",
+        metric_params=None,
         similarity="distance",
         similarity_weight=1.0,
         neighbor_weight=0.0,
@@ -112,6 +114,8 @@ class TripletVariationalAutoencoder(VariationalAutoencoder):
             likelihood=likelihood,
             hidden_layer_sizes=hidden_layer_sizes,
             activation=activation,
+            metric=metric,
+            metric_params=metric_params,
             similarity=similarity,
             similarity_weight=similarity_weight,
             neighbor_weight=neighbor_weight,

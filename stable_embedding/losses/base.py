@@ -98,6 +98,15 @@ class LossTerm(nn.Module):
         super().__init__()
         self.weight = weight
 
+    def begin(self, n_steps: int) -> None:
+        """Prepare for a training; hook for terms that change along it.
+
+        Parameters
+        ----------
+        n_steps : int
+            Number of steps that it will take.
+        """
+
     def forward(self, outputs: Any, batch: Batch) -> Tensor:
         """Compute the term.
 

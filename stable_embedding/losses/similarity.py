@@ -167,16 +167,20 @@ class _DistanceLoss(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, codes, samples, discarded_variance):
-        n_samples = samples.shape[-2]
+    def forward(ctx, codes, wanted, has_unknown):
+        n_samples = codes.shape[-2]
         found = distance(codes)
-        weights = distance(samples, 2 * discarded_variance).div_(found).neg_().add_(1)
+        weights = torch.div(wanted, found).neg_().add_(1)
         weights.diagonal(dim1=-2, dim2=-1).zero_()
+        ctx.n_pairs = max(n_samples * (n_samples - 1), 1)
+        if has_unknown:
+            known = weights.isfinite()
+            weights.masked_fill_(~known, 0)
+            ctx.n_pairs = (known.sum((-2, -1)) - n_samples).clamp_min_(1)
         loss = (weights * found).square_().sum((-2, -1))
         # Codes that coincide have no direction in which to part.
         weights.masked_fill_(found <= SMALLEST_DISTANCE, 0)
         ctx.save_for_backward(codes, weights)
-        ctx.n_pairs = max(n_samples * (n_samples - 1), 1)
         return loss / ctx.n_pairs
 
     @staticmethod
@@ -185,6 +189,29 @@ class _DistanceLoss(torch.autograd.Function):
         codes, weights = ctx.saved_tensors
         pull = weights.sum(-1, keepdim=True) * codes - weights @ codes
         return pull * (4 / ctx.n_pairs * gradient)[..., None, None], None, None
+
+
+def given_distance_loss(
+    wanted: Tensor, codes: Tensor, has_unknown: bool = False
+) -> Tensor:
+    """Mean squared difference of the distances of codes from given ones, over pairs.
+
+    Parameters
+    ----------
+    wanted : Tensor of shape (..., n_samples, n_samples)
+        Distances that codes should have.
+
+    codes : Tensor of shape (..., n_samples, n_components)
+        The codes.
+
+    has_unknown : bool, default=False
+        Whether some distances are nan. These pairs do not count.
+
+    Returns
+    -------
+    Tensor of shape (...)
+    """
+    return _DistanceLoss.apply(codes, wanted, has_unknown)
 
 
 def distance_loss(
@@ -200,10 +227,11 @@ def distance_loss(
     it adds to them in the mean, and in many dimensions nearly to each.
     """
     if samples.shape[-2] <= limits.PAIR_BLOCK:
-        return _DistanceLoss.apply(codes, samples, discarded_variance)
+        return given_distance_loss(distance(samples, 2 * discarded_variance), codes)
     samples = split_into_blocks(samples, limits.PAIR_BLOCK)
     codes = split_into_blocks(codes, limits.PAIR_BLOCK)
-    return _DistanceLoss.apply(codes, samples, discarded_variance).mean(-1)
+    wanted = distance(samples, 2 * discarded_variance)
+    return given_distance_loss(wanted, codes).mean(-1)
 
 
 def similarity_loss(
@@ -240,6 +268,49 @@ def collapsed_similarity_loss(samples: Tensor, similarity: Similarity) -> float:
     return (
         mean_squared_difference(similarity(origin), similarity(samples)).item() or 1.0
     )
+
+
+class GivenDistanceLoss(LossTerm):
+    r"""Loss of distances that are given for pairs of samples, by their positions.
+
+    .. math:: L_\text{sim} = \tfrac14 \operatorname{mean}_{i<j}
+              \bigl(|z_i - z_j| - d_{ij} / s_d\bigr)^2
+
+    with the unit :math:`s_d`, the root of half the mean of :math:`d_{ij}^2` over the
+    training set: the loss is 1 for a collapsed map. Batches are split as for
+    :func:`distance_loss`.
+
+    Parameters
+    ----------
+    distances : InputDistances
+        Its `among` returns distances for positions, some of which may be unknown.
+
+    unit : float
+        The unit :math:`s_d`.
+
+    weight : float, default=1.0
+        Weight in the total.
+    """
+
+    name = "similarity"
+
+    def __init__(self, distances: Any, unit: float, weight: float = 1.0):
+        super().__init__(weight)
+        self.distances = distances
+        self.unit = unit
+
+    def forward(self, outputs: Any, batch: Batch) -> Tensor:
+        """Return the share of distances that is lost."""
+        codes, index = outputs.codes, batch.index
+        is_split = codes.shape[-2] > limits.PAIR_BLOCK
+        if is_split:
+            codes = split_into_blocks(codes, limits.PAIR_BLOCK)
+            index = split_into_blocks(index.unsqueeze(-1), limits.PAIR_BLOCK).squeeze(
+                -1
+            )
+        wanted = self.distances.among(index).to(codes.dtype) / self.unit
+        loss = given_distance_loss(wanted, codes, self.distances.has_unknown)
+        return (loss.mean(-1) if is_split else loss) / 2
 
 
 class SimilarityLoss(LossTerm):

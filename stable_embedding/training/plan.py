@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from ..data.metrics import EUCLIDEAN
 from ..losses.base import LossTerm
 from ..losses.similarity import Similarity, distance, resolve_similarity
 from .distributed import broadcast_from_main, shard_of
@@ -29,6 +30,7 @@ _RESERVED_NAMES = {
     "consensus",
     "sparsity",
     "contraction",
+    "guide",
     "kl",
     "triplet",
 }
@@ -61,14 +63,17 @@ class TrainingPlan:
     Every parameter is checked when the plan is made, before anything is computed.
     Attributes are the estimator's parameters, resolved as far as that is possible
     without data; `shard` is the rank of this process and the number of processes,
-    `identity` tells a training with checkpoints from others, and `may_project` says
-    whether it may work on coordinates in a narrow basis.
+    `identity` tells a training with checkpoints from others, `may_project` says
+    whether it may work on coordinates in a narrow basis, and `guided` whether codes may
+    be drawn to where distances that are given would put them.
     """
 
     n_components: int
     hidden_layer_sizes: tuple[int, ...]
     init: str
     layerwise_pretraining: bool
+    metric: Any
+    metric_params: dict[str, Any] | None
     similarity: Similarity
     similarity_weight: float
     neighbor_weight: float
@@ -83,6 +88,7 @@ class TrainingPlan:
     seeds: list[int]
     stopping_rule: StoppingRule | None
     may_project: bool
+    guided: bool
     device: Any
     accelerator: Any
     shard: tuple[int, int]
@@ -93,7 +99,12 @@ class TrainingPlan:
 
     @classmethod
     def from_estimator(
-        cls, estimator: Any, *, requires_features: bool = False, resume: bool = False
+        cls,
+        estimator: Any,
+        *,
+        requires_features: bool = False,
+        has_free_codes: bool = True,
+        resume: bool = False,
     ) -> "TrainingPlan":
         """Check and resolve the parameters of an estimator.
 
@@ -104,6 +115,9 @@ class TrainingPlan:
 
         requires_features : bool, default=False
             Whether batches must hold features, not coordinates in a narrow basis.
+
+        has_free_codes : bool, default=True
+            Whether codes may lie anywhere.
 
         resume : bool, default=False
             Whether the training resumes an earlier one, which works on features.
@@ -123,6 +137,7 @@ class TrainingPlan:
         device = resolve_device(estimator.device, accelerator)
         stopping_rule = stopping_rule_of(estimator)
         similarity = resolve_similarity(estimator.similarity)
+        check_metric_alone(estimator, similarity)
         shard = (0, 1) if accelerator is None else shard_of(accelerator)
         projects = estimator.init == "pca" and not (requires_features or resume)
         plan = cls(
@@ -130,6 +145,8 @@ class TrainingPlan:
             hidden_layer_sizes=hidden_layer_sizes,
             init=estimator.init,
             layerwise_pretraining=bool(estimator.layerwise_pretraining),
+            metric=estimator.metric,
+            metric_params=estimator.metric_params,
             similarity=similarity,
             similarity_weight=float(estimator.similarity_weight),
             neighbor_weight=float(estimator.neighbor_weight),
@@ -145,6 +162,7 @@ class TrainingPlan:
             stopping_rule=stopping_rule,
             # A user's similarity or loss would get coordinates for features.
             may_project=projects and similarity is distance and not extra_losses,
+            guided=has_free_codes and not resume and estimator.similarity_weight > 0,
             device=device,
             accelerator=accelerator,
             shard=shard,
@@ -154,6 +172,11 @@ class TrainingPlan:
             verbose=bool(estimator.verbose),
         )
         return replace(plan, seeds=plan.broadcast(plan.seeds))
+
+    @property
+    def has_own_metric(self) -> bool:
+        """Whether distances of the input are not the Euclidean ones."""
+        return not (isinstance(self.metric, str) and self.metric in EUCLIDEAN)
 
     @property
     def couples_runs(self) -> bool:
@@ -176,6 +199,18 @@ class TrainingPlan:
         if self.accelerator is None:
             return value
         return broadcast_from_main(value)
+
+
+def check_metric_alone(estimator: Any, similarity: Similarity) -> None:
+    """Raise if a metric stands beside a similarity that compares no distances."""
+    metric = estimator.metric
+    if isinstance(metric, str) and metric in EUCLIDEAN:
+        return
+    if similarity is not distance and estimator.similarity_weight:
+        raise ValueError(
+            f"metric={metric!r} needs similarity='distance', but similarity is"
+            f" {estimator.similarity!r}, which compares no distances of the input"
+        )
 
 
 def resolve_layer_sizes(sizes: Any, neighbor_weight: float) -> tuple[int, ...]:

@@ -107,6 +107,8 @@ class Trainer:
             fraction = plan.stopping_rule.validation_fraction
             split = validation_splits(training_set, fraction, plan.seeds)
         batches = Batches(training_set, split, plan)
+        for term in terms:
+            term.begin(batches.schedule.n_steps)
         loss = TotalLoss(terms)
         fingerprint = None
         if plan.checkpoint is not None:

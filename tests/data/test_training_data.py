@@ -45,9 +45,8 @@ def little_memory(monkeypatch):
 
 def test_small_data_are_their_own_subset(X):
     hashes = order_and_hashes(X)[1]
-    subset, subset_hashes = representative_samples(plain(X), hashes, 2)
-    np.testing.assert_array_equal(subset, X)
-    np.testing.assert_array_equal(subset_hashes, hashes)
+    subset = representative_samples(plain(X), hashes, 2)
+    np.testing.assert_array_equal(subset, np.arange(len(X)))
     assert isinstance(training_inputs(plain(X), X, None), torch.Tensor)
 
 
@@ -56,9 +55,9 @@ def test_a_subset_is_drawn_by_content(kind, X, rng, little_memory):
     def subset_of(X):
         order, hashes = order_and_hashes(kind(X))
         samples = ScaledSamples(kind(X), np.zeros(4), 1.0, order)
-        subset, subset_hashes = representative_samples(samples, hashes, 2)
-        assert max(subset_hashes) == np.sort(hashes)[len(subset) - 1]
-        return set(map(tuple, subset.tolist()))
+        subset = representative_samples(samples, hashes, 2)
+        assert max(hashes[subset]) == np.sort(hashes)[len(subset) - 1]
+        return set(map(tuple, samples[subset].tolist()))
 
     subset = subset_of(X)
     assert len(subset) == 50
@@ -68,8 +67,8 @@ def test_a_subset_is_drawn_by_content(kind, X, rng, little_memory):
 
 def test_a_subset_has_samples_enough_for_a_frame(X, little_memory):
     hashes = order_and_hashes(X)[1]
-    assert len(representative_samples(plain(X), hashes, 2)[0]) == 50
-    assert len(representative_samples(plain(X), hashes, 20)[0]) == 200
+    assert len(representative_samples(plain(X), hashes, 2)) == 50
+    assert len(representative_samples(plain(X), hashes, 20)) == 200
 
 
 def test_copies_in_large_data_have_hashes_of_their_own(little_memory):
@@ -149,9 +148,9 @@ def test_a_graph_is_built_where_neighbors_count(X):
 
 
 def test_an_earlier_scaling_is_kept_and_samples_are_counted(X):
-    scaling = np.full(4, 0.5), 2.0
+    scaling = np.full(4, 0.5), 2.0, 3.0
     data = TrainingData.prepare(X, None, plan(), scaling, n_seen=1_500)
-    assert (data.mean, data.scale) == scaling
+    assert (data.mean, data.scale, data.code_scale) == scaling
     assert data.n_samples_seen == 2_000
     assert data.fraction_of_seen == 0.25
     assert not data.is_constant

@@ -27,6 +27,18 @@ BAD_PARAMETERS = {
     "n_components": [0, -1, 1.5, "2", None],
     "hidden_layer_sizes": [0, (8, 0), (8, -1), (8.5,), "8", ((8,),), ("a",), None],
     "activation": ["swish", None],
+    "metric": [
+        "haversine",
+        "nan_euclidean",
+        "precomputed",
+        "jaccard",
+        3,
+        None,
+        lambda a, b: float("nan"),
+        lambda a, b: a[0] - b[0],
+        lambda a, b: a[:2],
+    ],
+    "metric_params": [3, "p", {"p": 3}],
     "similarity": [
         "euclidean",
         3,

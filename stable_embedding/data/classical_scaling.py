@@ -1,0 +1,136 @@
+"""Coordinates whose Euclidean distances are like given ones, found from landmarks."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import eigh
+
+from .input_distances import InputDistances
+
+# Eigenvalues below this fraction of the first are due to rounding.
+_ROUNDING = 1e-10
+
+
+class ClassicalScaling(NamedTuple):
+    r"""A map from distances to landmarks to coordinates.
+
+    Attributes
+    ----------
+    axes : ndarray of shape (n_coordinates, n_landmarks)
+        Eigenvectors of the landmarks' doubly centered squared distances.
+
+    variances : ndarray of shape (n_coordinates,)
+        Their eigenvalues, positive or 0, the largest first.
+
+    squares : ndarray of shape (n_landmarks,)
+        Mean squared distance of each landmark from all of them.
+    """
+
+    axes: np.ndarray
+    variances: np.ndarray
+    squares: np.ndarray
+
+    def __call__(self, distances: np.ndarray) -> np.ndarray:
+        """Place samples by their distances from the landmarks.
+
+        Parameters
+        ----------
+        distances : ndarray of shape (n_samples, n_landmarks)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_coordinates)
+        """
+        roots = np.sqrt(self.variances)
+        inverse = np.divide(1, roots, out=np.zeros_like(roots), where=roots > 0)
+        return -0.5 * (np.square(distances) - self.squares) @ (inverse * self.axes.T)
+
+
+def classical_scaling(
+    distances: np.ndarray, n_coordinates: int, at_most: int | None = None
+) -> ClassicalScaling:
+    r"""Find coordinates by landmarks' distances from each other.
+
+    With :math:`J = I - \frac1m 1 1^\top` and squared distances :math:`D^2`, landmarks
+    lie at :math:`V \Lambda^{1/2}` for the leading eigenvectors and eigenvalues of
+    :math:`-\frac12 J D^2 J`. A sample with squared distances :math:`\delta` from them
+    lies at :math:`-\frac12 \Lambda^{-1/2} V^\top (\delta - \bar\delta)`, which for a
+    landmark is the same place.
+
+    Parameters
+    ----------
+    distances : ndarray of shape (n_landmarks, n_landmarks)
+
+    n_coordinates : int
+        Coordinates beyond the positive eigenvalues are 0.
+
+    at_most : int or None, default=None
+        If given, as many coordinates are taken, up to this number, as there are
+        eigenvalues above the size of the lowest. What is below it is no better known
+        than what Euclidean distances cannot stand for.
+
+    Returns
+    -------
+    ClassicalScaling
+
+    References
+    ----------
+    V. de Silva and J. B. Tenenbaum, "Sparse multidimensional scaling using landmark
+    points", technical report, Stanford University, 2004.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from stable_embedding.data.classical_scaling import classical_scaling
+    >>> x = np.array([0.0, 3.0, 7.0])
+    >>> D = abs(x[:, None] - x)
+    >>> np.ptp(classical_scaling(D, 1)(D)).round(6)
+    np.float64(7.0)
+    """
+    squares = np.square(distances, dtype=np.float64)
+    means = squares.mean(axis=1)
+    gram = -0.5 * (squares - means - means[:, None] + means.mean())
+    n_landmarks = len(gram)
+    n_found = min(at_most or n_coordinates, n_landmarks)
+    leading = [n_landmarks - n_found, n_landmarks - 1]
+    variances, vectors = eigh(gram, subset_by_index=leading)
+    variances, vectors = variances[::-1], vectors.T[::-1]
+    if at_most is not None:
+        [lowest] = eigh(gram, eigvals_only=True, subset_by_index=[0, 0])
+        n_above = np.count_nonzero(variances > max(0.0, -lowest))
+        n_coordinates = max(n_coordinates, int(n_above))
+    n_found = min(n_coordinates, n_found)
+    axes, kept = np.zeros((n_coordinates, n_landmarks)), np.zeros(n_coordinates)
+    axes[:n_found] = vectors[:n_found]
+    # An eigenvalue that is due to rounding would be divided by.
+    is_found = variances > _ROUNDING * max(variances[0], 0.0)
+    kept[:n_found] = np.where(is_found, variances, 0.0)[:n_found]
+    return ClassicalScaling(axes, kept, means)
+
+
+def place_by_landmarks(
+    distances: InputDistances, landmarks: np.ndarray, scaling: ClassicalScaling
+) -> np.ndarray:
+    """Place all samples by their distances from landmarks.
+
+    Parameters
+    ----------
+    distances : InputDistances
+
+    landmarks : ndarray of int of shape (n_landmarks,)
+        Their positions.
+
+    scaling : ClassicalScaling
+        Found from them.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_coordinates), dtype float64
+    """
+    everyone = np.arange(len(distances))
+    return np.concatenate(
+        [
+            scaling(distances.between(everyone[part], landmarks))
+            for part in distances.parts(everyone)
+        ]
+    )

@@ -1,0 +1,144 @@
+"""Distances along the data: shortest paths in a graph of neighbors."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components, dijkstra
+from sklearn.metrics import pairwise_distances_argmin_min
+from sklearn.utils import gen_batches
+
+from . import limits
+from .classical_scaling import classical_scaling, place_by_landmarks
+from .input_distances import CoordinateDistances, InputDistances, MatrixDistances
+from .neighbors import edge_sources
+
+# Coordinates that stand for the distances of many samples, at most.
+_MAX_COORDINATES = 50
+
+
+def edge_lengths(graph, samples):
+    """Return the Euclidean length of each edge of a graph.
+
+    Parameters
+    ----------
+    graph : csr_array of shape (n_samples, n_samples)
+
+    samples : ndarray of shape (n_samples, n_features)
+
+    Returns
+    -------
+    ndarray of shape (n_edges,), dtype float64
+    """
+    sources, lengths = edge_sources(graph), np.empty(graph.nnz)
+    for part in gen_batches(graph.nnz, limits.CHUNK_SAMPLES):
+        ways = samples[sources[part]] - samples[graph.indices[part]]
+        lengths[part] = np.linalg.norm(ways.astype(np.float64), axis=1)
+    return lengths
+
+
+def joined(edges, samples):
+    """Join the parts of a graph that no edge connects, each by its nearest sample.
+
+    The smallest part is joined first, to the sample outside it that is nearest to one
+    within.
+
+    Parameters
+    ----------
+    edges : csr_array of shape (n_samples, n_samples)
+        Lengths of edges.
+
+    samples : ndarray of shape (n_samples, n_features)
+
+    Returns
+    -------
+    edges : csr_array of shape (n_samples, n_samples)
+        With a further edge for each part but one.
+
+    n_parts : int
+        Number of parts that there were.
+    """
+    n_parts, part_of = connected_components(edges, directed=False)
+    sources, targets, lengths = [], [], []
+    for _ in range(n_parts - 1):
+        labels, sizes = np.unique(part_of, return_counts=True)
+        inside = part_of == labels[sizes.argmin()]
+        within, outside = np.flatnonzero(inside), np.flatnonzero(~inside)
+        nearest, distances = pairwise_distances_argmin_min(
+            samples[within], samples[outside]
+        )
+        at = distances.argmin()
+        source, target = within[at], outside[nearest[at]]
+        part_of[within] = part_of[target]
+        sources.append(source)
+        targets.append(target)
+        lengths.append(np.linalg.norm(samples[source] - samples[target]))
+    bridges = csr_array((lengths, (sources, targets)), shape=edges.shape)
+    return csr_array(edges + bridges), n_parts
+
+
+class _PathsFrom(InputDistances):
+    """Shortest paths to landmarks alone."""
+
+    def __init__(self, paths, landmarks):
+        super().__init__(paths.shape[1])
+        self.paths = paths
+        self.place = {landmark: at for at, landmark in enumerate(landmarks.tolist())}
+
+    def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Look up the paths of samples from landmarks, the second."""
+        at = [self.place[landmark] for landmark in second.tolist()]
+        return self.paths[at][:, first].T
+
+
+def geodesic_distances(
+    graph: Any, samples: np.ndarray, landmarks: np.ndarray, n_components: int
+) -> InputDistances:
+    """Compute the lengths of shortest paths in a graph of neighbors.
+
+    All pairs are held if there are not too many samples. Else paths from landmarks are
+    computed, and Euclidean distances of coordinates stand for the others.
+
+    Parameters
+    ----------
+    graph : csr_array of shape (n_samples, n_samples)
+        Neighbors of each sample.
+
+    samples : ndarray of shape (n_samples, n_features)
+
+    landmarks : ndarray of int of shape (n_landmarks,)
+        Positions of samples that stand for all.
+
+    n_components : int
+        Least number of coordinates.
+
+    Returns
+    -------
+    InputDistances
+
+    References
+    ----------
+    J. B. Tenenbaum, V. de Silva and J. C. Langford, "A global geometric framework for
+    nonlinear dimensionality reduction", Science 290, 2000.
+    """
+    lengths = edge_lengths(graph, samples)
+    # A length of 0 would be no edge.
+    lengths = np.maximum(lengths, np.finfo(np.float64).tiny)
+    edges = csr_array((lengths, graph.indices, graph.indptr), graph.shape)
+    edges, n_parts = joined(edges, samples)
+    if n_parts > 1:
+        warnings.warn(
+            f"the graph of neighbors has {n_parts} parts that no neighbor connects;"
+            " they are joined where they are nearest, for geodesic distances: raise"
+            " n_neighbors for fewer parts",
+            UserWarning,
+            stacklevel=2,
+        )
+    if len(samples) <= limits.ALL_PAIRS_SAMPLES:
+        return MatrixDistances(dijkstra(edges, directed=False).astype(np.float32))
+    paths = dijkstra(edges, directed=False, indices=landmarks)
+    scaling = classical_scaling(paths[:, landmarks], n_components, _MAX_COORDINATES)
+    return CoordinateDistances(
+        place_by_landmarks(_PathsFrom(paths, landmarks), landmarks, scaling)
+    )

@@ -1,0 +1,441 @@
+"""Distances between the samples of a training, by their positions.
+
+A training asks for the distances among the samples of a batch. What they are computed
+from differs: rows on which torch or scikit-learn computes, a matrix, a callable, or
+coordinates. Positions are those of the training, which orders samples by content.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.sparse import csr_array, issparse
+from scipy.spatial.distance import cdist
+from sklearn.preprocessing import normalize
+from sklearn.utils import gen_batches
+from torch import Tensor
+
+from . import limits
+from .chunks import dense_samples
+from .metrics import PairMetric, checked
+
+
+class InputDistances:
+    """Distances between the samples of a training.
+
+    Parameters
+    ----------
+    n_samples : int
+        Number of samples.
+
+    order : ndarray of shape (n_samples,) or None, default=None
+        Where the sample at each position is in what was given; by default, there.
+
+    Attributes
+    ----------
+    has_unknown : bool
+        Whether some distances are nan, because nobody knows them.
+    """
+
+    has_unknown = False
+
+    def __init__(self, n_samples: int, order: np.ndarray | None = None):
+        self.n_samples = n_samples
+        self.order = np.arange(n_samples) if order is None else order
+
+    def __len__(self) -> int:
+        return self.n_samples
+
+    def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Compute the distances of some samples from others.
+
+        Parameters
+        ----------
+        first, second : ndarray of int of shape (n_first,), (n_second,)
+            Positions.
+
+        Returns
+        -------
+        ndarray of shape (n_first, n_second), dtype float64
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define between")
+
+    def among(self, index: Tensor) -> Tensor:
+        """Compute the distances among the samples of each of several batches.
+
+        Parameters
+        ----------
+        index : Tensor of int of shape (..., n_samples_of_batch)
+            Positions.
+
+        Returns
+        -------
+        Tensor of shape (..., n_samples_of_batch, n_samples_of_batch), dtype float32
+        """
+        batches = index.reshape(-1, index.shape[-1]).cpu().numpy()
+        found = np.stack([self.between(batch, batch) for batch in batches])
+        values = torch.from_numpy(found.astype(np.float32)).to(index.device)
+        return values.reshape(*index.shape, index.shape[-1])
+
+    def all_pairs(self) -> np.ndarray:
+        """Compute the distances of all pairs, in float32."""
+        everyone = np.arange(len(self))
+        matrix = np.empty((len(self), len(self)), dtype=np.float32)
+        for part in self.parts(everyone):
+            matrix[part] = self.between(everyone[part], everyone)
+        return matrix
+
+    def parts(self, index: np.ndarray) -> Any:
+        """Slice positions such that their distances from all can be held."""
+        return gen_batches(len(index), max(1, limits.PAIRS_AT_ONCE // len(self)))
+
+
+class MatrixDistances(InputDistances):
+    """Distances that are all held, or mapped from a file.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (n_samples, n_samples)
+
+    order : ndarray of shape (n_samples,) or None, default=None
+    """
+
+    def __init__(self, matrix: np.ndarray, order: np.ndarray | None = None):
+        super().__init__(len(matrix), order)
+        self.matrix = matrix
+        self._tensor: Tensor | None = None
+        if order is None and matrix.dtype == np.float32:
+            self._tensor = torch.from_numpy(matrix)
+
+    def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Look up the distances of some samples from others."""
+        found = self.matrix[np.ix_(self.order[first], self.order[second])]
+        return np.asarray(found, dtype=np.float64)
+
+    def among(self, index: Tensor) -> Tensor:
+        """Look up the distances among the samples of each of several batches."""
+        if self._tensor is None:
+            return super().among(index)
+        self._tensor = self._tensor.to(index.device)
+        return self._tensor[index.unsqueeze(-1), index.unsqueeze(-2)]
+
+
+class SparseMatrixDistances(InputDistances):
+    """Distances of which some are known: the stored entries of a sparse matrix.
+
+    Parameters
+    ----------
+    matrix : sparse matrix of shape (n_samples, n_samples)
+        Symmetric.
+
+    order : ndarray of shape (n_samples,) or None, default=None
+    """
+
+    has_unknown = True
+
+    def __init__(self, matrix: Any, order: np.ndarray | None = None):
+        super().__init__(matrix.shape[0], order)
+        # One more, so that a distance of 0 differs from one that is not there.
+        self.above = csr_array(matrix, dtype=np.float64, copy=True)
+        self.above.data += 1
+        if order is not None:
+            self.above = self.above[order][:, order]
+
+    def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Look up the distances of some samples from others; nan if unknown."""
+        above = self.above[first][:, second].toarray()
+        distances = np.where(above > 0, above - 1, np.nan)
+        distances[first[:, None] == second] = 0
+        return distances
+
+
+class CallableDistances(InputDistances):
+    """Distances that a user's callable computes.
+
+    Parameters
+    ----------
+    distances : callable
+        From two arrays of positions in the user's samples to an array of the distances
+        of the first from the second.
+
+    n_samples : int
+
+    order : ndarray of shape (n_samples,) or None, default=None
+    """
+
+    def __init__(
+        self, distances: Callable, n_samples: int, order: np.ndarray | None = None
+    ):
+        super().__init__(n_samples, order)
+        self.distances = distances
+
+    def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Call the callable."""
+        found = np.asarray(self.distances(self.order[first], self.order[second]))
+        expected = len(first), len(second)
+        if found.shape != expected:
+            raise ValueError(
+                f"distances={self.distances!r} returned shape {found.shape} for"
+                f" {expected[0]} and {expected[1]} positions; it must return an array"
+                f" of shape {expected}"
+            )
+        return checked(found, f"distances={self.distances!r}")
+
+
+class MetricDistances(InputDistances):
+    """Distances of rows that scikit-learn computes.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+
+    metric : PairMetric
+
+    order : ndarray of shape (n_samples,) or None, default=None
+    """
+
+    def __init__(self, X: Any, metric: PairMetric, order: np.ndarray | None = None):
+        super().__init__(X.shape[0], order)
+        self.X = X
+        self.metric = metric
+
+    def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Compute the distances of some samples from others."""
+        rows = self._rows(first)
+        if first is second or np.array_equal(first, second):
+            return self.metric.between(rows)
+        return self.metric.between(rows, self._rows(second))
+
+    def _rows(self, index):
+        return self.X[self.order[index]]
+
+
+class CosineDistances(MetricDistances):
+    """Cosine distances of sparse rows, by their inner products."""
+
+    def __init__(self, X: Any, metric: PairMetric, order: np.ndarray | None = None):
+        super().__init__(X, metric, order)
+        self.unit = csr_array(normalize(X.astype(np.float32)))
+
+    def among(self, index: Tensor) -> Tensor:
+        """Compute the distances among the samples of each of several batches."""
+        batches = index.reshape(-1, index.shape[-1]).cpu().numpy()
+        rows = [self.unit[self.order[batch]] for batch in batches]
+        products = np.stack([(row @ row.T).toarray() for row in rows])
+        distances = torch.from_numpy(products).to(index.device).neg_().add_(1)
+        distances.clamp_(0, 2).diagonal(dim1=-2, dim2=-1).zero_()
+        return distances.reshape(*index.shape, index.shape[-1])
+
+
+class TorchDistances(MetricDistances):
+    """Distances of rows that torch computes, for all batches at once.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+
+    metric : PairMetric
+        One of `TORCH_METRICS`.
+
+    order : ndarray of shape (n_samples,) or None
+
+    mean : ndarray of shape (n_features,)
+        Mean of the samples.
+
+    scale : float
+        By which rows are divided, so that float32 holds them.
+    """
+
+    def __init__(
+        self,
+        X: Any,
+        metric: PairMetric,
+        order: np.ndarray | None,
+        mean: np.ndarray,
+        scale: float,
+    ):
+        super().__init__(X, metric, order)
+        self.mean = mean
+        self.scale = scale
+        self.prepare, self.pairs, power = TORCH_METRICS[metric.metric]
+        self.unit = scale**power
+        n_bytes = np.dtype(np.float32).itemsize * X.shape[0] * X.shape[1]
+        self._held: Tensor | None = None
+        if not issparse(X) and n_bytes <= limits.IN_MEMORY_BYTES:
+            held = np.empty(X.shape, dtype=np.float32)
+            for part in gen_batches(len(self), limits.CHUNK_SAMPLES):
+                held[part] = self._prepared(np.arange(len(self))[part])
+            self._held = torch.from_numpy(held)
+
+    def among(self, index: Tensor) -> Tensor:
+        """Compute the distances among the samples of each of several batches."""
+        if self._held is None:
+            rows = self._prepared(index.flatten().cpu().numpy())
+            rows = torch.from_numpy(rows).to(index.device)
+            rows = rows.reshape(*index.shape, rows.shape[-1])
+        else:
+            self._held = self._held.to(index.device)
+            rows = self._held[index]
+        distances = self.pairs(rows)
+        # Rounding must not part a sample from itself.
+        distances.diagonal(dim1=-2, dim2=-1).zero_()
+        return distances if self.unit == 1 else distances * self.unit
+
+    def _prepared(self, index):
+        rows = dense_samples(self.X, self.order[index]).astype(np.float64)
+        return self.prepare(rows, self.mean, self.scale).astype(np.float32)
+
+
+def _scaled(rows, mean, scale):
+    return (rows - mean) / scale
+
+
+def _divided(rows, mean, scale):
+    return rows / scale
+
+
+def _unit(rows, mean, scale):
+    return normalize(rows)
+
+
+def _centered_unit(rows, mean, scale):
+    deviations = rows - rows.mean(axis=1, keepdims=True)
+    # What is left of features that are all alike is rounding.
+    rounding = np.finfo(np.float64).eps * np.abs(rows).max(axis=1, keepdims=True)
+    deviations[np.abs(deviations) <= rows.shape[1] * rounding] = 0
+    return normalize(deviations)
+
+
+def _sqeuclidean(rows):
+    products = rows @ rows.mT
+    norms = products.diagonal(dim1=-2, dim2=-1)
+    squares = norms.unsqueeze(-1) + norms.unsqueeze(-2) - 2 * products
+    return squares.clamp_min_(0)
+
+
+def _manhattan(rows):
+    return torch.cdist(rows, rows, p=1)
+
+
+def _chebyshev(rows):
+    return torch.cdist(rows, rows, p=torch.inf)
+
+
+def _one_minus_product(rows):
+    return (1 - rows @ rows.mT).clamp_(0, 2)
+
+
+def _hamming(rows):
+    return torch.cdist(rows, rows, p=0) / rows.shape[-1]
+
+
+def _jaccard(rows):
+    rows = (rows != 0).to(torch.float32)
+    common = rows @ rows.mT
+    sizes = common.diagonal(dim1=-2, dim2=-1)
+    either = sizes.unsqueeze(-1) + sizes.unsqueeze(-2) - common
+    return torch.where(either > 0, 1 - common / either.clamp_min(1), 0.0)
+
+
+# What is done to rows, how torch computes from them, and how the distance grows with
+# the unit of rows that were divided by the scale.
+TORCH_METRICS: dict[Any, tuple[Callable, Callable, int]] = {
+    "chebyshev": (_scaled, _chebyshev, 1),
+    "cityblock": (_scaled, _manhattan, 1),
+    "correlation": (_centered_unit, _one_minus_product, 0),
+    "cosine": (_unit, _one_minus_product, 0),
+    "hamming": (_divided, _hamming, 0),
+    "jaccard": (_divided, _jaccard, 0),
+    "l1": (_scaled, _manhattan, 1),
+    "manhattan": (_scaled, _manhattan, 1),
+    "sqeuclidean": (_scaled, _sqeuclidean, 2),
+}
+
+
+class CoordinateDistances(InputDistances):
+    """Euclidean distances of coordinates that stand for the samples.
+
+    Parameters
+    ----------
+    coordinates : ndarray of shape (n_samples, n_coordinates)
+        In the order of the training.
+    """
+
+    def __init__(self, coordinates: np.ndarray):
+        super().__init__(len(coordinates))
+        self.coordinates = coordinates
+        self._tensor = torch.from_numpy(coordinates.astype(np.float32))
+
+    def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Compute the distances of some samples from others."""
+        return cdist(self.coordinates[first], self.coordinates[second])
+
+    def among(self, index: Tensor) -> Tensor:
+        """Compute the distances among the samples of each of several batches."""
+        self._tensor = self._tensor.to(index.device)
+        return _sqeuclidean(self._tensor[index]).sqrt_()
+
+
+def distances_of_metric(
+    X: Any,
+    metric: PairMetric,
+    order: np.ndarray | None,
+    mean: np.ndarray,
+    scale: float,
+) -> InputDistances:
+    """Return distances of rows in the way that is fastest for a metric.
+
+    Distances that torch does not compute are all held if there are not too many.
+    """
+    name = metric.metric
+    if isinstance(name, str) and issparse(X) and name == "cosine":
+        return CosineDistances(X, metric, order)
+    if isinstance(name, str) and name in TORCH_METRICS and not metric.parameters:
+        return TorchDistances(X, metric, order, mean, scale)
+    return held_if_few(MetricDistances(X, metric, order))
+
+
+def held_if_few(distances: InputDistances) -> InputDistances:
+    """Return distances that are all held, if there are not too many."""
+    if len(distances) > limits.ALL_PAIRS_SAMPLES:
+        return distances
+    return MatrixDistances(distances.all_pairs())
+
+
+def nearest(distances: InputDistances, n_neighbors: int, among: slice) -> Any:
+    """Find the nearest samples of each, by comparing all pairs.
+
+    Parameters
+    ----------
+    distances : InputDistances
+
+    n_neighbors : int
+
+    among : slice
+        Positions of the samples, all of whose neighbors are there.
+
+    Returns
+    -------
+    counts : ndarray of shape (n_samples,)
+        Number of neighbors of each, which is smaller where few distances are known.
+
+    positions : ndarray of shape (n_found,)
+        Positions of the neighbors of all, the nearest of each first. Of samples at
+        equal distances the one that comes first is nearer.
+    """
+    index = np.arange(among.start, among.stop)
+    counts, positions = [], []
+    n_neighbors = min(n_neighbors, len(index) - 1)
+    for part in distances.parts(index):
+        found = distances.between(index[part], index)
+        found[np.arange(len(found)), np.arange(len(index))[part]] = np.inf
+        found[np.isnan(found)] = np.inf
+        order = np.argpartition(found, n_neighbors, axis=1)[:, :n_neighbors]
+        order.sort(axis=1)
+        by_distance = np.take_along_axis(found, order, axis=1).argsort(kind="stable")
+        order = np.take_along_axis(order, by_distance, axis=1)
+        known = np.isfinite(np.take_along_axis(found, order, axis=1))
+        counts.append(known.sum(axis=1))
+        positions.append(index[order[known]])
+    return np.concatenate(counts), np.concatenate(positions)

@@ -1,0 +1,207 @@
+"""Distances of the input by a name or a callable, as scikit-learn computes them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.metrics import pairwise_distances
+
+from .chunks import iterate_chunks
+
+# Those that scikit-learn takes for sparse samples. For the others they are made dense.
+_SPARSE = {"cosine", "cityblock", "l1", "manhattan"}
+
+# Those that compare features which are 0 or 1.
+BOOLEAN = {
+    "dice",
+    "jaccard",
+    "rogerstanimoto",
+    "russellrao",
+    "sokalsneath",
+    "yule",
+}
+
+EUCLIDEAN = {"euclidean", "l2"}
+
+GEODESIC = "geodesic"
+
+# Not among them: "haversine", which is for two angles alone, and "nan_euclidean", since
+# no estimator of this package takes missing values.
+METRICS = {
+    *BOOLEAN,
+    *EUCLIDEAN,
+    "braycurtis",
+    "canberra",
+    "chebyshev",
+    "cityblock",
+    "correlation",
+    "cosine",
+    "hamming",
+    "l1",
+    "mahalanobis",
+    "manhattan",
+    "minkowski",
+    "seuclidean",
+    "sqeuclidean",
+}
+
+# Rounding of what is not below 0 but for it.
+_ROUNDING = 1e-9
+
+Metric = str | Callable[[np.ndarray, np.ndarray], float]
+
+
+class PairMetric:
+    """A metric with all its parameters, also those that the data decide.
+
+    Parameters
+    ----------
+    metric : str or callable
+        A name of `METRICS`, or a callable from two samples to their distance.
+
+    parameters : dict or None, default=None
+        Further arguments of :func:`sklearn.metrics.pairwise_distances`.
+
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features) or None, default=None
+        Samples on which the variances of "seuclidean" and "mahalanobis" are found, if
+        they are not among the parameters.
+    """
+
+    def __init__(self, metric: Metric, parameters: Any = None, X: Any = None):
+        self.metric = metric
+        self.parameters = dict(parameters or {})
+        if X is not None:
+            self.parameters = of_data(metric, X) | self.parameters
+
+    def between(self, first: Any, second: Any = None) -> np.ndarray:
+        """Compute the distances of some samples from others, or from each other.
+
+        Parameters
+        ----------
+        first, second : {ndarray, sparse matrix} of shape (n_samples, n_features)
+            By default the second are the first.
+
+        Returns
+        -------
+        ndarray of shape (n_first, n_second), dtype float64
+
+        Raises
+        ------
+        ValueError
+            If a distance is negative or no finite number.
+        """
+        distances = pairwise_distances(
+            self._read(first),
+            None if second is None else self._read(second),
+            metric=self.metric,
+            **self.parameters,
+        )
+        if isinstance(self.metric, str) and self.metric == "correlation":
+            # Of samples whose features are all alike it is 0 / 0, and that of zeros
+            # from others is 1 as well where metric="cosine".
+            distances[np.isnan(distances)] = 1
+            if second is None:
+                np.fill_diagonal(distances, 0)
+        return checked(distances, f"metric={self.metric!r}")
+
+    def _read(self, X):
+        if issparse(X) and not (
+            isinstance(self.metric, str) and self.metric in _SPARSE
+        ):
+            X = X.toarray()
+        if isinstance(self.metric, str) and self.metric in BOOLEAN:
+            return np.asarray(X) != 0
+        return X.astype(np.float64, copy=False)
+
+
+def of_data(metric, X):
+    """Return the parameters of a metric that the data decide."""
+    if not isinstance(metric, str) or metric not in ("seuclidean", "mahalanobis"):
+        return {}
+    X = X.toarray() if issparse(X) else np.asarray(X, dtype=np.float64)
+    if metric == "seuclidean":
+        variances = X.var(axis=0, ddof=1)
+        # A constant feature adds 0, over any variance.
+        return {"V": np.where(variances > 0, variances, 1.0)}
+    return {"VI": np.linalg.pinv(np.atleast_2d(np.cov(X.T)), hermitian=True)}
+
+
+def checked(distances, name):
+    """Return distances; raise if one is negative or no finite number.
+
+    Parameters
+    ----------
+    distances : ndarray of shape (n_first, n_second)
+
+    name : str
+        What they come from, for the message.
+
+    Returns
+    -------
+    ndarray of shape (n_first, n_second)
+    """
+    distances = np.asarray(distances, dtype=np.float64)
+    bad = ~(np.isfinite(distances) & (distances >= -_ROUNDING))
+    if bad.any():
+        raise ValueError(
+            f"{name} gives the distance {distances[bad][0]} for some pair of samples;"
+            " distances must be finite numbers of 0 or more"
+        )
+    return np.maximum(distances, 0)
+
+
+def check_metric(metric, parameters, X):
+    """Raise if a metric has no meaning for samples, or its parameters none for it.
+
+    Parameters
+    ----------
+    metric : str or callable
+        A name of `METRICS`, "geodesic" or a callable.
+
+    parameters : dict or None
+
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+        The samples, of finite values.
+    """
+    if isinstance(metric, str) and metric in BOOLEAN:
+        chunks = [X.data] if issparse(X) else (chunk for _, chunk in iterate_chunks(X))
+        for chunk in chunks:
+            odd = chunk[(chunk != 0) & (chunk != 1)]
+            if odd.size:
+                raise ValueError(
+                    f"metric={metric!r} compares features that are 0 or 1, but X holds"
+                    f" {odd.flat[0]}; pass X > 0, or use another metric"
+                )
+    if isinstance(metric, str) and metric in {*EUCLIDEAN, GEODESIC}:
+        if parameters:
+            raise ValueError(
+                f"metric_params={parameters!r} must be None with metric={metric!r},"
+                " which has no parameters of its own"
+            )
+        return
+    try:
+        found = pairwise_distances(
+            PairMetric(metric, X=X[:2])._read(X[:2]),
+            metric=metric,
+            **(of_data(metric, X[:2]) | dict(parameters or {})),
+        )
+    except (TypeError, ValueError, IndexError) as error:
+        raise type(error)(
+            f"metric={metric!r} with metric_params={parameters!r} fails for the first"
+            f" samples of X: {error}"
+        ) from error
+    if not callable(metric):
+        return
+    there, back = found[0, 1], metric(*_two(X)[::-1], **dict(parameters or {}))
+    if not np.isclose(there, back):
+        raise ValueError(
+            f"metric={metric!r} gives {there} for the first two samples of X, and"
+            f" {back} for them exchanged; it must be symmetric"
+        )
+
+
+def _two(X):
+    """Return two samples, dense."""
+    X = X[:2].toarray() if issparse(X) else np.asarray(X[:2], dtype=np.float64)
+    return X[0], X[-1]

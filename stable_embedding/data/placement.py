@@ -1,0 +1,114 @@
+"""Where distances of the input would put the samples, and their unit."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import orthogonal_procrustes
+
+from .classical_scaling import classical_scaling, place_by_landmarks
+from .input_distances import InputDistances
+from .pca import signed_moment
+
+
+class Placement(NamedTuple):
+    """Where distances of the input would put the samples.
+
+    Attributes
+    ----------
+    unit : float
+        Root of half the mean squared distance of pairs, by which distances and
+        coordinates are divided. It is to distances what `scale_` is to Euclidean ones.
+
+    coordinates : ndarray of shape (n_samples, n_components) or None
+        Coordinates of classical scaling; None where not all distances are known.
+    """
+
+    unit: float
+    coordinates: np.ndarray | None
+
+
+def place_samples(
+    distances: InputDistances,
+    landmarks: np.ndarray,
+    samples: np.ndarray,
+    n_components: int,
+    unit: float | None = None,
+) -> Placement:
+    """Find the unit of distances, and coordinates for which they are Euclidean.
+
+    Parameters
+    ----------
+    distances : InputDistances
+
+    landmarks : ndarray of int of shape (n_landmarks,)
+        Positions of samples that stand for all.
+
+    samples : ndarray of shape (n_landmarks, n_features)
+        These samples, centered.
+
+    n_components : int
+        Number of coordinates.
+
+    unit : float or None, default=None
+        The unit of an earlier training, if it is kept.
+
+    Returns
+    -------
+    Placement
+    """
+    found = distances.between(landmarks, landmarks)
+    if unit is None:
+        unit = unit_of(found)
+    if distances.has_unknown:
+        return Placement(unit, None)
+    scaling = classical_scaling(found, n_components)
+    coordinates = place_by_landmarks(distances, landmarks, scaling) / unit
+    coordinates -= coordinates.mean(axis=0)
+    signs = coordinate_signs(coordinates[landmarks], samples)
+    return Placement(unit, coordinates * signs)
+
+
+def unit_of(distances: np.ndarray) -> float:
+    """Return the root of half the mean squared distance of pairs that are known.
+
+    It is 1 if all are 0.
+    """
+    pairs = np.square(distances[~np.eye(len(distances), dtype=bool)])
+    known = pairs[np.isfinite(pairs)]
+    return float(np.sqrt(known.mean() / 2)) if known.any() else 1.0
+
+
+def coordinate_signs(coordinates: np.ndarray, samples: np.ndarray) -> np.ndarray:
+    """Choose signs of coordinates that seldom depend on a few samples.
+
+    Each grows with the features that it is most related to, and points to its far
+    samples, as principal axes do.
+    """
+    related = samples.T.astype(np.float64) @ coordinates
+    moment = signed_moment(related, 5) + signed_moment(coordinates, 3)
+    return np.where(moment < 0, -1.0, 1.0)
+
+
+def rotated_axes(
+    axes: np.ndarray, samples: np.ndarray, coordinates: np.ndarray
+) -> np.ndarray:
+    """Rotate principal axes such that scores lie nearest to coordinates.
+
+    Parameters
+    ----------
+    axes : ndarray of shape (n_components, n_features)
+
+    samples : ndarray of shape (n_samples, n_features)
+        Centered.
+
+    coordinates : ndarray of shape (n_samples, n_components)
+
+    Returns
+    -------
+    ndarray of shape (n_components, n_features), dtype float32
+    """
+    scores = samples.astype(np.float64) @ axes.T
+    rotation, _ = orthogonal_procrustes(
+        scores - scores.mean(axis=0), coordinates - coordinates.mean(axis=0)
+    )
+    return (rotation.T @ axes).astype(np.float32)

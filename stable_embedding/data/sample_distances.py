@@ -1,0 +1,230 @@
+"""Distances between samples that a user has, and their way through splits."""
+
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_array, issparse
+from sklearn.utils import check_array, gen_batches
+
+from . import limits
+from .columns import columns_named
+from .containers import readable
+from .input_distances import (
+    CallableDistances,
+    InputDistances,
+    MatrixDistances,
+    SparseMatrixDistances,
+    held_if_few,
+)
+from .subsample import fixed_subsample
+
+# How far both distances of a pair may be apart, and a distance from itself from 0, over
+# the largest distance.
+_ROUNDING = 1e-5
+
+
+class SampleDistances:
+    """Distances that follow their samples through the splits of a search.
+
+    A search gives each fit some of the rows of what it is given. Of a square matrix
+    that would be a rectangle. These are split on both sides, without a copy.
+
+    Parameters
+    ----------
+    distances : {array-like, sparse matrix} of shape (n_all, n_all) or callable
+        A matrix, or a callable from two arrays of ids to an array of the distances of
+        the first from the second.
+
+    ids : array-like of shape (n_samples,) or None, default=None
+        For each sample what the callable is given, or its place in the matrix. By
+        default the samples are those of the matrix, in its order.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Number of samples, twice.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from stable_embedding import SampleDistances
+    >>> words = np.array(["tea", "ten", "sun"])
+    >>> def differing(first, second):
+    ...     letters = [[list(word) for word in words] for words in (first, second)]
+    ...     first, second = map(np.array, letters)
+    ...     return (first[:, None] != second[None]).sum(axis=-1)
+    >>> distances = SampleDistances(differing, ids=words)
+    >>> distances[[0, 2]](np.array([0]), np.array([0, 1]))
+    array([[0, 3]])
+    """
+
+    def __init__(self, distances, ids=None):
+        if callable(distances) and ids is None:
+            raise ValueError(
+                f"ids=None, but distances={distances!r} is a callable: give the id of"
+                " each sample, which it is called with"
+            )
+        if not callable(distances):
+            distances = distances if issparse(distances) else np.asanyarray(distances)
+            if distances.ndim != 2 or distances.shape[0] != distances.shape[1]:
+                raise ValueError(
+                    f"distances has shape {distances.shape}; it must be square, or a"
+                    " callable"
+                )
+        self.distances = distances
+        self.ids = np.arange(distances.shape[0]) if ids is None else np.asarray(ids)
+
+    @property
+    def shape(self):
+        """Number of samples, twice."""
+        return len(self.ids), len(self.ids)
+
+    def __len__(self):
+        return len(self.ids)
+
+    def __getitem__(self, key):
+        """Return the distances of some samples from each other."""
+        if isinstance(key, tuple):  # as of an array, whose other axes go along
+            key = key[0]
+        return SampleDistances(self.distances, self.ids[key])
+
+    def __call__(self, first, second):
+        """Return the distances of some samples from others.
+
+        Parameters
+        ----------
+        first, second : ndarray of int of shape (n_first,), (n_second,)
+            Positions among the samples.
+
+        Returns
+        -------
+        ndarray of shape (n_first, n_second)
+        """
+        first, second = self.ids[first], self.ids[second]
+        if callable(self.distances):
+            return self.distances(first, second)
+        if issparse(self.distances):
+            raise TypeError(
+                "distances of a sparse matrix are known in part; look them up there"
+            )
+        return self.distances[np.ix_(first, second)]
+
+    def matrix(self):
+        """Return a sparse matrix of the samples in their order."""
+        return csr_array(self.distances)[self.ids][:, self.ids]
+
+
+def check_distances(distances: Any, n_samples: int) -> Any:
+    """Return a user's distances, if they are any.
+
+    Parameters
+    ----------
+    distances : {array-like, sparse matrix} or callable
+
+    n_samples : int
+        Number of samples that they must be of.
+
+    Returns
+    -------
+    {ndarray, csr_array} of shape (n_samples, n_samples) or callable
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are not square, finite, symmetric, 0 or more, and 0 of a sample from
+        itself. Of a large matrix a part is looked at.
+    """
+    if isinstance(distances, SampleDistances):
+        if len(distances) != n_samples:
+            raise ValueError(
+                f"distances is of {len(distances)} samples, but X has {n_samples}"
+            )
+        if issparse(distances.distances):
+            distances = distances.matrix()
+    if callable(distances):
+        _check_callable(distances, n_samples)
+        return distances
+    distances = readable(distances, "distances")
+    with columns_named(distances, "distances"):
+        distances = check_array(
+            distances,
+            accept_sparse="csr",
+            dtype=[np.float64, np.float32],
+            ensure_all_finite=False,
+            input_name="distances",
+        )
+    if distances.shape != (n_samples, n_samples):
+        raise ValueError(
+            f"distances has shape {distances.shape}, but it must have"
+            f" {(n_samples, n_samples)}: the distances of all samples of X from each"
+            " other. A search splits its rows alone; pass"
+            " stable_embedding.SampleDistances(distances), which it splits on both"
+            " sides"
+        )
+    _check_values(distances.data if issparse(distances) else distances)
+    if issparse(distances):
+        _check_sparse(csr_array(distances))
+        return csr_array(distances)
+    index = fixed_subsample(n_samples, limits.LANDMARKS)
+    part = distances[np.ix_(index, index)]
+    _check_symmetric(part, part.T, part.max(initial=0), np.diagonal(distances))
+    return distances
+
+
+def _check_values(values):
+    """Raise if a distance is negative or no finite number."""
+    size = max(1, limits.PAIRS_AT_ONCE // (values.shape[-1] if values.ndim > 1 else 1))
+    for part in gen_batches(len(values), size):
+        bad = ~(np.isfinite(values[part]) & (values[part] >= 0))
+        if bad.any():
+            raise ValueError(
+                f"distances holds {values[part][bad][0]}; distances must be finite"
+                " numbers of 0 or more. Leave pairs that nobody knows out of a sparse"
+                " matrix"
+            )
+
+
+def _check_symmetric(there, back, largest, diagonal):
+    difference = abs(there - back).max() if there.size else 0
+    if difference > _ROUNDING * largest:
+        raise ValueError(
+            "distances is not symmetric: for some pair both distances differ by"
+            f" {difference}; pass (distances + distances.T) / 2"
+        )
+    if np.abs(diagonal).max(initial=0) > _ROUNDING * largest:
+        raise ValueError(
+            f"distances holds {np.abs(diagonal).max()} on its diagonal, where the"
+            " distance of a sample from itself must be 0"
+        )
+
+
+def _check_sparse(matrix):
+    stored = matrix.copy()
+    stored.data[:] = 1
+    if (stored != stored.T).nnz:
+        raise ValueError(
+            "distances is sparse and holds the distance of some sample from another,"
+            " but not that of the other from it; store both: distances.maximum("
+            "distances.T)"
+        )
+    _check_symmetric(matrix, matrix.T, matrix.data.max(initial=0), matrix.diagonal())
+    if not (matrix.data > 0).any():
+        raise ValueError("distances is sparse and holds no distance above 0")
+
+
+def _check_callable(distances, n_samples):
+    index = fixed_subsample(n_samples, 8)
+    called = CallableDistances(distances, n_samples)
+    there, back = called.between(index, index[::-1]), called.between(index[::-1], index)
+    _check_symmetric(there, back.T, there.max(), np.diagonal(there[:, ::-1]))
+
+
+def user_distances(
+    distances: Any, n_samples: int, order: np.ndarray | None
+) -> InputDistances:
+    """Return a user's distances, which were checked, by positions of a training."""
+    if callable(distances):
+        return held_if_few(CallableDistances(distances, n_samples, order))
+    if issparse(distances):
+        return SparseMatrixDistances(distances, order)
+    return held_if_few(MatrixDistances(distances, order))
