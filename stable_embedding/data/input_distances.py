@@ -216,15 +216,16 @@ class CosineDistances(MetricDistances):
 
     def __init__(self, X: Any, metric: PairMetric, order: np.ndarray | None = None):
         super().__init__(X, metric, order)
-        self.unit = csr_array(normalize(X.astype(np.float32)))
+        self.unit = csr_array(normalize(X.astype(np.float64)))
 
     def among(self, index: Tensor) -> Tensor:
         """Compute the distances among the samples of each of several batches."""
         batches = index.reshape(-1, index.shape[-1]).cpu().numpy()
         rows = [self.unit[self.order[batch]] for batch in batches]
         products = np.stack([(row @ row.T).toarray() for row in rows])
-        distances = torch.from_numpy(products).to(index.device).neg_().add_(1)
-        distances.clamp_(0, 2).diagonal(dim1=-2, dim2=-1).zero_()
+        found = np.clip(1 - products, 0, 2).astype(np.float32)
+        distances = torch.from_numpy(found).to(index.device)
+        distances.diagonal(dim1=-2, dim2=-1).zero_()
         return distances.reshape(*index.shape, index.shape[-1])
 
 
@@ -263,10 +264,10 @@ class TorchDistances(MetricDistances):
         n_bytes = np.dtype(np.float32).itemsize * X.shape[0] * X.shape[1]
         self._held: Tensor | None = None
         if not issparse(X) and n_bytes <= limits.IN_MEMORY_BYTES:
-            held = np.empty(X.shape, dtype=np.float32)
-            for part in gen_batches(len(self), limits.CHUNK_SAMPLES):
-                held[part] = self._prepared(np.arange(len(self))[part])
-            self._held = torch.from_numpy(held)
+            everyone = np.arange(len(self))
+            parts = gen_batches(len(self), limits.CHUNK_SAMPLES)
+            held = [self._prepared(everyone[part]) for part in parts]
+            self._held = torch.from_numpy(np.concatenate(held))
 
     def among(self, index: Tensor) -> Tensor:
         """Compute the distances among the samples of each of several batches."""
@@ -296,15 +297,24 @@ def _divided(rows, mean, scale):
 
 
 def _unit(rows, mean, scale):
-    return normalize(rows)
+    """Return rows of unit length less that of the mean, and whether a row is zero.
+
+    Far from the origin all have nearly one direction, and float32 would lose the rest.
+    """
+    unit = normalize(rows)
+    return np.hstack([unit - normalize(mean[None]), ~unit.any(axis=1, keepdims=True)])
 
 
 def _centered_unit(rows, mean, scale):
+    return _unit(_deviations(rows), _deviations(mean[None])[0], scale)
+
+
+def _deviations(rows):
     deviations = rows - rows.mean(axis=1, keepdims=True)
     # What is left of features that are all alike is rounding.
     rounding = np.finfo(np.float64).eps * np.abs(rows).max(axis=1, keepdims=True)
     deviations[np.abs(deviations) <= rows.shape[1] * rounding] = 0
-    return normalize(deviations)
+    return deviations
 
 
 def _sqeuclidean(rows):
@@ -323,7 +333,10 @@ def _chebyshev(rows):
 
 
 def _one_minus_product(rows):
-    return (1 - rows @ rows.mT).clamp_(0, 2)
+    is_zero = rows[..., -1] > 0
+    distances = (_sqeuclidean(rows[..., :-1]) / 2).clamp_max_(2)
+    # A row of zeros has no direction.
+    return distances.masked_fill_(is_zero.unsqueeze(-1) | is_zero.unsqueeze(-2), 1)
 
 
 def _hamming(rows):

@@ -46,6 +46,10 @@ METRICS = {
     "sqeuclidean",
 }
 
+# What 0 / 0 stands for: samples whose features are all alike are as far from others as
+# samples of zeros where metric="cosine", and samples without entries are alike.
+_OF_NOTHING = {"correlation": 1.0, "braycurtis": 0.0, "dice": 0.0, "sokalsneath": 0.0}
+
 # Rounding of what is not below 0 but for it.
 _ROUNDING = 1e-9
 
@@ -97,10 +101,8 @@ class PairMetric:
             metric=self.metric,
             **self.parameters,
         )
-        if isinstance(self.metric, str) and self.metric == "correlation":
-            # Of samples whose features are all alike it is 0 / 0, and that of zeros
-            # from others is 1 as well where metric="cosine".
-            distances[np.isnan(distances)] = 1
+        if isinstance(self.metric, str) and self.metric in _OF_NOTHING:
+            distances[np.isnan(distances)] = _OF_NOTHING[self.metric]
             if second is None:
                 np.fill_diagonal(distances, 0)
         return checked(distances, f"metric={self.metric!r}")

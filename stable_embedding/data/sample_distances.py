@@ -173,6 +173,8 @@ def check_distances(distances: Any, n_samples: int) -> Any:
 
 def _check_values(values):
     """Raise if a distance is negative or no finite number."""
+    if not values.size:
+        return
     size = max(1, limits.PAIRS_AT_ONCE // (values.shape[-1] if values.ndim > 1 else 1))
     for part in gen_batches(len(values), size):
         bad = ~(np.isfinite(values[part]) & (values[part] >= 0))

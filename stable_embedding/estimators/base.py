@@ -439,7 +439,7 @@ class BaseStableAutoencoder(
             keeps_features = resume or n_seen > 0
             X, labels = self._validate_training_data(X, y, plan, keeps_features)
             reference = self._check_reference(reference, X, plan)
-            distances = self._check_distances(distances, X, plan)
+            distances = self._check_distances(distances, X, plan, resume)
             scaling = (self.mean_, self.scale_, self.code_scale_) if resume else None
             data = TrainingData.prepare(
                 X, labels, plan, scaling, n_seen, reference, distances
@@ -500,9 +500,16 @@ class BaseStableAutoencoder(
         check_metric(plan.metric, plan.metric_params, X)
         return X, labels
 
-    def _check_distances(self, distances, X, plan):
+    def _check_distances(self, distances, X, plan, resume):
         """Validate distances of the user's own."""
         if distances is None:
+            is_other = resume and self.code_scale_ != self.scale_
+            if is_other and not plan.has_own_metric:
+                raise ValueError(
+                    "the fitted map follows other distances than the Euclidean ones of"
+                    " its samples, and training cannot go on without them: pass"
+                    " distances to fit, set metric, or use fit with warm_start=False"
+                )
             return None
         if plan.has_own_metric:
             raise ValueError(

@@ -1,0 +1,101 @@
+"""Distances of a user's own: their splits, and what is refused."""
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+from scipy.spatial.distance import cdist
+from sklearn.model_selection import train_test_split
+
+from stable_embedding import SampleDistances
+from stable_embedding.data.sample_distances import check_distances, user_distances
+
+
+@pytest.fixture
+def D(rng):
+    points = rng.normal(size=(30, 3))
+    return cdist(points, points)
+
+
+def between(distances, n_samples):
+    everyone = np.arange(n_samples)
+    found = user_distances(check_distances(distances, n_samples), n_samples, None)
+    return found.between(everyone, everyone)
+
+
+def test_splits_take_both_sides(D):
+    ids = np.arange(30) * 10
+    parts = [
+        SampleDistances(D),
+        SampleDistances(lambda i, j: D[np.ix_(i // 10, j // 10)], ids),
+        SampleDistances(csr_array(D)),
+    ]
+    index = np.array([3, 1, 20])
+    mask = np.isin(np.arange(30), index)
+    for distances in parts:
+        assert distances.shape == (30, 30)
+        for key, at in ((index, index), (mask, np.flatnonzero(mask))):
+            wanted = D[np.ix_(at, at)]
+            np.testing.assert_allclose(between(distances[key], 3), wanted, rtol=1e-6)
+        some, rest = train_test_split(distances, random_state=0)
+        at, _ = train_test_split(np.arange(30), random_state=0)
+        assert len(some) + len(rest) == 30
+        np.testing.assert_allclose(
+            between(some, len(some)), D[np.ix_(at, at)], rtol=1e-6
+        )
+
+
+def test_splits_of_splits_and_no_copies(D):
+    distances = SampleDistances(D)
+    assert distances[::2].distances is D
+    np.testing.assert_array_equal(distances[::2][1:].ids, np.arange(2, 30, 2))
+
+
+def test_a_callable_needs_ids(D):
+    with pytest.raises(ValueError, match="ids=None"):
+        SampleDistances(lambda i, j: D)
+    with pytest.raises(ValueError, match=r"shape \(30, 20\)"):
+        SampleDistances(D[:, :20])
+
+
+def without(D, change):
+    changed = D.copy()
+    change(changed)
+    return changed
+
+
+BAD = {
+    "shape": (lambda D: D[:20], "has shape"),
+    "rows of a search": (lambda D: D[:, :20], "SampleDistances"),
+    "nan": (lambda D: np.where(D > 2, np.nan, D), "holds nan"),
+    "negative": (lambda D: D - 1, "holds -"),
+    "diagonal": (lambda D: D + np.eye(30), "on its diagonal"),
+    "symmetric": (lambda D: np.triu(D), "not symmetric"),
+    "text": (lambda D: D.astype(str).astype(object) + "x", "distances"),
+    "sparse, one side": (lambda D: csr_array(np.triu(D)), "store both"),
+    "sparse, other value": (
+        lambda D: csr_array(np.triu(D) + 2 * np.tril(D)),
+        "not symmetric",
+    ),
+    "sparse, nothing": (lambda D: csr_array((30, 30)), "no distance above 0"),
+    "sparse, negative": (lambda D: csr_array(-D), "holds -"),
+    "other samples": (lambda D: SampleDistances(D[:20, :20]), "of 20 samples"),
+    "callable, one side": (
+        lambda D: lambda i, j: np.triu(D)[np.ix_(i, j)],
+        "not symmetric",
+    ),
+    "callable, shape": (lambda D: lambda i, j: D[i], "returned shape"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_are_no_distances_is_said(name, D):
+    change, message = BAD[name]
+    with pytest.raises((ValueError, TypeError), match=message):
+        check_distances(change(D), 30)
+
+
+def test_what_is_rounded_is_taken(D):
+    rounded = D + 1e-9 * np.arange(30)
+    assert check_distances(rounded, 30) is not None
+    assert check_distances(D.astype(np.float32), 30).dtype == np.float32
+    assert check_distances(D.round().astype(int), 30).dtype == np.float64
