@@ -716,7 +716,7 @@ class BaseStableAutoencoder(
     @property
     def _code_unit(self):
         """What a unit of a network's codes is where they are differentiated; hook."""
-        return self.scale_
+        return self.code_scale_
 
     def _scale_samples(self, chunk):
         self._check_values(chunk)

@@ -58,7 +58,7 @@ def test_codes_follow_the_metric_in_its_units(metric, iris):
     assert correlation(codes, wanted) > 0.97
     assert np.linalg.norm(found - wanted) < 0.2 * np.linalg.norm(wanted)
     assert model.code_scale_ == pytest.approx(
-        np.sqrt(np.mean(pdist(X, metric) ** 2) / 2)
+        np.sqrt(np.mean(wanted[np.triu_indices(len(X), 1)] ** 2) / 2)
     )
     assert model.score(X) > 0.95
 
@@ -78,6 +78,18 @@ def test_the_unit_of_the_data_scales_the_map(iris):
     model = StableAutoencoder(metric="manhattan", **FEW)
     codes, scaled = model.fit(X).transform(X), clone(model).fit(8 * X).transform(8 * X)
     np.testing.assert_array_equal(scaled, 8 * codes)
+
+
+@pytest.mark.numeric
+def test_the_derivative_is_that_of_codes_in_their_units(iris):
+    X, _ = iris
+    model = StableAutoencoder(metric="cosine", activation="tanh", **FEW).fit(X)
+    step = 0.01 * np.ones(4)
+    found = model.transform(X + step) - model.transform(X - step)
+    # Beside rounding there is the third derivative, over a step of a hundredth.
+    np.testing.assert_allclose(
+        found, model.jacobian(X) @ (2 * step), atol=1e-2 * np.abs(found).max()
+    )
 
 
 @pytest.mark.parametrize("metric", ["euclidean", "l2"])
@@ -209,7 +221,7 @@ def test_neighbors_are_those_of_the_metric(rng):
         found = cdist(codes, codes).argsort(axis=1)[:, 1:11]
         return np.mean([np.isin(a, b).mean() for a, b in zip(found, nearest)])
 
-    assert kept("cosine") > kept("euclidean") + 0.1
+    assert kept("cosine") > 1.2 * kept("euclidean")
 
 
 @pytest.mark.slow  # pynndescent compiles
