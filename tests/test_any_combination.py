@@ -36,6 +36,7 @@ CHOICES = {
     "n_components": [2, 1, 8],
     "hidden_layer_sizes": ["auto", (), (5,)],
     "activation": ["relu", "tanh"],
+    "metric": ["euclidean", "cosine", "canberra"],
     "similarity": ["distance", "inner_product", "cosine", "rbf"],
     "similarity_weight": [1.0, 0.0],
     "neighbor_weight": [0.0, 1.0],
