@@ -166,7 +166,7 @@ def _is_number(value):
 
 
 def _objects(X, i):
-    return np.asarray(safe_indexing(X, i, axis=1), dtype=object)
+    return np.asarray(safe_indexing(X, int(i), axis=1), dtype=object)
 
 
 def numbers_of(X, index, names, estimator_name):

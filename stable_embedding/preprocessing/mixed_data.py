@@ -414,7 +414,7 @@ class MixedDataEncoder(TransformerMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.categorical = True
+        # Not `categorical`, with which scikit-learn's checks pass whole numbers alone.
         tags.input_tags.string = True
         return tags
 
