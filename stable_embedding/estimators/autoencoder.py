@@ -4,6 +4,7 @@ from numbers import Integral, Real
 from os import PathLike
 
 import torch
+from torch import nn
 
 from .._sklearn import HasMethods, Interval, StrOptions
 from ..data.metrics import GEODESIC, METRICS
@@ -42,6 +43,19 @@ class StableAutoencoder(BaseStableAutoencoder):
 
     activation : {"identity", "logistic", "relu", "tanh"}, default="relu"
         Activation of the hidden layers.
+
+    encoder : torch.nn.Module or None, default=None
+        A module of your own in place of the encoder's hidden layers, for instance a
+        :class:`stable_embedding.networks.ConvolutionalEncoder`. It maps a tensor of
+        shape (n, n_features), of samples that are centered and divided by `scale_`, to
+        one of shape (n, n_components). It is copied for each run and stays as it is.
+        With ``init="pca"`` it stands beside the linear path, its last layer starts at
+        zero, and its other weights are those that you gave it with. If it has an
+        attribute ``image_shape``, samples may be images of that shape.
+
+    decoder : torch.nn.Module or None, default=None
+        The same for the decoder, from (n, n_components) to (n, n_features). Codes are
+        multiplied by the square root of `n_components` before it.
 
     metric : str or callable, default="euclidean"
         Distances of the input that Euclidean distances between codes follow, and by
@@ -256,6 +270,10 @@ class StableAutoencoder(BaseStableAutoencoder):
     n_iter_ : int
         Number of epochs of the last training.
 
+    sample_shape_ : tuple of int
+        Shape of a sample of the training data: ``(n_features_in_,)``, or that of an
+        image.
+
     n_samples_seen_ : int
         Number of samples of the last `fit` and of each `partial_fit` since.
 
@@ -345,6 +363,8 @@ class StableAutoencoder(BaseStableAutoencoder):
             Interval(Integral, 1, None, closed="left"),
         ],
         "activation": [StrOptions(set(ACTIVATIONS))],
+        "encoder": [nn.Module, None],
+        "decoder": [nn.Module, None],
         "metric": [StrOptions({*METRICS, GEODESIC}), callable],
         "metric_params": [dict, None],
         "similarity": [StrOptions(set(SIMILARITIES)), callable],
@@ -386,6 +406,8 @@ class StableAutoencoder(BaseStableAutoencoder):
         *,
         hidden_layer_sizes="auto",
         activation="relu",
+        encoder=None,
+        decoder=None,
         metric="euclidean",
         metric_params=None,
         similarity="distance",
@@ -417,6 +439,8 @@ class StableAutoencoder(BaseStableAutoencoder):
         self.n_components = n_components
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
+        self.encoder = encoder
+        self.decoder = decoder
         self.metric = metric
         self.metric_params = metric_params
         self.similarity = similarity

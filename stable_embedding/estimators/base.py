@@ -24,9 +24,10 @@ from ..data.chunks import (
     total_squared_deviation,
 )
 from ..data.columns import check_finite, columns_named
-from ..data.containers import check_samples, readable_samples
+from ..data.containers import check_samples, readable, readable_samples
 from ..data.dask_arrays import is_dask_array, map_chunks
 from ..data.dominance import warn_of_dominance
+from ..data.images import flat_images
 from ..data.lazy_samples import exceeds_memory
 from ..data.metrics import check_metric
 from ..data.sample_distances import check_distances
@@ -36,9 +37,11 @@ from ..losses.similarity import check_similarity, distance
 from ..networks.autoencoder import Autoencoder
 from ..networks.base import BaseAutoencoder
 from ..networks.consensus import consensus_of
+from ..networks.convolutional import build_module, describe_module, is_shipped
 from ..networks.frame import apply_rigid_map, rigid_map_onto
 from ..networks.inference import apply_in_chunks, check_out
 from ..networks.jacobian import iterate_jacobians
+from ..networks.modular import ModularAutoencoder
 from ..networks.projection import project_networks
 from ..quality import explained_fraction
 from ..training.plan import TrainingPlan
@@ -250,10 +253,12 @@ class BaseStableAutoencoder(
         Returns
         -------
         ndarray of shape (n_samples, n_features), dtype float64
-            Reconstruction. In float32 a large mean would round it.
+            Reconstruction. In float32 a large mean would round it. If `fit` was given
+            images, it has their shape.
         """
         check_is_fitted(self)
-        return self._decode(self._network_codes(X, "X"))
+        samples = self._decode(self._network_codes(X, "X"))
+        return samples.reshape(len(samples), *self.sample_shape_)
 
     def score(self, X, y=None):
         r"""Return the fraction of the variance of X that its reconstruction explains.
@@ -480,6 +485,10 @@ class BaseStableAutoencoder(
         }
         fitted = {name: getattr(self._run, name, None) for name in wanted}
         fitted["n_init"] = len(self.networks_)
+        for name in ("encoder", "decoder"):
+            module = plan.modules.get(name)
+            wanted[name] = None if module is None else repr(module)
+            fitted[name] = getattr(self._run, "structures", {}).get(name)
         changed = [name for name in wanted if wanted[name] != fitted[name]]
         if changed:
             raise ValueError(
@@ -611,10 +620,20 @@ class BaseStableAutoencoder(
 
     def _build_network(self, data, plan, seed, **more):
         """Build the network of one run; hook for arguments that the data decide."""
+        axes = torch.from_numpy(data.axes) if plan.init == "pca" else None
+        if plan.modules:
+            return ModularAutoencoder(
+                n_features=self.n_features_in_,
+                **self._architecture(plan),
+                modules=plan.modules,
+                axes=axes,
+                seed=seed,
+                n_runs=len(plan.seeds),
+            )
         return self._network_class(
             n_features=self.n_features_in_,
             **self._architecture(plan),
-            axes=torch.from_numpy(data.axes) if plan.init == "pca" else None,
+            axes=axes,
             seed=seed,
             **more,
         )
@@ -643,6 +662,7 @@ class BaseStableAutoencoder(
 
         A check of all at once would read all of a file into memory.
         """
+        X, shape = flat_images(readable(X), self._image_shape)
         X = readable_samples(X)
         with columns_named(X):
             X = validate_data(
@@ -656,7 +676,14 @@ class BaseStableAutoencoder(
             )
         if issparse(X):
             self._check_finite(X)
+        if reset or ensure_min_samples > 1:
+            self.sample_shape_ = shape or (X.shape[1],)
         return X
+
+    @property
+    def _image_shape(self):
+        """Shape of an image, where the encoder says it."""
+        return getattr(getattr(self, "encoder", None), "image_shape", None)
 
     def _check_values(self, chunk, fitted=True):
         """Raise if the map, the fitted or the next, forbids a value; hook."""
@@ -786,6 +813,9 @@ class BaseStableAutoencoder(
     def __getstate__(self):
         state = dict(super().__getstate__())
         state["accelerator"] = None  # it belongs to the processes of its launcher
+        for name in ("encoder", "decoder"):
+            if is_shipped(state.get(name)):
+                state[name] = describe_module(state[name])
         if self._is_fitted():
             # As arrays, which load where there is no accelerator, or another torch.
             state["networks_"] = [network.state() for network in self.networks_]
@@ -795,12 +825,21 @@ class BaseStableAutoencoder(
     @own_settings()
     def __setstate__(self, state):
         state = self._upgrade(dict(state))
+        for name in ("encoder", "decoder"):
+            if isinstance(state.get(name), dict):
+                state[name] = build_module(state[name])
         if "networks_" in state:
-            restored = self._network_class.restored
-            networks = [restored(**described) for described in state["networks_"]]
+            networks = [self._restored(**one) for one in state["networks_"]]
             state["networks_"] = networks
             state["network_"] = consensus_of(networks)
         super().__setstate__(state)
+
+    @classmethod
+    def _restored(cls, **described):
+        """Build a network from its state."""
+        has_modules = "network" in described or "modules" in described
+        kind = ModularAutoencoder if has_modules else cls._network_class
+        return kind.restored(**described)
 
     @classmethod
     def _upgrade(cls, state):
@@ -814,6 +853,8 @@ class BaseStableAutoencoder(
         if "networks_" in state:
             state.setdefault("is_constant_", False)
             state.setdefault("is_order_invariant_", True)
+            n_features = state.get("n_features_in_")
+            state.setdefault("sample_shape_", (n_features,))
             state.setdefault("code_scale_", state["scale_"])
         if "networks_" in state and "losses_" not in state:
             state["losses_"] = {

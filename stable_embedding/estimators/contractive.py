@@ -20,7 +20,8 @@ class ContractiveAutoencoder(StableAutoencoder):
     the layers. The last term is 1 for PCA, as for any encoder that projects without
     stretching.
 
-    All other parameters and attributes are those of :class:`StableAutoencoder`.
+    All other parameters and attributes are those of :class:`StableAutoencoder`, less
+    `encoder` and less `decoder`.
 
     Parameters
     ----------
@@ -63,6 +64,7 @@ class ContractiveAutoencoder(StableAutoencoder):
         **StableAutoencoder._parameter_constraints,
         "contraction_weight": [Interval(Real, 0, None, closed="left")],
     }
+    del _parameter_constraints["encoder"], _parameter_constraints["decoder"]
 
     _network_class = ContractiveNetwork
 

@@ -33,7 +33,7 @@ class SemanticHashing(StableAutoencoder):
     distances follow them.
 
     All other parameters and attributes are those of :class:`StableAutoencoder`, less
-    `n_components`.
+    `n_components`, less `encoder` and less `decoder`.
 
     Parameters
     ----------
@@ -86,6 +86,7 @@ class SemanticHashing(StableAutoencoder):
         "packed": ["boolean"],
     }
     del _parameter_constraints["n_components"]
+    del _parameter_constraints["encoder"], _parameter_constraints["decoder"]
 
     _network_class = HashingNetwork
     _has_free_codes = False

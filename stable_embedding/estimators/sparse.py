@@ -31,7 +31,8 @@ class SparseAutoencoder(StableAutoencoder):
     With "k_sparse" there is no penalty: only the components of a sample that are
     largest in absolute value are kept.
 
-    All other parameters and attributes are those of :class:`StableAutoencoder`.
+    All other parameters and attributes are those of :class:`StableAutoencoder`, less
+    `encoder` and less `decoder`.
 
     Parameters
     ----------
@@ -92,6 +93,7 @@ class SparseAutoencoder(StableAutoencoder):
         ],
         "sparsity_weight": [Interval(Real, 0, None, closed="left")],
     }
+    del _parameter_constraints["encoder"], _parameter_constraints["decoder"]
 
     _network_class = SparseNetwork
     _has_free_codes = False

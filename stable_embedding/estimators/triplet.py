@@ -25,7 +25,8 @@ class TripletVariationalAutoencoder(VariationalAutoencoder):
     :math:`n` of another class, within blocks of 64 samples of a batch, with codes over
     `code_scale_`.
 
-    All other parameters and attributes are those of :class:`VariationalAutoencoder`.
+    All other parameters and attributes are those of :class:`VariationalAutoencoder`,
+    which are those of :class:`StableAutoencoder`, less `encoder` and less `decoder`.
 
     Parameters
     ----------

@@ -37,7 +37,8 @@ class VariationalAutoencoder(StableAutoencoder):
     ``likelihood="bernoulli"`` features are between 0 and 1, the decoder gives logits,
     and minus the bound is divided by the cross-entropy of the mean sample.
 
-    All other parameters and attributes are those of :class:`StableAutoencoder`.
+    All other parameters and attributes are those of :class:`StableAutoencoder`, less
+    `encoder` and less `decoder`.
 
     Parameters
     ----------
@@ -103,6 +104,7 @@ class VariationalAutoencoder(StableAutoencoder):
         "kl_weight": [Interval(Real, 0, None, closed="left")],
         "likelihood": [StrOptions({"gaussian", "bernoulli"})],
     }
+    del _parameter_constraints["encoder"], _parameter_constraints["decoder"]
 
     _network_class = VariationalNetwork
 

@@ -54,9 +54,9 @@ def save(estimator, path):
     ------
     TypeError
         If the estimator is of another kind, or holds what is neither number nor text: a
-        function as `similarity`, a transformer as `neighbors`, terms as `extra_losses`,
-        callbacks, a generator as `random_state`. The file is then left as it was. The
-        message says what to do.
+        function as `similarity`, a module of your own as `encoder`, a transformer as
+        `neighbors`, terms as `extra_losses`, callbacks, a generator as `random_state`.
+        The file is then left as it was. The message says what to do.
 
     See Also
     --------
@@ -156,7 +156,8 @@ def way_out(estimator, name):
     """
     by_joblib = "joblib.dump(estimator, path), whose files must be trusted"
     defaults = type(estimator)().get_params(deep=False)
-    if name not in defaults or f"{name}_" in vars(estimator):
+    is_needed = f"{name}_" in vars(estimator) or name in ("encoder", "decoder")
+    if name not in defaults or is_needed:
         return f"Write it with {by_joblib}"
     change = f"set_params({name}={defaults[name]!r})"
     return (

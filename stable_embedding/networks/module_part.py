@@ -7,6 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from .._ambient import CPU_FLOAT32
+from .onnx_layers import add_module
+
+# Names of the two tensors of an affine map.
+AFFINE_MAP = ("matrix", "shift")
 
 
 class AffineMap(nn.Module):
@@ -41,7 +45,7 @@ class AffineMap(nn.Module):
 
 
 class ModulePart(nn.Module):
-    r"""Any module beside a linear path: :math:`x \mapsto Ax + g(x)`.
+    r"""Any module beside a linear path: :math:`x \mapsto Ax + g(cx)`.
 
     A module's layers are not ours to change. So a projection to other coordinates and
     the frame of the codes are affine maps before and after it.
@@ -54,11 +58,17 @@ class ModulePart(nn.Module):
 
     path : Tensor of shape (n_outputs, n_inputs) or None, default=None
         Start of the linear path :math:`A`; there is none by default.
+
+    gain : float, default=1.0
+        The constant :math:`c`, by which the input of :math:`g` alone is multiplied.
     """
 
-    def __init__(self, module: nn.Module, path: Tensor | None = None):
+    def __init__(
+        self, module: nn.Module, path: Tensor | None = None, gain: float = 1.0
+    ):
         super().__init__()
         self.module = module
+        self.gain = gain
         self.linear_path = None
         if path is not None:
             n_outputs, n_inputs = path.shape
@@ -73,7 +83,7 @@ class ModulePart(nn.Module):
         """Map inputs of shape (n_samples, n_inputs)."""
         if self.before is not None:
             inputs = self.before(inputs)
-        outputs = self.module(inputs)
+        outputs = self.module(inputs if self.gain == 1 else self.gain * inputs)
         if self.linear_path is not None:
             outputs = outputs + self.linear_path(inputs)
         return outputs if self.after is None else self.after(outputs)
@@ -104,17 +114,14 @@ class ModulePart(nn.Module):
         Raises
         ------
         TypeError
-            If the module has no `add_to_graph` of its own.
+            If a layer of the module is not known, and has no `add_to_graph` of its own.
         """
-        describe: Any = getattr(self.module, "add_to_graph", None)
-        if describe is None:
-            raise TypeError(
-                f"{type(self.module).__name__} has no add_to_graph(graph, value), which"
-                " would describe it as nodes of an ONNX graph"
-            )
         if self.before is not None:
             value = _add_affine(graph, value, self.before)
-        inputs, value = value, describe(graph, value)
+        inputs = value
+        if self.gain != 1:
+            value = graph.node("Mul", value, self.gain)
+        value = add_module(graph, value, self.module)
         if self.linear_path is not None:
             path = self.linear_path.weight.numpy(force=True)
             value = graph.node("Add", value, graph.node("MatMul", inputs, path.T))

@@ -82,7 +82,10 @@ class ModuleStack(nn.Module):
         ]
         self._names = {name: name.replace(".", "/") for name in (*weights, *buffers)}
         for name, weight in weights.items():
-            self.register_parameter(self._names[name], nn.Parameter(weight.detach()))
+            requires_grad = networks[0].get_parameter(name).requires_grad
+            self.register_parameter(
+                self._names[name], nn.Parameter(weight.detach(), requires_grad)
+            )
         for name, buffer in buffers.items():
             self.register_buffer(self._names[name], buffer)
         # In a tuple, so that its weights are not ours.

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch import nn
 
 from ..data.metrics import EUCLIDEAN
 from ..losses.base import LossTerm
@@ -70,6 +71,7 @@ class TrainingPlan:
 
     n_components: int
     hidden_layer_sizes: tuple[int, ...]
+    modules: dict[str, nn.Module]
     init: str
     layerwise_pretraining: bool
     metric: Any
@@ -139,10 +141,13 @@ class TrainingPlan:
         similarity = resolve_similarity(estimator.similarity)
         check_metric_alone(estimator, similarity)
         shard = (0, 1) if accelerator is None else shard_of(accelerator)
+        modules = modules_of(estimator)
+        requires_features = requires_features or bool(modules)
         projects = estimator.init == "pca" and not (requires_features or resume)
         plan = cls(
             n_components=int(estimator.n_components),
             hidden_layer_sizes=hidden_layer_sizes,
+            modules=modules,
             init=estimator.init,
             layerwise_pretraining=bool(estimator.layerwise_pretraining),
             metric=estimator.metric,
@@ -227,6 +232,18 @@ def resolve_layer_sizes(sizes: Any, neighbor_weight: float) -> tuple[int, ...]:
             " hidden layer, () for a linear network, or 'auto'"
         )
     return tuple(int(width) for width in widths)
+
+
+def modules_of(estimator: Any) -> dict[str, nn.Module]:
+    """Return the modules that take the place of perceptrons, by their parameters."""
+    given = {name: getattr(estimator, name, None) for name in ("encoder", "decoder")}
+    modules = {name: module for name, module in given.items() if module is not None}
+    if modules and estimator.layerwise_pretraining:
+        raise ValueError(
+            "layerwise_pretraining=True needs two perceptrons, but a module is given as"
+            f" {' and '.join(modules)}; set it to False"
+        )
+    return modules
 
 
 def resolve_n_init(estimator: Any) -> int:

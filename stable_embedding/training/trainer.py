@@ -26,6 +26,7 @@ from .checkpoint import Checkpoints, training_fingerprint
 from .net import DistributedNet, Net
 from .plan import TrainingPlan
 from .runs import Run
+from .seeds import own_random_stream
 
 # Added to the root of the second moments. Adam's usual 1e-8 takes full steps along
 # weights whose gradient is noise.
@@ -128,9 +129,10 @@ class Trainer:
         self.checkpoints = own.checkpoints
         net = self._net(networks, loss, alpha, batches, own, input_transform)
         first = islice(batches.to_train(input_transform, 0), _FIRST_BATCHES)
-        net.adapt_steps(first)
-        self._train(net, training_set, own, weight_interpolation)
-        net.evaluate(batches.in_fixed_order(), "final")
+        with own_random_stream(plan.seeds[0], plan.device):
+            net.adapt_steps(first)
+            self._train(net, training_set, own, weight_interpolation)
+            net.evaluate(batches.in_fixed_order(), "final")
         if len(networks) > 1:
             unstack(net.module_, networks)
         for network in networks:

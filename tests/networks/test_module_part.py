@@ -146,6 +146,14 @@ def test_its_graph_computes_what_it_does(is_mapped, with_path, rotation, shift):
     assert_close(graph.values[name], part(inputs).detach())
 
 
-def test_a_module_that_cannot_describe_itself_is_named(part):
-    with pytest.raises(TypeError, match=r"Sequential has no add_to_graph\(graph"):
+def test_a_module_that_cannot_describe_itself_is_named():
+    part = ModulePart(nn.LSTM(5, 3))
+    with pytest.raises(TypeError, match=r"LSTM has no add_to_graph\(graph"):
         part.add_to_graph(None, "X")
+
+
+def test_a_gain_multiplies_the_input_of_the_module_alone():
+    path = draw(3, 5).float()
+    part = ModulePart(nn.Linear(5, 3), path, gain=2.0)
+    inputs = draw(7, 5).float()
+    assert_close(part(inputs), part.module(2 * inputs) + inputs @ path.T)

@@ -1,0 +1,214 @@
+"""Modules of a user's own, made ready for a training."""
+
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .._ambient import CPU_FLOAT32
+
+# Number of samples on which a module is tried.
+_PROBE_SAMPLES = 4
+
+_WITH_WEIGHTS = (
+    nn.Linear,
+    nn.Conv1d,
+    nn.Conv2d,
+    nn.Conv3d,
+    nn.ConvTranspose1d,
+    nn.ConvTranspose2d,
+    nn.ConvTranspose3d,
+)
+
+_SEED = 0
+
+
+class ReZero(nn.Module):
+    """A module times a learned gain, which starts at zero.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Any module.
+
+    References
+    ----------
+    T. Bachlechner, B. P. Majumder, H. Mao, G. Cottrell and J. McAuley, "ReZero is all
+    you need: fast convergence at large depth", UAI 2021.
+    """
+
+    def __init__(self, module: nn.Module):
+        super().__init__()
+        self.module = module
+        self.gain = nn.Parameter(torch.zeros((), **CPU_FLOAT32))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Map inputs of shape (n_samples, n_inputs)."""
+        return self.gain * self.module(inputs)
+
+    def add_to_graph(self, graph: Any, value: str) -> str:
+        """Add the nodes that compute the output to an ONNX graph."""
+        from .onnx_layers import add_module
+
+        value = add_module(graph, value, self.module)
+        return graph.node("Mul", value, self.gain.numpy(force=True))
+
+
+def copy_of_module(
+    module: nn.Module, name: str, n_components: int, n_inputs: int, n_outputs: int
+) -> nn.Module:
+    """Copy a user's module, to the CPU and in float32, and see that it can be used.
+
+    Parameters
+    ----------
+    module : nn.Module
+        It is not changed. If it has a method ``with_n_components``, the copy is what
+        that returns for the number of components.
+
+    name : str
+        Parameter that holds it.
+
+    n_components : int
+        Number of components of the embedding.
+
+    n_inputs, n_outputs : int
+        Widths of what it takes and returns.
+
+    Returns
+    -------
+    nn.Module
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it does not map samples of these widths, each by itself.
+    """
+    sized = getattr(module, "with_n_components", None)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(_SEED)  # layers that are lazy are drawn here
+        copied = deepcopy(module) if sized is None else sized(n_components)
+        copied = copied.to(**CPU_FLOAT32)
+        inputs = probe(n_inputs)
+        try:
+            with torch.no_grad():
+                outputs = copied.eval()(inputs)
+                alone = copied(inputs[:1])
+        except Exception as error:  # whatever its code raises
+            raise ValueError(
+                f"{name}={module!r} cannot map samples of shape {tuple(inputs.shape)};"
+                f" it raises {type(error).__name__}: {error}"
+            ) from error
+    if not isinstance(outputs, Tensor):
+        raise TypeError(
+            f"{name}={module!r} returned a {type(outputs).__name__}; it must return a"
+            " torch.Tensor"
+        )
+    expected = len(inputs), n_outputs
+    if outputs.shape != expected:
+        raise ValueError(
+            f"{name}={module!r} returned shape {tuple(outputs.shape)} for samples of"
+            f" shape {tuple(inputs.shape)}; it must return {expected}"
+        )
+    if outputs.dtype != torch.float32 or not outputs.isfinite().all():
+        raise ValueError(
+            f"{name}={module!r} returned values of {outputs.dtype}, of which"
+            f" {int((~outputs.isfinite()).sum())} are not finite; it must return finite"
+            " values of torch.float32"
+        )
+    if not torch.allclose(outputs[:1], alone, rtol=1e-3, atol=1e-3):
+        raise ValueError(
+            f"{name}={module!r} maps a sample otherwise when others are beside it; it"
+            " must map each sample by itself in evaluation mode"
+        )
+    return copied
+
+
+def check_module_stack(module: nn.Module, name: str) -> None:
+    """Raise if a module keeps what copies of it, trained as one stack, cannot keep."""
+    for layer in module.modules():
+        if getattr(layer, "running_mean", None) is not None:
+            raise ValueError(
+                f"{name} holds a {type(layer).__name__}, which keeps statistics of"
+                " batches, and several runs cannot be trained as one stack with it:"
+                " set n_init=1, or use nn.GroupNorm or nn.LayerNorm"
+            )
+
+
+def probe(n_inputs: int) -> Tensor:
+    """Return some samples of unit total variance, the same each time."""
+    rng = np.random.default_rng(_SEED)
+    samples = rng.normal(scale=n_inputs**-0.5, size=(_PROBE_SAMPLES, n_inputs))
+    return torch.tensor(samples, **CPU_FLOAT32)
+
+
+@torch.no_grad()
+def starting_at_zero(module: nn.Module, n_inputs: int) -> nn.Module:
+    """Let a module return zeros until it is trained.
+
+    Its last layer with weights is set to zero where that has this effect. Otherwise a
+    learned gain comes after it.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Changed in place.
+
+    n_inputs : int
+        Width of what it takes.
+
+    Returns
+    -------
+    nn.Module
+    """
+    layers = [one for one in module.modules() if isinstance(one, _WITH_WEIGHTS)]
+    if not layers:
+        return ReZero(module)
+    before = deepcopy(layers[-1].state_dict())
+    for weight in layers[-1].parameters():
+        weight.zero_()
+    if not module.eval()(probe(n_inputs)).any():
+        return module
+    layers[-1].load_state_dict(before)
+    return ReZero(module)
+
+
+def draw_weights(module: nn.Module, name: str, seed: int) -> None:
+    """Draw the weights of a module anew, from a seed and no global random stream.
+
+    Raises
+    ------
+    ValueError
+        If a layer has weights and no method `reset_parameters`.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for layer in module.modules():
+            reset = getattr(layer, "reset_parameters", None)
+            if reset is not None:
+                reset()
+            elif next(layer.parameters(recurse=False), None) is not None:
+                raise ValueError(
+                    f"{name} holds a {type(layer).__name__}, which has weights and no"
+                    " method reset_parameters, by which init='random' draws them; add"
+                    " one, or use init='pca'"
+                )
+
+
+@torch.no_grad()
+def widest_output(module: nn.Module, n_inputs: int) -> int:
+    """Return the largest number of values that a layer returns for a sample."""
+    widths = [n_inputs]
+
+    def note(layer, inputs, outputs):
+        if isinstance(outputs, Tensor) and len(outputs):
+            widths.append(outputs[0].numel())
+
+    hooks = [layer.register_forward_hook(note) for layer in module.modules()]
+    try:
+        module.eval()(probe(n_inputs))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return max(widths)

@@ -1,0 +1,183 @@
+"""The network of an estimator to which a user gave modules."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .._ambient import CPU_FLOAT32
+from .autoencoder import Autoencoder
+from .base import BaseAutoencoder
+from .convolutional import (
+    arrays_of,
+    build_module,
+    describe_module,
+    is_shipped,
+    tensors_of,
+)
+from .given_modules import (
+    check_module_stack,
+    copy_of_module,
+    draw_weights,
+    probe,
+    starting_at_zero,
+    widest_output,
+)
+from .module_part import AFFINE_MAP, AffineMap, ModulePart
+from .stacking import ModuleStack
+
+
+class ModularAutoencoder(BaseAutoencoder):
+    """Encoder and decoder of which one or both are modules of a user's own.
+
+    With `axes` the network starts as PCA: each module stands beside a linear path and
+    starts at zero. Its other weights are those that it was given with, for every run.
+    Without `axes` all weights are drawn from the seed.
+
+    Parameters
+    ----------
+    n_features : int
+        Width of the input and of the reconstruction.
+
+    n_components : int
+        Width of the bottleneck.
+
+    hidden_layer_sizes : sequence of int
+        Widths of the hidden layers of a part that is no module.
+
+    activation : {"identity", "logistic", "relu", "tanh"}
+        Activation of these hidden layers.
+
+    modules : dict of str to nn.Module
+        Under "encoder" the map from samples to codes, under "decoder" that back. They
+        are copied.
+
+    axes : Tensor of shape (n_components, n_features) or None, default=None
+        Principal axes, as rows.
+
+    seed : int, default=0
+        Seed of the draw without axes.
+
+    n_runs : int, default=1
+        Number of such networks that are trained as one stack.
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        n_components: int,
+        hidden_layer_sizes: Sequence[int],
+        activation: str,
+        *,
+        modules: dict[str, nn.Module],
+        axes: Tensor | None = None,
+        seed: int = 0,
+        n_runs: int = 1,
+    ):
+        perceptrons = Autoencoder(
+            n_features,
+            n_components,
+            hidden_layer_sizes,
+            activation,
+            axes=axes,
+            seed=seed,
+        )
+        parts: dict[str, Any] = {}
+        widths = [n_features, n_components]
+        for at, name in enumerate(("encoder", "decoder")):
+            parts[name] = perceptrons.get_submodule(name)
+            if name not in modules:
+                continue
+            shape = (n_features, n_components)[:: 1 - 2 * at]
+            module = copy_of_module(modules[name], name, n_components, *shape)
+            if n_runs > 1:
+                check_module_stack(module, name)
+            if axes is None:
+                draw_weights(module, name, seed)
+            else:
+                module = starting_at_zero(module, shape[0])
+            widths.append(widest_output(module, shape[0]))
+            path = None if axes is None else (axes, axes.T)[at]
+            gain = (1.0, n_components**0.5)[at]
+            parts[name] = ModulePart(module, path, gain)
+        super().__init__(n_features, n_components, **parts)
+        self.hidden_layer_sizes = tuple(hidden_layer_sizes)
+        self.activation = activation
+        # As given, to compare with what a later call is given.
+        self.structures = {name: repr(module) for name, module in modules.items()}
+        self._widest_layer = max(*widths, perceptrons.widest_layer)
+
+    @property
+    def modules_given(self) -> dict[str, nn.Module]:
+        """Modules that take the place of perceptrons, as they are trained."""
+        parts: Any = self
+        return {name: getattr(parts, name).module for name in self.structures}
+
+    def state(self) -> dict[str, Any]:
+        """Return what the network is restored from.
+
+        These are numbers, text and arrays if its modules are of this package, and else
+        a copy.
+        """
+        if not all(map(is_shipped, self.modules_given.values())):
+            return super().state()
+        names = ("n_features", "n_components", "hidden_layer_sizes", "activation")
+        return {
+            "settings": {name: getattr(self, name) for name in names},
+            "init": self.init,
+            "structures": self.structures,
+            "modules": {
+                name: describe_module(module, weights=False)
+                for name, module in self.modules_given.items()
+            },
+            "weights": arrays_of(self),
+        }
+
+    @classmethod
+    def restored(cls, **state: Any) -> Any:
+        """Build a network from its state."""
+        if "network" in state:
+            return super().restored(**state)
+        settings, weights = state["settings"], tensors_of(state["weights"])
+        axes = None
+        if state["init"] == "pca":
+            shape = settings["n_components"], settings["n_features"]
+            axes = torch.zeros(shape, **CPU_FLOAT32)
+        modules = {name: build_module(one) for name, one in state["modules"].items()}
+        network = cls(**settings, modules=modules, axes=axes)
+        for name in modules:
+            part = network.get_submodule(name)
+            for place in ("before", "after"):
+                names = [f"{name}.{place}.{key}" for key in AFFINE_MAP]
+                if names[0] in weights:
+                    setattr(part, place, AffineMap(*(weights[key] for key in names)))
+        network.load_state_dict(weights)
+        network.structures = state["structures"]
+        return network.eval()
+
+    @staticmethod
+    def stack(networks: Sequence[Any]) -> Any:
+        """Return one module that trains copies of several networks side by side.
+
+        Raises
+        ------
+        ValueError
+            If their modules cannot be stacked.
+        """
+        stacked, samples = ModuleStack(networks), probe(networks[0].n_features)
+        try:
+            with torch.no_grad(), torch.random.fork_rng(devices=[]):
+                stacked(samples.expand(len(networks), -1, -1))
+        except Exception as error:  # whatever a user's code raises
+            raise ValueError(
+                "the runs of encoder and decoder cannot be trained as one stack, which"
+                f" n_init={len(networks)} needs (torch.vmap raises"
+                f" {type(error).__name__}: {error}): set n_init=1"
+            ) from error
+        return stacked
+
+    @property
+    def widest_layer(self) -> int:
+        """Width of the widest layer, which bounds the memory of a sample."""
+        return self._widest_layer

@@ -1,0 +1,131 @@
+"""Layers of torch as nodes of an ONNX graph."""
+
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+
+def add_module(graph: Any, value: str, module: nn.Module) -> str:
+    """Add the nodes that compute a module to an ONNX graph, and return their output.
+
+    Parameters
+    ----------
+    graph : Graph
+        It adds nodes, see :mod:`stable_embedding.export.onnx_graph`.
+
+    value : str
+        Name of the input.
+
+    module : nn.Module
+        A common layer, a sequence of them, or a module with a method
+        ``add_to_graph(graph, value)``.
+
+    Raises
+    ------
+    TypeError
+        If a module is none of these.
+    """
+    describe = getattr(module, "add_to_graph", None)
+    if describe is not None:
+        return describe(graph, value)
+    if type(module) not in _LAYERS:
+        known = ", ".join(sorted(layer.__name__ for layer in _LAYERS))
+        raise TypeError(
+            f"{type(module).__name__} has no add_to_graph(graph, value), which would"
+            f" describe it as nodes of an ONNX graph; it is none of the layers that"
+            f" need no such method: {known}"
+        )
+    return _LAYERS[type(module)](graph, value, module)
+
+
+def _add_sequence(graph, value, sequence):
+    for layer in sequence:
+        value = add_module(graph, value, layer)
+    return value
+
+
+def _add_nothing(graph, value, layer):
+    return value
+
+
+def _add_linear(graph, value, layer):
+    value = graph.node("MatMul", value, layer.weight.numpy(force=True).T)
+    if layer.bias is None:
+        return value
+    return graph.node("Add", value, layer.bias.numpy(force=True))
+
+
+def _add_convolution(kind):
+    def add(graph, value, layer):
+        if layer.padding_mode != "zeros" or isinstance(layer.padding, str):
+            raise TypeError(
+                f"{layer} is not described as nodes of an ONNX graph; give it a number"
+                " of zeros as padding"
+            )
+        options = {"output_padding": layer.output_padding} if "T" in kind else {}
+        weights = (layer.weight, layer.bias)
+        return graph.node(
+            kind,
+            value,
+            *(weight.numpy(force=True) for weight in weights if weight is not None),
+            strides=layer.stride,
+            pads=2 * layer.padding,
+            dilations=layer.dilation,
+            group=layer.groups,
+            **options,
+        )
+
+    return add
+
+
+def _add_flatten(graph, value, layer):
+    if (layer.start_dim, layer.end_dim) != (1, -1):
+        raise TypeError(
+            f"{layer} is not described as nodes of an ONNX graph; only nn.Flatten() is"
+        )
+    return graph.node("Flatten", value)
+
+
+def _add_unflatten(graph, value, layer):
+    if layer.dim not in (1, -1):
+        raise TypeError(
+            f"{layer} is not described as nodes of an ONNX graph; only that of the last"
+            " axis is"
+        )
+    return graph.node("Reshape", value, np.array([-1, *layer.unflattened_size]))
+
+
+def _add_activation(kind, *names):
+    """Return what adds an activation whose attributes are called as in torch."""
+
+    def add(graph, value, layer):
+        attributes = {onnx: getattr(layer, own) for own, onnx in names}
+        return graph.node(kind, value, **attributes)
+
+    return add
+
+
+def _add_silu(graph, value, layer):
+    return graph.node("Mul", value, graph.node("Sigmoid", value))
+
+
+_LAYERS = {
+    nn.Sequential: _add_sequence,
+    nn.Identity: _add_nothing,
+    nn.Dropout: _add_nothing,
+    nn.Linear: _add_linear,
+    nn.Conv1d: _add_convolution("Conv"),
+    nn.Conv2d: _add_convolution("Conv"),
+    nn.ConvTranspose1d: _add_convolution("ConvTranspose"),
+    nn.ConvTranspose2d: _add_convolution("ConvTranspose"),
+    nn.Flatten: _add_flatten,
+    nn.Unflatten: _add_unflatten,
+    nn.ReLU: _add_activation("Relu"),
+    nn.LeakyReLU: _add_activation("LeakyRelu", ("negative_slope", "alpha")),
+    nn.ELU: _add_activation("Elu", ("alpha", "alpha")),
+    nn.Tanh: _add_activation("Tanh"),
+    nn.Sigmoid: _add_activation("Sigmoid"),
+    nn.Softplus: _add_activation("Softplus"),
+    nn.SiLU: _add_silu,
+}

@@ -1,0 +1,338 @@
+"""Estimators whose encoder or decoder is a module that a user gave."""
+
+import copy
+import pickle
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from skorch.callbacks import Callback
+from torch import nn
+
+from stable_embedding import (
+    DenoisingAutoencoder,
+    StableAutoencoder,
+    load,
+    save,
+    to_onnx,
+)
+from stable_embedding.networks import (
+    Autoencoder,
+    ConvolutionalDecoder,
+    ConvolutionalEncoder,
+)
+from tests.precision import TRAINING, assert_near, assert_same_map
+
+FEW = {"n_init": 2, "max_iter": 4, "random_state": 0}
+
+
+def perceptron(*sizes):
+    """A perceptron with ReLU, drawn from a seed."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        layers = []
+        for n_inputs, n_outputs in pairwise(sizes):
+            layers += [nn.Linear(n_inputs, n_outputs), nn.ReLU()]
+        return nn.Sequential(*layers[:-1])
+
+
+def convolutional(**parameters):
+    """An estimator with convolutions both ways."""
+    return StableAutoencoder(
+        encoder=ConvolutionalEncoder((8, 8), n_maps=(6,), n_hidden=16),
+        decoder=ConvolutionalDecoder((8, 8), n_maps=(6,), n_hidden=16),
+        **FEW | parameters,
+    )
+
+
+@pytest.fixture(scope="module")
+def images(digits):
+    return digits[0][:400].reshape(-1, 8, 8)
+
+
+@pytest.fixture(scope="module")
+def X(images):
+    return images.reshape(len(images), -1)
+
+
+@pytest.fixture(scope="module")
+def model(images):
+    return convolutional().fit(images)
+
+
+def of_its_own(X, sizes):
+    """Encoder and decoder with the weights of a network of these sizes."""
+    network = Autoencoder(X.shape[1], 2, sizes, "relu", axes=torch.zeros(2, X.shape[1]))
+    return network.encoder.mlp, network.decoder.mlp
+
+
+@pytest.mark.numeric
+@pytest.mark.parametrize("n_init", [1, 2])
+def test_a_perceptron_given_as_module_ends_where_ours_does(X, n_init):
+    encoder, decoder = of_its_own(X, (12, 7))
+    parameters = FEW | {"n_init": n_init, "max_iter": 2}
+    ours = StableAutoencoder(hidden_layer_sizes=(12, 7), **parameters).fit(X)
+    given = StableAutoencoder(encoder=encoder, decoder=decoder, **parameters).fit(X)
+    for name, loss in ours.losses_.items():
+        # Rounding of float32 that grows with the steps.
+        assert given.losses_[name] == pytest.approx(loss, rel=1e-4, abs=1e-6), name
+    assert_same_map(given.transform(X), ours.transform(X), TRAINING)
+
+
+@pytest.mark.numeric
+@pytest.mark.parametrize("last", [nn.Identity(), nn.Sigmoid()])
+def test_it_starts_as_pca(X, last):
+    encoder = nn.Sequential(perceptron(64, 8, 2), last)
+    model = StableAutoencoder(
+        encoder=encoder, learning_rate_init=1e-9, max_iter=1, n_init=1
+    ).fit(X)
+    pca = PCA(2).fit(X)
+    found, expected = model.transform(X), pca.transform(X)
+    # Signs of axes are a matter of taste.
+    assert_near(found, expected * np.sign((found * expected).sum(axis=0)), 1e-4)
+
+
+def test_a_fit_changes_no_module_and_no_random_stream(X):
+    encoder = perceptron(64, 8, 2)
+    before, state = copy.deepcopy(encoder.state_dict()), torch.get_rng_state()
+    model = StableAutoencoder(encoder=encoder, **FEW).fit(X)
+    assert model.encoder is encoder
+    assert encoder.training
+    assert torch.equal(torch.get_rng_state(), state)
+    for name, weight in encoder.state_dict().items():
+        assert torch.equal(weight, before[name])
+
+
+@pytest.mark.parametrize("init", ["pca", "random"])
+@pytest.mark.parametrize("neighbor_weight", [0, 1])
+def test_it_is_trained_in_every_setting(X, init, neighbor_weight):
+    model = StableAutoencoder(
+        encoder=perceptron(64, 8, 2),
+        init=init,
+        neighbor_weight=neighbor_weight,
+        early_stopping=True,
+        **FEW | {"max_iter": 10, "learning_rate_init": 1e-2},
+    ).fit(X)
+    assert np.isfinite(model.transform(X)).all()
+    assert model.loss_curve_[-1] < model.loss_curve_[0]
+    assert (model.init == "random") == (model.networks_[0].init == "random")
+
+
+def test_runs_from_a_random_start_have_weights_of_their_own(X):
+    model = StableAutoencoder(
+        encoder=perceptron(64, 8, 2), init="random", learning_rate_init=1e-9, **FEW
+    ).fit(X)
+    first, second = (run.encoder.module[0].weight for run in model.networks_)
+    assert not torch.allclose(first, second)
+
+
+def test_frozen_weights_stay(X):
+    encoder = perceptron(64, 8, 2)
+    encoder[0].requires_grad_(False)
+    for n_init in (1, 2):
+        model = StableAutoencoder(encoder=encoder, **FEW | {"n_init": n_init}).fit(X)
+        for run in model.networks_:
+            assert torch.equal(run.encoder.module[0].weight, encoder[0].weight)
+            assert run.encoder.module[2].weight.any()
+
+
+def test_statistics_of_batches_are_kept_by_one_run(X):
+    encoder = nn.Sequential(nn.Linear(64, 8), nn.BatchNorm1d(8), nn.Linear(8, 2))
+    model = StableAutoencoder(encoder=encoder, **FEW)
+    with pytest.raises(ValueError, match="set n_init=1"):
+        model.fit(X)
+    model.set_params(n_init=1).fit(X)
+    assert model.score(X) > 0.2
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.transform(X), model.transform(X))
+    # Each sample by itself.
+    np.testing.assert_allclose(model.transform(X)[:1], model.transform(X[:1]), 1e-4)
+
+
+def test_what_cannot_be_stacked_is_said_before_training(X):
+    class Branches(nn.Linear):
+        def forward(self, samples):
+            codes = super().forward(samples)
+            return codes if codes.sum() > 0 else 2 * codes
+
+    model = StableAutoencoder(encoder=Branches(64, 2), **FEW)
+    with pytest.raises(ValueError, match=r"n_init=2 needs.*set n_init=1"):
+        StableAutoencoder(encoder=Branches(64, 2), **FEW).fit(X)
+    assert not hasattr(model, "network_")
+
+
+def test_dropout_acts_in_training_alone(X):
+    encoder = nn.Sequential(
+        nn.Linear(64, 16), nn.ReLU(), nn.Dropout(0.5), nn.Linear(16, 2)
+    )
+    state = torch.get_rng_state()
+    model = StableAutoencoder(encoder=encoder, **FEW).fit(X)
+    again = clone(model).fit(X)
+    assert torch.equal(torch.get_rng_state(), state)
+    np.testing.assert_array_equal(model.transform(X), model.transform(X))
+    np.testing.assert_array_equal(model.transform(X), again.transform(X))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"encoder": nn.Linear(64, 3)}, r"encoder=Linear.*returned shape \(4, 3\)"),
+        ({"decoder": nn.Linear(2, 63)}, r"decoder=Linear.*returned shape \(4, 63\)"),
+        ({"encoder": nn.Linear}, "The 'encoder' parameter"),
+        ({"encoder": "linear"}, "The 'encoder' parameter"),
+        (
+            {"encoder": nn.Linear(64, 2), "layerwise_pretraining": True},
+            "layerwise_pretraining=True.*as encoder",
+        ),
+        ({"encoder": ConvolutionalEncoder((8, 8), 3)}, "n_components=3, but"),
+    ],
+)
+def test_a_module_that_does_not_fit_is_named(X, parameters, message):
+    model = StableAutoencoder(**FEW | parameters)
+    with pytest.raises(ValueError, match=message):
+        model.fit(X)
+    assert not hasattr(model, "n_features_in_")
+
+
+def test_images_and_rows_are_the_same(model, images, X):
+    assert model.sample_shape_ == (8, 8)
+    codes = model.transform(images)
+    np.testing.assert_array_equal(model.transform(X), codes)
+    np.testing.assert_array_equal(model.transform(images[:, None]), codes)
+    np.testing.assert_array_equal(model.transform(torch.from_numpy(images)), codes)
+    assert model.score(images) == model.score(X)
+    assert model.inverse_transform(codes).shape == images.shape
+    assert model.transform_runs(images).shape == (2, len(images), 2)
+    assert model.score_samples(images).shape == (len(images),)
+    copy.deepcopy(model).align(images, codes)
+    flat = clone(model).fit(X)
+    np.testing.assert_array_equal(flat.transform(X), codes)
+    assert flat.inverse_transform(codes).shape == X.shape
+
+
+def test_images_of_another_shape_are_named(model, images):
+    for call in (model.transform, model.score, clone(model).fit):
+        with pytest.raises(ValueError, match=r"\(8, 7\).*image_shape is \(8, 8\)"):
+            call(images[:, :, :7])
+    with pytest.raises(ValueError, match="must have"):
+        StableAutoencoder().fit(images)
+
+
+def test_a_training_goes_on(images):
+    model = convolutional().partial_fit(images[:200]).partial_fit(images[200:])
+    assert model.n_samples_seen_ == 400
+    model.set_params(warm_start=True).fit(images)
+    model.set_params(encoder=ConvolutionalEncoder((8, 8), n_maps=(5,)))
+    with pytest.raises(ValueError, match=r"training cannot go on with.*n_maps=\(5,\)"):
+        model.fit(images)
+
+
+def test_a_checkpoint_knows_its_modules(images, tmp_path):
+    model = convolutional(checkpoint=tmp_path, n_init=1)
+
+    class Killed(Exception):
+        pass
+
+    class Kill(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            if len(net.history) == 2:
+                raise Killed
+
+    with pytest.raises(Killed):
+        clone(model).set_params(callbacks=[Kill()]).fit(images)
+    [file] = tmp_path.iterdir()
+    clone(model).set_params(
+        encoder=ConvolutionalEncoder((8, 8), n_maps=(5,), n_hidden=16)
+    ).fit(images)
+    assert list(tmp_path.iterdir()) == [file]  # another training has another file
+    resumed = clone(model).fit(images)
+    whole = convolutional(n_init=1).fit(images)
+    np.testing.assert_array_equal(resumed.transform(images), whole.transform(images))
+    assert not list(tmp_path.iterdir())
+
+
+def test_files_and_pickles_are_the_same(model, images, tmp_path):
+    save(model, tmp_path / "model.safetensors")
+    for other in (
+        load(tmp_path / "model.safetensors"),
+        pickle.loads(pickle.dumps(model)),
+        copy.deepcopy(model),
+    ):
+        codes = other.transform(images)
+        np.testing.assert_array_equal(codes, model.transform(images))
+        assert other.inverse_transform(codes).shape == images.shape
+        assert repr(other) == repr(model)
+        other.set_params(warm_start=True).fit(images)
+
+
+def test_skops_trusts_the_class_alone(model, images):
+    sio = pytest.importorskip("skops.io")
+    content = sio.dumps(model)
+    trusted = ["stable_embedding.estimators.autoencoder.StableAutoencoder"]
+    assert sio.get_untrusted_types(data=content) == trusted
+    again = sio.loads(content, trusted=trusted)
+    np.testing.assert_array_equal(again.transform(images), model.transform(images))
+
+
+def test_a_module_of_a_users_own_is_saved_by_its_code(X, tmp_path):
+    model = StableAutoencoder(encoder=perceptron(64, 8, 2), **FEW).fit(X)
+    with pytest.raises(
+        TypeError,
+        match=r"(?s)StableAutoencoder.encoder=.*text. Write it with joblib.dump",
+    ):
+        save(model, tmp_path / "model.safetensors")
+    assert not list(tmp_path.iterdir())
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.transform(X), model.transform(X))
+
+
+@pytest.mark.numeric
+@pytest.mark.parametrize("kind", ["shipped", "own", "gated"])
+def test_its_graph_computes_what_it_does(kind, model, X):
+    runtime = pytest.importorskip("onnxruntime")
+    if kind != "shipped":
+        encoder = perceptron(64, 8, 2)
+        if kind == "gated":
+            encoder.append(nn.Sigmoid())
+        model = StableAutoencoder(encoder=encoder, **FEW).fit(X)
+    graph = to_onnx(model, part="both").SerializeToString()
+    session = runtime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    samples, codes = session.run(None, {session.get_inputs()[0].name: X})
+    expected = model.transform(X)
+    # Rounding of float32 in other kernels.
+    assert_near(codes, expected, 1e-4)
+    assert_near(samples, model.inverse_transform(expected).reshape(len(X), -1), 1e-4)
+
+
+def test_it_takes_part_in_pipelines_and_searches(X, digits):
+    pipeline = make_pipeline(
+        StandardScaler(), StableAutoencoder(**FEW), LogisticRegression(max_iter=2_000)
+    )
+    modules = [None, perceptron(64, 8, 2)]
+    search = GridSearchCV(pipeline, {"stableautoencoder__encoder": modules}, cv=2)
+    search.fit(X, digits[1][:400])
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+def test_a_denoising_autoencoder_takes_modules_too(images):
+    model = DenoisingAutoencoder(
+        encoder=ConvolutionalEncoder((8, 8), n_maps=(6,)), **FEW
+    ).fit(images)
+    assert model.denoise(images).shape == images.shape
+
+
+def test_neighbors_and_a_callable_similarity_go_with_it(X):
+    model = StableAutoencoder(
+        encoder=perceptron(64, 8, 2),
+        similarity=lambda samples: samples @ samples.mT,
+        neighbor_weight=1.0,
+        **FEW,
+    ).fit(X)
+    assert np.isfinite(model.transform(X)).all()

@@ -1,0 +1,89 @@
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torch.testing import assert_close
+
+from stable_embedding.networks import ConvolutionalDecoder, ConvolutionalEncoder
+from stable_embedding.networks.convolutional import build_module, describe_module
+from stable_embedding.networks.given_modules import probe
+
+KINDS = [ConvolutionalEncoder, ConvolutionalDecoder]
+SHAPES = [(8, 8), (7, 5), (3, 9, 6), (1, 1), (1, 28, 28)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("n_maps", [(4,), (4, 6), (2, 3, 4)])
+def test_images_go_to_codes_and_back(shape, n_maps):
+    encoder = ConvolutionalEncoder(shape, 3, n_maps=n_maps, n_hidden=5)
+    decoder = ConvolutionalDecoder(shape, 3, n_maps=n_maps, n_hidden=5)
+    samples = probe(encoder.n_features)
+    codes = encoder(samples)
+    assert codes.shape == (4, 3)
+    assert decoder(codes).shape == samples.shape
+    assert encoder.n_features == torch.Size(shape).numel()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_modules_of_the_same_settings_are_alike(kind):
+    random_state = torch.get_rng_state()
+    first, second = kind((8, 8), 2), kind((8, 8)).with_n_components(2)
+    for weight, other in zip(first.parameters(), second.parameters(), strict=True):
+        assert torch.equal(weight, other)
+    assert torch.equal(torch.get_rng_state(), random_state)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_module_that_is_sized_keeps_its_weights(kind):
+    module = kind((8, 8), 2)
+    nn.init.ones_(next(module.parameters()))
+    copied = module.with_n_components(2)
+    for weight, other in zip(module.parameters(), copied.parameters(), strict=True):
+        assert weight is not other
+        assert torch.equal(weight, other)
+    with pytest.raises(ValueError, match="n_components=2, but the estimator has 3"):
+        module.with_n_components(3)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_a_number_of_components_it_has_no_layers(kind):
+    with pytest.raises(ValueError, match="has no layers yet"):
+        kind((8, 8))(torch.zeros(1, 64))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"image_shape": 8},
+        {"image_shape": (8,)},
+        {"image_shape": (8, 0)},
+        {"image_shape": (1, 2, 3, 4)},
+        {"image_shape": (8, 8), "n_maps": ()},
+        {"image_shape": (8, 8), "n_maps": (4.0,)},
+    ],
+)
+def test_settings_without_meaning_are_named(kind, settings):
+    name = list(settings)[-1]
+    with pytest.raises(ValueError, match=f"{name}=.*positive integers"):
+        kind(**settings)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n_components", [None, 2])
+def test_a_description_is_built_again(kind, n_components):
+    module = kind((8, 8), n_components, n_maps=(3,), n_hidden=4)
+    for weight in module.parameters():
+        nn.init.normal_(weight, generator=torch.Generator().manual_seed(0))
+    built = build_module(copy.deepcopy(describe_module(module)))
+    assert repr(built) == repr(module)
+    for weight, other in zip(module.parameters(), built.parameters(), strict=True):
+        assert torch.equal(weight, other)
+
+
+def test_an_image_is_mapped_by_itself():
+    encoder = ConvolutionalEncoder((8, 8), 2)
+    samples = probe(64)
+    # Rounding of float32: other products of matrices for other numbers of samples.
+    assert_close(encoder(samples)[:1], encoder(samples[:1]), rtol=1e-4, atol=1e-4)

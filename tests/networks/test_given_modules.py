@@ -1,0 +1,144 @@
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from stable_embedding.networks.given_modules import (
+    ReZero,
+    check_module_stack,
+    copy_of_module,
+    draw_weights,
+    probe,
+    starting_at_zero,
+    widest_output,
+)
+
+
+class Fails(nn.Module):
+    def forward(self, samples):
+        raise KeyError("no such layer")
+
+
+class ReturnsATuple(nn.Linear):
+    def forward(self, samples):
+        return super().forward(samples), samples
+
+
+class Centers(nn.Linear):
+    """Subtracts the mean of a batch, so that a sample's code depends on the others."""
+
+    def forward(self, samples):
+        codes = 30 * super().forward(samples)
+        return codes - codes.mean(0)
+
+
+class Overflows(nn.Linear):
+    def forward(self, samples):
+        return super().forward(samples) / 0
+
+
+class Sized(nn.Module):
+    def with_n_components(self, n_components):
+        return nn.Linear(5, n_components)
+
+
+def test_a_copy_is_returned_in_float32_and_to_evaluate():
+    module = nn.Sequential(nn.Linear(5, 3, dtype=torch.float64), nn.Dropout(0.5))
+    before = copy.deepcopy(module.state_dict())
+    copied = copy_of_module(module, "encoder", 3, 5, 3)
+    assert copied is not module
+    assert copied[0].weight.dtype == torch.float32
+    assert module.training
+    for name, weight in module.state_dict().items():
+        assert torch.equal(weight, before[name])
+
+
+@pytest.mark.parametrize("module", [nn.LazyLinear(3), Sized()])
+def test_what_has_no_size_gets_one(module):
+    random_state = torch.get_rng_state()
+    copied = copy_of_module(module, "encoder", 3, 5, 3)
+    again = copy_of_module(module, "encoder", 3, 5, 3)
+    assert copied.weight.shape == (3, 5)
+    assert torch.equal(copied.weight, again.weight)  # drawn from the same seed
+    assert torch.equal(torch.get_rng_state(), random_state)
+
+
+@pytest.mark.parametrize(
+    ("module", "error", "message"),
+    [
+        (nn.Linear(5, 2), ValueError, r"decoder=Linear.*shape \(4, 2\).*\(4, 3\)"),
+        (nn.Linear(6, 3), ValueError, r"cannot map samples of shape \(4, 5\)"),
+        (Fails(), ValueError, "raises KeyError: 'no such layer'"),
+        (ReturnsATuple(5, 3), TypeError, "returned a tuple"),
+        (Centers(5, 3), ValueError, "each sample by itself"),
+        (Overflows(5, 3), ValueError, "12 are not finite"),
+    ],
+)
+def test_what_is_no_such_map_is_named(module, error, message):
+    with pytest.raises(error, match=message):
+        copy_of_module(module, "decoder", 3, 5, 3)
+
+
+def test_the_last_layer_starts_at_zero():
+    module = nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3))
+    first = module[0].weight.clone()
+    assert starting_at_zero(module, 5) is module
+    assert not module(probe(5)).any()
+    assert torch.equal(module[0].weight, first)
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        nn.Sequential(nn.Linear(5, 3), nn.Sigmoid()),  # one half at zero
+        nn.Sequential(nn.Linear(5, 3), nn.LayerNorm(3, bias=True), nn.Softplus()),
+        nn.Sequential(nn.LayerNorm(5), nn.Flatten()),  # no linear layer
+    ],
+)
+def test_else_a_gain_starts_at_zero(module):
+    before = copy.deepcopy(module.state_dict())
+    gated = starting_at_zero(module, 5)
+    assert isinstance(gated, ReZero)
+    assert not gated(probe(5)).any()
+    for name, weight in module.state_dict().items():
+        assert torch.equal(weight, before[name])
+    gated(probe(5)).square().sum().backward()
+    gated(probe(5)).sum().backward()
+    assert gated.gain.grad
+
+
+def test_weights_are_drawn_from_the_seed_alone():
+    modules = [nn.Sequential(nn.Linear(5, 3), nn.LayerNorm(3)) for _ in range(3)]
+    random_state = torch.get_rng_state()
+    for module, seed in zip(modules, (1, 1, 2)):
+        draw_weights(module, "encoder", seed)
+    first, same, other = (module[0].weight for module in modules)
+    assert torch.equal(first, same)
+    assert not torch.equal(first, other)
+    assert torch.equal(torch.get_rng_state(), random_state)
+
+
+def test_a_layer_that_cannot_be_drawn_is_named():
+    class Scale(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(5))
+
+    with pytest.raises(ValueError, match="encoder holds a Scale.*reset_parameters"):
+        draw_weights(nn.Sequential(nn.Linear(5, 5), Scale()), "encoder", 0)
+
+
+def test_statistics_of_batches_are_no_matter_of_stacks():
+    module = nn.Sequential(nn.Linear(5, 3), nn.BatchNorm1d(3))
+    with pytest.raises(ValueError, match=r"encoder holds a BatchNorm1d.*set n_init=1"):
+        check_module_stack(module, "encoder")
+    check_module_stack(nn.Sequential(nn.Linear(5, 3), nn.LayerNorm(3)), "encoder")
+
+
+def test_the_widest_output_is_found():
+    module = nn.Sequential(
+        nn.Unflatten(-1, (1, 4, 4)), nn.Conv2d(1, 6, 3, 2, 1), nn.Flatten()
+    )
+    assert widest_output(module, 16) == 6 * 2 * 2
+    assert widest_output(nn.Linear(16, 3), 16) == 16
