@@ -844,7 +844,7 @@ class BaseStableAutoencoder(
     @classmethod
     def _upgrade(cls, state):
         """Complete what version 0.1 saved; hook."""
-        state = cls().get_params(deep=False) | state
+        state = vars(cls()) | state
         if "best_index_" in state:
             # The model was one of its runs, and remains that one.
             state["networks_"] = [state["networks_"][state.pop("best_index_")]]

@@ -24,13 +24,15 @@ class _ConvolutionalModule(nn.Module):
         image_shape: Sequence[int],
         n_components: int | None,
         n_maps: Sequence[int],
-        n_hidden: int,
+        hidden_layer_sizes: Sequence[int],
     ):
         super().__init__()
         self.image_shape = _checked("image_shape", image_shape, (2, 3))
         self.n_components = n_components
         self.n_maps = _checked("n_maps", n_maps, range(1, 9))
-        self.n_hidden = n_hidden
+        self.hidden_layer_sizes = _checked(
+            "hidden_layer_sizes", hidden_layer_sizes, range(9)
+        )
         self.layers: nn.Sequential | None = None
         if n_components is not None:
             with torch.random.fork_rng(devices=[]):
@@ -42,7 +44,7 @@ class _ConvolutionalModule(nn.Module):
     @property
     def settings(self) -> dict[str, Any]:
         """Arguments of the constructor."""
-        names = ("image_shape", "n_components", "n_maps", "n_hidden")
+        names = ("image_shape", "n_components", "n_maps", "hidden_layer_sizes")
         return {name: getattr(self, name) for name in names}
 
     @property
@@ -108,7 +110,8 @@ class _ConvolutionalModule(nn.Module):
 class ConvolutionalEncoder(_ConvolutionalModule):
     """Convolutions from images to codes, for the parameter `encoder` of an estimator.
 
-    Each layer halves height and width. A perceptron with one hidden layer follows.
+    Each layer is a convolution by windows of 5 by 5, after which the largest of 2 by 2
+    values is kept. A perceptron follows.
 
     Parameters
     ----------
@@ -120,11 +123,11 @@ class ConvolutionalEncoder(_ConvolutionalModule):
         Number of components of a code. With None the layers are built when an estimator
         is fitted, for as many components as it has.
 
-    n_maps : tuple of int, default=(16, 32)
+    n_maps : tuple of int, default=(8, 16)
         Number of feature maps of each convolutional layer.
 
-    n_hidden : int, default=128
-        Width of the hidden layer.
+    hidden_layer_sizes : tuple of int, default=(128, 128)
+        Widths of the hidden layers of the perceptron that follows.
 
     Examples
     --------
@@ -145,10 +148,10 @@ class ConvolutionalEncoder(_ConvolutionalModule):
         image_shape: Sequence[int],
         n_components: int | None = None,
         *,
-        n_maps: Sequence[int] = (16, 32),
-        n_hidden: int = 128,
+        n_maps: Sequence[int] = (8, 16),
+        hidden_layer_sizes: Sequence[int] = (128, 128),
     ):
-        super().__init__(image_shape, n_components, n_maps, n_hidden)
+        super().__init__(image_shape, n_components, n_maps, hidden_layer_sizes)
 
     def forward(self, samples: Tensor) -> Tensor:
         """Map flat images of shape (n_samples, n_features) to codes."""
@@ -166,14 +169,14 @@ class ConvolutionalEncoder(_ConvolutionalModule):
             nn.Unflatten(-1, (channels[0], *self.image_shape[-2:]))
         ]
         for n_inputs, n_outputs in pairwise(channels):
-            layers += [nn.Conv2d(n_inputs, n_outputs, 3, 2, 1), nn.ReLU()]
-        return [
-            *layers,
-            nn.Flatten(),
-            nn.Linear(channels[-1] * height * width, self.n_hidden),
-            nn.ReLU(),
-            nn.Linear(self.n_hidden, n_components),
-        ]
+            layers += [
+                nn.Conv2d(n_inputs, n_outputs, 5, padding=2),
+                nn.ReLU(),
+                nn.MaxPool2d(2, ceil_mode=True),
+            ]
+        n_smallest = channels[-1] * height * width
+        sizes = n_smallest, *self.hidden_layer_sizes, n_components
+        return [*layers, nn.Flatten(), *_perceptron(sizes)]
 
 
 class ConvolutionalDecoder(_ConvolutionalModule):
@@ -190,12 +193,12 @@ class ConvolutionalDecoder(_ConvolutionalModule):
         Number of components of a code. With None the layers are built when an estimator
         is fitted, for as many components as it has.
 
-    n_maps : tuple of int, default=(16, 32)
+    n_maps : tuple of int, default=(8, 16)
         Number of feature maps of the encoder's layers, which the decoder has in
         reverse.
 
-    n_hidden : int, default=128
-        Width of the hidden layer.
+    hidden_layer_sizes : tuple of int, default=(128, 128)
+        Widths of the encoder's hidden layers, which the decoder has in reverse.
 
     Examples
     --------
@@ -210,10 +213,10 @@ class ConvolutionalDecoder(_ConvolutionalModule):
         image_shape: Sequence[int],
         n_components: int | None = None,
         *,
-        n_maps: Sequence[int] = (16, 32),
-        n_hidden: int = 128,
+        n_maps: Sequence[int] = (8, 16),
+        hidden_layer_sizes: Sequence[int] = (128, 128),
     ):
-        super().__init__(image_shape, n_components, n_maps, n_hidden)
+        super().__init__(image_shape, n_components, n_maps, hidden_layer_sizes)
 
     def forward(self, codes: Tensor) -> Tensor:
         """Map codes of shape (n_samples, n_components) to flat images."""
@@ -226,10 +229,8 @@ class ConvolutionalDecoder(_ConvolutionalModule):
     def _build(self, n_components: int) -> list[nn.Module]:
         channels, sizes = self._channels()[::-1], self._sizes()[::-1]
         n_smallest = channels[0] * sizes[0][0] * sizes[0][1]
-        layers: list[nn.Module] = [
-            nn.Linear(n_components, self.n_hidden),
-            nn.ReLU(),
-            nn.Linear(self.n_hidden, n_smallest),
+        layers = [
+            *_perceptron((n_components, *self.hidden_layer_sizes[::-1], n_smallest)),
             nn.Unflatten(-1, (channels[0], *sizes[0])),
         ]
         for at, (n_inputs, n_outputs) in enumerate(pairwise(channels)):
@@ -278,6 +279,14 @@ def arrays_of(module: nn.Module) -> dict[str, np.ndarray]:
 def tensors_of(arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:
     """Return arrays as tensors."""
     return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
+def _perceptron(sizes: Sequence[int]) -> list[nn.Module]:
+    """Return linear layers of some widths, with ReLU between them."""
+    layers: list[nn.Module] = []
+    for n_inputs, n_outputs in pairwise(sizes):
+        layers += [nn.Linear(n_inputs, n_outputs), nn.ReLU()]
+    return layers[:-1]
 
 
 def _checked(name: str, sizes: Sequence[int], lengths: Any) -> tuple[int, ...]:

@@ -96,6 +96,24 @@ def _add_unflatten(graph, value, layer):
     return graph.node("Reshape", value, np.array([-1, *layer.unflattened_size]))
 
 
+def _pair(sizes):
+    return (sizes, sizes) if isinstance(sizes, int) else tuple(sizes)
+
+
+def _add_max_pool(graph, value, layer):
+    if layer.return_indices:
+        raise TypeError(f"{layer} is not described as nodes of an ONNX graph")
+    return graph.node(
+        "MaxPool",
+        value,
+        kernel_shape=_pair(layer.kernel_size),
+        strides=_pair(layer.stride),
+        pads=2 * _pair(layer.padding),
+        dilations=_pair(layer.dilation),
+        ceil_mode=int(layer.ceil_mode),
+    )
+
+
 def _add_activation(kind, *names):
     """Return what adds an activation whose attributes are called as in torch."""
 
@@ -119,6 +137,7 @@ _LAYERS = {
     nn.Conv2d: _add_convolution("Conv"),
     nn.ConvTranspose1d: _add_convolution("ConvTranspose"),
     nn.ConvTranspose2d: _add_convolution("ConvTranspose"),
+    nn.MaxPool2d: _add_max_pool,
     nn.Flatten: _add_flatten,
     nn.Unflatten: _add_unflatten,
     nn.ReLU: _add_activation("Relu"),

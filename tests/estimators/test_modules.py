@@ -46,8 +46,8 @@ def perceptron(*sizes):
 def convolutional(**parameters):
     """An estimator with convolutions both ways."""
     return StableAutoencoder(
-        encoder=ConvolutionalEncoder((8, 8), n_maps=(6,), n_hidden=16),
-        decoder=ConvolutionalDecoder((8, 8), n_maps=(6,), n_hidden=16),
+        encoder=ConvolutionalEncoder((8, 8), n_maps=(6,), hidden_layer_sizes=(16,)),
+        decoder=ConvolutionalDecoder((8, 8), n_maps=(6,), hidden_layer_sizes=(16,)),
         **FEW | parameters,
     )
 
@@ -249,7 +249,7 @@ def test_a_checkpoint_knows_its_modules(images, tmp_path):
         clone(model).set_params(callbacks=[Kill()]).fit(images)
     [file] = tmp_path.iterdir()
     clone(model).set_params(
-        encoder=ConvolutionalEncoder((8, 8), n_maps=(5,), n_hidden=16)
+        encoder=ConvolutionalEncoder((8, 8), n_maps=(5,), hidden_layer_sizes=(16,))
     ).fit(images)
     assert list(tmp_path.iterdir()) == [file]  # another training has another file
     resumed = clone(model).fit(images)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from sklearn.neighbors import KNeighborsClassifier
 from skorch.callbacks import Callback
+from torch import nn
 
 from stable_embedding import StableAutoencoder
 from stable_embedding.losses import LossTerm
@@ -27,6 +28,8 @@ BAD_PARAMETERS = {
     "n_components": [0, -1, 1.5, "2", None],
     "hidden_layer_sizes": [0, (8, 0), (8, -1), (8.5,), "8", ((8,),), ("a",), None],
     "activation": ["swish", None],
+    "encoder": ["linear", nn.Linear, nn.Linear(4, 3), nn.Linear(3, 2)],
+    "decoder": ["linear", nn.Linear, nn.Linear(2, 3), nn.Linear(3, 4)],
     "metric": [
         "haversine",
         "nan_euclidean",

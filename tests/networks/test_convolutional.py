@@ -16,8 +16,8 @@ SHAPES = [(8, 8), (7, 5), (3, 9, 6), (1, 1), (1, 28, 28)]
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("n_maps", [(4,), (4, 6), (2, 3, 4)])
 def test_images_go_to_codes_and_back(shape, n_maps):
-    encoder = ConvolutionalEncoder(shape, 3, n_maps=n_maps, n_hidden=5)
-    decoder = ConvolutionalDecoder(shape, 3, n_maps=n_maps, n_hidden=5)
+    encoder = ConvolutionalEncoder(shape, 3, n_maps=n_maps, hidden_layer_sizes=(5,))
+    decoder = ConvolutionalDecoder(shape, 3, n_maps=n_maps, hidden_layer_sizes=(5,))
     samples = probe(encoder.n_features)
     codes = encoder(samples)
     assert codes.shape == (4, 3)
@@ -73,7 +73,7 @@ def test_settings_without_meaning_are_named(kind, settings):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("n_components", [None, 2])
 def test_a_description_is_built_again(kind, n_components):
-    module = kind((8, 8), n_components, n_maps=(3,), n_hidden=4)
+    module = kind((8, 8), n_components, n_maps=(3,), hidden_layer_sizes=(4,))
     for weight in module.parameters():
         nn.init.normal_(weight, generator=torch.Generator().manual_seed(0))
     built = build_module(copy.deepcopy(describe_module(module)))

@@ -19,6 +19,8 @@ LAYERS = [
     (nn.Conv1d(2, 3, 3, padding=1), (3, 2, 6)),
     (nn.ConvTranspose2d(2, 3, 3, 2, 1, (1, 0)), IMAGES),
     (nn.ConvTranspose1d(2, 3, 4, stride=2), (3, 2, 6)),
+    (nn.MaxPool2d(2, ceil_mode=True), IMAGES),
+    (nn.MaxPool2d((2, 3), stride=1, padding=1), IMAGES),
     (nn.Flatten(), IMAGES),
     (nn.Unflatten(-1, (2, 3)), (5, 6)),
     (nn.Sequential(nn.Linear(4, 4), nn.Dropout(), nn.Identity(), nn.ReLU()), (5, 4)),
@@ -76,6 +78,7 @@ def test_nodes_compute_what_the_layer_does(layer, shape):
     "layer",
     [
         nn.LSTM(2, 3),
+        nn.MaxPool2d(2, return_indices=True),
         nn.Conv2d(1, 1, 3, padding="same"),
         nn.Conv2d(1, 1, 3, padding=1, padding_mode="reflect"),
         nn.Flatten(2),
