@@ -4,8 +4,9 @@ Samples may come as an array, a sparse matrix, a data frame, a tensor or lists. 
 must be finite numbers. If the embedding is that of a pipeline that encodes or imputes,
 pass what its last step sees: ``pipeline[:-1].transform(X)``.
 
-Distances are Euclidean. Functions of pairs compare all pairs of samples, so their time
-grows with the square of the number of samples. Give them a few thousand at most.
+Distances are Euclidean, or in the data those of a `metric`. Functions of pairs compare
+all pairs of samples, so their time grows with the square of the number of samples. Give
+them a few thousand at most.
 """
 
 from typing import NamedTuple
@@ -31,7 +32,7 @@ from .data.chunks import (
     total_squared_deviation,
 )
 from .data.containers import check_samples
-from .data.distances import distances_from, pair_distances
+from .data.distances import PRECOMPUTED, distances_from, metric_of, pair_distances
 
 
 def _check_pair(X, other, names=("X", "X_embedded")):
@@ -120,7 +121,7 @@ def explained_fraction(error, total):
     return float(1 - error / total)
 
 
-def distance_correlation(X, X_embedded, *, method="pearson"):
+def distance_correlation(X, X_embedded, *, method="pearson", metric="euclidean"):
     """Correlation of the pairwise distances in the data and in the embedding.
 
     Parameters
@@ -133,6 +134,10 @@ def distance_correlation(X, X_embedded, *, method="pearson"):
 
     method : {"pearson", "spearman"}, default="pearson"
         Correlation of the distances, or of their ranks.
+
+    metric : str or callable, default="euclidean"
+        Distances in the data, as `metric` of :class:`StableAutoencoder` except
+        "geodesic". With "precomputed" X holds the distances of all pairs.
 
     Returns
     -------
@@ -155,7 +160,7 @@ def distance_correlation(X, X_embedded, *, method="pearson"):
     if method not in _CORRELATIONS:
         raise ValueError(f"method={method!r} must be one of {sorted(_CORRELATIONS)}")
     X, X_embedded = _check_embedding(X, X_embedded, n_samples=3)
-    distances = pair_distances(X), pdist(X_embedded)
+    distances = pair_distances(X, metric_of(metric, X)), pdist(X_embedded)
     if any(np.ptp(of_one) == 0 for of_one in distances):
         return float("nan")
     return float(_CORRELATIONS[method](*distances).statistic)
@@ -164,7 +169,7 @@ def distance_correlation(X, X_embedded, *, method="pearson"):
 _CORRELATIONS = {"pearson": pearsonr, "spearman": spearmanr}
 
 
-def normalized_stress(X, X_embedded):
+def normalized_stress(X, X_embedded, *, metric="euclidean"):
     r"""Stress of the embedding at its best scale; lower is better.
 
     .. math:: \min_\alpha \sqrt{\sum_{i<j} (d_{ij} - \alpha \delta_{ij})^2
@@ -181,6 +186,10 @@ def normalized_stress(X, X_embedded):
 
     X_embedded : array-like of shape (n_samples, n_components)
         Embedding of X.
+
+    metric : str or callable, default="euclidean"
+        Distances in the data, as `metric` of :class:`StableAutoencoder` except
+        "geodesic". With "precomputed" X holds the distances of all pairs.
 
     Returns
     -------
@@ -204,7 +213,7 @@ def normalized_stress(X, X_embedded):
     X, X_embedded = _check_embedding(X, X_embedded)
     wanted, found = (
         of_one / (of_one.max() or 1)
-        for of_one in (pair_distances(X), pdist(X_embedded))
+        for of_one in (pair_distances(X, metric_of(metric, X)), pdist(X_embedded))
     )
     if not wanted.any():
         raise ValueError("all distances in X are zero, so the stress is undefined")
@@ -212,7 +221,7 @@ def normalized_stress(X, X_embedded):
     return float(np.linalg.norm(wanted - scale * found) / np.linalg.norm(wanted))
 
 
-def trustworthiness(X, X_embedded, *, n_neighbors=5):
+def trustworthiness(X, X_embedded, *, n_neighbors=5, metric="euclidean"):
     """Score whether neighbors in the embedding are neighbors in the data.
 
     Parameters
@@ -225,6 +234,10 @@ def trustworthiness(X, X_embedded, *, n_neighbors=5):
 
     n_neighbors : int, default=5
         Size of a neighborhood, less than half the number of samples.
+
+    metric : str or callable, default="euclidean"
+        Distances in the data, as `metric` of :class:`StableAutoencoder` except
+        "geodesic". With "precomputed" X holds the distances of all pairs.
 
     Returns
     -------
@@ -250,10 +263,14 @@ def trustworthiness(X, X_embedded, *, n_neighbors=5):
     1.0
     """
     X, X_embedded = _check_embedding(X, X_embedded)
-    return _trustworthiness(X, X_embedded, n_neighbors)
+    metric = metric_of(metric, X)
+    if metric is None and not issparse(X):
+        return _trustworthiness(_centered(X), X_embedded, n_neighbors)
+    distances = squareform(pair_distances(X, metric))
+    return _trustworthiness(distances, X_embedded, n_neighbors, PRECOMPUTED)
 
 
-def continuity(X, X_embedded, *, n_neighbors=5):
+def continuity(X, X_embedded, *, n_neighbors=5, metric="euclidean"):
     """Score whether neighbors in the data are neighbors in the embedding.
 
     It is :func:`trustworthiness` with the data and the embedding exchanged.
@@ -268,6 +285,10 @@ def continuity(X, X_embedded, *, n_neighbors=5):
 
     n_neighbors : int, default=5
         Size of a neighborhood, less than half the number of samples.
+
+    metric : str or callable, default="euclidean"
+        Distances in the data, as `metric` of :class:`StableAutoencoder` except
+        "geodesic". With "precomputed" X holds the distances of all pairs.
 
     Returns
     -------
@@ -288,7 +309,24 @@ def continuity(X, X_embedded, *, n_neighbors=5):
     True
     """
     X, X_embedded = _check_embedding(X, X_embedded)
-    return _trustworthiness(X_embedded, _centered(X), n_neighbors)
+    metric = metric_of(metric, X)
+    if metric is None:
+        X_embedded, X = _centered(X_embedded), _centered(X)
+        return _trustworthiness(X_embedded, X, n_neighbors)
+    n_samples = X.shape[0]
+    if n_neighbors >= n_samples / 2:
+        raise ValueError(
+            f"n_neighbors ({n_neighbors}) should be less than n_samples / 2"
+            f" ({n_samples / 2})"
+        )
+    penalty = 0
+    for block in gen_batches(n_samples, limits.DISTANCE_ROWS):
+        ranks = _neighbor_ranks(X, block, metric)
+        is_near = (ranks > 0) & (ranks <= n_neighbors)
+        lost = _neighbor_ranks(X_embedded, block)[is_near] - n_neighbors
+        penalty += np.maximum(lost, 0).sum()
+    most = n_samples * n_neighbors * (2 * n_samples - 3 * n_neighbors - 1) / 2
+    return float(1 - penalty / most)
 
 
 def _centered(X):
@@ -297,12 +335,7 @@ def _centered(X):
     return X - X.mean(axis=0)
 
 
-def _trustworthiness(X, X_embedded, n_neighbors):
-    metric = "euclidean"
-    if issparse(X):
-        X, metric = squareform(pair_distances(X)), "precomputed"
-    else:
-        X = _centered(X)
+def _trustworthiness(X, X_embedded, n_neighbors, metric="euclidean"):
     return float(
         manifold.trustworthiness(X, X_embedded, n_neighbors=n_neighbors, metric=metric)
     )
@@ -371,7 +404,7 @@ class NeighborhoodPreservation(NamedTuple):
     auc: float
 
 
-def neighborhood_preservation(X, X_embedded):
+def neighborhood_preservation(X, X_embedded, *, metric="euclidean"):
     r"""Fraction of nearest neighbors that the embedding keeps, at every size.
 
     With the neighborhoods :math:`\nu_i^K` in the data and :math:`n_i^K` in the
@@ -388,6 +421,10 @@ def neighborhood_preservation(X, X_embedded):
 
     X_embedded : array-like of shape (n_samples, n_components)
         Embedding of X.
+
+    metric : str or callable, default="euclidean"
+        Distances in the data, as `metric` of :class:`StableAutoencoder` except
+        "geodesic". With "precomputed" X holds the distances of all pairs.
 
     Returns
     -------
@@ -421,11 +458,12 @@ def neighborhood_preservation(X, X_embedded):
     (48,)
     """
     X, X_embedded = _check_embedding(X, X_embedded, n_samples=3)
+    metric = metric_of(metric, X)
     n = X.shape[0]
     counts = np.zeros(n, dtype=np.int64)
     for block in gen_batches(n, limits.DISTANCE_ROWS):
         ranks = np.maximum(
-            _neighbor_ranks(X, block), _neighbor_ranks(X_embedded, block)
+            _neighbor_ranks(X, block, metric), _neighbor_ranks(X_embedded, block)
         )
         counts += np.bincount(ranks.ravel(), minlength=n)
     sizes = np.arange(1, n - 1)
@@ -436,9 +474,9 @@ def neighborhood_preservation(X, X_embedded):
     )
 
 
-def _neighbor_ranks(X, block):
+def _neighbor_ranks(X, block, metric=None):
     """Rank all samples by their distance from each sample of a block; its own is 0."""
-    distances, everyone = distances_from(X, block), np.arange(X.shape[0])
+    distances, everyone = distances_from(X, block, metric), np.arange(X.shape[0])
     distances[np.arange(len(distances)), everyone[block]] = -1
     order = distances.argsort(axis=1, kind="stable")
     ranks = np.empty_like(order)

@@ -1,12 +1,14 @@
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 from scipy.spatial.distance import cdist, pdist, squareform
 from scipy.stats import ortho_group
 from sklearn import manifold
 from sklearn.decomposition import PCA
-from sklearn.metrics import r2_score
+from sklearn.metrics import pairwise_distances, r2_score
 from sklearn.neighbors import NearestNeighbors
 
 from stable_embedding import StableAutoencoder
@@ -273,3 +275,38 @@ def test_triplets_need_two_classes():
     assert triplet_accuracy([[0.0], [1.0], [1.5]], [0, 0, 1]) == pytest.approx(
         0.5, abs=0.01
     )
+
+
+@pytest.mark.parametrize("name", OF_PAIRS)
+@pytest.mark.parametrize("metric", ["cosine", "manhattan", "minkowski"])
+def test_measures_take_any_metric_of_the_data(name, metric, pair):
+    X, Z = pair
+    measures = {
+        "pearson": distance_correlation,
+        "spearman": partial(distance_correlation, method="spearman"),
+        "stress": normalized_stress,
+        "trustworthiness": trustworthiness,
+        "continuity": continuity,
+        "auc": lambda *given, **more: neighborhood_preservation(*given, **more).auc,
+    }
+    measure, D = measures[name], pairwise_distances(X, metric=metric)
+    found = measure(X, Z, metric=metric)
+    assert found == pytest.approx(measure(D, Z, metric="precomputed"))
+    assert found == pytest.approx(measure(csr_array(X), Z, metric=metric))
+    if metric != "minkowski":  # that is the Euclidean one unless it is told otherwise
+        assert found != pytest.approx(measure(X, Z), abs=1e-6)
+    else:
+        assert found == pytest.approx(measure(X, Z))
+
+
+def test_what_is_no_metric_of_the_data_is_named(pair):
+    X, Z = pair
+    for metric in ("geodesic", "haversine", 3):
+        with pytest.raises(ValueError, match=f"metric={metric!r} must be a callable"):
+            trustworthiness(X, Z, metric=metric)
+    with pytest.raises(ValueError, match="metric='jaccard' compares"):
+        continuity(X, Z, metric="jaccard")
+    with pytest.raises(ValueError, match="metric='precomputed'"):
+        normalized_stress(X, Z, metric="precomputed")
+    with pytest.raises(ValueError, match="n_samples / 2"):
+        continuity(X, Z, metric="cosine", n_neighbors=30)

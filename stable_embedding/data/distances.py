@@ -1,6 +1,7 @@
-"""Euclidean distances of samples, of which sparse ones are made dense in chunks.
+"""Distances of all pairs of samples, by any metric.
 
-Those of scikit-learn for sparse samples lose digits where a distance is small.
+For Euclidean ones sparse samples are made dense in chunks: those of scikit-learn lose
+digits where a distance is small.
 """
 
 import numpy as np
@@ -10,9 +11,51 @@ from sklearn.utils import gen_batches
 
 from . import limits
 from .chunks import dense_samples, iterate_chunks
+from .metrics import EUCLIDEAN, METRICS, PairMetric, check_metric, checked
+
+PRECOMPUTED = "precomputed"
 
 
-def distances_from(X, block):
+def metric_of(metric, X):
+    """Return what distances are computed by, for a metric that suits samples.
+
+    Parameters
+    ----------
+    metric : str or callable
+        A name of `METRICS`, "precomputed" or a callable.
+
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+
+    Returns
+    -------
+    PairMetric or str or None
+        None stands for the Euclidean metric.
+
+    Raises
+    ------
+    ValueError
+        If the metric is none, or not one for these samples.
+    """
+    if not callable(metric):
+        if metric not in METRICS and metric != PRECOMPUTED:
+            raise ValueError(
+                f"metric={metric!r} must be a callable, 'precomputed', or one of"
+                f" {sorted(METRICS)}"
+            )
+        if metric in EUCLIDEAN:
+            return None
+        if metric == PRECOMPUTED:
+            if X.shape[0] != X.shape[1]:
+                raise ValueError(
+                    f"X has shape {X.shape}; with metric='precomputed' it must hold the"
+                    " distance of each sample from each"
+                )
+            return PRECOMPUTED
+    check_metric(metric, None, X)
+    return PairMetric(metric, X=X)
+
+
+def distances_from(X, block, metric=None):
     """Compute the distances of some samples from all.
 
     Parameters
@@ -23,17 +66,24 @@ def distances_from(X, block):
     block : slice
         Those whose distances are computed.
 
+    metric : PairMetric or str or None, default=None
+        As :func:`metric_of` returns it.
+
     Returns
     -------
     ndarray of shape (n_of_block, n_samples), dtype float64
     """
+    if isinstance(metric, str):
+        return checked(dense_samples(X, block).copy(), "X")
+    if metric is not None:
+        return metric.between(X[block], X)
     if not issparse(X):
         return cdist(X[block], X)
     some = dense_samples(X, block)
     return np.hstack([cdist(some, chunk) for _, chunk in iterate_chunks(X)])
 
 
-def pair_distances(X):
+def pair_distances(X, metric=None):
     """Compute the distances of all pairs of samples, in the order of pdist.
 
     Parameters
@@ -41,14 +91,17 @@ def pair_distances(X):
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
         Samples.
 
+    metric : PairMetric or str or None, default=None
+        As :func:`metric_of` returns it.
+
     Returns
     -------
     ndarray of shape (n_samples * (n_samples - 1) / 2,), dtype float64
     """
-    if not issparse(X):
+    if metric is None and not issparse(X):
         return pdist(X)
     blocks = gen_batches(X.shape[0], limits.DISTANCE_ROWS)
-    rows = (row for block in blocks for row in distances_from(X, block))
+    rows = (row for block in blocks for row in distances_from(X, block, metric))
     n_samples, start = X.shape[0], 0
     distances = np.empty(n_samples * (n_samples - 1) // 2)
     for i, row in enumerate(rows):
