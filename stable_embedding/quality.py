@@ -484,7 +484,9 @@ def _neighbor_ranks(X, block, metric=None):
     return ranks
 
 
-def lipschitz_estimate(X, X_embedded, X_new, X_new_embedded, quantile=1.0):
+def lipschitz_estimate(
+    X, X_embedded, X_new, X_new_embedded, quantile=1.0, *, metric="euclidean"
+):
     r"""Largest slope of an embedding between new samples and their neighbors.
 
     The slope is
@@ -513,6 +515,10 @@ def lipschitz_estimate(X, X_embedded, X_new, X_new_embedded, quantile=1.0):
     quantile : float, default=1.0
         Quantile of the slopes to return; 1 is the largest slope.
 
+    metric : str or callable, default="euclidean"
+        Distances in the data, as `metric` of :class:`StableAutoencoder` except
+        "geodesic". The variance of the data is then half the mean of their squares.
+
     Returns
     -------
     float
@@ -536,21 +542,38 @@ def lipschitz_estimate(X, X_embedded, X_new, X_new_embedded, quantile=1.0):
     X_new, X_new_embedded = _check_pair(
         X_new, X_new_embedded, ("X_new", "X_new_embedded")
     )
+    metric = metric_of(metric, X)
+    if isinstance(metric, str):
+        raise ValueError(
+            f"metric={metric!r} gives no distances of new samples; pass a callable"
+        )
     variances = _total_variance(X), _total_variance(X_embedded)
+    if metric is not None:
+        variances = (pair_distances(X, metric) ** 2).mean() / 2, variances[1]
     if not all(variances):
         raise ValueError(
             "all samples or all codes are equal; there is nothing to compare"
         )
+    nearest, distances = _nearest_of(X, X_new, metric)
+    moved = np.linalg.norm(X_new_embedded - X_embedded[nearest], axis=1)
+    apart = distances > 0  # duplicates have the same code, whatever the slope
+    slopes = moved[apart] / distances[apart] * (variances[0] / variances[1]) ** 0.5
+    return float(np.quantile(slopes, quantile)) if apart.any() else 0.0
+
+
+def _nearest_of(X, X_new, metric):
+    """Find the nearest sample of each new one, and how far away it is."""
+    if metric is not None:
+        blocks = gen_batches(X_new.shape[0], limits.DISTANCE_ROWS)
+        found = [metric.between(X_new[block], X) for block in blocks]
+        nearest = np.concatenate([block.argmin(axis=1) for block in found])
+        return nearest, np.concatenate([block.min(axis=1) for block in found])
     X, X_new = (dense_samples(samples, slice(None)) for samples in (X, X_new))
     # The search loses digits where distances are small beside the samples.
     center = X.mean(axis=0)
     search = NearestNeighbors(n_neighbors=1).fit(X - center)
     [nearest] = search.kneighbors(X_new - center, return_distance=False).T
-    distances = np.linalg.norm(X_new - X[nearest], axis=1)
-    moved = np.linalg.norm(X_new_embedded - X_embedded[nearest], axis=1)
-    apart = distances > 0  # duplicates have the same code, whatever the slope
-    slopes = moved[apart] / distances[apart] * (variances[0] / variances[1]) ** 0.5
-    return float(np.quantile(slopes, quantile)) if apart.any() else 0.0
+    return nearest, np.linalg.norm(X_new - X[nearest], axis=1)
 
 
 def triplet_accuracy(X_embedded, y, n_triplets=100_000, random_state=0):

@@ -109,6 +109,13 @@ def test_a_feature_moves_the_map_as_its_derivative_says():
     assert found_by("features")["error"] < 0.1
 
 
+def test_distances_along_a_sheet_unroll_it_and_others_do_not():
+    found = found_by("metric")
+    assert found["agreement"]["geodesic"] > 0.99
+    assert found["agreement"]["euclidean"] < 0.5
+    assert found["models"]["geodesic"].score(found["X_new"]) > 0.9
+
+
 def test_every_example_is_run():
     run = re.findall(r'found_by\("(\w+)"\)', Path(__file__).read_text())
     assert set(map(name_of, EXAMPLES)) == set(run)

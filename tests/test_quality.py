@@ -310,3 +310,21 @@ def test_what_is_no_metric_of_the_data_is_named(pair):
         normalized_stress(X, Z, metric="precomputed")
     with pytest.raises(ValueError, match="n_samples / 2"):
         continuity(X, Z, metric="cosine", n_neighbors=30)
+
+
+def test_slopes_are_those_of_the_metric(rng):
+    X = rng.normal(size=(40, 3)) + 3
+    unit = X / np.linalg.norm(X, axis=1, keepdims=True)
+    euclidean = lipschitz_estimate(unit[:30], unit[:30], unit[30:], unit[30:])
+
+    def chord(first, second):
+        first, second = first / np.linalg.norm(first), second / np.linalg.norm(second)
+        return np.linalg.norm(first - second)
+
+    found = lipschitz_estimate(X[:30], unit[:30], X[30:], unit[30:], metric=chord)
+    assert euclidean == pytest.approx(1)
+    # Of pairs that differ there are fewer than of all, by 29 to 30.
+    assert found == pytest.approx((30 / 29) ** 0.5)
+    D = cdist(X[:3], X[:3])
+    with pytest.raises(ValueError, match="metric='precomputed' gives no distances"):
+        lipschitz_estimate(D, X[:3], D, X[:3], metric="precomputed")
