@@ -2,13 +2,11 @@
 
 from numbers import Real
 
-import numpy as np
 import torch
-from sklearn.utils import column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length
 
 from .._sklearn import Interval
+from ..data.labels import encode_classes
 from ..losses.triplet import TripletLoss
 from .registry import register
 from .variational import VariationalAutoencoder
@@ -23,7 +21,8 @@ class TripletVariationalAutoencoder(VariationalAutoencoder):
 
     over triplets of a sample :math:`a`, another :math:`p` of its class and one
     :math:`n` of another class, within blocks of 64 samples of a batch, with codes over
-    `code_scale_`.
+    `code_scale_`. Samples without a label, whose `y` is -1, None or nan, are in no
+    triplet; all other terms learn from them.
 
     All other parameters and attributes are those of :class:`VariationalAutoencoder`,
     which are those of :class:`StableAutoencoder`, less `encoder` and less `decoder`.
@@ -152,10 +151,9 @@ class TripletVariationalAutoencoder(VariationalAutoencoder):
                 f"{type(self).__name__} requires y to be passed, but the target y is"
                 " None: it holds the class of each sample"
             )
-        y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
-        check_consistent_length(X, y)
-        return torch.from_numpy(np.unique(y, return_inverse=True)[1])
+        labels = encode_classes(y)
+        check_consistent_length(X, labels)
+        return torch.from_numpy(labels)
 
     def _loss_terms(self, networks, data, plan):
         own = TripletLoss(float(self.triplet_weight), self.margin)

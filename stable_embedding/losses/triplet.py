@@ -23,7 +23,8 @@ def triplet_loss(codes: Tensor, labels: Tensor, margin: float) -> Tensor:
     codes : Tensor of shape (..., n_samples, n_components)
 
     labels : Tensor of shape (..., n_samples)
-        Classes.
+        Classes. Samples with a negative label, whose class is not known, are in no
+        triplet.
 
     margin : float
         The :math:`m` by which half the squared distances should differ.
@@ -37,16 +38,18 @@ def triplet_loss(codes: Tensor, labels: Tensor, margin: float) -> Tensor:
     labels = split_into_blocks(labels.unsqueeze(-1), limits.TRIPLET_BLOCK)
     halves = 0.5 * (codes.unsqueeze(-2) - codes.unsqueeze(-3)).square().sum(-1)
     alike = labels == labels.mT
+    known = (labels >= 0) & (labels >= 0).mT
     others = alike & ~torch.eye(alike.shape[-1], dtype=torch.bool, device=alike.device)
+    positives, negatives = others & known, ~alike & known
     # Of each sample, the negatives by their distance: those nearer than a positive and
     # the margin come first, and their sum is a sum of so many.
     reach = halves + margin
-    far, _ = halves.masked_fill(alike, torch.inf).sort()
+    far, _ = halves.masked_fill(~negatives, torch.inf).sort()
     n_near = torch.searchsorted(far.detach(), reach.detach())
     sums = far.masked_fill(far.isinf(), 0).cumsum(-1)
     near = torch.nn.functional.pad(sums, (1, 0)).gather(-1, n_near)
-    total = ((n_near * reach - near) * others).sum((-2, -1))
-    counts = (others.sum(-1) * (~alike).sum(-1)).sum(-1)
+    total = ((n_near * reach - near) * positives).sum((-2, -1))
+    counts = (positives.sum(-1) * negatives.sum(-1)).sum(-1)
     return total.sum(-1) / counts.sum(-1).clamp_min(1)
 
 

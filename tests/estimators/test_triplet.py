@@ -41,3 +41,24 @@ def test_labels_are_asked_for(iris):
         TripletVariationalAutoencoder().fit(X, y[:-1])
     with pytest.raises(ValueError, match="Unknown label type"):
         TripletVariationalAutoencoder().fit(X, y + 0.5 * np.arange(150) / 7)
+
+
+def test_samples_without_a_label_are_no_class(iris):
+    X, y = iris
+    model = TripletVariationalAutoencoder(n_init=1, max_iter=5, random_state=0)
+    names = np.array(["a", "b", "c"], dtype=object)[y]
+    names[::3], y = None, np.where(np.arange(len(y)) % 3 == 0, -1, y)
+    codes = clone(model).fit(X, y).transform(X)
+    np.testing.assert_array_equal(clone(model).fit(X, names).transform(X), codes)
+    # Another label of the samples without one makes a class of them.
+    classed = clone(model).fit(X, np.where(y < 0, 3, y)).transform(X)
+    assert not np.array_equal(classed, codes)
+
+
+def test_labels_of_nothing_leave_the_model_as_it_was(iris):
+    X, y = iris
+    model = TripletVariationalAutoencoder(n_init=1, max_iter=2).fit(X, y)
+    codes = model.transform(X)
+    with pytest.raises(ValueError, match="y labels no sample"):
+        model.fit(X, np.full(len(X), -1))
+    np.testing.assert_array_equal(model.transform(X), codes)

@@ -51,3 +51,14 @@ def test_the_term_takes_the_labels_of_its_batch(codes):
     term = TripletLoss(0.5, margin=0.7)
     batch = Batch(codes, torch.arange(12), labels)
     assert term(Outputs(codes, codes), batch) == triplet_loss(codes, labels, 0.7)
+
+
+@pytest.mark.numeric
+def test_samples_without_a_label_are_in_no_triplet(codes):
+    labels = torch.arange(12) % 3
+    labels[[2, 5, 6]] = -1
+    known = labels >= 0
+    expected = triplet_loss(codes[known], labels[known], 0.7)
+    assert expected > 0
+    torch.testing.assert_close(triplet_loss(codes, labels, 0.7), expected)
+    assert triplet_loss(codes, torch.full((12,), -1), 0.7) == 0
