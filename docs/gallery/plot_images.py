@@ -2,8 +2,8 @@
 Embed images with a convolutional encoder
 =========================================
 
-An encoder of your own takes the place of the perceptron. Here it is a convolutional one,
-which takes images as they are.
+An encoder of your own takes the place of the perceptron. Here it is a convolutional
+one, which takes images as they are.
 """
 
 # %%

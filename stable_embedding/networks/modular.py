@@ -83,30 +83,33 @@ class ModularAutoencoder(BaseAutoencoder):
             axes=axes,
             seed=seed,
         )
-        parts: dict[str, Any] = {}
-        widths = [n_features, n_components]
-        for at, name in enumerate(("encoder", "decoder")):
-            parts[name] = perceptrons.get_submodule(name)
-            if name not in modules:
-                continue
-            shape = (n_features, n_components)[:: 1 - 2 * at]
-            module = copy_of_module(modules[name], name, n_components, *shape)
+        parts: dict[str, Any] = {
+            "encoder": perceptrons.encoder,
+            "decoder": perceptrons.decoder,
+        }
+        back = None if axes is None else axes.T
+        sides = {
+            "encoder": (n_features, n_components, axes, 1.0),
+            "decoder": (n_components, n_features, back, n_components**0.5),
+        }
+        widest = perceptrons.widest_layer
+        for name, given in modules.items():
+            n_inputs, n_outputs, path, gain = sides[name]
+            module = copy_of_module(given, name, n_components, n_inputs, n_outputs)
             if n_runs > 1:
                 check_module_stack(module, name)
             if axes is None:
                 draw_weights(module, name, seed)
             else:
-                module = starting_at_zero(module, shape[0])
-            widths.append(widest_output(module, shape[0]))
-            path = None if axes is None else (axes, axes.T)[at]
-            gain = (1.0, n_components**0.5)[at]
+                module = starting_at_zero(module, n_inputs)
+            widest = max(widest, widest_output(module, n_inputs))
             parts[name] = ModulePart(module, path, gain)
         super().__init__(n_features, n_components, **parts)
         self.hidden_layer_sizes = tuple(hidden_layer_sizes)
         self.activation = activation
         # As given, to compare with what a later call is given.
         self.structures = {name: repr(module) for name, module in modules.items()}
-        self._widest_layer = max(*widths, perceptrons.widest_layer)
+        self._widest_layer = widest
 
     @property
     def modules_given(self) -> dict[str, nn.Module]:
