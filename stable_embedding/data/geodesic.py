@@ -133,7 +133,7 @@ def geodesic_distances(
             " they are joined where they are nearest, for geodesic distances: raise"
             " n_neighbors for fewer parts",
             UserWarning,
-            stacklevel=2,
+            stacklevel=8,  # where `fit` is called, through two decorators
         )
     if len(samples) <= limits.ALL_PAIRS_SAMPLES:
         return MatrixDistances(dijkstra(edges, directed=False).astype(np.float32))

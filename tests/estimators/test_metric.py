@@ -128,6 +128,13 @@ def test_many_samples_are_unrolled_from_landmarks(monkeypatch):
     assert correlation(codes, cdist(truth, truth)) > 0.97
 
 
+def test_parts_that_are_joined_are_told_where_fit_is_called(rng):
+    X = rng.normal(size=(40, 2)) + np.repeat([0, 100], 20)[:, None]
+    with pytest.warns(UserWarning, match="has 2 parts") as caught:
+        StableAutoencoder(metric="geodesic", n_neighbors=5, **FEW).fit(X)
+    assert caught[0].filename == __file__
+
+
 @pytest.mark.parametrize("kind", AUTOENCODERS, ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("metric", ["cosine", "geodesic"])
 def test_every_sibling_takes_a_metric(kind, metric, digits):
