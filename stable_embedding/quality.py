@@ -136,8 +136,9 @@ def distance_correlation(X, X_embedded, *, method="pearson", metric="euclidean")
         Correlation of the distances, or of their ranks.
 
     metric : str or callable, default="euclidean"
-        Distances in the data, as `metric` of :class:`StableAutoencoder` except
-        "geodesic". With "precomputed" X holds the distances of all pairs.
+        Distances in the data, as `metric` of
+        :class:`~stable_embedding.StableAutoencoder` except "geodesic". With
+        "precomputed" X holds the distances of all pairs.
 
     Returns
     -------
@@ -188,8 +189,9 @@ def normalized_stress(X, X_embedded, *, metric="euclidean"):
         Embedding of X.
 
     metric : str or callable, default="euclidean"
-        Distances in the data, as `metric` of :class:`StableAutoencoder` except
-        "geodesic". With "precomputed" X holds the distances of all pairs.
+        Distances in the data, as `metric` of
+        :class:`~stable_embedding.StableAutoencoder` except "geodesic". With
+        "precomputed" X holds the distances of all pairs.
 
     Returns
     -------
@@ -236,8 +238,9 @@ def trustworthiness(X, X_embedded, *, n_neighbors=5, metric="euclidean"):
         Size of a neighborhood, less than half the number of samples.
 
     metric : str or callable, default="euclidean"
-        Distances in the data, as `metric` of :class:`StableAutoencoder` except
-        "geodesic". With "precomputed" X holds the distances of all pairs.
+        Distances in the data, as `metric` of
+        :class:`~stable_embedding.StableAutoencoder` except "geodesic". With
+        "precomputed" X holds the distances of all pairs.
 
     Returns
     -------
@@ -287,8 +290,9 @@ def continuity(X, X_embedded, *, n_neighbors=5, metric="euclidean"):
         Size of a neighborhood, less than half the number of samples.
 
     metric : str or callable, default="euclidean"
-        Distances in the data, as `metric` of :class:`StableAutoencoder` except
-        "geodesic". With "precomputed" X holds the distances of all pairs.
+        Distances in the data, as `metric` of
+        :class:`~stable_embedding.StableAutoencoder` except "geodesic". With
+        "precomputed" X holds the distances of all pairs.
 
     Returns
     -------
@@ -423,8 +427,9 @@ def neighborhood_preservation(X, X_embedded, *, metric="euclidean"):
         Embedding of X.
 
     metric : str or callable, default="euclidean"
-        Distances in the data, as `metric` of :class:`StableAutoencoder` except
-        "geodesic". With "precomputed" X holds the distances of all pairs.
+        Distances in the data, as `metric` of
+        :class:`~stable_embedding.StableAutoencoder` except "geodesic". With
+        "precomputed" X holds the distances of all pairs.
 
     Returns
     -------
@@ -516,8 +521,9 @@ def lipschitz_estimate(
         Quantile of the slopes to return; 1 is the largest slope.
 
     metric : str or callable, default="euclidean"
-        Distances in the data, as `metric` of :class:`StableAutoencoder` except
-        "geodesic". The variance of the data is then half the mean of their squares.
+        Distances in the data, as `metric` of
+        :class:`~stable_embedding.StableAutoencoder` except "geodesic". The
+        variance of the data is then half the mean of their squares.
 
     Returns
     -------
