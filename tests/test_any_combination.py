@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.sparse import csr_array
+from scipy.spatial.distance import cdist
 
 from stable_embedding import (
     ContractiveAutoencoder,
@@ -90,23 +92,29 @@ def everything_of(model, X):
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).transform(X), codes)
 
 
-def reference_for(model, X, draw):
-    """None, or places for some of the samples."""
-    if not draw(st.booleans()) or isinstance(model, SemanticHashing):
-        return None
-    places = np.random.default_rng(0).normal(size=(len(X), model.n_components))
-    places[::3] = np.nan
-    return places
+def arguments_of_fit(model, X, draw):
+    """What else `fit` is given: distances of the samples, places for some of them."""
+    arguments = {}
+    if draw(st.integers(0, 3)) == 0:
+        square = cdist(np.abs(X), np.abs(X), "cityblock")
+        kinds = [
+            square,
+            csr_array(square),
+            lambda rows, columns: square[rows][:, columns],
+        ]
+        arguments["distances"] = draw(st.sampled_from(kinds))
+    if draw(st.booleans()):
+        places = np.random.default_rng(0).normal(size=(len(X), model.n_components))
+        places[::3] = np.nan
+        arguments["reference"] = places
+    return arguments
 
 
 @MANY
 @given(data=st.data())
 def test_any_combination(data):
     model, (X, y) = data.draw(models()), data.draw(samples())
-    arguments = {}
-    reference = reference_for(model, X, data.draw)
-    if reference is not None:
-        arguments["reference"] = reference
+    arguments = arguments_of_fit(model, X, data.draw)
     before = dict(vars(deepcopy(model)))
 
     def fit():
