@@ -5,10 +5,12 @@ from copy import deepcopy
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 from scipy.spatial.distance import cdist
+from torch import nn
 
 from stable_embedding import (
     ContractiveAutoencoder,
@@ -33,7 +35,7 @@ FAMILY = [
     SemanticHashing,
 ]
 
-# Defaults come first: failures are then shown with as many of them as there can be.
+# Defaults come first. Each is drawn half of the time, or most draws would be refused.
 CHOICES = {
     "n_components": [2, 1, 8],
     "hidden_layer_sizes": ["auto", (), (5,)],
@@ -92,10 +94,29 @@ def everything_of(model, X):
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).transform(X), codes)
 
 
+def module(n_inputs, n_outputs):
+    """A module of the user's own, whose weights are not drawn by a test's chance."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(n_inputs, 4), nn.Tanh(), nn.Linear(4, n_outputs))
+
+
+def with_modules(model, X, draw):
+    """Give a model an encoder or a decoder of the user's own, or neither."""
+    if "encoder" not in model.get_params(deep=False):  # its codes are of another kind
+        return model
+    n_features, n_components = X.shape[1], model.n_components
+    if draw(st.integers(0, 3)) == 0:
+        model.set_params(encoder=module(n_features, n_components))
+    if draw(st.integers(0, 3)) == 0:
+        model.set_params(decoder=module(n_components, n_features))
+    return model
+
+
 def arguments_of_fit(model, X, draw):
     """What else `fit` is given: distances of the samples, places for some of them."""
     arguments = {}
-    if draw(st.integers(0, 3)) == 0:
+    if draw(st.integers(0, 7)) == 0:
         square = cdist(np.abs(X), np.abs(X), "cityblock")
         kinds = [
             square,
@@ -103,7 +124,7 @@ def arguments_of_fit(model, X, draw):
             lambda rows, columns: square[rows][:, columns],
         ]
         arguments["distances"] = draw(st.sampled_from(kinds))
-    if draw(st.booleans()):
+    if draw(st.integers(0, 3)) == 0:
         places = np.random.default_rng(0).normal(size=(len(X), model.n_components))
         places[::3] = np.nan
         arguments["reference"] = places
@@ -114,6 +135,7 @@ def arguments_of_fit(model, X, draw):
 @given(data=st.data())
 def test_any_combination(data):
     model, (X, y) = data.draw(models()), data.draw(samples())
+    model = with_modules(model, X, data.draw)
     arguments = arguments_of_fit(model, X, data.draw)
     before = dict(vars(deepcopy(model)))
 
