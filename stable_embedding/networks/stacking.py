@@ -119,6 +119,12 @@ def weights_by_name(stacked: nn.Module) -> dict[str, Tensor]:
     return dict(stacked.named_parameters())
 
 
+def trained_tensors(module: nn.Module) -> list[Tensor]:
+    """Return what a training changes: weights, and statistics of batches."""
+    buffers = (one for one in module.buffers() if one.is_floating_point())
+    return [one.detach() for one in (*module.parameters(), *buffers)]
+
+
 @torch.no_grad()
 def unstack(stacked: nn.Module, networks: Sequence[nn.Module]) -> None:
     """Copy the weights of a stack back into the networks that it was made of."""

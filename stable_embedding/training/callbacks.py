@@ -6,13 +6,15 @@ import threading
 from itertools import chain
 from signal import SIGINT
 
+import numpy as np
 import torch
 from skorch.callbacks import Callback
 from torch import Tensor, nn
 
 from .._ambient import CPU_FLOAT32
 from .._progress import progress_bar
-from ..networks.stacking import weights_by_name
+from ..networks.stacking import trained_tensors, weights_by_name
+from .seeds import seed_streams
 
 # Fraction of the steps in which the learning rate rises.
 WARMUP_FRACTION = 0.3
@@ -95,7 +97,7 @@ class RunsEarlyStopping(Callback):
         return counts | {str(at): kept for at, kept in enumerate(self.weights_)}
 
     def _begin_to_keep(self, network):
-        weights = [weight.detach() for weight in network.parameters()]
+        weights = trained_tensors(network)
         self.weights_ = self.weights_ or [weight.clone() for weight in weights]
         return weights
 
@@ -108,8 +110,33 @@ class RunsEarlyStopping(Callback):
     @torch.no_grad()
     def on_train_end(self, net, **kwargs):
         """Return to the weights of each run's best epoch."""
-        for kept, weight in zip(self.weights_, net.module_.parameters()):
+        for kept, weight in zip(self.weights_, trained_tensors(net.module_)):
             weight.copy_(kept)
+
+
+class SeedEpochs(Callback):
+    """Seeds the random numbers of torch in each epoch, as those of dropout.
+
+    So a training that is resumed draws what it would have drawn. Whoever runs the
+    epochs restores the streams.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the training.
+
+    device : str or torch.device
+        Where it draws, besides the CPU.
+    """
+
+    def __init__(self, seed: int, device: str | torch.device):
+        self.seed = seed
+        self.device = device
+
+    def on_epoch_begin(self, net, **kwargs):
+        """Seed the streams by the number of the epoch."""
+        sequence = np.random.SeedSequence([self.seed, 3, len(net.history)])
+        seed_streams(int(sequence.generate_state(1)[0]), self.device)
 
 
 class Interrupts(Callback):

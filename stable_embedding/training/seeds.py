@@ -43,7 +43,13 @@ def own_random_stream(seed, device):
     kind = device.type if device.type != "cpu" else "cuda"
     devices = [] if device.type == "cpu" else [device]
     with torch.random.fork_rng(devices=devices, device_type=kind):
-        torch.default_generator.manual_seed(seed)
-        if devices:
-            torch.get_device_module(device).manual_seed(seed)
+        seed_streams(seed, device)
         yield
+
+
+def seed_streams(seed, device):
+    """Seed the random numbers of torch on the CPU, and on a device."""
+    device = torch.device(device)
+    torch.default_generator.manual_seed(seed)
+    if device.type != "cpu":
+        torch.get_device_module(device).manual_seed(seed)

@@ -12,13 +12,14 @@ from skorch.callbacks import LRScheduler
 from .._version import __version__
 from ..data.training_data import TrainingSet
 from ..losses.base import LossTerm, TotalLoss
-from ..networks.stacking import unstack
+from ..networks.stacking import trained_tensors, unstack
 from .batches import Batches, InputTransform, validation_splits
 from .callbacks import (
     HoldLinearPath,
     Interrupts,
     ProgressBar,
     RunsEarlyStopping,
+    SeedEpochs,
     ZeroTinyWeights,
     one_cycle,
 )
@@ -174,7 +175,7 @@ class Trainer:
     def _train(self, net, training_set, own, weight_interpolation):
         """Run the epochs, and take the weights on the line to their end."""
         inputs, stopping = training_set.inputs, own.stopping
-        starts = [weight.detach().clone() for weight in net.module_.parameters()]
+        starts = [weight.clone() for weight in trained_tensors(net.module_)]
         net.notify("on_train_begin", X=inputs, y=None)
         try:
             if own.n_epochs_done:
@@ -197,7 +198,7 @@ class Trainer:
                 " raise KeyboardInterrupt in on_epoch_end"
             )
         with torch.no_grad():
-            for start, weight in zip(starts, net.module_.parameters()):
+            for start, weight in zip(starts, trained_tensors(net.module_)):
                 weight.copy_(start.lerp(weight, weight_interpolation))
 
 
@@ -241,6 +242,7 @@ class OwnCallbacks:
             _, n_iter_no_change, tol = plan.stopping_rule
             self.stopping = RunsEarlyStopping(len(plan.seeds), n_iter_no_change, tol)
             self.before.append(("own_early_stopping", self.stopping))
+        self.before.append(("own_seeds", SeedEpochs(plan.seeds[0], plan.device)))
         if alpha:
             self.before.append(("own_zeroing", ZeroTinyWeights()))
             self.before.append(("own_hold", HoldLinearPath(alpha)))

@@ -336,3 +336,53 @@ def test_neighbors_and_a_callable_similarity_go_with_it(X):
         **FEW,
     ).fit(X)
     assert np.isfinite(model.transform(X)).all()
+
+
+def test_a_training_with_dropout_resumes_from_its_checkpoint(digits, tmp_path):
+    class Stop(Callback):
+        def on_epoch_begin(self, net, **kwargs):
+            if len(net.history) == 3:
+                raise RuntimeError("stopped")
+
+    X = digits[0][:300]
+    module = nn.Sequential(nn.Linear(64, 8), nn.Dropout(), nn.Linear(8, 2))
+    parameters = {"encoder": module, "n_init": 2, "max_iter": 4, "random_state": 0}
+    whole = StableAutoencoder(**parameters).fit(X)
+    model = StableAutoencoder(**parameters, checkpoint=tmp_path, callbacks=[Stop()])
+    with pytest.raises(RuntimeError, match="stopped"):
+        model.fit(X)
+    model.set_params(callbacks=None).fit(X)
+    # The same computation.
+    np.testing.assert_array_equal(model.transform(X), whole.transform(X))
+
+
+def test_early_stopping_returns_to_the_statistics_of_the_best_epoch(digits):
+    class Recorder(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            statistics.append(net.module_.encoder.module[1].running_mean.clone())
+
+    statistics, X = [], digits[0][:300]
+    module = nn.Sequential(nn.Linear(64, 8), nn.BatchNorm1d(8), nn.Linear(8, 2))
+    model = StableAutoencoder(
+        encoder=module,
+        n_init=1,
+        early_stopping=True,
+        max_iter=20,
+        n_iter_no_change=2,
+        tol=1.0,  # no epoch after the first that counts is better
+        callbacks=[Recorder()],
+        random_state=0,
+    ).fit(X)
+    found = model.networks_[0].encoder.module[1].running_mean
+    assert any(torch.equal(found, one) for one in statistics[:-1])
+    assert not torch.equal(found, statistics[-1])
+
+
+def test_a_module_that_mixes_samples_a_little_is_refused(digits):
+    class Centered(nn.Linear):
+        def forward(self, inputs):
+            outputs = super().forward(inputs)
+            return outputs - 0.01 * outputs.mean(0)
+
+    with pytest.raises(ValueError, match="maps a sample otherwise"):
+        StableAutoencoder(encoder=Centered(64, 2), n_init=1).fit(digits[0])
