@@ -36,6 +36,7 @@ from stable_embedding.data import limits
 from stable_embedding.data.containers import readable
 from stable_embedding.plotting import (
     EmbeddingDisplay,
+    FeatureSensitivityDisplay,
     LossCurveDisplay,
     ManifoldVarianceDisplay,
     ShepardDisplay,
@@ -165,6 +166,11 @@ FUNCTIONS = {
             ]
         ),
         axis=0,
+    ),
+    "plotting.FeatureSensitivityDisplay": lambda to, y: (
+        FeatureSensitivityDisplay.from_estimator(
+            StableAutoencoder(n_init=1, max_iter=1, random_state=0).fit(to(X)), to(X)
+        ).sensitivity
     ),
     "plotting.ManifoldVarianceDisplay": lambda to, y: (
         ManifoldVarianceDisplay.from_estimator(

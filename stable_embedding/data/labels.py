@@ -1,15 +1,72 @@
-"""Classes of samples as integers, of which some may be unknown."""
+"""Labels of samples, of which some may be unknown: classes as integers, or numbers."""
 
 from numbers import Number
 
 import numpy as np
+from scipy.sparse import diags_array
 from sklearn.utils import column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from .containers import readable
 
 # The label of a sample whose class is not known, as in sklearn.semi_supervised.
 UNLABELED = -1
+
+# How much of a sample's class comes from its neighbors, and how often it is passed on.
+_SPREADING = 0.8
+_N_PASSES = 60
+
+
+def encode_targets(y, target_type="auto"):
+    """Turn labels of samples into integers, or into standardized numbers.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        Class or number of each sample; None and nan say that it is not known, and so
+        does -1 of a class.
+
+    target_type : {"auto", "multiclass", "continuous"}, default="auto"
+        Whether labels are classes or numbers. "auto" asks
+        :func:`sklearn.utils.multiclass.type_of_target`, for which whole numbers are
+        classes.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,), dtype int64 or float32
+        Classes as of :func:`encode_classes`; or numbers of mean 0 and variance 1, nan
+        where they are not known.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If y holds no such labels, or too few.
+    """
+    y = column_or_1d(readable(y, "y"), warn=True)
+    known = np.array([not is_missing(label) for label in y.tolist()], dtype=bool)
+    if target_type == "auto":
+        labels = as_plain_array(y[known].tolist())
+        is_continuous = len(labels) and type_of_target(labels) == "continuous"
+        target_type = "continuous" if is_continuous else "multiclass"
+    if target_type == "multiclass":
+        return encode_classes(y)
+    numbers = np.full(len(y), np.nan)
+    try:
+        numbers[known] = y[known].astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            "y cannot be read as numbers, which target_type='continuous' needs:"
+            f" {error}"
+        ) from error
+    if not np.isfinite(numbers[known]).all():
+        raise ValueError("y holds infinity; numbers must be finite, or nan")
+    if known.sum() < 2 or np.ptp(numbers[known]) == 0:
+        raise ValueError(
+            f"y holds {known.sum()} numbers, of which none differs from the others;"
+            " label_weight needs two that differ"
+        )
+    deviations = numbers - numbers[known].mean()
+    return (deviations / deviations[known].std()).astype(np.float32)
 
 
 def encode_classes(y):
@@ -82,3 +139,58 @@ def as_plain_array(labels):
             " whole numbers"
         )
     return np.asarray(labels)
+
+
+def is_partial(labels):
+    """Tell whether some classes are not known."""
+    return labels.dtype.kind == "i" and bool((labels == UNLABELED).any())
+
+
+def spread_classes(labels, graph):
+    r"""Spread known classes to their neighbors, and on to theirs.
+
+    Probabilities :math:`F` of classes start at :math:`Y`, 1 where a class is known, and
+
+    .. math:: F \leftarrow \alpha D^{-1/2} W D^{-1/2} F + (1 - \alpha) Y
+
+    with the symmetric graph :math:`W` of neighbors and its degrees :math:`D`. Known
+    classes stay as they are.
+
+    Parameters
+    ----------
+    labels : ndarray of int of shape (n_samples,)
+        Classes, and -1 where they are not known.
+
+    graph : csr_array of shape (n_samples, n_samples)
+        Neighbors of each sample.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_classes), dtype float32
+        Probabilities; all alike for a sample to which no class was spread.
+
+    References
+    ----------
+    D. Zhou, O. Bousquet, T. N. Lal, J. Weston and B. Schölkopf, "Learning with local
+    and global consistency", NIPS 2003.
+    """
+    # In the order in which they come: names of classes do not count.
+    _, first, classes = np.unique(labels, return_index=True, return_inverse=True)
+    known = labels != UNLABELED
+    order = np.argsort(first[1:])
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    start = np.zeros((len(labels), len(order)))
+    start[known, rank[classes[known] - 1]] = 1
+    weights = (graph != 0).astype(np.float64)
+    weights = weights.maximum(weights.T)
+    degrees = np.maximum(weights.sum(axis=1), 1)
+    roots = diags_array(degrees**-0.5)
+    passed = _SPREADING * (roots @ weights @ roots)
+    found = start
+    for _ in range(_N_PASSES):
+        found = passed @ found + (1 - _SPREADING) * start
+    found[known] = start[known]
+    totals = found.sum(axis=1, keepdims=True)
+    alike = np.full_like(found, 1 / found.shape[1])
+    return np.divide(found, totals, out=alike, where=totals > 0).astype(np.float32)

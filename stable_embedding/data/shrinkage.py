@@ -90,6 +90,11 @@ def predicted_by(residuals, index):
     return float(fraction - _CAUTION * standard_error)
 
 
+def alpha_of_size(n_samples):
+    """Return the weight decay for a number of samples, where no doubt adds to it."""
+    return (1_000 / n_samples) ** 1.2
+
+
 def auto_alpha(samples, axes, n_samples):
     r"""Choose the weight decay of a network that starts as PCA.
 
@@ -160,4 +165,4 @@ def auto_alpha_of_places(places, scores, distances, n_samples):
 def _alpha(fraction, residual, n_samples):
     doubt = max(1.0, _CLEAR_FRACTION / fraction) ** 2
     doubt *= max(1.0, _CLEAR_RESIDUAL / residual) ** 0.5
-    return min(_MAX_ALPHA, doubt * (1_000 / n_samples) ** 1.2)
+    return min(_MAX_ALPHA, doubt * alpha_of_size(n_samples))

@@ -11,6 +11,7 @@ from torch import Tensor
 from . import limits
 from .geodesic import geodesic_distances
 from .input_distances import InputDistances, distances_of_metric
+from .labels import is_partial, spread_classes
 from .lazy_samples import LazySamples, chunk_slices, exceeds_memory
 from .metrics import GEODESIC, PairMetric
 from .neighbors import graph_by_distances, neighbor_graph, within_chunks
@@ -26,7 +27,7 @@ from .placement import place_samples, rotated_axes
 from .row_hash import canonical_order, hashes_in_place
 from .sample_distances import user_distances
 from .scaling import ScaledSamples, mean_and_scale
-from .shrinkage import auto_alpha, auto_alpha_of_places
+from .shrinkage import alpha_of_size, auto_alpha, auto_alpha_of_places
 from .subsample import smallest_hashes
 
 
@@ -44,8 +45,8 @@ class TrainingSet(NamedTuple):
     graph : csr_array of shape (n_samples, n_samples) or None, default=None
         Neighbors of each sample, from which its positives are drawn.
 
-    labels : Tensor of shape (n_samples,) or None, default=None
-        Label of each sample.
+    labels : Tensor of shape (n_samples,) or (n_samples, n_classes) or None
+        Label of each sample, or how likely it is of each class.
 
     reference : ndarray of shape (n_samples, n_components) or None, default=None
         Codes of an earlier map, scaled as the samples are; nan where there is none.
@@ -154,7 +155,7 @@ class TrainingData:
     def prepare(
         cls,
         X: Any,
-        labels: Tensor | None,
+        labels: np.ndarray | None,
         plan: Any,
         scaling: tuple[np.ndarray, float, float] | None = None,
         n_seen: int = 0,
@@ -168,7 +169,7 @@ class TrainingData:
         X : {ndarray, sparse matrix} of shape (n_samples, n_features)
             Validated samples.
 
-        labels : Tensor of shape (n_samples,) or None
+        labels : ndarray of shape (n_samples,) or None
             Label of each sample.
 
         plan : TrainingPlan
@@ -194,7 +195,11 @@ class TrainingData:
         subset_index = representative_samples(samples, hashes, plan.n_components)
         subset, subset_hashes = samples[subset_index], hashes[subset_index]
         n_trained_on = len(hashes) + (n_seen if scaling else 0)
-        subspace = find_subspace(samples, subset, plan)
+        if labels is not None and order is not None:
+            labels = labels[order]
+        spreads = bool(plan.label_weight) and is_partial(labels)
+        wants_graph = bool(plan.neighbor_weight) or spreads
+        subspace = find_subspace(samples, subset, plan, wants_graph)
         some = subset[smallest_hashes(subset_hashes, limits.SHRINKAGE_SAMPLES)]
         alpha = weight_decay(plan, some, subspace.axes, n_trained_on)
         (axes, basis, neighbor_axes), alpha = plan.broadcast((subspace, alpha))
@@ -205,7 +210,10 @@ class TrainingData:
             plan,
             distances,
             chunk_slices(inputs),
+            wants_graph,
         )
+        if spreads:
+            labels = spread_classes(labels, found.graph)
         places, frame = None, subset @ axes.T
         if found.distances is None:
             code_scale = code_scale or scale
@@ -228,8 +236,6 @@ class TrainingData:
                         n_trained_on,
                     ),
                 )
-        if labels is not None and order is not None:
-            labels = labels[order]
         if reference is not None:
             reference = (reference if order is None else reference[order]) / code_scale
         return cls(
@@ -247,7 +253,13 @@ class TrainingData:
             is_constant,
             n_seen + len(hashes),
             len(hashes) / n_trained_on,
-            TrainingSet(inputs, hashes, found.graph, labels, reference),
+            TrainingSet(
+                inputs,
+                hashes,
+                found.graph if plan.neighbor_weight else None,
+                None if labels is None else torch.from_numpy(labels),
+                reference,
+            ),
         )
 
     @property
@@ -322,7 +334,7 @@ class FoundDistances(NamedTuple):
     graph: csr_array | None
 
 
-def find_distances(samples, hashes, plan, given, chunks):
+def find_distances(samples, hashes, plan, given, chunks, wants_graph):
     """Find the distances that codes follow, and the neighbors that the loss needs.
 
     Parameters
@@ -339,6 +351,9 @@ def find_distances(samples, hashes, plan, given, chunks):
 
     chunks : list of slice
         Samples that are read together.
+
+    wants_graph : bool
+        Whether neighbors are searched.
 
     Returns
     -------
@@ -362,9 +377,9 @@ def find_distances(samples, hashes, plan, given, chunks):
         landmarks = smallest_hashes(hashes, limits.LANDMARKS)
         distances = geodesic_distances(graph, samples[:], landmarks, plan.n_components)
         return FoundDistances(
-            distances, within_chunks(graph, chunks) if plan.neighbor_weight else None
+            distances, within_chunks(graph, chunks) if wants_graph else None
         )
-    if plan.neighbor_weight:
+    if wants_graph:
         if distances is not None and isinstance(plan.neighbors, str):
             searched = distances, metric, plan.n_neighbors, samples
             graph = graph_by_distances(*searched, chunks, plan.verbose)
@@ -374,7 +389,7 @@ def find_distances(samples, hashes, plan, given, chunks):
     return FoundDistances(distances, graph)
 
 
-def find_subspace(samples, subset, plan):
+def find_subspace(samples, subset, plan, wants_graph):
     """Find principal axes, and where they are wanted a narrow basis and neighbor axes.
 
     Parameters
@@ -385,12 +400,15 @@ def find_subspace(samples, subset, plan):
 
     plan : TrainingPlan
 
+    wants_graph : bool
+        Whether neighbors are searched.
+
     Returns
     -------
     Subspace
     """
     narrow = plan.may_project and is_wide(samples.X)
-    has_graph = plan.neighbor_weight or plan.metric == GEODESIC
+    has_graph = wants_graph or plan.metric == GEODESIC
     compare = has_graph and samples.width > NEIGHBOR_AXES
     n_axes = max(
         plan.n_components,
@@ -439,4 +457,6 @@ def weight_decay(plan, subset, axes, n_samples):
         return plan.alpha
     if plan.init == "random":
         return 0.0
-    return auto_alpha(subset, axes, n_samples)
+    alpha = auto_alpha(subset, axes, n_samples)
+    # Labels say what the residuals of PCA may not: no doubt about these holds the map.
+    return min(alpha, alpha_of_size(n_samples)) if plan.label_weight else alpha

@@ -95,6 +95,16 @@ class StableAutoencoder(BaseStableAutoencoder):
         use a graph that you have, return it from a
         :class:`sklearn.preprocessing.FunctionTransformer`.
 
+    label_weight : float, default=0.0
+        Weight of a term that draws samples of the same label together, see Notes. With
+        0 the labels `y` are ignored. Samples whose label is not known may be among
+        them: give them -1, None or nan.
+
+    target_type : {"auto", "multiclass", "continuous"}, default="auto"
+        Whether labels are classes or numbers. "auto" asks
+        :func:`sklearn.utils.multiclass.type_of_target`, for which whole numbers are
+        classes.
+
     extra_losses : sequence of LossTerm, default=()
         Terms of your own that are added to the loss, see
         :class:`stable_embedding.losses.LossTerm`. Their values are in `history_`, and
@@ -154,7 +164,7 @@ class StableAutoencoder(BaseStableAutoencoder):
         value above 10 holds where it starts. Small data need more of it, or the map
         does not serve unseen samples. "auto" is ``(1000 / n_samples) ** 1.2``,
         multiplied if the scores of PCA hardly predict its residuals, so that little can
-        be gained over PCA; it is at most 100, and 0 with ``init="random"``.
+        be gained over PCA, and there is no `label_weight`; it is at most 100, and 0 with ``init="random"``.
 
     early_stopping : bool, default=False
         Whether to hold out validation samples, stop when their loss no longer improves,
@@ -330,6 +340,17 @@ class StableAutoencoder(BaseStableAutoencoder):
     for the positive :math:`j` of :math:`i`, 1 for a collapsed map, with a scale
     :math:`c` that is learned. A step then has twice the samples.
 
+    With `label_weight` :math:`u` that adds
+
+    .. math:: \frac{u}{C} \operatorname{mean}_i \Bigl[\log \sum_{l \ne i} q_{il} - \log
+        \sum_{l \ne i} a_{il} q_{il} \Bigr]
+
+    over the samples of a batch whose label is known, where :math:`a_{il}` is 1 if both
+    are of one class, and :math:`\exp(-(y_i - y_l)^2 / 0.18)` for numbers, which are
+    standardized. It is 1 for a collapsed map, which decides on :math:`C`. If some
+    classes are not known, the others are spread to them along the graph of neighbors,
+    and each sample counts as far as its class is certain.
+
     References
     ----------
     *Autoencoder for Stable Embedding*, master's thesis, Ajou University.
@@ -372,6 +393,8 @@ class StableAutoencoder(BaseStableAutoencoder):
         "neighbor_weight": [Interval(Real, 0, None, closed="left")],
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
         "neighbors": [StrOptions({"auto"}), HasMethods(["fit_transform"])],
+        "label_weight": [Interval(Real, 0, None, closed="left")],
+        "target_type": [StrOptions({"auto", "multiclass", "continuous"})],
         "extra_losses": [list, tuple],
         "init": [StrOptions({"pca", "random"})],
         "layerwise_pretraining": ["boolean"],
@@ -415,6 +438,8 @@ class StableAutoencoder(BaseStableAutoencoder):
         neighbor_weight=0.0,
         n_neighbors=15,
         neighbors="auto",
+        label_weight=0.0,
+        target_type="auto",
         extra_losses=(),
         init="pca",
         layerwise_pretraining=False,
@@ -448,6 +473,8 @@ class StableAutoencoder(BaseStableAutoencoder):
         self.neighbor_weight = neighbor_weight
         self.n_neighbors = n_neighbors
         self.neighbors = neighbors
+        self.label_weight = label_weight
+        self.target_type = target_type
         self.extra_losses = extra_losses
         self.init = init
         self.layerwise_pretraining = layerwise_pretraining

@@ -12,6 +12,7 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
 )
+from sklearn.utils import check_consistent_length
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -28,6 +29,7 @@ from ..data.containers import check_samples, readable, readable_samples
 from ..data.dask_arrays import is_dask_array, map_chunks
 from ..data.dominance import warn_of_dominance
 from ..data.images import flat_images
+from ..data.labels import encode_targets
 from ..data.lazy_samples import exceeds_memory
 from ..data.metrics import check_metric
 from ..data.sample_distances import check_distances
@@ -651,8 +653,18 @@ class BaseStableAutoencoder(
         return
 
     def _encode_labels(self, y, X):
-        """Return the labels that the training uses, as a tensor; hook."""
-        return
+        """Return the labels that the training uses; hook."""
+        if not self.label_weight:
+            return None
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is"
+                f" None: label_weight={self.label_weight!r} needs the label of each"
+                " sample, with -1, None or nan where there is none"
+            )
+        labels = encode_targets(y, self.target_type)
+        check_consistent_length(X, labels)
+        return labels
 
     def _finalize_fit(self, data):
         """Set what else was learned, once networks lie in their frame; hook."""
@@ -868,4 +880,5 @@ class BaseStableAutoencoder(
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
         tags.input_tags.sparse = True
+        tags.target_tags.required = bool(getattr(self, "label_weight", 0))
         return tags

@@ -9,6 +9,7 @@ from ..data.neighbors import draw_positives
 from ..data.subsample import smallest_hashes
 from ..losses.consensus import ConsensusLoss, auto_consensus_weight
 from ..losses.guide import GUIDE_WEIGHT, GuideLoss
+from ..losses.label import LabelLoss
 from ..losses.neighbor import NeighborLoss, initial_kernel_scale
 from ..losses.reconstruction import ReconstructionLoss
 from ..losses.similarity import (
@@ -45,11 +46,15 @@ def standard_terms(networks, data, plan, rigid_map):
     if plan.neighbor_weight:
         scale = kernel_scales(networks, data.training_set)
     consensus = consensus_loss(networks[0], data.training_set, plan, rigid_map)
+    of_labels = []
+    if plan.label_weight:
+        of_labels.append(LabelLoss(plan.label_weight, len(networks)))
     return [
         ReconstructionLoss(data.discarded_variance),
         similarity_term(data, plan),
         NeighborLoss(plan.neighbor_weight, scale),
         consensus,
+        *of_labels,
         *guide_terms(networks[0], data, plan, rigid_map, consensus),
     ]
 

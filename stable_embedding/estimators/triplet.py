@@ -2,7 +2,6 @@
 
 from numbers import Real
 
-import torch
 from sklearn.utils.validation import check_consistent_length
 
 from .._sklearn import Interval
@@ -25,7 +24,8 @@ class TripletVariationalAutoencoder(VariationalAutoencoder):
     triplet; all other terms learn from them.
 
     All other parameters and attributes are those of :class:`VariationalAutoencoder`,
-    which are those of :class:`StableAutoencoder`, less `encoder` and less `decoder`.
+    less `label_weight` and less `target_type`; these are those of
+    :class:`StableAutoencoder`, less `encoder` and less `decoder`.
 
     Parameters
     ----------
@@ -69,6 +69,7 @@ class TripletVariationalAutoencoder(VariationalAutoencoder):
         "margin": [Interval(Real, 0, None, closed="neither")],
         "triplet_weight": [Interval(Real, 0, None, closed="left")],
     }
+    del _parameter_constraints["label_weight"], _parameter_constraints["target_type"]
 
     def __init__(
         self,
@@ -153,7 +154,7 @@ class TripletVariationalAutoencoder(VariationalAutoencoder):
             )
         labels = encode_classes(y)
         check_consistent_length(X, labels)
-        return torch.from_numpy(labels)
+        return labels
 
     def _loss_terms(self, networks, data, plan):
         own = TripletLoss(float(self.triplet_weight), self.margin)

@@ -32,6 +32,7 @@ _RESERVED_NAMES = {
     "sparsity",
     "contraction",
     "guide",
+    "label",
     "kl",
     "triplet",
 }
@@ -81,6 +82,7 @@ class TrainingPlan:
     neighbor_weight: float
     n_neighbors: int
     neighbors: Any
+    label_weight: float
     consensus_weight: float | str
     extra_losses: tuple[LossTerm, ...]
     alpha: float | str
@@ -157,6 +159,7 @@ class TrainingPlan:
             neighbor_weight=float(estimator.neighbor_weight),
             n_neighbors=int(estimator.n_neighbors),
             neighbors=estimator.neighbors,
+            label_weight=float(estimator.label_weight),
             consensus_weight=estimator.consensus_weight,
             extra_losses=extra_losses,
             alpha=estimator.alpha,

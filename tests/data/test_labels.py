@@ -2,8 +2,13 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from scipy.sparse import block_diag, csr_array
 
-from stable_embedding.data.labels import encode_classes
+from stable_embedding.data.labels import (
+    encode_classes,
+    encode_targets,
+    spread_classes,
+)
 
 
 @pytest.mark.parametrize(
@@ -49,3 +54,60 @@ def test_no_classes_are_refused():
         encode_classes([0.5, 0.25, np.nan])
     with pytest.raises(TypeError, match="y holds strings and labels of another type"):
         encode_classes(["a", 1, None])
+
+
+@pytest.mark.parametrize(
+    "y", [[0.5, 1.5, None, 2.5], [0.5, 1.5, np.nan, 2.5], pd.Series([1.0, 2, None, 3])]
+)
+def test_numbers_are_standardized(y):
+    found = encode_targets(y, "continuous")
+    expected = [-(1.5**0.5), 0, np.nan, 1.5**0.5]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert found.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("y", "target_type", "kind"),
+    [
+        ([0.5, 1.5, 2.0], "auto", "f"),
+        ([0, 1, 2], "auto", "i"),
+        ([0.0, 1.0, np.nan], "auto", "i"),
+        (["a", "b", None], "auto", "i"),
+        ([0, 1, 2], "continuous", "f"),
+        ([False, True], "auto", "i"),
+    ],
+)
+def test_whole_numbers_are_classes_unless_it_is_said(y, target_type, kind):
+    assert encode_targets(y, target_type).dtype.kind == kind
+
+
+def chain(n_samples):
+    """A graph in which each sample neighbors the next."""
+    at = np.arange(n_samples - 1)
+    return csr_array(
+        (np.ones(n_samples - 1, dtype=np.int8), (at, at + 1)), (n_samples, n_samples)
+    )
+
+
+def test_classes_are_spread_along_the_graph():
+    labels = np.array([1, -1, -1, -1, -1, 0])
+    found = spread_classes(labels, chain(6))
+    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-6)
+    np.testing.assert_array_equal(found[[0, -1]], [[1, 0], [0, 1]])
+    assert (np.diff(found[:, 0]) < 0).all()
+
+
+def test_a_sample_that_nothing_reaches_may_be_of_any_class():
+    graph = block_diag([chain(3), csr_array((2, 2))], format="csr")
+    found = spread_classes(np.array([4, -1, 7, -1, -1]), csr_array(graph))
+    np.testing.assert_array_equal(found[3:], np.full((2, 2), 0.5))
+
+
+def test_names_of_classes_do_not_count_where_they_are_spread():
+    labels = np.array([2, -1, 0, -1, 1, -1])
+    renamed = np.array([0, -1, 2, -1, 1, -1])
+    graph = chain(6)
+    # The same computation: columns stand in the order in which classes come.
+    np.testing.assert_array_equal(
+        spread_classes(labels, graph), spread_classes(renamed, graph)
+    )

@@ -55,6 +55,8 @@ BAD_PARAMETERS = {
     "neighbor_weight": [-1, "1", None],
     "n_neighbors": [0, 1.5, "auto", None],
     "neighbors": ["brute", 15, None, KNeighborsClassifier()],
+    "label_weight": [-1, "1", None],
+    "target_type": ["binary", None],
     "extra_losses": [
         None,
         "correlation",

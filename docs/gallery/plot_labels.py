@@ -1,0 +1,41 @@
+"""
+Draw a map by a few labels
+==========================
+
+Labels of a few samples part the classes in the map, also for samples without one and for
+unseen ones.
+"""
+
+# %%
+# Digits, of which one in twenty has a label.
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+from sklearn.neighbors import KNeighborsClassifier
+
+from stable_embedding import StableAutoencoder
+from stable_embedding.plotting import EmbeddingDisplay
+
+X, y = load_digits(return_X_y=True)
+X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0, stratify=y)
+known = np.random.default_rng(0).random(len(y_train)) < 0.05
+labels = {
+    "no labels": np.full(len(y_train), -1),
+    f"{known.sum()} labels": np.where(known, y_train, -1),
+    f"{len(y_train)} labels": y_train,
+}
+
+# %%
+# The same estimator three times. Unseen digits are drawn, whose labels nobody used.
+_, axes = plt.subplots(1, 3, figsize=(10, 3.4))
+for ax, (name, given) in zip(axes, labels.items()):
+    model = StableAutoencoder(
+        label_weight=1.0 if (given >= 0).any() else 0.0, n_init=2, random_state=0
+    ).fit(X_train, given)
+    codes = model.transform(X_test)
+    knn = KNeighborsClassifier().fit(model.transform(X_train), y_train)
+    accuracy = knn.score(codes, y_test)
+    EmbeddingDisplay(codes, y_test).plot(ax=ax, legend=ax is axes[-1])
+    ax.set_title(f"{name}: 5-NN accuracy {accuracy:.2f}")
+plt.show()

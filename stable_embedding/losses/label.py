@@ -1,0 +1,139 @@
+"""How far codes are from telling which samples have the same label."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .._ambient import CPU_FLOAT32
+from ..data import limits
+from .base import Batch, LossTerm, split_into_blocks
+from .neighbor import student_kernel
+
+# The kernel's first scale, for codes of unit variance. It is learned.
+_FIRST_SCALE = 3.0
+
+# Numbers agree by a Gaussian of this width, over their standard deviation.
+_WIDTH = 0.3
+
+
+def agreement(labels: Tensor) -> Tensor:
+    """Return how far the labels of pairs agree, between 0 and 1.
+
+    Parameters
+    ----------
+    labels : Tensor of shape (..., n_samples, n_values)
+        Classes as integers, negative where they are not known, or numbers, nan where
+        they are not known, both with one value; or probabilities of several classes.
+
+    Returns
+    -------
+    Tensor of shape (..., n_samples, n_samples)
+        0 where a label is not known, and for a sample with itself.
+    """
+    if labels.shape[-1] > 1:
+        found = labels @ labels.mT
+    elif labels.is_floating_point():
+        found = torch.exp(-0.5 * ((labels - labels.mT) / _WIDTH).square())
+    else:
+        found = ((labels == labels.mT) & (labels >= 0)).to(torch.float32)
+    found = found.nan_to_num(0.0)
+    found.diagonal(dim1=-2, dim2=-1).zero_()
+    return found
+
+
+def certainty(labels: Tensor) -> Tensor:
+    """Return how much each label counts: 0 if it is not known, 1 if it is.
+
+    Of probabilities it is 1 less their entropy, over that of equal ones.
+    """
+    if labels.shape[-1] > 1:
+        entropy = torch.special.entr(labels).sum(-1)
+        return (1 - entropy / math.log(labels.shape[-1])).clamp(0, 1)
+    if labels.is_floating_point():
+        return labels.isfinite().squeeze(-1).to(torch.float32)
+    return (labels >= 0).squeeze(-1).to(torch.float32)
+
+
+def label_loss(codes: Tensor, labels: Tensor, log_scale: Tensor) -> Tensor:
+    r"""Cross-entropy of samples with the same label among those with any.
+
+    .. math:: L_\text{label} = \frac{\sum_i w_i \bigl[ \log \sum_{l \ne i} w_l q_{il}
+              - \log \sum_{l \ne i} w_l a_{il} q_{il} \bigr]}
+              {\sum_i w_i \bigl[ \log \sum_{l \ne i} w_l
+              - \log \sum_{l \ne i} w_l a_{il} \bigr]}, \qquad
+              q_{il} = \frac{1}{1 + c^2 |z_i - z_l|^2}
+
+    with the agreement :math:`a` of labels and their certainty :math:`w`. Samples of one
+    class may lie in several places. The denominator is what a collapsed map has, so
+    that its loss is 1. Samples whose label agrees with none or with all do not count.
+
+    Parameters
+    ----------
+    codes : Tensor of shape (..., n_samples, n_components)
+        More than 512 are split into blocks of at most 512; a few at the end may be left
+        out.
+
+    labels : Tensor of shape (..., n_samples) or (..., n_samples, n_classes)
+        As of :func:`agreement`.
+
+    log_scale : Tensor of shape (...)
+        Logarithm of the scale :math:`c` of the kernel.
+
+    Returns
+    -------
+    Tensor of shape (...)
+        0 if no two labels differ.
+
+    References
+    ----------
+    J. Goldberger, S. Roweis, G. Hinton and R. Salakhutdinov, "Neighbourhood components
+    analysis", NIPS 2004.
+    """
+    if labels.dim() < codes.dim():
+        labels = labels.unsqueeze(-1)
+    codes = split_into_blocks(codes, limits.NEGATIVE_BLOCK)
+    labels = split_into_blocks(labels, limits.NEGATIVE_BLOCK)
+    weights = certainty(labels)
+    others = weights.unsqueeze(-2).repeat_interleave(weights.shape[-1], -2)
+    others.diagonal(dim1=-2, dim2=-1).zero_()
+    alike = others * agreement(labels)
+    kernel = student_kernel(codes * log_scale.exp()[..., None, None, None])
+    expected = alike.sum(-1) / others.sum(-1).clamp_min(1e-12)
+    found = (alike * kernel).sum(-1) / (others * kernel).sum(-1).clamp_min(1e-12)
+    counts = (expected > 0) & (expected < 1)
+    weights = weights * counts
+    found, expected = (
+        -torch.where(counts, fraction, 1.0).clamp_min(1e-12).log()
+        for fraction in (found, expected)
+    )
+    lost, of_collapsed = (
+        (weights * entropy).sum((-2, -1)) for entropy in (found, expected)
+    )
+    return lost / of_collapsed.clamp_min(1e-12)
+
+
+class LabelLoss(LossTerm):
+    """Loss of labels.
+
+    Parameters
+    ----------
+    weight : float
+        Weight in the total.
+
+    n_runs : int, default=1
+        Number of runs, each of which learns a scale of the kernel.
+    """
+
+    name = "label"
+
+    def __init__(self, weight: float, n_runs: int = 1):
+        super().__init__(weight)
+        scales = torch.full((n_runs,), math.log(_FIRST_SCALE), **CPU_FLOAT32)
+        self.log_scale = nn.Parameter(scales.squeeze(0))
+
+    def forward(self, outputs: Any, batch: Batch) -> Tensor:
+        """Return the cross-entropy of labels, as a share of a collapsed map's."""
+        assert batch.labels is not None
+        return label_loss(outputs.codes, batch.labels, self.log_scale)
