@@ -2,8 +2,8 @@
 Draw a map by a few labels
 ==========================
 
-Labels of a few samples part the classes in the map, also for samples without one and for
-unseen ones.
+Labels of a few samples part the classes in the map, also for samples without one and
+for unseen ones.
 """
 
 # %%

@@ -164,7 +164,8 @@ class StableAutoencoder(BaseStableAutoencoder):
         value above 10 holds where it starts. Small data need more of it, or the map
         does not serve unseen samples. "auto" is ``(1000 / n_samples) ** 1.2``,
         multiplied if the scores of PCA hardly predict its residuals, so that little can
-        be gained over PCA, and there is no `label_weight`; it is at most 100, and 0 with ``init="random"``.
+        be gained over PCA, and there is no `label_weight`; it is at most 100, and 0
+        with ``init="random"``.
 
     early_stopping : bool, default=False
         Whether to hold out validation samples, stop when their loss no longer improves,
