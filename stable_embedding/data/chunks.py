@@ -63,11 +63,30 @@ def backing_map(X):
     return X if shared and isinstance(X, mmap.mmap) else None
 
 
-def feature_means(X, order=None):
-    """Compute the mean of each feature, in float64."""
+def feature_means(X, order=None, weights=None):
+    """Compute the mean of each feature, in float64.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+
+    order : ndarray of shape (n_steps,) or None, default=None
+        Index of the samples; all by default.
+
+    weights : ndarray of shape (n_steps,) or None, default=None
+        Weights of these samples; equal ones by default.
+
+    Returns
+    -------
+    ndarray of shape (n_features,)
+    """
     n_samples = X.shape[0] if order is None else len(order)
     chunks = iterate_chunks(X, order)
-    return sum(chunk.sum(axis=0, dtype=np.float64) for _, chunk in chunks) / n_samples
+    if weights is None:
+        sums = (chunk.sum(axis=0, dtype=np.float64) for _, chunk in chunks)
+        return sum(sums) / n_samples
+    sums = (weights[at] @ chunk.astype(np.float64) for at, chunk in chunks)
+    return sum(sums) / weights.sum()
 
 
 def feature_deviations(X):
@@ -80,9 +99,24 @@ def feature_deviations(X):
     return np.sqrt(squares / X.shape[0])
 
 
-def total_squared_deviation(X, mean, order=None):
-    """Sum the squared distances of the samples from a mean, in float64."""
-    return sum(
-        np.square(chunk - mean, dtype=np.float64).sum()
-        for _, chunk in iterate_chunks(X, order)
-    )
+def total_squared_deviation(X, mean, order=None, weights=None):
+    """Sum the squared distances of the samples from a mean, in float64.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+
+    mean : ndarray of shape (n_features,)
+
+    order, weights : ndarray of shape (n_steps,) or None, default=None
+        As in :func:`feature_means`.
+
+    Returns
+    -------
+    float
+    """
+    total = 0
+    for at, chunk in iterate_chunks(X, order):
+        squares = np.square(chunk - mean, dtype=np.float64)
+        total += squares.sum() if weights is None else weights[at] @ squares.sum(axis=1)
+    return total

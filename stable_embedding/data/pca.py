@@ -1,10 +1,13 @@
 """Principal axes of the data, their signs, and a narrow basis of their span."""
 
 import numpy as np
-from scipy.linalg import orthogonal_procrustes
+from scipy.linalg import eigh, orthogonal_procrustes, svd
 from scipy.sparse import issparse
+from scipy.sparse.linalg import LinearOperator, svds
 from sklearn.decomposition import PCA
 from sklearn.utils.sparsefuncs import mean_variance_axis
+
+from .chunks import feature_means, iterate_chunks, total_squared_deviation
 
 # Up to this many features of sparse or wide data, all axes are computed from the
 # covariance matrix.
@@ -34,7 +37,7 @@ _FLOAT32_RANGE = 1e-4
 _ROUNDING_VARIANCE = 1e-6
 
 
-def principal_axes(samples, n_axes):
+def principal_axes(samples, n_axes, weights=None):
     """Compute leading principal axes and the fraction of the variance along each.
 
     Parameters
@@ -43,6 +46,9 @@ def principal_axes(samples, n_axes):
         Centered, if dense.
 
     n_axes : int
+
+    weights : ndarray of shape (n_samples,) or None, default=None
+        Weights of the samples; equal ones by default.
 
     Returns
     -------
@@ -61,7 +67,11 @@ def principal_axes(samples, n_axes):
         solver, found = "arpack", min(n_axes, min(samples.shape) - 1)
     if issparse(samples):
         samples = samples.astype(np.float64)
-    if found and not is_constant(samples):
+    if not found or is_constant(samples):
+        return axes, variance_ratios
+    if weights is not None:
+        axes[:found], variance_ratios[:found] = weighted_axes(samples, found, weights)
+    else:
         pca = PCA(found, svd_solver=solver, random_state=0)
         ratios = pca.fit(samples).explained_variance_ratio_
         if samples.dtype == np.float32 and ratios[-1] < _FLOAT32_RANGE * ratios[0]:
@@ -71,6 +81,53 @@ def principal_axes(samples, n_axes):
     return axes, variance_ratios
 
 
+def weighted_axes(samples, n_axes, weights):
+    """Compute principal axes of weighted samples, which scikit-learn's PCA does not.
+
+    Parameters
+    ----------
+    samples : {ndarray, sparse matrix} of shape (n_samples, n_features)
+
+    n_axes : int
+        At most the rank that so many samples can have.
+
+    weights : ndarray of shape (n_samples,)
+
+    Returns
+    -------
+    axes : ndarray of shape (n_axes, n_features)
+
+    variance_ratios : ndarray of shape (n_axes,)
+    """
+    n_features = samples.shape[1]
+    mean = feature_means(samples, weights=weights)
+    total = total_squared_deviation(samples, mean, weights=weights)
+    roots = np.sqrt(weights)[:, None]
+    if n_features <= _COVARIANCE_FEATURES:
+        products = np.zeros((n_features, n_features))
+        for at, chunk in iterate_chunks(samples):
+            part = roots[at] * (chunk - mean)
+            products += part.T @ part
+        leading = n_features - n_axes, n_features - 1
+        squares, axes = eigh(products, subset_by_index=leading)
+        return axes.T[::-1], squares[::-1].clip(0) / total
+    if n_axes < min(samples.shape):
+        # As scikit-learn's PCA does for sparse samples, without making them dense.
+        centered = LinearOperator(
+            samples.shape,
+            matvec=lambda v: roots[:, 0] * (samples @ v.ravel() - mean @ v.ravel()),
+            rmatvec=lambda u: (
+                samples.T @ (roots[:, 0] * u.ravel()) - mean * (roots[:, 0] @ u.ravel())
+            ),
+            dtype=np.float64,
+        )
+        start = np.random.default_rng(0).uniform(-1, 1, min(samples.shape))
+        _, lengths, axes = svds(centered, n_axes, v0=start)
+        return axes[::-1], np.square(lengths[::-1]) / total
+    _, lengths, axes = svd(roots * (samples - mean), full_matrices=False)
+    return axes[:n_axes], np.square(lengths[:n_axes]) / total
+
+
 def is_constant(samples):
     """Tell whether all samples are equal, up to rounding if they are scaled."""
     if issparse(samples):
@@ -78,7 +135,7 @@ def is_constant(samples):
     return np.ptp(samples, axis=0).max() <= np.finfo(np.float32).eps
 
 
-def flip_signs(axes, samples):
+def flip_signs(axes, samples, weights=None):
     """Choose signs of the principal axes that seldom depend on a few samples.
 
     An axis points to its large entries and its far scores. scikit-learn fixes the sign
@@ -93,20 +150,25 @@ def flip_signs(axes, samples):
     samples : ndarray of shape (n_samples, n_features)
         Centered.
 
+    weights : ndarray of shape (n_samples,) or None, default=None
+        Weights of the samples; equal ones by default.
+
     Returns
     -------
     ndarray of shape (n_axes, n_features)
     """
-    moment = signed_moment(axes.T, 5) + signed_moment(samples @ axes.T, 3)
+    moment = signed_moment(axes.T, 5) + signed_moment(samples @ axes.T, 3, weights)
     return np.where(moment[:, None] < 0, -axes, axes)
 
 
-def signed_moment(values, power):
+def signed_moment(values, power, weights=None):
     """Sum an odd power of each column and divide by the sum of its absolute values.
 
     The result is between -1 and 1.
     """
     powers = np.power(values, power, dtype=np.float64)
+    if weights is not None:
+        powers *= weights[:, None]
     return powers.sum(axis=0) / (np.abs(powers).sum(axis=0) + np.finfo(np.float64).tiny)
 
 

@@ -47,14 +47,16 @@ def splitmix(starts, n_values):
     return mix_bits(np.asarray(starts)[..., None] + steps)
 
 
-def farthest_sample(X):
+def farthest_sample(X, index=None):
     """Find the sample farthest from the mean; of ties, the last in lexical order."""
-    mean = feature_means(X)
+    mean = feature_means(X, index)
     distances = np.concatenate(
-        [np.linalg.norm(chunk - mean, axis=1) for _, chunk in iterate_chunks(X)]
+        [np.linalg.norm(chunk - mean, axis=1) for _, chunk in iterate_chunks(X, index)]
     )
     # With a tolerance: the last bits of the mean depend on the order of the samples.
     farthest = np.flatnonzero(distances >= (1 - 1e-9) * distances.max())
+    if index is not None:
+        farthest = index[farthest]
     last = dense_samples(X, farthest[:1] if len(farthest) else slice(1))
     for _, chunk in iterate_chunks(X, farthest):
         found = np.concatenate([last, chunk])
@@ -62,7 +64,7 @@ def farthest_sample(X):
     return last[0]
 
 
-def hash_samples(X, origin=0.0, unit=1.0, dtype=np.float64):
+def hash_samples(X, origin=0.0, unit=1.0, dtype=np.float64, index=None):
     """Hash each sample by its difference from an origin, in a unit.
 
     Parameters
@@ -76,14 +78,18 @@ def hash_samples(X, origin=0.0, unit=1.0, dtype=np.float64):
     dtype : {float32, float64}, default=float64
         Precision in which values are compared.
 
+    index : ndarray of shape (n_hashed,) or None, default=None
+        Samples to hash; all by default.
+
     Returns
     -------
-    ndarray of shape (n_samples,), dtype uint64
+    ndarray of shape (n_samples,) or (n_hashed,), dtype uint64
     """
     multipliers = splitmix(np.uint64(0), X.shape[1])
     bits_of = np.dtype(f"u{np.dtype(dtype).itemsize}")
-    hashes = np.empty(X.shape[0], dtype=np.uint64)
-    for steps, chunk in iterate_chunks(X):
+    n_hashed = X.shape[0] if index is None else len(index)
+    hashes = np.empty(n_hashed, dtype=np.uint64)
+    for steps, chunk in iterate_chunks(X, index):
         # Adding 0 turns a negative zero into a positive one.
         chunk = ((chunk.astype(np.float64) - origin) / unit).astype(dtype) + 0
         bits = np.ascontiguousarray(chunk).view(bits_of).astype(np.uint64)
@@ -122,16 +128,43 @@ def canonical_order(X):
     >>> bool((X[order] == X[::-1][again]).all() and (hashes == same_hashes).all())
     True
     """
+    order, hashes = content_order(X)
+    return order, distinct_hashes(hashes)
+
+
+def content_order(X, index=None, ties=None):
+    """Order samples as :func:`canonical_order` does, and let duplicates be.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+
+    index : ndarray of shape (n_ordered,) or None, default=None
+        Samples to order; all by default.
+
+    ties : ndarray of shape (n_ordered,) or None, default=None
+        What decides on the order of duplicates, by default their order in X.
+
+    Returns
+    -------
+    order : ndarray of shape (n_ordered,)
+        The same index, in another order.
+
+    hashes : ndarray of shape (n_ordered,), dtype uint64
+        Hashes in this order; those of duplicates are equal.
+    """
     with np.errstate(over="ignore", invalid="ignore"):
-        origin = farthest_sample(X).astype(np.float64)
-        unit = max(np.abs(chunk - origin).max() for _, chunk in iterate_chunks(X))
-        hashes = hash_samples(X, origin, unit or 1.0, np.float32)
+        origin = farthest_sample(X, index).astype(np.float64)
+        chunks = iterate_chunks(X, index)
+        unit = max(np.abs(chunk - origin).max() for _, chunk in chunks)
+        hashes = hash_samples(X, origin, unit or 1.0, np.float32, index)
         order = np.argsort(hashes)
         if not np.diff(hashes[order]).all():
             # Duplicates, or samples whose difference is lost in float32 because one
             # sample is very far away.
-            order = np.lexsort((hash_samples(X), hashes))
-    return order, distinct_hashes(hashes[order])
+            keys = [] if ties is None else [ties]
+            order = np.lexsort((*keys, hash_samples(X, index=index), hashes))
+    return order if index is None else index[order], hashes[order]
 
 
 def distinct_hashes(hashes):

@@ -8,7 +8,7 @@ from .chunks import feature_means, iterate_chunks, total_squared_deviation
 _SCALE_RANGE = (1e-30, 1e30)
 
 
-def mean_and_scale(X, order=None):
+def mean_and_scale(X, order=None, weights=None):
     """Compute the mean of each feature and the root of the total variance, in float64.
 
     The scale of constant data is 0, whatever rounding says.
@@ -17,8 +17,11 @@ def mean_and_scale(X, order=None):
     ----------
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
 
-    order : ndarray of shape (n_samples,) or None, default=None
-        Order in which the samples are summed. It decides on the last bits.
+    order : ndarray of shape (n_steps,) or None, default=None
+        Samples, in the order in which they are summed. It decides on the last bits.
+
+    weights : ndarray of shape (n_steps,) or None, default=None
+        Weights of these samples, of mean 1.
 
     Returns
     -------
@@ -32,9 +35,11 @@ def mean_and_scale(X, order=None):
         If float32 cannot hold the scale.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        mean = feature_means(X, order)
-        scale = np.sqrt(total_squared_deviation(X, mean, order) / X.shape[0])
-        rounding = X.shape[0] * np.finfo(np.float64).eps * np.linalg.norm(mean)
+        n_samples = X.shape[0] if order is None else len(order)
+        mean = feature_means(X, order, weights)
+        deviation = total_squared_deviation(X, mean, order, weights)
+        scale = np.sqrt(deviation / n_samples)
+        rounding = n_samples * np.finfo(np.float64).eps * np.linalg.norm(mean)
     if scale <= rounding < np.inf:
         return mean, 0.0
     if not _SCALE_RANGE[0] < scale < _SCALE_RANGE[1]:
@@ -88,8 +93,8 @@ class ScaledSamples:
 
     scale : float
 
-    order : ndarray of shape (n_samples,) or None, default=None
-        Order of the samples, as an index into X. By default, the order of X.
+    order : ndarray of shape (n_ordered,) or None, default=None
+        Samples in their order, as an index into X. By default, all in the order of X.
 
     basis : ndarray of shape (n_coordinates, n_features) or None, default=None
         Directions onto which the samples are projected. By default, the samples keep
@@ -104,7 +109,7 @@ class ScaledSamples:
         self.basis = basis
 
     def __len__(self):
-        return self.X.shape[0]
+        return self.X.shape[0] if self.order is None else len(self.order)
 
     @property
     def width(self):

@@ -1,0 +1,166 @@
+"""Merge samples that are equal into one, with the sum of their weights.
+
+A sample that is there twice and one of weight 2 are then the same training, to the last
+bit. It also keeps duplicates from being each other's nearest neighbors.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .chunks import dense_samples, iterate_chunks
+from .row_hash import content_order, distinct_hashes, hash_samples, mix_bits
+
+
+class DistinctSamples(NamedTuple):
+    """Samples of which no two are equal, in an order that depends on their content.
+
+    Attributes
+    ----------
+    order : ndarray of shape (n_distinct,)
+        Where the first of each group of equal samples is.
+
+    hashes : ndarray of shape (n_distinct,), dtype uint64
+        Hash of each, all different.
+
+    weights : ndarray of shape (n_distinct,)
+        Sum of the weights of each group.
+    """
+
+    order: np.ndarray
+    hashes: np.ndarray
+    weights: np.ndarray
+
+
+def merge_duplicates(
+    X: Any,
+    weights: np.ndarray | None = None,
+    labels: np.ndarray | None = None,
+    reference: np.ndarray | None = None,
+) -> DistinctSamples:
+    """Merge equal samples, and order what is left by content.
+
+    Samples with other labels or another place in the reference are not equal. If all
+    are, two are kept: no training is possible on one. Samples without duplicates are
+    ordered as by :func:`~stable_embedding.data.row_hash.canonical_order`.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+
+    weights : ndarray of shape (n_samples,) or None, default=None
+        Weights; 1 for each by default. Samples of weight 0 are left out.
+
+    labels : ndarray of shape (n_samples,) or None, default=None
+        Classes as integers, or numbers.
+
+    reference : ndarray of shape (n_samples, n_components) or None, default=None
+        Codes of an earlier map; nan where a sample has none.
+
+    Returns
+    -------
+    DistinctSamples
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from stable_embedding.data.duplicates import merge_duplicates
+    >>> X = np.array([[1.0], [3.0], [1.0], [2.0]])
+    >>> order, _, weights = merge_duplicates(X, np.array([1.0, 2.0, 3.0, 0.0]))
+    >>> X[order].ravel().tolist(), weights.tolist()
+    ([1.0, 3.0], [4.0, 2.0])
+    """
+    index = None
+    if weights is None:
+        weights = np.ones(X.shape[0])
+    elif not weights.all():
+        index = np.flatnonzero(weights)
+    order, hashes = content_order(X, index)
+    if np.diff(hashes).all():
+        return DistinctSamples(order, hashes, weights[order])
+    exact = hash_samples(X, index=order)
+    context = hash_context(order, exact, labels, reference)
+    # The origin of the hashes must not depend on how often a sample is there.
+    first, of_groups, context = group_equal(X, order, exact, context, weights)
+    if len(first) == 1:
+        first, of_groups, context = order[:2], np.full(2, of_groups[0] / 2), None
+    order, hashes = content_order(X, first, context)
+    at = np.argsort(first)
+    at = at[np.searchsorted(first, order, sorter=at)]
+    return DistinctSamples(order, distinct_hashes(hashes), of_groups[at])
+
+
+def group_equal(X, order, exact, context, weights):
+    """Return the first sample of each group, its sum of weights, and its context.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+
+    order : ndarray of shape (n_ordered,)
+        Samples, those with equal values one after the other.
+
+    exact, context : ndarray of shape (n_ordered,), dtype uint64
+        Hashes of their values and of what else must be equal, in this order.
+
+    weights : ndarray of shape (n_samples,)
+    """
+    # By weight at last, so that sums do not depend on the order in X.
+    by_group = np.lexsort((weights[order], context, exact))
+    order, exact, context = order[by_group], exact[by_group], context[by_group]
+    alike = np.flatnonzero((exact[1:] == exact[:-1]) & (context[1:] == context[:-1]))
+    starts = np.ones(len(order), dtype=bool)
+    # A hash may be that of another sample: the values decide.
+    for steps, chunk in iterate_chunks(X, order[alike + 1]):
+        earlier = dense_samples(X, order[alike[steps]])
+        starts[alike[steps] + 1] = (chunk != earlier).any(axis=1)
+    at = np.flatnonzero(starts)
+    return order[at], np.add.reduceat(weights[order], at), context[at]
+
+
+def hash_context(order, exact, labels, reference):
+    """Hash what samples have beside their values, whatever classes are called.
+
+    Parameters
+    ----------
+    order : ndarray of shape (n_ordered,)
+        Samples.
+
+    exact : ndarray of shape (n_ordered,), dtype uint64
+        Hashes of their values.
+
+    labels : ndarray of shape (n_samples,) or None
+
+    reference : ndarray of shape (n_samples, n_components) or None
+
+    Returns
+    -------
+    ndarray of shape (n_ordered,), dtype uint64
+    """
+    context = np.zeros(len(order), dtype=np.uint64)
+    if labels is not None:
+        labels = labels[order]
+        if labels.dtype.kind == "f":
+            context = hash_samples(labels[:, None])
+        else:
+            context = hash_classes(labels, exact)
+    if reference is not None:
+        context = mix_bits(context) ^ hash_samples(reference[order])
+    return context
+
+
+def hash_classes(labels, exact):
+    """Hash the class of each sample by the values of all samples that it holds.
+
+    So the hash depends neither on the names of classes, nor on the order of the samples
+    and how often each is there.
+    """
+    by_class = np.lexsort((exact, labels))
+    labels, exact = labels[by_class], exact[by_class]
+    new = np.ones(len(labels), dtype=bool)
+    new[1:] = (labels[1:] != labels[:-1]) | (exact[1:] != exact[:-1])
+    starts = np.flatnonzero(np.r_[True, labels[1:] != labels[:-1]])
+    sums = np.add.reduceat(np.where(new, exact, np.uint64(0)), starts)
+    hashes = np.empty_like(exact)
+    hashes[by_class] = np.repeat(mix_bits(sums), np.diff(np.r_[starts, len(labels)]))
+    return hashes
