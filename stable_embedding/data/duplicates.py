@@ -67,8 +67,8 @@ def merge_duplicates(
     >>> from stable_embedding.data.duplicates import merge_duplicates
     >>> X = np.array([[1.0], [3.0], [1.0], [2.0]])
     >>> order, _, weights = merge_duplicates(X, np.array([1.0, 2.0, 3.0, 0.0]))
-    >>> X[order].ravel().tolist(), weights.tolist()
-    ([1.0, 3.0], [4.0, 2.0])
+    >>> sorted(zip(X[order].ravel().tolist(), weights.tolist()))
+    [(1.0, 4.0), (3.0, 2.0)]
     """
     index = None
     if weights is None:
@@ -77,7 +77,7 @@ def merge_duplicates(
         index = np.flatnonzero(weights)
     order, hashes = content_order(X, index)
     if np.diff(hashes).all():
-        return DistinctSamples(order, hashes, weights[order])
+        return DistinctSamples(order, distinct_hashes(hashes), weights[order])
     exact = hash_samples(X, index=order)
     context = hash_context(order, exact, labels, reference)
     # The origin of the hashes must not depend on how often a sample is there.
