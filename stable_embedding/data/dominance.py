@@ -14,7 +14,7 @@ _EQUAL_FRACTIONS = 10
 _FEATURE_FRACTION = 0.99
 
 
-def warn_of_dominance(X, mean, names=None):
+def warn_of_dominance(X, mean, names=None, weights=None):
     """Warn if one sample or one feature holds nearly all variance.
 
     Parameters
@@ -26,8 +26,11 @@ def warn_of_dominance(X, mean, names=None):
 
     names : ndarray of str of shape (n_features,) or None, default=None
         Names of the features.
+
+    weights : ndarray of shape (n_samples,) or None, default=None
+        Weights of the samples; equal ones by default.
     """
-    of_samples, of_features = squared_deviations(X, mean)
+    of_samples, of_features = squared_deviations(X, mean, weights)
     total = of_samples.sum()
     if not 0 < total < np.inf:
         return
@@ -63,12 +66,14 @@ def warn_of_dominance(X, mean, names=None):
     )
 
 
-def squared_deviations(X, mean):
+def squared_deviations(X, mean, weights=None):
     """Sum the squared deviations from a mean of each sample, and of each feature."""
     of_samples, of_features = np.empty(X.shape[0]), np.zeros(X.shape[1])
     with np.errstate(over="ignore"):
         for at, chunk in iterate_chunks(X):
             squares = np.square(chunk - mean, dtype=np.float64)
+            if weights is not None:
+                squares *= weights[at, None]
             of_samples[at] = squares.sum(axis=1)
             of_features += squares.sum(axis=0)
     return of_samples, of_features

@@ -18,7 +18,7 @@ class DistinctSamples(NamedTuple):
     Attributes
     ----------
     order : ndarray of shape (n_distinct,)
-        Where the first of each group of equal samples is.
+        Where the first of each group of equal samples is; None if all stay in place.
 
     hashes : ndarray of shape (n_distinct,), dtype uint64
         Hash of each, all different.
@@ -27,7 +27,7 @@ class DistinctSamples(NamedTuple):
         Sum of the weights of each group.
     """
 
-    order: np.ndarray
+    order: np.ndarray | None
     hashes: np.ndarray
     weights: np.ndarray
 
@@ -37,6 +37,7 @@ def merge_duplicates(
     weights: np.ndarray | None = None,
     labels: np.ndarray | None = None,
     reference: np.ndarray | None = None,
+    merge: bool = True,
 ) -> DistinctSamples:
     """Merge equal samples, and order what is left by content.
 
@@ -57,6 +58,10 @@ def merge_duplicates(
     reference : ndarray of shape (n_samples, n_components) or None, default=None
         Codes of an earlier map; nan where a sample has none.
 
+    merge : bool, default=True
+        Whether equal samples are merged. If not, samples of weight 0 are left out all
+        the same.
+
     Returns
     -------
     DistinctSamples
@@ -76,7 +81,7 @@ def merge_duplicates(
     elif not weights.all():
         index = np.flatnonzero(weights)
     order, hashes = content_order(X, index)
-    if np.diff(hashes).all():
+    if not merge or np.diff(hashes).all():
         return DistinctSamples(order, distinct_hashes(hashes), weights[order])
     exact = hash_samples(X, index=order)
     context = hash_context(order, exact, labels, reference)

@@ -102,7 +102,7 @@ class MatrixDistances(InputDistances):
     """
 
     def __init__(self, matrix: np.ndarray, order: np.ndarray | None = None):
-        super().__init__(len(matrix), order)
+        super().__init__(len(matrix) if order is None else len(order), order)
         self.matrix = matrix
         self._tensor: Tensor | None = None
         if order is None and matrix.dtype == np.float32:
@@ -135,7 +135,7 @@ class SparseMatrixDistances(InputDistances):
     has_unknown = True
 
     def __init__(self, matrix: Any, order: np.ndarray | None = None):
-        super().__init__(matrix.shape[0], order)
+        super().__init__(matrix.shape[0] if order is None else len(order), order)
         # One more, so that a distance of 0 differs from one that is not there.
         self.above = csr_array(matrix, dtype=np.float64, copy=True)
         self.above.data += 1
@@ -196,7 +196,7 @@ class MetricDistances(InputDistances):
     """
 
     def __init__(self, X: Any, metric: PairMetric, order: np.ndarray | None = None):
-        super().__init__(X.shape[0], order)
+        super().__init__(X.shape[0] if order is None else len(order), order)
         self.X = X
         self.metric = metric
 
@@ -261,7 +261,7 @@ class TorchDistances(MetricDistances):
         self.scale = scale
         self.prepare, self.pairs, power = TORCH_METRICS[metric.metric]
         self.unit = scale**power
-        n_bytes = np.dtype(np.float32).itemsize * X.shape[0] * X.shape[1]
+        n_bytes = np.dtype(np.float32).itemsize * len(self) * X.shape[1]
         self._held: Tensor | None = None
         if not issparse(X) and n_bytes <= limits.IN_MEMORY_BYTES:
             everyone = np.arange(len(self))

@@ -70,13 +70,22 @@ class PairMetric:
     X : {ndarray, sparse matrix} of shape (n_samples, n_features) or None, default=None
         Samples on which the variances of "seuclidean" and "mahalanobis" are found, if
         they are not among the parameters.
+
+    weights : ndarray of shape (n_samples,) or None, default=None
+        Weights of these samples; equal ones by default.
     """
 
-    def __init__(self, metric: Metric, parameters: Any = None, X: Any = None):
+    def __init__(
+        self,
+        metric: Metric,
+        parameters: Any = None,
+        X: Any = None,
+        weights: np.ndarray | None = None,
+    ):
         self.metric = metric
         self.parameters = dict(parameters or {})
         if X is not None:
-            self.parameters = of_data(metric, X) | self.parameters
+            self.parameters = of_data(metric, X, weights) | self.parameters
 
     def between(self, first: Any, second: Any = None) -> np.ndarray:
         """Compute the distances of some samples from others, or from each other.
@@ -117,16 +126,20 @@ class PairMetric:
         return X.astype(np.float64, copy=False)
 
 
-def of_data(metric, X):
+def of_data(metric, X, weights=None):
     """Return the parameters of a metric that the data decide."""
     if not isinstance(metric, str) or metric not in ("seuclidean", "mahalanobis"):
         return {}
     X = X.toarray() if issparse(X) else np.asarray(X, dtype=np.float64)
+    if weights is not None:
+        covariance = np.atleast_2d(np.cov(X.T, aweights=weights))
     if metric == "seuclidean":
-        variances = X.var(axis=0, ddof=1)
+        variances = X.var(axis=0, ddof=1) if weights is None else covariance.diagonal()
         # A constant feature adds 0, over any variance.
         return {"V": np.where(variances > 0, variances, 1.0)}
-    return {"VI": np.linalg.pinv(np.atleast_2d(np.cov(X.T)), hermitian=True)}
+    if weights is None:
+        covariance = np.atleast_2d(np.cov(X.T))
+    return {"VI": np.linalg.pinv(covariance, hermitian=True)}
 
 
 def checked(distances, name):

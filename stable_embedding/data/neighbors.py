@@ -139,7 +139,8 @@ def graph_from_transformer(transformer, samples, chunks):
         The transformer sees all of them at once, in the order of X.
 
     chunks : list of slice
-        Samples that are read together. Neighbors in other chunks are dropped.
+        Samples that are read together. Neighbors in other chunks are dropped, and those
+        that are left out of the order.
 
     Returns
     -------
@@ -151,10 +152,12 @@ def graph_from_transformer(transformer, samples, chunks):
         If the transformer does not return such a graph.
     """
     order = np.arange(len(samples)) if samples.order is None else samples.order
-    place = np.argsort(order)
-    found = search_neighbors(transformer, samples[place])[order]
-    graph = graph_from_counts(np.diff(found.indptr), place[found.indices])
-    return within_chunks(graph, chunks)
+    place = np.full(samples.X.shape[0], -1)
+    place[order] = np.arange(len(order))
+    found = search_neighbors(transformer, samples.in_place()[:])[order]
+    targets = place[found.indices]
+    counts = np.bincount(edge_sources(found)[targets >= 0], minlength=len(order))
+    return within_chunks(graph_from_counts(counts, targets[targets >= 0]), chunks)
 
 
 def within_chunks(graph, chunks):

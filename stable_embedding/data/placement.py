@@ -8,6 +8,7 @@ from scipy.linalg import orthogonal_procrustes
 from .classical_scaling import classical_scaling, place_by_landmarks
 from .input_distances import InputDistances
 from .pca import signed_moment
+from .sample_weights import weights_at
 
 
 class Placement(NamedTuple):
@@ -33,6 +34,7 @@ def place_samples(
     samples: np.ndarray,
     n_components: int,
     unit: float | None = None,
+    weights: np.ndarray | None = None,
 ) -> Placement:
     """Find the unit of distances, and coordinates for which they are Euclidean.
 
@@ -52,30 +54,39 @@ def place_samples(
     unit : float or None, default=None
         The unit of an earlier training, if it is kept.
 
+    weights : ndarray of shape (n_samples,) or None, default=None
+        Weights of the samples; equal ones by default.
+
     Returns
     -------
     Placement
     """
     found = distances.between(landmarks, landmarks)
     if unit is None:
-        unit = unit_of(found)
+        unit = unit_of(found, weights_at(weights, landmarks))
     if distances.has_unknown:
         return Placement(unit, None)
     scaling = classical_scaling(found, n_components)
     coordinates = place_by_landmarks(distances, landmarks, scaling) / unit
-    coordinates -= coordinates.mean(axis=0)
+    coordinates -= np.average(coordinates, axis=0, weights=weights)
     signs = coordinate_signs(coordinates[landmarks], samples)
     return Placement(unit, coordinates * signs)
 
 
-def unit_of(distances: np.ndarray) -> float:
+def unit_of(distances: np.ndarray, weights: np.ndarray | None = None) -> float:
     """Return the root of half the mean squared distance of pairs that are known.
 
     It is 1 if all are 0.
     """
     pairs = np.square(distances[~np.eye(len(distances), dtype=bool)])
-    known = pairs[np.isfinite(pairs)]
-    return float(np.sqrt(known.mean() / 2)) if known.any() else 1.0
+    is_known = np.isfinite(pairs)
+    known = pairs[is_known]
+    if not known.any():
+        return 1.0
+    if weights is None:
+        return float(np.sqrt(known.mean() / 2))
+    together = np.outer(weights, weights)[~np.eye(len(distances), dtype=bool)]
+    return float(np.sqrt(np.average(known, weights=together[is_known]) / 2))
 
 
 def coordinate_signs(coordinates: np.ndarray, samples: np.ndarray) -> np.ndarray:

@@ -125,6 +125,10 @@ class ScaledSamples:
         """Return the same samples, projected onto a basis; None for their features."""
         return ScaledSamples(self.X, self.mean, self.scale, self.order, basis)
 
+    def in_place(self):
+        """Return all samples of X, in its order."""
+        return ScaledSamples(self.X, self.mean, self.scale, None, self.basis)
+
     def __getitem__(self, index):
         """Compute some of the samples, in float32.
 

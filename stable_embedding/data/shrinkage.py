@@ -26,7 +26,7 @@ _TINY = np.finfo(np.float64).tiny
 _MAX_ALPHA = 100.0
 
 
-def predictable_fraction(samples, axes):
+def predictable_fraction(samples, axes, weights=None):
     r"""Estimate the fraction of PCA's residuals that the scores predict.
 
     A decoder computes all that it adds to PCA from the codes. Here the residual of each
@@ -44,6 +44,9 @@ def predictable_fraction(samples, axes):
     axes : ndarray of shape (n_components, n_features)
         Principal axes.
 
+    weights : ndarray of shape (n_samples,) or None, default=None
+        Weights of the samples; equal ones by default.
+
     Returns
     -------
     float
@@ -56,10 +59,11 @@ def predictable_fraction(samples, axes):
         return 0.0
     n_neighbors = min(_N_NEIGHBORS, len(samples) - 1)
     nearest = NearestNeighbors(n_neighbors=n_neighbors).fit(scores)
-    return predicted_by(residuals, nearest.kneighbors(return_distance=False))
+    index = nearest.kneighbors(return_distance=False)
+    return predicted_by(residuals, index, weights)
 
 
-def predicted_by(residuals, index):
+def predicted_by(residuals, index, weights=None):
     """Estimate the fraction of residuals that those of some neighbors predict.
 
     Parameters
@@ -68,6 +72,9 @@ def predicted_by(residuals, index):
 
     index : ndarray of shape (n_samples, n_neighbors)
         Neighbors of each sample.
+
+    weights : ndarray of shape (n_samples,) or None, default=None
+        Weights of the samples, of mean 1; equal ones by default.
 
     Returns
     -------
@@ -84,9 +91,14 @@ def predicted_by(residuals, index):
         ]
     )
     left = errors / (1 + 1 / n_neighbors)
-    fraction = 1 - left.sum() / total
+    if weights is None:
+        roots, fraction = 1.0, 1 - left.sum() / total
+    else:
+        total = weights @ squares
+        roots, fraction = np.sqrt(weights), 1 - weights @ left / total
     # Of a ratio of two sums, from what each sample adds to them.
-    standard_error = np.square((1 - fraction) * squares - left).sum() ** 0.5 / total
+    added = roots * ((1 - fraction) * squares - left)
+    standard_error = np.square(added).sum() ** 0.5 / total
     return float(fraction - _CAUTION * standard_error)
 
 
@@ -95,7 +107,7 @@ def alpha_of_size(n_samples):
     return (1_000 / n_samples) ** 1.2
 
 
-def auto_alpha(samples, axes, n_samples):
+def auto_alpha(samples, axes, n_samples, weights=None):
     r"""Choose the weight decay of a network that starts as PCA.
 
     The value is :math:`(1000/n)^{1.2}`, multiplied by :math:`(0.03/p)^2` if the
@@ -111,22 +123,29 @@ def auto_alpha(samples, axes, n_samples):
     axes : ndarray of shape (n_components, n_features)
         Their principal axes.
 
-    n_samples : int
+    n_samples : float
         Number :math:`n` of all samples seen.
+
+    weights : ndarray of shape (n_given,) or None, default=None
+        Weights of the samples that are given; equal ones by default.
 
     Returns
     -------
     float
         Weight decay for samples of unit total variance.
     """
-    fraction = predictable_fraction(samples, axes)
+    fraction = predictable_fraction(samples, axes, weights)
     if fraction <= 0:
         return _MAX_ALPHA
-    residual = np.square(samples - samples @ axes.T @ axes).sum() / len(samples)
+    squares = np.square(samples - samples @ axes.T @ axes)
+    if weights is None:
+        residual = squares.sum() / len(samples)
+    else:
+        residual = np.average(squares.sum(axis=1), weights=weights)
     return _alpha(fraction, residual, n_samples)
 
 
-def auto_alpha_of_places(places, scores, distances, n_samples):
+def auto_alpha_of_places(places, scores, distances, n_samples, weights=None):
     """Choose the weight decay of an encoder that starts as PCA and has places to meet.
 
     As :func:`auto_alpha`, where residuals are those of places by the scores, and
@@ -143,8 +162,11 @@ def auto_alpha_of_places(places, scores, distances, n_samples):
     distances : ndarray of shape (n_given, n_given)
         Distances of these samples in the input.
 
-    n_samples : int
+    n_samples : float
         Number of all samples seen.
+
+    weights : ndarray of shape (n_given,) or None, default=None
+        Weights of the samples that are given; equal ones by default.
 
     Returns
     -------
@@ -152,13 +174,15 @@ def auto_alpha_of_places(places, scores, distances, n_samples):
         Weight decay for samples of unit total variance.
     """
     residuals = places - scores
-    residual = np.square(residuals).sum() / max(np.square(places).sum(), _TINY)
+    roots = 1.0 if weights is None else np.sqrt(weights)[:, None]
+    total = np.square(roots * places).sum()
+    residual = np.square(roots * residuals).sum() / max(total, _TINY)
     if residual <= 1e-6:
         return _MAX_ALPHA
     n_neighbors = min(_N_NEIGHBORS, len(places) - 1)
     others = distances + np.diag(np.full(len(places), np.inf))
     index = others.argsort(axis=1, kind="stable")[:, :n_neighbors]
-    fraction = predicted_by(residuals, index)
+    fraction = predicted_by(residuals, index, weights)
     return _MAX_ALPHA if fraction <= 0 else _alpha(fraction, residual, n_samples)
 
 

@@ -9,6 +9,7 @@ from scipy.sparse import csr_array, issparse
 from torch import Tensor
 
 from . import limits
+from .duplicates import DistinctSamples, merge_duplicates
 from .geodesic import geodesic_distances
 from .input_distances import InputDistances, distances_of_metric
 from .labels import is_partial, spread_classes
@@ -24,8 +25,9 @@ from .pca import (
     principal_axes,
 )
 from .placement import place_samples, rotated_axes
-from .row_hash import canonical_order, hashes_in_place
+from .row_hash import hashes_in_place
 from .sample_distances import user_distances
+from .sample_weights import normalized, weights_at
 from .scaling import ScaledSamples, mean_and_scale
 from .shrinkage import alpha_of_size, auto_alpha, auto_alpha_of_places
 from .subsample import smallest_hashes
@@ -50,6 +52,12 @@ class TrainingSet(NamedTuple):
 
     reference : ndarray of shape (n_samples, n_components) or None, default=None
         Codes of an earlier map, scaled as the samples are; nan where there is none.
+
+    weights : ndarray of shape (n_samples,) or None, default=None
+        Weight of each sample, of mean 1; None where all are the same.
+
+    mean_weight : float, default=1.0
+        How many samples of the user each of these stands for, in the mean.
     """
 
     inputs: Tensor | LazySamples
@@ -57,6 +65,13 @@ class TrainingSet(NamedTuple):
     graph: csr_array | None = None
     labels: Tensor | None = None
     reference: np.ndarray | None = None
+    weights: np.ndarray | None = None
+    mean_weight: float = 1.0
+
+    @property
+    def total_weight(self) -> float:
+        """Sum of the weights that the user gave."""
+        return len(self.hashes) * self.mean_weight
 
     def inputs_of(self, index: np.ndarray) -> np.ndarray:
         """Return the inputs of some samples as an array."""
@@ -90,13 +105,16 @@ class TrainingData:
     Attributes
     ----------
     samples : ScaledSamples
-        All samples, in an order that depends on their content.
+        All distinct samples, in an order that depends on their content.
 
     subset : ndarray of shape (n_subset, n_features)
         Scaled samples that stand for all where axes and frames are found.
 
     estimation_subset : ndarray of shape (n_few, n_features)
         Few of them, on which constants of the loss are estimated.
+
+    subset_weights, estimation_weights : ndarray or None
+        Weights of the samples of both subsets; None where all are the same.
 
     axes : ndarray of shape (n_components, n_features)
         Principal axes.
@@ -125,11 +143,11 @@ class TrainingData:
     is_constant : bool
         Whether the samples are all alike, so that they have no scale.
 
-    n_samples_seen : int
-        Number of samples of this training and of earlier ones.
+    n_samples_seen : int or float
+        Sum of the weights of the samples of this training and of earlier ones.
 
     fraction_of_seen : float
-        Number of samples, as a fraction of all that the networks were trained on.
+        Sum of the weights, as a fraction of that of all samples trained on.
 
     training_set : TrainingSet
         What networks are trained on.
@@ -138,6 +156,8 @@ class TrainingData:
     samples: ScaledSamples
     subset: np.ndarray
     estimation_subset: np.ndarray
+    subset_weights: np.ndarray | None
+    estimation_weights: np.ndarray | None
     axes: np.ndarray
     basis: np.ndarray | None
     discarded_variance: float
@@ -147,7 +167,7 @@ class TrainingData:
     frame: np.ndarray
     alpha: float
     is_constant: bool
-    n_samples_seen: int
+    n_samples_seen: int | float
     fraction_of_seen: float
     training_set: TrainingSet
 
@@ -158,9 +178,10 @@ class TrainingData:
         labels: np.ndarray | None,
         plan: Any,
         scaling: tuple[np.ndarray, float, float] | None = None,
-        n_seen: int = 0,
+        n_seen: float = 0,
         reference: np.ndarray | None = None,
         distances: Any = None,
+        weights: np.ndarray | None = None,
     ) -> "TrainingData":
         """Scale and order samples, and find their subspace, graph and weight decay.
 
@@ -179,29 +200,44 @@ class TrainingData:
             Mean, scale and unit of codes of the training that is resumed; those of X by
             default.
 
-        n_seen : int, default=0
-            Number of samples of earlier trainings.
+        n_seen : float, default=0
+            Sum of the weights of samples of earlier trainings.
 
         reference : ndarray of shape (n_samples, n_components) or None, default=None
             Codes of an earlier map; nan where a sample has none.
 
         distances : {ndarray, sparse matrix}, callable or None, default=None
             Distances that codes follow, checked; by default those of a metric.
+
+        weights : ndarray of shape (n_samples,) or None, default=None
+            Weights, checked; 1 for each by default.
         """
-        order, hashes = order_and_hashes(X)
-        mean, scale, code_scale = scaling or (*mean_and_scale(X, order), None)
+        order, hashes, weights, mean_weight = weigh(
+            distinct_samples(X, plan, labels, reference, distances, weights)
+        )
+        mean, scale, code_scale = scaling or (*mean_and_scale(X, order, weights), None)
         is_constant, scale = not scale, scale or 1.0
         samples = ScaledSamples(X, mean, scale, order)
         subset_index = representative_samples(samples, hashes, plan.n_components)
         subset, subset_hashes = samples[subset_index], hashes[subset_index]
-        n_trained_on = len(hashes) + (n_seen if scaling else 0)
+        subset_weights = weights_at(weights, subset_index)
+        n_here = as_count(len(hashes) * mean_weight)
+        n_trained_on = n_here + (n_seen if scaling else 0)
         if labels is not None and order is not None:
             labels = labels[order]
         spreads = bool(plan.label_weight) and is_partial(labels)
         wants_graph = bool(plan.neighbor_weight) or spreads
-        subspace = find_subspace(samples, subset, plan, wants_graph)
-        some = subset[smallest_hashes(subset_hashes, limits.SHRINKAGE_SAMPLES)]
-        alpha = weight_decay(plan, some, subspace.axes, n_trained_on)
+        subspace = find_subspace(
+            samples, subset, plan, wants_graph, weights, subset_weights
+        )
+        some = smallest_hashes(subset_hashes, limits.SHRINKAGE_SAMPLES)
+        alpha = weight_decay(
+            plan,
+            subset[some],
+            subspace.axes,
+            n_trained_on,
+            weights_at(subset_weights, some),
+        )
         (axes, basis, neighbor_axes), alpha = plan.broadcast((subspace, alpha))
         inputs = training_inputs(samples, subset, basis)
         found = find_distances(
@@ -211,6 +247,7 @@ class TrainingData:
             distances,
             chunk_slices(inputs),
             wants_graph,
+            weights,
         )
         if spreads:
             labels = spread_classes(labels, found.graph)
@@ -221,7 +258,12 @@ class TrainingData:
             landmarks = smallest_hashes(hashes, limits.LANDMARKS)
             near = samples[landmarks]
             code_scale, places = place_samples(
-                found.distances, landmarks, near, plan.n_components, code_scale
+                found.distances,
+                landmarks,
+                near,
+                plan.n_components,
+                code_scale,
+                weights,
             )
             if places is not None and plan.guided:
                 axes = rotated_axes(axes, near, places[landmarks])
@@ -234,31 +276,37 @@ class TrainingData:
                         near @ axes.T,
                         found.distances.between(landmarks, landmarks),
                         n_trained_on,
+                        weights_at(weights, landmarks),
                     ),
                 )
         if reference is not None:
             reference = (reference if order is None else reference[order]) / code_scale
+        few = smallest_hashes(subset_hashes, limits.ESTIMATION_SAMPLES)
         return cls(
             samples,
             subset,
-            subset[smallest_hashes(subset_hashes, limits.ESTIMATION_SAMPLES)],
+            subset[few],
+            subset_weights,
+            weights_at(subset_weights, few),
             axes,
             basis,
-            0.0 if basis is None else discarded_variance(inputs),
+            0.0 if basis is None else discarded_variance(inputs, weights),
             found.distances,
             places,
             code_scale,
             frame,
             alpha,
             is_constant,
-            n_seen + len(hashes),
-            len(hashes) / n_trained_on,
+            n_seen + n_here,
+            n_here / n_trained_on,
             TrainingSet(
                 inputs,
                 hashes,
                 found.graph if plan.neighbor_weight else None,
                 None if labels is None else torch.from_numpy(labels),
                 reference,
+                weights,
+                mean_weight,
             ),
         )
 
@@ -278,14 +326,38 @@ class TrainingData:
         return self.samples.scale
 
 
-def order_and_hashes(X):
-    """Find an order of samples, and hashes to shuffle them by, both by their content.
+def distinct_samples(
+    X, plan, labels=None, reference=None, distances=None, weights=None
+):
+    """Order samples by content, and merge those that are equal.
 
-    Large arrays are read as they lie, and have no other order.
+    Large arrays are read as they lie, and have no other order. Where the user has
+    distances or a graph, each sample has its own, so that none are equal.
     """
     if exceeds_memory(X):
-        return None, hashes_in_place(X)
-    return canonical_order(X)
+        weights = np.ones(X.shape[0]) if weights is None else weights
+        return DistinctSamples(None, hashes_in_place(X), weights)
+    has_graph = plan.neighbor_weight or plan.metric == GEODESIC
+    finds_own = not isinstance(plan.neighbors, str)
+    return merge_duplicates(
+        X,
+        weights,
+        labels,
+        reference,
+        merge=distances is None and not (has_graph and finds_own),
+    )
+
+
+def weigh(distinct):
+    """Return order and hashes of samples, weights of mean 1 or None, and their mean."""
+    return *distinct[:2], *normalized(distinct.weights)
+
+
+def as_count(total):
+    """Return a sum of weights as an integer if it is one, up to rounding."""
+    nearest = round(total)
+    is_whole = abs(total - nearest) <= 4 * np.finfo(np.float64).eps * total
+    return nearest if is_whole else total
 
 
 def representative_samples(samples, hashes, n_components):
@@ -334,7 +406,7 @@ class FoundDistances(NamedTuple):
     graph: csr_array | None
 
 
-def find_distances(samples, hashes, plan, given, chunks, wants_graph):
+def find_distances(samples, hashes, plan, given, chunks, wants_graph, weights=None):
     """Find the distances that codes follow, and the neighbors that the loss needs.
 
     Parameters
@@ -355,6 +427,9 @@ def find_distances(samples, hashes, plan, given, chunks, wants_graph):
     wants_graph : bool
         Whether neighbors are searched.
 
+    weights : ndarray of shape (n_samples,) or None, default=None
+        Weights of the samples; equal ones by default.
+
     Returns
     -------
     FoundDistances
@@ -363,10 +438,13 @@ def find_distances(samples, hashes, plan, given, chunks, wants_graph):
     if given is not None:
         distances = user_distances(given, len(samples), samples.order)
     elif plan.has_own_metric and plan.metric != GEODESIC:
-        typical = samples.X
+        typical, typical_weights = samples.X, weights
         if exceeds_memory(typical):
-            typical = typical[smallest_hashes(hashes, limits.SHRINKAGE_SAMPLES)]
-        metric = PairMetric(plan.metric, plan.metric_params, typical)
+            some = smallest_hashes(hashes, limits.SHRINKAGE_SAMPLES)
+            typical, typical_weights = typical[some], weights_at(weights, some)
+        elif weights is not None or len(samples) < typical.shape[0]:
+            typical = typical[samples.order]
+        metric = PairMetric(plan.metric, plan.metric_params, typical, typical_weights)
         distances = distances_of_metric(
             samples.X, metric, samples.order, samples.mean, samples.scale
         )
@@ -389,7 +467,9 @@ def find_distances(samples, hashes, plan, given, chunks, wants_graph):
     return FoundDistances(distances, graph)
 
 
-def find_subspace(samples, subset, plan, wants_graph):
+def find_subspace(
+    samples, subset, plan, wants_graph, weights=None, subset_weights=None
+):
     """Find principal axes, and where they are wanted a narrow basis and neighbor axes.
 
     Parameters
@@ -403,6 +483,9 @@ def find_subspace(samples, subset, plan, wants_graph):
     wants_graph : bool
         Whether neighbors are searched.
 
+    weights, subset_weights : ndarray or None, default=None
+        Weights of the samples and of the subset; equal ones by default.
+
     Returns
     -------
     Subspace
@@ -415,10 +498,14 @@ def find_subspace(samples, subset, plan, wants_graph):
         MAX_COORDINATES if narrow else 0,
         NEIGHBOR_AXES if compare else 0,
     )
-    in_part = issparse(samples.X) and len(subset) < samples.X.shape[0]
-    axes, variance_ratios = principal_axes(samples.X if in_part else subset, n_axes)
+    seen, seen_weights = subset, subset_weights
+    if issparse(samples.X) and len(subset) < len(samples):
+        seen, seen_weights = samples.X, weights
+        if weights is not None or len(samples) < samples.X.shape[0]:
+            seen = samples.X[samples.order]
+    axes, variance_ratios = principal_axes(seen, n_axes, seen_weights)
     return Subspace(
-        flip_signs(axes[: plan.n_components], subset),
+        flip_signs(axes[: plan.n_components], subset, subset_weights),
         narrow_basis(
             axes,
             variance_ratios,
@@ -435,7 +522,7 @@ def find_subspace(samples, subset, plan, wants_graph):
 
 def training_inputs(samples, subset, basis):
     """Return what is trained on, in a basis or None: a tensor if it can be held."""
-    if len(subset) == samples.X.shape[0] and not issparse(samples.X):
+    if len(subset) == len(samples) and not issparse(samples.X):
         return torch.from_numpy(subset if basis is None else subset @ basis.T)
     samples = samples.project(basis)
     too_large = samples.sample_bytes * len(samples) > limits.IN_MEMORY_BYTES
@@ -444,19 +531,23 @@ def training_inputs(samples, subset, basis):
     return torch.from_numpy(samples[:])
 
 
-def discarded_variance(inputs):
+def discarded_variance(inputs, weights=None):
     """Fraction of the variance that samples of unit total variance lack in a basis."""
     part = inputs if isinstance(inputs, Tensor) else inputs[inputs.chunks[0]]
-    squares = [chunk.square().sum(1) for chunk in part.split(limits.CHUNK_SAMPLES)]
-    return max(0.0, 1 - torch.cat(squares).mean(dtype=torch.float64).item())
+    chunks = part.split(limits.CHUNK_SAMPLES)
+    squares = torch.cat([chunk.square().sum(1) for chunk in chunks])
+    if weights is None:
+        return max(0.0, 1 - squares.mean(dtype=torch.float64).item())
+    kept = np.average(squares.numpy(), weights=weights[: len(squares)])
+    return max(0.0, 1 - float(kept))
 
 
-def weight_decay(plan, subset, axes, n_samples):
+def weight_decay(plan, subset, axes, n_samples, weights=None):
     """Return the weight decay that a plan names, or one that suits the data."""
     if plan.alpha != "auto":
         return plan.alpha
     if plan.init == "random":
         return 0.0
-    alpha = auto_alpha(subset, axes, n_samples)
+    alpha = auto_alpha(subset, axes, n_samples, weights)
     # Labels say what the residuals of PCA may not: no doubt about these holds the map.
     return min(alpha, alpha_of_size(n_samples)) if plan.label_weight else alpha

@@ -33,6 +33,7 @@ from ..data.labels import encode_targets
 from ..data.lazy_samples import exceeds_memory
 from ..data.metrics import check_metric
 from ..data.sample_distances import check_distances
+from ..data.sample_weights import check_weights, weights_at
 from ..data.scaling import scale_in_own_precision, scale_samples
 from ..data.training_data import TrainingData
 from ..losses.similarity import check_similarity, distance
@@ -49,7 +50,7 @@ from ..quality import explained_fraction
 from ..training.plan import TrainingPlan
 from ..training.runs import mean_run
 from .loss_terms import standard_terms
-from .reference import check_reference, has_place
+from .reference import check_reference, has_place, placed
 
 _DTYPES = (np.float64, np.float32)
 
@@ -102,7 +103,7 @@ class BaseStableAutoencoder(
     __metadata_request__transform = {"out": UNUSED, "return_std": UNUSED}
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, *, distances=None, reference=None):
+    def fit(self, X, y=None, sample_weight=None, *, distances=None, reference=None):
         """Learn the embedding of X.
 
         Parameters
@@ -112,6 +113,10 @@ class BaseStableAutoencoder(
 
         y : array-like of shape (n_samples,) or None
             Class of each sample, for an estimator that uses it; else ignored.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each sample counts, 0 or more. A weight of 2 is the sample twice,
+            0 its absence; by default each counts once.
 
         distances : {array-like, sparse matrix} of shape (n_samples, n_samples), \
                 callable or SampleDistances, default=None
@@ -133,16 +138,22 @@ class BaseStableAutoencoder(
         Raises
         ------
         ValueError
-            If a parameter, X, `distances` or `reference` is not as described, or the
-            loss stops being finite.
+            If a parameter, X, `sample_weight`, `distances` or `reference` is not as
+            described, or the loss stops being finite.
         """
         resume = self.warm_start and self._has_scale()
         return self._fit(
-            X, y, resume=resume, n_seen=0, reference=reference, distances=distances
+            X,
+            y,
+            sample_weight,
+            resume=resume,
+            n_seen=0,
+            reference=reference,
+            distances=distances,
         )
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None):
+    def partial_fit(self, X, y=None, sample_weight=None):
         """Train on one more chunk of data.
 
         The mean, the scale, the start and the frame are those of the first chunk whose
@@ -161,6 +172,9 @@ class BaseStableAutoencoder(
         y : array-like of shape (n_samples,) or None
             Class of each sample, for an estimator that uses it; else ignored.
 
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each sample counts, 0 or more; by default once.
+
         Returns
         -------
         self : StableAutoencoder
@@ -169,7 +183,8 @@ class BaseStableAutoencoder(
         Raises
         ------
         ValueError
-            If a parameter or X is not as described, or the loss stops being finite.
+            If a parameter, X or `sample_weight` is not as described, or the loss stops
+            being finite.
         """
         if self.checkpoint is not None:
             raise ValueError(
@@ -177,7 +192,7 @@ class BaseStableAutoencoder(
                 " estimator after each chunk instead"
             )
         n_seen = self.n_samples_seen_ if self._is_fitted() else 0
-        return self._fit(X, y, resume=self._has_scale(), n_seen=n_seen)
+        return self._fit(X, y, sample_weight, resume=self._has_scale(), n_seen=n_seen)
 
     def transform(self, X, out=None, return_std=False):
         """Embed X.
@@ -262,10 +277,11 @@ class BaseStableAutoencoder(
         samples = self._decode(self._network_codes(X, "X"))
         return samples.reshape(len(samples), *self.sample_shape_)
 
-    def score(self, X, y=None):
+    def score(self, X, y=None, sample_weight=None):
         r"""Return the fraction of the variance of X that its reconstruction explains.
 
-        .. math:: R^2 = 1 - \sum_i |x_i - \hat x_i|^2 \Big/ \sum_i |x_i - \bar x|^2
+        .. math:: R^2 = 1 - \sum_i w_i |x_i - \hat x_i|^2 \Big/
+            \sum_i w_i |x_i - \bar x|^2
 
         Parameters
         ----------
@@ -275,6 +291,9 @@ class BaseStableAutoencoder(
         y : None
             Ignored.
 
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights :math:`w`; equal ones by default.
+
         Returns
         -------
         float
@@ -282,9 +301,12 @@ class BaseStableAutoencoder(
         """
         check_is_fitted(self)
         X = self._validate_all_but_values(X)
+        weights = check_weights(sample_weight, X.shape[0], least=1)
         errors = self._squared_errors(X)
-        total = total_squared_deviation(X, feature_means(X))
-        return explained_fraction(errors.sum(), total)
+        mean = feature_means(X, weights=weights)
+        total = total_squared_deviation(X, mean, weights=weights)
+        error = errors.sum() if weights is None else weights @ errors
+        return explained_fraction(error, total)
 
     def score_samples(self, X):
         """Return minus the squared reconstruction error of each sample.
@@ -432,31 +454,45 @@ class BaseStableAutoencoder(
         return self
 
     @own_settings()
-    def _lay_on(self, X, target):
+    def _lay_on(self, X, target, weights=None):
         """Move all runs by the rigid map that lays X where samples have a place."""
         codes, known = self._encode(self.network_, X), has_place(target)
-        rigid_map = self._rigid_map(self._run, codes[known], target[known])
+        rigid_map = self._rigid_map(
+            self._run, codes[known], target[known], weights_at(weights, known)
+        )
         self._set_networks([apply_rigid_map(run, rigid_map) for run in self.networks_])
 
     @own_settings()
-    def _fit(self, X, y, *, resume, n_seen, reference=None, distances=None):
+    def _fit(
+        self,
+        X,
+        y,
+        sample_weight,
+        *,
+        resume,
+        n_seen,
+        reference=None,
+        distances=None,
+    ):
         """Train anew, or resume from the fitted networks; all or nothing."""
         with restore_on_error(self):
             plan = self._plan(resume)
             keeps_features = resume or n_seen > 0
             X, labels = self._validate_training_data(X, y, plan, keeps_features)
+            weights = check_weights(sample_weight, X.shape[0])
             reference = self._check_reference(reference, X, plan)
             distances = self._check_distances(distances, X, plan, resume)
             scaling = (self.mean_, self.scale_, self.code_scale_) if resume else None
             data = TrainingData.prepare(
-                X, labels, plan, scaling, n_seen, reference, distances
+                X, labels, plan, scaling, n_seen, reference, distances, weights
             )
-            warn_of_dominance(X, data.mean, getattr(self, "feature_names_in_", None))
+            names = getattr(self, "feature_names_in_", None)
+            warn_of_dominance(X, data.mean, names, weights)
             start = self._resume(data) if resume else self._initialize(data, plan)
             runs, trainer = self._train(start.networks, data, plan)
             self._set_fitted(data, start, runs)
             if reference is not None:
-                self._lay_on(X, reference / self.code_scale_)
+                self._lay_on(*placed(X, reference / self.code_scale_, data))
             trainer.remove_checkpoint()
         return self
 
@@ -579,7 +615,10 @@ class BaseStableAutoencoder(
         codes = [apply_in_chunks(one, one.encode, inputs) for one in networks]
         if data.basis is not None:
             networks = project_networks(networks, data.basis.T)
-        maps = map(self._rigid_map, networks, codes, start.targets)
+        maps = [
+            self._rigid_map(*each, data.subset_weights)
+            for each in zip(networks, codes, start.targets)
+        ]
         self._set_networks(list(map(apply_rigid_map, networks, maps)))
         self.mean_, self.scale_ = data.mean, data.scale
         self.code_scale_ = data.code_scale
@@ -644,9 +683,9 @@ class BaseStableAutoencoder(
         """Return the terms of the loss; hook for terms of a sibling's own."""
         return standard_terms(networks, data, plan, self._rigid_map)
 
-    def _rigid_map(self, network, codes, target):
+    def _rigid_map(self, network, codes, target, weights=None):
         """Find the map by which codes of a network are laid on a target; hook."""
-        return rigid_map_onto(codes, target)
+        return rigid_map_onto(codes, target, weights)
 
     def _input_transform(self, data):
         """Return what is done to batches before they are trained on; hook."""

@@ -258,9 +258,11 @@ class SemanticHashing(StableAutoencoder):
         """
         return super().inverse_transform(X)
 
-    def _rigid_map(self, network, codes, target):
+    def _rigid_map(self, network, codes, target, weights=None):
         # About the middle of a bit, where inverting it changes the sign.
-        return axis_map_onto(codes - codes.mean(axis=0), target - target.mean(axis=0))
+        codes = codes - np.average(codes, axis=0, weights=weights)
+        target = target - np.average(target, axis=0, weights=weights)
+        return axis_map_onto(codes, target, weights=weights)
 
     def _check_reference(self, reference, X, plan):
         if reference is not None:

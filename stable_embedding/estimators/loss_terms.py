@@ -6,6 +6,7 @@ import torch
 from .._ambient import CPU_FLOAT32
 from ..data import limits
 from ..data.neighbors import draw_positives
+from ..data.sample_weights import weights_at
 from ..data.subsample import smallest_hashes
 from ..losses.consensus import ConsensusLoss, auto_consensus_weight
 from ..losses.guide import GUIDE_WEIGHT, GuideLoss
@@ -66,8 +67,10 @@ def similarity_term(data, plan):
         return GivenDistanceLoss(data.distances, data.code_scale, weight)
     collapsed_loss = 1.0
     if weight:
-        some = torch.from_numpy(data.estimation_subset)
-        collapsed_loss = collapsed_similarity_loss(some, plan.similarity)
+        some, weights = torch.from_numpy(data.estimation_subset), None
+        if data.estimation_weights is not None:
+            weights = torch.from_numpy(data.estimation_weights).to(some.dtype)
+        collapsed_loss = collapsed_similarity_loss(some, plan.similarity, weights)
     return SimilarityLoss(
         plan.similarity, weight, collapsed_loss, data.discarded_variance
     )
@@ -82,7 +85,8 @@ def guide_terms(network, data, plan, rigid_map, consensus):
         # The codes are pulled to a reference as well, which decides on the frame.
         known = has_place(reference)
         laid = consensus.mean_codes.numpy()[known]
-        places = rigid_map(network, places[known], laid)(places)
+        weights = weights_at(data.training_set.weights, known)
+        places = rigid_map(network, places[known], laid, weights)(places)
     return [GuideLoss(GUIDE_WEIGHT, torch.from_numpy(places.astype(np.float32)))]
 
 
@@ -95,7 +99,8 @@ def kernel_scales(networks, training_set):
     pair = [training_set.inputs_of(part) for part in (index, positives)]
     scales = [
         initial_kernel_scale(
-            *(apply_in_chunks(network, network.encode, part) for part in pair)
+            *(apply_in_chunks(network, network.encode, part) for part in pair),
+            weights_at(training_set.weights, index),
         )
         for network in networks
     ]
@@ -109,7 +114,7 @@ def consensus_loss(network, training_set, plan, rigid_map):
     if reference is None and not plan.couples_runs:
         weight = 0.0
     elif weight == "auto":
-        weight = auto_consensus_weight(n_samples, reference is not None)
+        weight = auto_consensus_weight(training_set.total_weight, reference is not None)
     if reference is not None:
         reference = reference_at_start(network, training_set, rigid_map)
     return ConsensusLoss(weight, n_samples, plan.n_components, reference)

@@ -5,9 +5,14 @@ from numbers import Real
 import numpy as np
 from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.utils import get_tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import (
+    check_is_fitted,
+    has_fit_parameter,
+    validate_data,
+)
 
-from .._sklearn import HasMethods, Interval, fit_context
+from .._sklearn import HasMethods, Interval, fit_context, num_samples
+from ..data.sample_weights import check_weights, weighted_percentile
 from ..training.seeds import draw_seeds, with_seed
 from .autoencoder import StableAutoencoder
 from .registry import register
@@ -76,7 +81,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X, y=None, sample_weight=None):
         """Learn what most samples have in common.
 
         Parameters
@@ -87,26 +92,44 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
         y : array-like or None
             Passed to the estimator, which may ignore it.
 
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each sample counts, for the estimator and for the fraction of
+            outliers; by default once.
+
         Returns
         -------
         self : ReconstructionOutlierDetector
             The fitted detector.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `sample_weight` is not as described, or the estimator takes none.
         """
+        weights = None
+        if sample_weight is not None:
+            weights = check_weights(sample_weight, num_samples(X))
+        passed = {} if weights is None else {"sample_weight": weights}
+        if passed and not has_fit_parameter(self._estimator(), "sample_weight"):
+            raise TypeError(
+                f"sample_weight is given, but fit of {self._estimator()!r} takes none;"
+                " leave it out, or use another estimator"
+            )
         estimator = self._estimator()
         if self.random_state is None:
             estimator = clone(estimator)
         else:
             [seed] = draw_seeds(self.random_state, 1)
             estimator = with_seed(estimator, seed)
-        estimator.fit(X, y)
+        estimator.fit(X, y, **passed)
         # The estimator has validated X, which may be a data frame that it needs.
         validate_data(self, X, skip_check_array=True)
         scores = estimator.score_samples(X)
-        self.offset_ = np.percentile(scores, 100 * self.contamination)
+        self.offset_ = weighted_percentile(scores, 100 * self.contamination, weights)
         self.estimator_ = estimator
         return self
 
-    def fit_predict(self, X, y=None):
+    def fit_predict(self, X, y=None, sample_weight=None):
         """Fit, and find outliers among the training data.
 
         Parameters
@@ -117,12 +140,15 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
         y : array-like or None
             Passed to the estimator, which may ignore it.
 
+        sample_weight : array-like of shape (n_samples,), default=None
+            As in `fit`.
+
         Returns
         -------
         ndarray of shape (n_samples,)
             -1 for outliers, 1 for inliers.
         """
-        return self.fit(X, y).predict(X)
+        return self.fit(X, y, sample_weight).predict(X)
 
     def score_samples(self, X):
         """Return the score of each sample: low is anomalous.

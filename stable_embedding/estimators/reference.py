@@ -7,6 +7,7 @@ from sklearn.utils import check_array
 from ..data import limits
 from ..data.columns import columns_named
 from ..data.containers import readable
+from ..data.sample_weights import weights_at
 from ..data.subsample import smallest_hashes
 from ..networks.inference import apply_in_chunks
 
@@ -85,5 +86,29 @@ def reference_at_start(network, training_set, rigid_map):
     known = known[smallest_hashes(hashes[known], limits.ESTIMATION_SAMPLES)]
     inputs = training_set.inputs_of(known)
     codes = apply_in_chunks(network, network.encode, inputs)
-    to_start = rigid_map(network, reference[known], codes)
+    weights = weights_at(training_set.weights, known)
+    to_start = rigid_map(network, reference[known], codes, weights)
     return torch.from_numpy(to_start(reference).astype(np.float32))
+
+
+def placed(X, target, data):
+    """Return samples, where they should lie, and their weights.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+
+    target : ndarray of shape (n_samples, n_components)
+
+    data : TrainingData
+        What was trained on.
+
+    Returns
+    -------
+    tuple of {ndarray, sparse matrix}, ndarray and ndarray or None
+        All samples, or the distinct ones if some are merged or weighted.
+    """
+    order, weights = data.samples.order, data.training_set.weights
+    if order is None or (weights is None and len(order) == X.shape[0]):
+        return X, target, weights
+    return X[order], target[order], weights

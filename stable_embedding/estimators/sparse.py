@@ -175,8 +175,8 @@ class SparseAutoencoder(StableAutoencoder):
         self.sparsity = sparsity
         self.sparsity_weight = sparsity_weight
 
-    def _rigid_map(self, network, codes, target):
-        return axis_map_onto(codes, target, signed=network.penalty != "kl")
+    def _rigid_map(self, network, codes, target, weights=None):
+        return axis_map_onto(codes, target, network.penalty != "kl", weights)
 
     def _plan(self, resume):
         self._n_active()

@@ -248,15 +248,16 @@ class VariationalAutoencoder(StableAutoencoder):
         network = self.network_.as_float64()
         return apply_in_chunks(network, network.costs, X, prepare)
 
-    def _rigid_map(self, network, codes, target):
-        return axis_map_onto(codes, target)
+    def _rigid_map(self, network, codes, target, weights=None):
+        return axis_map_onto(codes, target, weights=weights)
 
     def _finalize_fit(self, data):
         self.kl_loss_ = self.losses_["kl_loss"]
         self.noise_variance_ = np.nan
         if self._run.likelihood == "gaussian":
-            error = self._costs(data.estimation_subset)[:, 0].mean() * self.scale_**2
-            self.noise_variance_ = error / self.n_features_in_
+            costs = self._costs(data.estimation_subset)[:, 0]
+            error = np.average(costs, weights=data.estimation_weights)
+            self.noise_variance_ = error * self.scale_**2 / self.n_features_in_
 
     def _decode(self, codes):
         samples = super()._decode(codes)

@@ -43,11 +43,16 @@ class Batch(NamedTuple):
 
     labels : Tensor of shape (..., n_samples) or None
         Labels of the samples, if the training has any.
+
+    weights : Tensor of shape (..., n_samples) or None
+        Weights of the samples, of mean 1 over the training; None where all count the
+        same.
     """
 
     samples: Tensor
     index: Tensor  # type: ignore[assignment]  # not the method of tuples
     labels: Tensor | None = None
+    weights: Tensor | None = None
 
 
 class LossTerm(nn.Module):
@@ -161,6 +166,11 @@ class TotalLoss(nn.Module):
             total = weighted if total is None else total + weighted
             values.append(value)
         return torch.stack([values[0] if total is None else total, *values])
+
+
+def weighted_mean(values: Tensor, weights: Tensor | None) -> Tensor:
+    """Return the mean over samples, (..., n_samples), of values times their weights."""
+    return (values if weights is None else values * weights).mean(-1)
 
 
 def anchors_of(outputs: Any, batch: Batch) -> tuple[Any, Batch]:

@@ -12,7 +12,7 @@ from .base import Batch, LossTerm
 _STEP = 0.25
 
 
-def auto_consensus_weight(n_samples: int, has_reference: bool = False) -> float:
+def auto_consensus_weight(n_samples: float, has_reference: bool = False) -> float:
     """Return the weight that keeps runs together, and lets each of them learn.
 
     More samples are trained on for more steps, in which runs drift further apart. An
@@ -76,6 +76,8 @@ class ConsensusLoss(LossTerm):
         codes, index = outputs.codes, batch.index
         seen = (self.steps[index] < 1).to(codes.dtype)
         distances = (codes - self.mean_codes[index]).square().sum(-1)
+        if batch.weights is not None:
+            distances = distances * batch.weights
         loss = (distances * seen).sum(-1) / seen.sum(-1).clamp_min(1)
         if self.training:
             self._move(codes.detach(), index)

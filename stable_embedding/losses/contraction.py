@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor
 
-from .base import Batch, LossTerm
+from .base import Batch, LossTerm, weighted_mean
 
 
 class ContractionLoss(LossTerm):
@@ -14,4 +14,5 @@ class ContractionLoss(LossTerm):
 
     def forward(self, outputs: Any, batch: Batch) -> Tensor:
         """Return 1 for an encoder that projects without stretching."""
-        return outputs.squared_jacobian.mean(-1) / outputs.codes.shape[-1]
+        squares = weighted_mean(outputs.squared_jacobian, batch.weights)
+        return squares / outputs.codes.shape[-1]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from .._ambient import CPU_FLOAT32
-from .base import Batch, LossTerm
+from .base import Batch, LossTerm, weighted_mean
 
 # Weight at the first step, and the fraction of the steps in which it falls to 0. With a
 # weight of 1 a rolled sheet of samples stays folded here and there.
@@ -53,4 +53,4 @@ class GuideLoss(LossTerm):
         if self.training:
             self.progress += self.step
         ways = outputs.codes - self.places[batch.index]
-        return share * ways.square().sum(-1).mean(-1)
+        return share * weighted_mean(ways.square().sum(-1), batch.weights)

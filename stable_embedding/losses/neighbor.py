@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from ..data import limits
-from .base import Batch, LossTerm, split_into_blocks
+from .base import Batch, LossTerm, split_into_blocks, weighted_mean
 
 # Over the root mean squared distance of neighbors it is the kernel's first scale, so
 # that neighbors are drawn nearer than they are.
@@ -36,19 +36,32 @@ class _NeighborLoss(torch.autograd.Function):
 
     .. math:: \frac{\partial L}{\partial |z_i - z_l|^2} = \frac{c^2}{m \log(m - 1)}
               \Bigl([l = j]\, q_{il} - \frac{q_{il}^2}{S_i}\Bigr)
+
+    With weights, that of :math:`i` multiplies what is added for it, and that of
+    :math:`l`, over the mean weight, its part of :math:`S_i`.
     """
 
     @staticmethod
-    def forward(ctx, codes, log_scale):
+    def forward(ctx, codes, log_scale, weights):
         n_codes = codes.shape[-2]
         scale = log_scale.exp()[..., None, None]
         kernel = student_kernel(codes * scale)
         kernel.diagonal(dim1=-2, dim2=-1).zero_()
-        totals = kernel.sum(-1)
         above, below = n_codes // 2, -(n_codes // 2)
         of_positives = kernel.diagonal(above, -2, -1).clone()
-        loss = totals.log().mean(-1) - of_positives.log().mean(-1)
-        slopes = kernel.square_().div_(-totals.unsqueeze(-1))
+        if weights is None:
+            totals = kernel.sum(-1)
+            loss = totals.log().mean(-1) - of_positives.log().mean(-1)
+            slopes = kernel.square_().div_(-totals.unsqueeze(-1))
+        else:
+            tiny, half = torch.finfo(codes.dtype).tiny, weights[..., :above]
+            mean = weights.mean(-1, keepdim=True).clamp_min(tiny)
+            of_negatives = kernel * (weights / mean).unsqueeze(-2)
+            totals = of_negatives.sum(-1).clamp_min(tiny)
+            loss = weighted_mean(totals.log(), weights)
+            loss -= weighted_mean(of_positives.log(), half)
+            slopes = kernel * of_negatives * (-weights / totals).unsqueeze(-1)
+            of_positives *= half
         # Each slope times c^2 |z_i - z_l|^2 = 1 / q_il - 1, summed up.
         of_scale = -slopes.sum((-2, -1)) - 2 * of_positives.sum(-1)
         for offset in (above, below):
@@ -67,10 +80,16 @@ class _NeighborLoss(torch.autograd.Function):
         rows = torch.cat([codes.mT, torch.ones_like(codes.mT[..., :1, :])], dim=-2)
         pulls = rows @ slopes + rows @ slopes.mT
         pull = pulls[..., -1:, :].mT * codes - pulls[..., :-1, :].mT
-        return pull * scale.square() * gradient[..., None, None], of_scale * gradient
+        return (
+            pull * scale.square() * gradient[..., None, None],
+            of_scale * gradient,
+            None,
+        )
 
 
-def neighbor_loss(codes: Tensor, log_scale: Tensor) -> Tensor:
+def neighbor_loss(
+    codes: Tensor, log_scale: Tensor, weights: Tensor | None = None
+) -> Tensor:
     r"""Cross-entropy of each sample's positive among all codes of a batch.
 
     .. math:: L_\text{nbr} = \frac{1}{\log(m - 1)} \operatorname{mean}_i \Bigl[
@@ -90,6 +109,10 @@ def neighbor_loss(codes: Tensor, log_scale: Tensor) -> Tensor:
     log_scale : Tensor of shape (...)
         Logarithm of the scale :math:`c` of the kernel.
 
+    weights : Tensor of shape (..., n_anchors) or None, default=None
+        Weights of the anchors. A code counts so often as its anchor, also as a
+        negative of others.
+
     Returns
     -------
     Tensor of shape (...)
@@ -107,23 +130,34 @@ def neighbor_loss(codes: Tensor, log_scale: Tensor) -> Tensor:
     """
     n_anchors = codes.shape[-2] // 2
     if n_anchors <= limits.NEGATIVE_BLOCK:
-        return _NeighborLoss.apply(codes, log_scale)
+        if weights is not None:
+            weights = torch.cat([weights, weights], dim=-1)
+        return _NeighborLoss.apply(codes, log_scale, weights)
     halves = codes[..., :n_anchors, :], codes[..., n_anchors:, :]
     blocks = [split_into_blocks(half, limits.NEGATIVE_BLOCK) for half in halves]
     codes = torch.cat(blocks, dim=-2)
     log_scale = log_scale.unsqueeze(-1).expand(codes.shape[:-2])
-    return _NeighborLoss.apply(codes, log_scale).mean(-1)
+    if weights is not None:
+        block = split_into_blocks(weights.unsqueeze(-1), limits.NEGATIVE_BLOCK)
+        weights = torch.cat([block, block], dim=-2).squeeze(-1)
+    return _NeighborLoss.apply(codes, log_scale, weights).mean(-1)
 
 
-def initial_kernel_scale(codes: np.ndarray, neighbor_codes: np.ndarray) -> float:
+def initial_kernel_scale(
+    codes: np.ndarray, neighbor_codes: np.ndarray, weights: np.ndarray | None = None
+) -> float:
     """Scale of the kernel to start a training with, from codes of neighbors.
 
     Parameters
     ----------
     codes, neighbor_codes : ndarray of shape (n_samples, n_components)
         Codes of some samples, and those of a neighbor of each.
+
+    weights : ndarray of shape (n_samples,) or None, default=None
+        Weights of the samples; equal ones by default.
     """
-    length = np.sqrt(np.square(codes - neighbor_codes).sum(axis=1).mean())
+    squares = np.square(codes - neighbor_codes).sum(axis=1)
+    length = np.sqrt(np.average(squares, weights=weights))
     with np.errstate(divide="ignore"):
         return float(np.clip(_FIRST_SHARPNESS / length, *_SCALE_RANGE))
 
@@ -150,4 +184,7 @@ class NeighborLoss(LossTerm):
 
     def forward(self, outputs: Any, batch: Batch) -> Tensor:
         """Return the cross-entropy of positives, as a share of a uniform guess's."""
-        return neighbor_loss(outputs.codes, self.log_scale)  # type: ignore[arg-type]
+        weights = batch.weights
+        if weights is not None:
+            weights = weights[..., : weights.shape[-1] // 2]
+        return neighbor_loss(outputs.codes, self.log_scale, weights)  # type: ignore[arg-type]

@@ -4,16 +4,18 @@ from typing import Any
 
 from torch import Tensor
 
-from .base import Batch, LossTerm
+from .base import Batch, LossTerm, weighted_mean
 
 
-def reconstruction_loss(samples: Tensor, reconstruction: Tensor) -> Tensor:
-    r"""Mean squared reconstruction error, :math:`\frac1b \sum_i |x_i - \hat x_i|^2`.
+def reconstruction_loss(
+    samples: Tensor, reconstruction: Tensor, weights: Tensor | None = None
+) -> Tensor:
+    r"""Mean squared error, :math:`\frac1b \sum_i w_i |x_i - \hat x_i|^2`.
 
     For samples scaled to unit total variance this is the fraction of variance that is
     not explained, :math:`1 - R^2`.
     """
-    return (reconstruction - samples).square().sum(-1).mean(-1)
+    return weighted_mean((reconstruction - samples).square().sum(-1), weights)
 
 
 class ReconstructionLoss(LossTerm):
@@ -34,5 +36,5 @@ class ReconstructionLoss(LossTerm):
 
     def forward(self, outputs: Any, batch: Batch) -> Tensor:
         """Return the fraction of variance that is not explained."""
-        lost = reconstruction_loss(batch.samples, outputs.reconstruction)
+        lost = reconstruction_loss(batch.samples, outputs.reconstruction, batch.weights)
         return lost + self.discarded_variance

@@ -6,6 +6,7 @@ duplicates and at samples of zeros.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -46,9 +47,15 @@ def distance(samples: Tensor, offset: float = 0.0) -> Tensor:
     return squares.clamp_min_(SMALLEST_DISTANCE**2).sqrt_()
 
 
-def inner_product(samples: Tensor) -> Tensor:
+def inner_product(samples: Tensor, weights: Tensor | None = None) -> Tensor:
     """Inner products of the centered samples, the Gram matrix of classical scaling."""
-    centered = samples - samples.mean(-2, keepdim=True)
+    if weights is None:
+        center = samples.mean(-2, keepdim=True)
+    else:
+        weights = weights.unsqueeze(-2)
+        total = weights.sum(-1, keepdim=True)
+        center = weights @ samples / total.clamp_min(torch.finfo(total.dtype).tiny)
+    centered = samples - center
     return centered @ centered.mT
 
 
@@ -102,6 +109,13 @@ def resolve_similarity(similarity: str | Similarity) -> Similarity:
     return EachBatch(similarity)
 
 
+def with_weights(similarity: Similarity, weights: Tensor | None) -> Similarity:
+    """Return a similarity that centers samples by their weights, if it centers any."""
+    if weights is None or similarity is not inner_product:
+        return similarity
+    return partial(inner_product, weights=weights)
+
+
 def check_similarity(similarity: Similarity, n_features: int) -> None:
     """Raise if a user's similarity is not a matrix of pairs, finite with its gradient.
 
@@ -146,10 +160,18 @@ def check_similarity(similarity: Similarity, n_features: int) -> None:
             )
 
 
-def mean_squared_difference(first: Tensor, second: Tensor) -> Tensor:
-    """Mean over pairs i < j of the squared difference of two symmetric matrices."""
+def mean_squared_difference(
+    first: Tensor, second: Tensor, weights: Tensor | None = None
+) -> Tensor:
+    """Mean over pairs i < j of the squared difference of two symmetric matrices.
+
+    With weights of the samples, that of a pair is their product.
+    """
     n_samples = first.shape[-1]
     difference = first - second
+    if weights is not None:
+        roots = weights.sqrt()
+        difference = difference * (roots.unsqueeze(-1) * roots.unsqueeze(-2))
     on_diagonal = difference.diagonal(dim1=-2, dim2=-1).square().sum(-1)
     total = difference.square().sum((-2, -1)) - on_diagonal
     # A single sample has no pair; its loss is 0, where a mean of nothing would be NaN.
@@ -167,7 +189,7 @@ class _DistanceLoss(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, codes, wanted, has_unknown):
+    def forward(ctx, codes, wanted, has_unknown, of_samples):
         n_samples = codes.shape[-2]
         found = distance(codes)
         weights = torch.div(wanted, found).neg_().add_(1)
@@ -177,7 +199,12 @@ class _DistanceLoss(torch.autograd.Function):
             known = weights.isfinite()
             weights.masked_fill_(~known, 0)
             ctx.n_pairs = (known.sum((-2, -1)) - n_samples).clamp_min_(1)
-        loss = (weights * found).square_().sum((-2, -1))
+        squares = (weights * found).square_()
+        if of_samples is not None:
+            of_pairs = of_samples.unsqueeze(-1) * of_samples.unsqueeze(-2)
+            squares *= of_pairs
+            weights *= of_pairs
+        loss = squares.sum((-2, -1))
         # Codes that coincide have no direction in which to part.
         weights.masked_fill_(found <= SMALLEST_DISTANCE, 0)
         ctx.save_for_backward(codes, weights)
@@ -188,11 +215,15 @@ class _DistanceLoss(torch.autograd.Function):
     def backward(ctx, gradient):
         codes, weights = ctx.saved_tensors
         pull = weights.sum(-1, keepdim=True) * codes - weights @ codes
-        return pull * (4 / ctx.n_pairs * gradient)[..., None, None], None, None
+        pull = pull * (4 / ctx.n_pairs * gradient)[..., None, None]
+        return pull, None, None, None
 
 
 def given_distance_loss(
-    wanted: Tensor, codes: Tensor, has_unknown: bool = False
+    wanted: Tensor,
+    codes: Tensor,
+    has_unknown: bool = False,
+    weights: Tensor | None = None,
 ) -> Tensor:
     """Mean squared difference of the distances of codes from given ones, over pairs.
 
@@ -207,15 +238,21 @@ def given_distance_loss(
     has_unknown : bool, default=False
         Whether some distances are nan. These pairs do not count.
 
+    weights : Tensor of shape (..., n_samples) or None, default=None
+        Weights of the samples; that of a pair is their product.
+
     Returns
     -------
     Tensor of shape (...)
     """
-    return _DistanceLoss.apply(codes, wanted, has_unknown)
+    return _DistanceLoss.apply(codes, wanted, has_unknown, weights)
 
 
 def distance_loss(
-    samples: Tensor, codes: Tensor, discarded_variance: float = 0.0
+    samples: Tensor,
+    codes: Tensor,
+    discarded_variance: float = 0.0,
+    weights: Tensor | None = None,
 ) -> Tensor:
     """Mean squared difference of distances, over pairs within blocks of 128 samples.
 
@@ -227,11 +264,20 @@ def distance_loss(
     it adds to them in the mean, and in many dimensions nearly to each.
     """
     if samples.shape[-2] <= limits.PAIR_BLOCK:
-        return given_distance_loss(distance(samples, 2 * discarded_variance), codes)
+        wanted = distance(samples, 2 * discarded_variance)
+        return given_distance_loss(wanted, codes, weights=weights)
     samples = split_into_blocks(samples, limits.PAIR_BLOCK)
     codes = split_into_blocks(codes, limits.PAIR_BLOCK)
+    weights = blocks_of(weights)
     wanted = distance(samples, 2 * discarded_variance)
-    return given_distance_loss(wanted, codes).mean(-1)
+    return given_distance_loss(wanted, codes, weights=weights).mean(-1)
+
+
+def blocks_of(values: Any) -> Any:
+    """Split one value of each sample into the same blocks as samples."""
+    if values is None:
+        return None
+    return split_into_blocks(values.unsqueeze(-1), limits.PAIR_BLOCK).squeeze(-1)
 
 
 def similarity_loss(
@@ -240,6 +286,7 @@ def similarity_loss(
     similarity: Similarity,
     collapsed_loss: float,
     discarded_variance: float = 0.0,
+    weights: Tensor | None = None,
 ) -> Tensor:
     r"""Squared difference between the similarities of the input and of the codes.
 
@@ -248,15 +295,21 @@ def similarity_loss(
 
     with :math:`c` the same mean for a collapsed map, ``collapsed_loss``. It is a
     constant of the training set, never of the batch: the scale of the codes is part
-    of their stability. Discarded variance is made up for in distances alone.
+    of their stability. Discarded variance is made up for in distances alone. With
+    weights of the samples, that of a pair is their product.
     """
     if similarity is distance:
-        return distance_loss(samples, codes, discarded_variance) / collapsed_loss
-    lost = mean_squared_difference(similarity(codes), similarity(samples))
+        lost = distance_loss(samples, codes, discarded_variance, weights)
+    else:
+        similarity = with_weights(similarity, weights)
+        pairs = similarity(codes), similarity(samples)
+        lost = mean_squared_difference(*pairs, weights)
     return lost / collapsed_loss
 
 
-def collapsed_similarity_loss(samples: Tensor, similarity: Similarity) -> float:
+def collapsed_similarity_loss(
+    samples: Tensor, similarity: Similarity, weights: Tensor | None = None
+) -> float:
     """Mean squared difference that is left when every code is the origin.
 
     Samples have unit total variance, so for distances this is 2 (up to n / (n - 1)) and
@@ -265,9 +318,9 @@ def collapsed_similarity_loss(samples: Tensor, similarity: Similarity) -> float:
     if similarity is distance:
         return 2.0
     origin = torch.zeros_like(samples)
-    return (
-        mean_squared_difference(similarity(origin), similarity(samples)).item() or 1.0
-    )
+    similarity = with_weights(similarity, weights)
+    pairs = similarity(origin), similarity(samples)
+    return mean_squared_difference(*pairs, weights).item() or 1.0
 
 
 class GivenDistanceLoss(LossTerm):
@@ -301,15 +354,14 @@ class GivenDistanceLoss(LossTerm):
 
     def forward(self, outputs: Any, batch: Batch) -> Tensor:
         """Return the share of distances that is lost."""
-        codes, index = outputs.codes, batch.index
+        codes, index, weights = outputs.codes, batch.index, batch.weights
         is_split = codes.shape[-2] > limits.PAIR_BLOCK
         if is_split:
             codes = split_into_blocks(codes, limits.PAIR_BLOCK)
-            index = split_into_blocks(index.unsqueeze(-1), limits.PAIR_BLOCK).squeeze(
-                -1
-            )
+            index, weights = blocks_of(index), blocks_of(weights)
         wanted = self.distances.among(index).to(codes.dtype) / self.unit
-        loss = given_distance_loss(wanted, codes, self.distances.has_unknown)
+        has_unknown = self.distances.has_unknown
+        loss = given_distance_loss(wanted, codes, has_unknown, weights)
         return (loss.mean(-1) if is_split else loss) / 2
 
 
@@ -353,4 +405,5 @@ class SimilarityLoss(LossTerm):
             self.similarity,
             self.collapsed_loss,
             self.discarded_variance,
+            batch.weights,
         )

@@ -5,13 +5,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .base import Batch, LossTerm
+from .base import Batch, LossTerm, weighted_mean
 
 # Length below which a code counts as none, in the units of scaled samples.
 _SMALLEST_LENGTH = 1e-3
 
 
-def kl_sparsity(activations: Tensor, target: float) -> Tensor:
+def kl_sparsity(
+    activations: Tensor, target: float, weights: Tensor | None = None
+) -> Tensor:
     r"""Divergence of the mean activation of each component from a target.
 
     .. math:: \operatorname{mean}_j \Bigl[\rho \log \frac{\rho}{\hat\rho_j}
@@ -28,12 +30,20 @@ def kl_sparsity(activations: Tensor, target: float) -> Tensor:
     target : float
         Between 0 and 1, exclusive.
 
+    weights : Tensor of shape (..., n_samples) or None, default=None
+        Weights of the samples; equal ones by default.
+
     Returns
     -------
     Tensor of shape (...)
         In nats; 0 if and only if all means are at the target.
     """
-    means = activations.mean(-2)
+    if weights is None:
+        means = activations.mean(-2)
+    else:
+        # A mean of activations must lie between 0 and 1 in every batch.
+        total = weights.sum(-1, keepdim=True).clamp_min(torch.finfo(weights.dtype).tiny)
+        means = (activations * weights.unsqueeze(-1)).sum(-2) / total
     goal = torch.full_like(means, target)
     rounding = torch.finfo(means.dtype).eps
     means = means.clamp(rounding, 1 - rounding)
@@ -43,7 +53,7 @@ def kl_sparsity(activations: Tensor, target: float) -> Tensor:
     return divergence.mean(-1)
 
 
-def l1_sparsity(codes: Tensor) -> Tensor:
+def l1_sparsity(codes: Tensor, weights: Tensor | None = None) -> Tensor:
     r"""Mean over samples of the L1 norm of a code over its length.
 
     .. math:: \operatorname{mean}_i \frac{\sum_j |z_{ij}|}{\sqrt{k}\, |z_i|}
@@ -53,6 +63,9 @@ def l1_sparsity(codes: Tensor) -> Tensor:
     Parameters
     ----------
     codes : Tensor of shape (..., n_samples, n_components)
+
+    weights : Tensor of shape (..., n_samples) or None, default=None
+        Weights of the samples; equal ones by default.
 
     Returns
     -------
@@ -67,7 +80,7 @@ def l1_sparsity(codes: Tensor) -> Tensor:
     """
     lengths = (codes.square().sum(-1) + _SMALLEST_LENGTH**2).sqrt()
     ratios = codes.abs().sum(-1) / lengths
-    return ratios.mean(-1) / codes.shape[-1] ** 0.5
+    return weighted_mean(ratios, weights) / codes.shape[-1] ** 0.5
 
 
 class KLSparsityLoss(LossTerm):
@@ -90,7 +103,7 @@ class KLSparsityLoss(LossTerm):
 
     def forward(self, outputs: Any, batch: Batch) -> Tensor:
         """Return the divergence, in nats."""
-        return kl_sparsity(outputs.codes, self.target)
+        return kl_sparsity(outputs.codes, self.target, batch.weights)
 
 
 class L1SparsityLoss(LossTerm):
@@ -100,4 +113,4 @@ class L1SparsityLoss(LossTerm):
 
     def forward(self, outputs: Any, batch: Batch) -> Tensor:
         """Return 1 for codes whose components all have one size."""
-        return l1_sparsity(outputs.codes)
+        return l1_sparsity(outputs.codes, batch.weights)

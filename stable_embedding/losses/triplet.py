@@ -9,7 +9,9 @@ from ..data import limits
 from .base import Batch, LossTerm, split_into_blocks
 
 
-def triplet_loss(codes: Tensor, labels: Tensor, margin: float) -> Tensor:
+def triplet_loss(
+    codes: Tensor, labels: Tensor, margin: float, weights: Tensor | None = None
+) -> Tensor:
     r"""Mean over triplets by how much a sample of another class is too near.
 
     .. math:: \operatorname{mean} \max\bigl(0,\,
@@ -29,6 +31,9 @@ def triplet_loss(codes: Tensor, labels: Tensor, margin: float) -> Tensor:
     margin : float
         The :math:`m` by which half the squared distances should differ.
 
+    weights : Tensor of shape (..., n_samples) or None, default=None
+        Weights of the samples; that of a triplet is their product.
+
     Returns
     -------
     Tensor of shape (...)
@@ -44,13 +49,30 @@ def triplet_loss(codes: Tensor, labels: Tensor, margin: float) -> Tensor:
     # Of each sample, the negatives by their distance: those nearer than a positive and
     # the margin come first, and their sum is a sum of so many.
     reach = halves + margin
-    far, _ = halves.masked_fill(~negatives, torch.inf).sort()
+    far, by_distance = halves.masked_fill(~negatives, torch.inf).sort()
     n_near = torch.searchsorted(far.detach(), reach.detach())
-    sums = far.masked_fill(far.isinf(), 0).cumsum(-1)
-    near = torch.nn.functional.pad(sums, (1, 0)).gather(-1, n_near)
-    total = ((n_near * reach - near) * positives).sum((-2, -1))
-    counts = (positives.sum(-1) * negatives.sum(-1)).sum(-1)
-    return total.sum(-1) / counts.sum(-1).clamp_min(1)
+    finite = far.masked_fill(far.isinf(), 0)
+    if weights is None:
+        near = sum_of_first(finite, n_near)
+        total = ((n_near * reach - near) * positives).sum((-2, -1))
+        counts = (positives.sum(-1) * negatives.sum(-1)).sum(-1)
+        return total.sum(-1) / counts.sum(-1).clamp_min(1)
+    weights = split_into_blocks(weights.unsqueeze(-1), limits.TRIPLET_BLOCK)
+    of_others = weights.mT.expand_as(halves)
+    sorted_weights = of_others.gather(-1, by_distance)
+    n_near_weighted = sum_of_first(sorted_weights, n_near)
+    near = sum_of_first(finite * sorted_weights, n_near)
+    of_positives = positives * of_others * weights
+    total = ((n_near_weighted * reach - near) * of_positives).sum((-2, -1))
+    counts = (of_positives.sum(-1) * (negatives * of_others).sum(-1)).sum(-1)
+    tiny = torch.finfo(counts.dtype).tiny
+    return total.sum(-1) / counts.sum(-1).clamp_min(tiny)
+
+
+def sum_of_first(values: Tensor, counts: Tensor) -> Tensor:
+    """Sum the first values of each row, so many as each of several counts says."""
+    sums = torch.nn.functional.pad(values.cumsum(-1), (1, 0))
+    return sums.gather(-1, counts)
 
 
 class TripletLoss(LossTerm):
@@ -74,4 +96,4 @@ class TripletLoss(LossTerm):
     def forward(self, outputs: Any, batch: Batch) -> Tensor:
         """Return the mean excess over triplets."""
         assert batch.labels is not None
-        return triplet_loss(outputs.codes, batch.labels, self.margin)
+        return triplet_loss(outputs.codes, batch.labels, self.margin, batch.weights)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from .base import Batch, LossTerm
+from .base import Batch, LossTerm, weighted_mean
 from .reconstruction import reconstruction_loss
 
 
@@ -64,7 +64,7 @@ class CrossEntropyLoss(LossTerm):
         """Return the cross-entropy of logits, as a share of the mean's."""
         target = unscale(batch.samples, self.mean.to(batch.samples), self.scale)
         entropies = cross_entropies(outputs.reconstruction, target)
-        return entropies.mean(-1) / self.of_mean
+        return weighted_mean(entropies, batch.weights) / self.of_mean
 
 
 class GaussianKLLoss(LossTerm):
@@ -96,9 +96,10 @@ class GaussianKLLoss(LossTerm):
 
     def forward(self, outputs: Any, batch: Batch) -> Tensor:
         """Return the divergence, as a fraction of variance."""
-        lost = reconstruction_loss(batch.samples, outputs.reconstruction)
+        lost = reconstruction_loss(batch.samples, outputs.reconstruction, batch.weights)
         lost = lost + self.discarded_variance
-        return 2 * lost.detach() / self.n_features * divergence_of_codes(outputs)
+        divergence = divergence_of_codes(outputs, batch.weights)
+        return 2 * lost.detach() / self.n_features * divergence
 
 
 class BernoulliKLLoss(LossTerm):
@@ -121,10 +122,11 @@ class BernoulliKLLoss(LossTerm):
 
     def forward(self, outputs: Any, batch: Batch) -> Tensor:
         """Return the divergence, in the units of the cross-entropy term."""
-        return 1 / self.entropy_of_mean * divergence_of_codes(outputs)
+        return 1 / self.entropy_of_mean * divergence_of_codes(outputs, batch.weights)
 
 
-def divergence_of_codes(outputs: Any) -> Tensor:
+def divergence_of_codes(outputs: Any, weights: Tensor | None = None) -> Tensor:
     """Return the mean divergence of a batch's codes from the prior, in nats."""
     standardized = outputs.codes * outputs.codes.shape[-1] ** 0.5
-    return kl_divergence(standardized, outputs.log_variances).mean(-1)
+    divergences = kl_divergence(standardized, outputs.log_variances)
+    return weighted_mean(divergences, weights)

@@ -29,11 +29,11 @@ class RigidMap(NamedTuple):
         return codes @ self.rotation + self.shift
 
 
-def rigid_map_onto(codes, reference):
+def rigid_map_onto(codes, reference, weights=None):
     r"""Find the rigid map that lays codes closest to a reference.
 
     Orthogonal Procrustes: the map :math:`z \mapsto zQ + t` that minimizes
-    :math:`\sum_i |z_i Q + t - r_i|^2` over orthogonal :math:`Q` and any :math:`t`.
+    :math:`\sum_i w_i |z_i Q + t - r_i|^2` over orthogonal :math:`Q` and any :math:`t`.
 
     Parameters
     ----------
@@ -42,6 +42,9 @@ def rigid_map_onto(codes, reference):
 
     reference : array-like of shape (n_samples, n_components)
         Where the same samples should lie.
+
+    weights : ndarray of shape (n_samples,) or None, default=None
+        Weights of the samples; equal ones by default.
 
     Returns
     -------
@@ -64,15 +67,19 @@ def rigid_map_onto(codes, reference):
     """
     codes = np.asarray(codes, dtype=np.float64)
     reference = np.asarray(reference, dtype=np.float64)
-    center, target = codes.mean(axis=0), reference.mean(axis=0)
-    rotation, _ = orthogonal_procrustes(codes - center, reference - target)
+    center = np.average(codes, axis=0, weights=weights)
+    target = np.average(reference, axis=0, weights=weights)
+    roots = 1.0 if weights is None else np.sqrt(weights)[:, None]
+    rotation, _ = orthogonal_procrustes(
+        roots * (codes - center), roots * (reference - target)
+    )
     return RigidMap(rotation, target - center @ rotation)
 
 
-def axis_map_onto(codes, reference, signed=True):
+def axis_map_onto(codes, reference, signed=True, weights=None):
     r"""Find the permutation of axes that lays codes closest to a reference.
 
-    The map :math:`z \mapsto zQ` that minimizes :math:`\sum_i |z_i Q - r_i|^2` over
+    The map :math:`z \mapsto zQ` that minimizes :math:`\sum_i w_i |z_i Q - r_i|^2` over
     matrices with one entry in each row and column, which is 1 or, if signed, -1. Use it
     for codes whose axes have a meaning of their own: what is 0 stays 0.
 
@@ -87,6 +94,9 @@ def axis_map_onto(codes, reference, signed=True):
     signed : bool, default=True
         Whether axes may change their sign.
 
+    weights : ndarray of shape (n_samples,) or None, default=None
+        Weights of the samples; equal ones by default.
+
     Returns
     -------
     RigidMap
@@ -100,6 +110,8 @@ def axis_map_onto(codes, reference, signed=True):
            [ 1.,  0.]])
     """
     codes = np.asarray(codes, dtype=np.float64)
+    if weights is not None:
+        codes = codes * weights[:, None]
     products = codes.T @ np.asarray(reference, dtype=np.float64)
     gains = np.abs(products) if signed else products
     pairs = linear_sum_assignment(gains, maximize=True)

@@ -31,15 +31,21 @@ _MIN_STEPS = 600
 _MIN_EPOCHS = 5
 
 
-def auto_batch_size(n_samples: int, neighbor_weight: float) -> int:
-    """Return the batch size for a number of samples; one more adds at most one."""
+def auto_batch_size(
+    n_samples: float, neighbor_weight: float, n_distinct: int | None = None
+) -> int:
+    """Return the batch size for a number of samples; one more adds at most one.
+
+    It is at most the number of distinct samples, which is that of samples by default.
+    """
     largest = _LARGEST_BATCH_OF_NEIGHBORS if neighbor_weight else _LARGEST_BATCH
     growth = math.log10(largest / _SMALLEST_BATCH)
     size = round(_SMALLEST_BATCH * (n_samples / 1_000) ** growth)
-    return min(n_samples, max(_SMALLEST_BATCH, min(size, largest)))
+    size = max(_SMALLEST_BATCH, min(size, largest))
+    return min(math.ceil(n_samples) if n_distinct is None else n_distinct, size)
 
 
-def auto_n_steps(n_samples: int) -> int:
+def auto_n_steps(n_samples: float) -> int:
     """Return the steps of a training; one sample more adds at most one."""
     growth = max(1.0, n_samples / 1_000) ** (1 / 3)
     return round(max(_MIN_STEPS * growth, _MIN_EPOCHS * n_samples / _LARGEST_BATCH))
@@ -75,11 +81,16 @@ class Schedule(NamedTuple):
     n_epochs: int
 
 
-def schedule(plan: TrainingPlan, sizes: Sequence[int]) -> Schedule:
-    """Return the schedule for the numbers of samples that are read together."""
-    n_samples, batch_size = sum(sizes), plan.batch_size
+def schedule(
+    plan: TrainingPlan, sizes: Sequence[int], mean_weight: float = 1.0
+) -> Schedule:
+    """Return the schedule for the numbers of samples that are read together.
+
+    Each stands for `mean_weight` samples, which decide on the steps.
+    """
+    n_samples, batch_size = sum(sizes) * mean_weight, plan.batch_size
     if batch_size == "auto":
-        batch_size = auto_batch_size(n_samples, plan.neighbor_weight)
+        batch_size = auto_batch_size(n_samples, plan.neighbor_weight, sum(sizes))
     batch_size = int(batch_size)
     n_batches = sum(count_whole_batches(size, batch_size) for size in sizes)
     if plan.max_iter == "auto":
@@ -129,6 +140,32 @@ def validation_splits(
             )
     training_index, validation_index = map(list, zip(*of_chunks))
     return training_index, validation_index
+
+
+def weights_of_runs(
+    weights: np.ndarray | None, index: Sequence[np.ndarray] | None
+) -> Tensor | None:
+    """Divide weights by their mean over the samples of each run.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n_samples,) or None
+
+    index : sequence of ndarray of shape (n_runs, n_samples_of_chunk) or None
+        Samples of each run, for each chunk; all by default.
+
+    Returns
+    -------
+    Tensor of shape (n_runs or 1, n_samples), dtype float32, or None
+    """
+    if weights is None:
+        return None
+    means = np.ones(1)
+    if index is not None:
+        means = weights[np.concatenate(index, axis=1)].mean(axis=1)
+    # Where no sample counts, no weight does.
+    found = weights / np.maximum(means, np.finfo(np.float64).tiny)[:, None]
+    return torch.from_numpy(found.astype(np.float32))
 
 
 class BatchIterator:
@@ -200,6 +237,7 @@ class BatchIterator:
     ):
         self.inputs, self.hashes = training_set.inputs, training_set.hashes
         self.labels, graph = training_set.labels, training_set.graph
+        self.weights = weights_of_runs(training_set.weights, index)
         self.chunks = chunk_slices(self.inputs)
         self.seeds = seeds
         self.index = index
@@ -280,13 +318,23 @@ class BatchIterator:
                 local = index - start if start else index
                 samples = inputs[local]
                 labels = None if self.labels is None else self.labels[index]
+                weights = self._weights_at(index)
                 arguments: tuple[Tensor, ...] = (samples,)
                 if self.input_transform is not None:
                     of_batch = local.cpu().numpy()
                     drawn = np.take_along_axis(numbers, of_batch, axis=-1)
                     found = self.input_transform(samples, drawn)
                     arguments = found if isinstance(found, tuple) else (found,)
-                yield arguments, Batch(samples, index, labels)
+                yield arguments, Batch(samples, index, labels, weights)
+
+    def _weights_at(self, index: Tensor) -> Tensor | None:
+        """Return the weights of the samples of a batch, in every run."""
+        if self.weights is None:
+            return None
+        weights = self.weights.to(index.device)
+        if index.dim() == 1:
+            return weights[0, index]
+        return weights.expand(len(index), -1).gather(-1, index)
 
     def _seed(self) -> None:
         """Start all random streams."""
@@ -355,7 +403,7 @@ class Batches:
             else [of_runs.shape[1] for of_runs in self.training_index]
         )
         self.seeds = plan.seeds
-        self.schedule = schedule(plan, sizes)
+        self.schedule = schedule(plan, sizes, training_set.mean_weight)
         self._iterator = partial(
             BatchIterator, training_set, self.schedule.batch_size, shard=plan.shard
         )

@@ -145,6 +145,8 @@ def training_fingerprint(
         arrays["labels"] = training_set.labels.cpu()
     if training_set.reference is not None:
         arrays["reference"] = torch.from_numpy(training_set.reference)
+    if training_set.weights is not None:
+        arrays["weights"] = torch.from_numpy(training_set.weights)
     for at, module in enumerate(modules):
         for name, weight in module.state_dict().items():
             arrays[f"{at} {name}"] = weight.cpu()

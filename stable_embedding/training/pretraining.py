@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ..data import limits
 from ..data.lazy_samples import samples_in_memory
+from ..data.sample_weights import weights_at
 from ..data.training_data import TrainingSet
 from ..losses.base import Outputs
 from ..losses.reconstruction import ReconstructionLoss
@@ -132,7 +133,12 @@ def pretrain_runs(
     Those that start alike, from PCA, are pretrained once.
     """
     inputs, hashes = samples_in_memory(training_set.inputs, training_set.hashes)
-    training_set = TrainingSet(inputs, hashes)
+    training_set = TrainingSet(
+        inputs,
+        hashes,
+        weights=weights_at(training_set.weights, slice(len(hashes))),
+        mean_weight=training_set.mean_weight,
+    )
     if plan.init == "pca":
         pretrain(networks[0], training_set, plan, seed=0)
         return [networks[0], *(deepcopy(networks[0]) for _ in networks[1:])]

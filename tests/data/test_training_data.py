@@ -12,7 +12,7 @@ from stable_embedding.data.shrinkage import auto_alpha
 from stable_embedding.data.training_data import (
     TrainingData,
     discarded_variance,
-    order_and_hashes,
+    distinct_samples,
     representative_samples,
     training_inputs,
     weight_decay,
@@ -41,6 +41,11 @@ def little_memory(monkeypatch):
     monkeypatch.setattr(limits, "SUBSET_BYTES", 1)
     monkeypatch.setattr(limits, "SPARSE_SUBSET_BYTES", 1)
     monkeypatch.setattr(limits, "SUBSET_SAMPLES", 50)
+
+
+def order_and_hashes(X):
+    """The order by content and the hashes that a training has."""
+    return distinct_samples(X, plan())[:2]
 
 
 def test_small_data_are_their_own_subset(X):
