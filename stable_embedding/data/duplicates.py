@@ -166,6 +166,10 @@ def hash_classes(labels, exact):
     new[1:] = (labels[1:] != labels[:-1]) | (exact[1:] != exact[:-1])
     starts = np.flatnonzero(np.r_[True, labels[1:] != labels[:-1]])
     sums = np.add.reduceat(np.where(new, exact, np.uint64(0)), starts)
+    of_classes = mix_bits(sums)
+    # Classes that hold the same values are different classes all the same.
+    by_hash = np.argsort(of_classes, kind="stable")
+    of_classes[by_hash] = distinct_hashes(of_classes[by_hash])
     hashes = np.empty_like(exact)
-    hashes[by_class] = np.repeat(mix_bits(sums), np.diff(np.r_[starts, len(labels)]))
+    hashes[by_class] = np.repeat(of_classes, np.diff(np.r_[starts, len(labels)]))
     return hashes

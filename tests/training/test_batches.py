@@ -420,6 +420,13 @@ def test_a_schedule_takes_what_is_given(make_plan):
     assert schedule(auto, [150, 150]) == (128, 600, 300)
 
 
+def test_steps_are_those_of_so_many_samples_as_weights_say(make_plan):
+    auto = make_plan(batch_size="auto", max_iter="auto")
+    assert schedule(auto, [300], 50.0)[:2] == (256, auto_n_steps(15_000))
+    assert schedule(auto, [100], 50.0)[:2] == (100, auto_n_steps(5_000))
+    assert schedule(auto, [300], 1e-3) == schedule(auto, [300])
+
+
 @pytest.mark.parametrize(("n_samples", "size", "n_batches"), [(5, 8, 1), (100, 16, 6)])
 def test_batches_to_train_on_are_alike_in_size(n_samples, size, n_batches):
     batches = BatchIterator(numbered(n_samples), size, n_steps=2 * n_batches + 1)
