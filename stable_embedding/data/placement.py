@@ -83,10 +83,11 @@ def unit_of(distances: np.ndarray, weights: np.ndarray | None = None) -> float:
     known = pairs[is_known]
     if not known.any():
         return 1.0
-    if weights is None:
+    if weights is None or not weights.any():
         return float(np.sqrt(known.mean() / 2))
+    weights = weights / weights.mean()
     together = np.outer(weights, weights)[~np.eye(len(distances), dtype=bool)]
-    return float(np.sqrt(np.average(known, weights=together[is_known]) / 2))
+    return float(np.sqrt(np.mean(known * together[is_known]) / 2)) or 1.0
 
 
 def coordinate_signs(coordinates: np.ndarray, samples: np.ndarray) -> np.ndarray:

@@ -50,7 +50,7 @@ def arc_lengths(t):
 
 @pytest.mark.parametrize("metric", ["manhattan", "chebyshev", "canberra"])
 def test_codes_follow_the_metric_in_its_units(metric, iris):
-    X, _ = iris
+    X = np.unique(iris[0], axis=0)  # a pair of duplicates is no pair
     wanted = pairwise_distances(X, metric=metric)
     model = StableAutoencoder(metric=metric, n_init=1, random_state=0).fit(X)
     codes = model.transform(X)
