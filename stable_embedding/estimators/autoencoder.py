@@ -285,8 +285,9 @@ class StableAutoencoder(BaseStableAutoencoder):
         Shape of a sample of the training data: ``(n_features_in_,)``, or that of an
         image.
 
-    n_samples_seen_ : int
-        Number of samples of the last `fit` and of each `partial_fit` since.
+    n_samples_seen_ : int or float
+        Sum of the weights of the samples of the last `fit` and of each `partial_fit`
+        since. Without weights it is their number.
 
     n_features_in_ : int
         Number of features of the training data.

@@ -39,7 +39,8 @@ class Batch(NamedTuple):
         half is one positive for each of them.
 
     index : Tensor of shape (..., n_samples)
-        Position of each sample in the training data.
+        Position of each sample among those that are trained on: distinct ones, in an
+        order that depends on their content.
 
     labels : Tensor of shape (..., n_samples) or None
         Labels of the samples, if the training has any.
