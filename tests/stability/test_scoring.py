@@ -150,6 +150,8 @@ def test_grid_search_of_a_pipeline_by_two_scores(routing, iris):
             accuracy = accuracy.set_score_request(sample_weight=True)
             fit_parameters["sample_weight"] = np.ones(len(X))
         model = StableAutoencoder(n_init=2, max_iter=30)
+        if routing:
+            model.set_fit_request(sample_weight=True)
         search = GridSearchCV(
             make_pipeline(scaler, model, classifier),
             {"stableautoencoder__init": ["random", "pca"]},
