@@ -146,7 +146,9 @@ def hash_context(order, exact, labels, reference):
     if labels is not None:
         labels = labels[order]
         if labels.dtype.kind == "f":
-            context = hash_samples(labels[:, None])
+            # Their ranks do not depend on their unit.
+            ranks = np.unique(labels, return_inverse=True)[1]
+            context = hash_samples(ranks[:, None].astype(np.float64))
         else:
             context = hash_classes(labels, exact)
     if reference is not None:

@@ -33,7 +33,7 @@ def encode_targets(y, target_type="auto"):
 
     Returns
     -------
-    ndarray of shape (n_samples,), dtype int64 or float32
+    ndarray of shape (n_samples,), dtype int64 or float64
         Classes as of :func:`encode_classes`; or numbers of mean 0 and variance 1, nan
         where they are not known.
 
@@ -65,8 +65,32 @@ def encode_targets(y, target_type="auto"):
             f"y holds {known.sum()} numbers, of which none differs from the others;"
             " label_weight needs two that differ"
         )
-    deviations = numbers - numbers[known].mean()
-    return (deviations / deviations[known].std()).astype(np.float32)
+    return standardize_targets(numbers)
+
+
+def standardize_targets(numbers, weights=None):
+    """Bring numbers to mean 0 and variance 1, whatever their unit.
+
+    Parameters
+    ----------
+    numbers : ndarray of shape (n_samples,)
+        nan where they are not known.
+
+    weights : ndarray of shape (n_samples,) or None, default=None
+        Weights of the samples; equal ones by default.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,), dtype float64
+    """
+    known = np.isfinite(numbers)
+    of_known = None if weights is None else weights[known]
+    deviations = numbers - np.average(numbers[known], weights=of_known)
+    if weights is None:
+        return deviations / deviations[known].std()
+    return (
+        deviations / np.average(np.square(deviations[known]), weights=of_known) ** 0.5
+    )
 
 
 def encode_classes(y):

@@ -12,7 +12,7 @@ from . import limits
 from .duplicates import DistinctSamples, merge_duplicates
 from .geodesic import geodesic_distances
 from .input_distances import InputDistances, distances_of_metric
-from .labels import is_partial, spread_classes
+from .labels import is_partial, spread_classes, standardize_targets
 from .lazy_samples import LazySamples, chunk_slices, exceeds_memory
 from .metrics import GEODESIC, PairMetric
 from .neighbors import graph_by_distances, neighbor_graph, within_chunks
@@ -225,6 +225,10 @@ class TrainingData:
         n_trained_on = n_here + (n_seen if scaling else 0)
         if labels is not None and order is not None:
             labels = labels[order]
+        if labels is not None and labels.dtype.kind == "f":
+            if weights is not None:
+                labels = standardize_targets(labels, weights)
+            labels = labels.astype(np.float32)
         spreads = bool(plan.label_weight) and is_partial(labels)
         wants_graph = bool(plan.neighbor_weight) or spreads
         subspace = find_subspace(
@@ -338,6 +342,8 @@ def distinct_samples(
         weights = np.ones(X.shape[0]) if weights is None else weights
         return DistinctSamples(None, hashes_in_place(X), weights)
     has_graph = plan.neighbor_weight or plan.metric == GEODESIC
+    if plan.label_weight and labels is not None:
+        has_graph = has_graph or is_partial(labels)
     finds_own = not isinstance(plan.neighbors, str)
     return merge_duplicates(
         X,

@@ -480,6 +480,7 @@ class BaseStableAutoencoder(
             keeps_features = resume or n_seen > 0
             X, labels = self._validate_training_data(X, y, plan, keeps_features)
             weights = check_weights(sample_weight, X.shape[0])
+            labels = self._labels_that_count(labels, y, X, weights)
             reference = self._check_reference(reference, X, plan)
             distances = self._check_distances(distances, X, plan, resume)
             scaling = (self.mean_, self.scale_, self.code_scale_) if resume else None
@@ -546,6 +547,16 @@ class BaseStableAutoencoder(
             self._check_values(chunk, fitted=False)
         check_metric(plan.metric, plan.metric_params, X)
         return X, labels
+
+    def _labels_that_count(self, labels, y, X, weights):
+        """Encode labels as if samples of weight 0, which are left out, had none."""
+        if labels is None or weights is None or weights.all() or exceeds_memory(X):
+            return labels
+        kept = np.flatnonzero(weights)
+        counted = self._encode_labels(np.asarray(readable(y, "y"))[kept], kept)
+        labels = np.zeros_like(labels)
+        labels[kept] = counted
+        return labels
 
     def _check_distances(self, distances, X, plan, resume):
         """Validate distances of the user's own."""

@@ -56,7 +56,9 @@ def certainty(labels: Tensor) -> Tensor:
     return (labels >= 0).squeeze(-1).to(torch.float32)
 
 
-def label_loss(codes: Tensor, labels: Tensor, log_scale: Tensor) -> Tensor:
+def label_loss(
+    codes: Tensor, labels: Tensor, log_scale: Tensor, weights: Tensor | None = None
+) -> Tensor:
     r"""Cross-entropy of samples with the same label among those with any.
 
     .. math:: L_\text{label} = \frac{\sum_i w_i \bigl[ \log \sum_{l \ne i} w_l q_{il}
@@ -65,7 +67,8 @@ def label_loss(codes: Tensor, labels: Tensor, log_scale: Tensor) -> Tensor:
               - \log \sum_{l \ne i} w_l a_{il} \bigr]}, \qquad
               q_{il} = \frac{1}{1 + c^2 |z_i - z_l|^2}
 
-    with the agreement :math:`a` of labels and their certainty :math:`w`. Samples of one
+    with the agreement :math:`a` of labels and their certainty :math:`w`, times the
+    weight of the sample where it has one. Samples of one
     class may lie in several places. The denominator is what a collapsed map has, so
     that its loss is 1. Samples whose label agrees with none or with all do not count.
 
@@ -81,6 +84,9 @@ def label_loss(codes: Tensor, labels: Tensor, log_scale: Tensor) -> Tensor:
     log_scale : Tensor of shape (...)
         Logarithm of the scale :math:`c` of the kernel.
 
+    weights : Tensor of shape (..., n_samples) or None, default=None
+        Weights of the samples; equal ones by default.
+
     Returns
     -------
     Tensor of shape (...)
@@ -95,7 +101,10 @@ def label_loss(codes: Tensor, labels: Tensor, log_scale: Tensor) -> Tensor:
         labels = labels.unsqueeze(-1)
     codes = split_into_blocks(codes, limits.NEGATIVE_BLOCK)
     labels = split_into_blocks(labels, limits.NEGATIVE_BLOCK)
-    weights = certainty(labels)
+    counted, weights = weights, certainty(labels)
+    if counted is not None:
+        counted = split_into_blocks(counted.unsqueeze(-1), limits.NEGATIVE_BLOCK)
+        weights = weights * counted.squeeze(-1)
     others = weights.unsqueeze(-2).repeat_interleave(weights.shape[-1], -2)
     others.diagonal(dim1=-2, dim2=-1).zero_()
     alike = others * agreement(labels)
@@ -136,4 +145,4 @@ class LabelLoss(LossTerm):
     def forward(self, outputs: Any, batch: Batch) -> Tensor:
         """Return the cross-entropy of labels, as a share of a collapsed map's."""
         assert batch.labels is not None
-        return label_loss(outputs.codes, batch.labels, self.log_scale)
+        return label_loss(outputs.codes, batch.labels, self.log_scale, batch.weights)

@@ -63,7 +63,7 @@ def test_numbers_are_standardized(y):
     found = encode_targets(y, "continuous")
     expected = [-(1.5**0.5), 0, np.nan, 1.5**0.5]
     np.testing.assert_allclose(found, expected, rtol=1e-6)
-    assert found.dtype == np.float32
+    assert found.dtype == np.float64
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,7 @@ def test_axes_are_principal(X):
 
 
 def test_labels_follow_their_samples(X):
-    labels = torch.from_numpy(X[:, 0].copy())
+    labels = X[:, 0].copy()
     data = TrainingData.prepare(X, labels, plan())
     first = data.training_set.inputs[:, 0].numpy() * data.scale + data.mean[0]
     np.testing.assert_allclose(data.training_set.labels, first, atol=1e-5)

@@ -37,6 +37,7 @@ ESTIMATORS = [
     DenoisingAutoencoder(corruption="salt_and_pepper", **FEW),
     SparseAutoencoder(**FEW),
     TripletVariationalAutoencoder(**FEW),
+    StableAutoencoder(label_weight=1.0, **FEW),
 ]
 
 
@@ -73,6 +74,20 @@ def test_a_weight_is_so_many_copies(estimator, container, X, counts, index):
     repeated = clone(estimator).fit(container(X[index]), labels[index])
     weighted = clone(estimator).fit(container(X), labels, sample_weight=counts)
     assert_same_fit(weighted, repeated, X)
+
+
+@pytest.mark.parametrize("labels", ["partial", "numbers"])
+def test_labels_are_weighted(labels, X, counts, index):
+    y = np.where(np.arange(60) % 4, np.arange(60) % 3, -1)
+    if labels == "numbers":
+        y = np.where(y >= 0, X[:, 0], np.nan)
+    model = StableAutoencoder(label_weight=1.0, **FEW)
+    repeated = clone(model).fit(X[index], y[index])
+    weighted = clone(model).fit(X, y, sample_weight=counts)
+    assert_same_fit(weighted, repeated, X)
+    only = np.where(y == y, 0.0, 1.0) if labels == "numbers" else (y < 0) * 1.0
+    with pytest.raises(ValueError, match="y "):
+        model.fit(X, y, sample_weight=only)
 
 
 def test_chunks_may_be_weighted(X, counts, index):
