@@ -74,7 +74,7 @@ def standardize_targets(numbers, weights=None):
     Parameters
     ----------
     numbers : ndarray of shape (n_samples,)
-        nan where they are not known.
+        Labels; nan where they are not known.
 
     weights : ndarray of shape (n_samples,) or None, default=None
         Weights of the samples; equal ones by default.
