@@ -45,6 +45,8 @@ CHOICES = {
     "similarity_weight": [1.0, 0.0],
     "neighbor_weight": [0.0, 1.0],
     "n_neighbors": [15, 1],
+    "label_weight": [0.0, 1.0],
+    "target_type": ["auto", "continuous"],
     "init": ["pca", "random"],
     "layerwise_pretraining": [False, True],
     "n_init": ["auto", 1, 2],
@@ -65,19 +67,25 @@ def models(draw):
         name: draw(st.sampled_from(CHOICES[name])) for name in sorted(CHOICES)
     }
     model = kind(parameters.pop("n_components"), max_iter=2, random_state=0)
-    return model.set_params(**parameters)
+    taken = model.get_params(deep=False).keys()
+    return model.set_params(
+        **{name: value for name, value in parameters.items() if name in taken}
+    )
 
 
 @st.composite
 def samples(draw):
-    """Few samples, with labels of two classes; some are alike."""
+    """Few samples, with labels of two classes or none; some are alike."""
     n_samples = draw(st.sampled_from([30, 4, 2]))
     n_features = draw(st.sampled_from([4, 1, 150]))
     rng = np.random.default_rng(draw(st.integers(0, 10**6)))
     X = rng.normal(size=(n_samples, n_features))
     if draw(st.booleans()):
         X[1] = X[0]
-    return X, np.arange(n_samples) % 2
+    y = np.arange(n_samples) % 2
+    if n_samples > 4 and draw(st.booleans()):
+        y[::3] = -1
+    return X, y
 
 
 def everything_of(model, X):
