@@ -68,9 +68,9 @@ def label_loss(
               q_{il} = \frac{1}{1 + c^2 |z_i - z_l|^2}
 
     with the agreement :math:`a` of labels and their certainty :math:`w`, times the
-    weight of the sample where it has one. Samples of one
-    class may lie in several places. The denominator is what a collapsed map has, so
-    that its loss is 1. Samples whose label agrees with none or with all do not count.
+    weight of the sample where it has one. Samples of one class may lie in several
+    places. The denominator is what a collapsed map has, so that its loss is 1. Samples
+    whose label agrees with none or with all do not count.
 
     Parameters
     ----------
