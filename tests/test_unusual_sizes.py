@@ -34,7 +34,8 @@ def wide(digits):
     return digits[0] @ turn + 0.2 * rng.normal(size=(len(digits[0]), 300))
 
 
-@pytest.mark.parametrize("n_components", [3, pytest.param(10, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("n_components", [3, 10])
 def test_wide_rows_lose_nothing_by_their_basis(n_components, wide, monkeypatch):
     train, test = wide[::2], wide[1::2]
     widths, project_inputs = [], Autoencoder.project_inputs
@@ -124,6 +125,7 @@ def test_sparse_rows_give_the_map_of_dense_ones(kind, parameters, digits):
     assert model.score(kind(X)) == pytest.approx(model.score(X))
 
 
+@pytest.mark.slow
 def test_sparse_rows_are_never_all_dense(rng):
     X = sparse.random_array((20_000, 3_000), density=0.003, rng=rng, format="csr")
     model = quick(max_iter=1, hidden_layer_sizes=8)
@@ -135,6 +137,7 @@ def test_sparse_rows_are_never_all_dense(rng):
     assert peak < 0.4 * np.dtype(np.float64).itemsize * np.prod(X.shape)
 
 
+@pytest.mark.slow
 def test_a_sample_stands_for_many_sparse_rows(digits, monkeypatch):
     monkeypatch.setattr(limits, "SPARSE_SUBSET_BYTES", 4 * 64 * 500)
     X = digits[0]
@@ -200,6 +203,7 @@ def test_in_chunks_everything_works(parameters, on_disk, little_memory):
     assert model.partial_fit(on_disk).score(on_disk) > 0.4
 
 
+@pytest.mark.slow
 def test_wide_files_are_held_by_their_coordinates(wide, tmp_path, monkeypatch):
     np.save(tmp_path / "X.npy", wide.astype(np.float32))
     X = np.load(tmp_path / "X.npy", mmap_mode="r")

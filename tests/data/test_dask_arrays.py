@@ -91,6 +91,7 @@ def test_other_features_are_refused_at_once(model):
         model.transform(da.zeros((10, 3)))
 
 
+@pytest.mark.slow
 def test_a_cluster_embeds_block_by_block(cluster, model, digits):
     X = da.from_array(digits[0], chunks=(300, 64))
     codes = model.transform(X).compute()

@@ -21,6 +21,7 @@ def test_without_noise_it_is_the_plain_one_bit_for_bit(corruption, iris):
     assert denoising.loss_curve_ == plain.loss_curve_
 
 
+@pytest.mark.slow
 def test_a_linear_one_is_wieners_filter(rng):
     X = rng.normal(size=(4_000, 5)) * [3, 2, 1, 0.5, 0.2] @ rng.normal(size=(5, 5))
     level = 0.8
@@ -40,10 +41,8 @@ def test_a_linear_one_is_wieners_filter(rng):
     assert np.abs(steps - np.eye(5)).max() > 0.3
 
 
-@pytest.mark.parametrize(
-    "corruption",
-    ["gaussian", *(pytest.param(c, marks=pytest.mark.slow) for c in CORRUPTIONS[1:])],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("corruption", CORRUPTIONS)
 def test_it_denoises_better_than_the_plain_one(corruption, digits, rng):
     X = digits[0]
     clean, train = X[1_200:], X[:1_200]

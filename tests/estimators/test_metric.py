@@ -63,6 +63,7 @@ def test_codes_follow_the_metric_in_its_units(metric, iris):
     assert model.score(X) > 0.95
 
 
+@pytest.mark.slow
 def test_cosine_distances_do_not_see_lengths(rng):
     X = cone(rng)
     wanted = pairwise_distances(X, metric="cosine")
@@ -202,6 +203,7 @@ def test_duplicates_have_distances_of_their_own(rng):
     assert np.isfinite(model.fit(X, distances=cdist(points, points)).transform(X)).all()
 
 
+@pytest.mark.slow
 def test_pairs_that_are_unknown_do_not_count(iris, rng):
     X, _ = iris
     D = pairwise_distances(X, metric="manhattan")

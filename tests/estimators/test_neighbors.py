@@ -119,6 +119,7 @@ def test_runs_with_neighbors_are_the_fits_of_their_seeds(quick, early_stopping, 
     assert_same_map(alone.transform(X), runs.transform_runs(X)[0])
 
 
+@pytest.mark.slow
 def test_training_goes_on_with_neighbors(quick, digits):
     X = digits[0]
     model = quick(neighbor_weight=1.0, random_state=0).fit(X[:900])

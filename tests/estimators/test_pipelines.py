@@ -44,6 +44,7 @@ def test_in_a_pipeline_before_a_classifier(iris):
     assert cross_val_score(pipeline, X, y, cv=3, n_jobs=2).mean() > 0.85
 
 
+@pytest.mark.slow
 def test_grid_search_of_the_weight_in_a_pipeline(quick, iris):
     X, y = iris
     pipeline = make_pipeline(StandardScaler(), quick(), LogisticRegression())

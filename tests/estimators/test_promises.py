@@ -120,7 +120,8 @@ def test_small_data_are_as_stable_and_never_worse_than_pca(load, n_components):
     assert 1 - np.mean(comparison.r2["stable"]) <= of_pca
 
 
-@pytest.mark.parametrize("n_components", [2, pytest.param(5, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("n_components", [2, 5])
 def test_unseen_samples_are_never_worse_than_pca(n_components):
     for split in range(2):
         X = load_diabetes(return_X_y=True)[0]

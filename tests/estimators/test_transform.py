@@ -32,6 +32,7 @@ def test_codes_are_float32_and_reconstructions_float64(quick, iris):
     assert model.inverse_transform(codes).dtype == np.float64
 
 
+@pytest.mark.slow
 def test_enough_components_keep_everything(iris):
     X, _ = iris
     model = StableAutoencoder(4, random_state=0).fit(X)
