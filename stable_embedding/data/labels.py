@@ -42,7 +42,7 @@ def encode_targets(y, target_type="auto"):
     TypeError, ValueError
         If y holds no such labels, or too few.
     """
-    y = column_or_1d(readable(y, "y"), warn=True)
+    y = read_labels(y)
     known = np.array([not is_missing(label) for label in y.tolist()], dtype=bool)
     if target_type == "auto":
         labels = as_plain_array(y[known].tolist())
@@ -60,7 +60,7 @@ def encode_targets(y, target_type="auto"):
         ) from error
     if not np.isfinite(numbers[known]).all():
         raise ValueError("y holds infinity; numbers must be finite, or nan")
-    if known.sum() < 2 or np.ptp(numbers[known]) == 0:
+    if known.sum() < 2 or numbers[known].min() == numbers[known].max():
         raise ValueError(
             f"y holds {known.sum()} numbers, of which none differs from the others;"
             " label_weight needs two that differ"
@@ -84,6 +84,8 @@ def standardize_targets(numbers, weights=None):
     ndarray of shape (n_samples,), dtype float64
     """
     known = np.isfinite(numbers)
+    # By a power of two, which rounds nothing: squares must not overflow.
+    numbers = np.ldexp(numbers, -np.frexp(np.abs(numbers[known]).max())[1])
     of_known = None if weights is None else weights[known]
     deviations = numbers - np.average(numbers[known], weights=of_known)
     if weights is None:
@@ -121,7 +123,7 @@ def encode_classes(y):
     >>> encode_classes([4, -1, 4, 9]).tolist()
     [0, -1, 0, 1]
     """
-    y = column_or_1d(readable(y, "y"), warn=True)
+    y = read_labels(y)
     known = np.array([not is_missing(label) for label in y.tolist()], dtype=bool)
     labels = y[known]
     if y.dtype == object:
@@ -145,6 +147,24 @@ def encode_classes(y):
     encoded = np.full(len(y), UNLABELED, dtype=np.int64)
     encoded[known] = numbers
     return encoded
+
+
+def read_labels(y):
+    """Return labels as an array; of a list, each as it is.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+    """
+    y = readable(y, "y")
+    if isinstance(y, (list, tuple)):
+        # NumPy would turn nan and numbers beside strings into strings.
+        y = np.array(y, dtype=object)
+    return column_or_1d(y, warn=True)
 
 
 def is_missing(label):

@@ -29,7 +29,7 @@ from ..data.containers import check_samples, readable, readable_samples
 from ..data.dask_arrays import is_dask_array, map_chunks
 from ..data.dominance import warn_of_dominance
 from ..data.images import flat_images
-from ..data.labels import encode_targets
+from ..data.labels import encode_targets, read_labels
 from ..data.lazy_samples import exceeds_memory
 from ..data.metrics import check_metric
 from ..data.sample_distances import check_distances
@@ -553,7 +553,7 @@ class BaseStableAutoencoder(
         if labels is None or weights is None or weights.all() or exceeds_memory(X):
             return labels
         kept = np.flatnonzero(weights)
-        counted = self._encode_labels(np.asarray(readable(y, "y"))[kept], kept)
+        counted = self._encode_labels(read_labels(y)[kept], kept)
         labels = np.zeros_like(labels)
         labels[kept] = counted
         return labels

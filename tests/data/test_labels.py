@@ -18,6 +18,8 @@ from stable_embedding.data.labels import (
         np.array([3.0, np.nan, 7.0, 3.0]),
         np.array([3.0, -1.0, 7.0, 3.0]),
         ["a", None, "b", "a"],
+        ["a", np.nan, "b", "a"],
+        ("a", np.nan, "b", "a"),
         np.array(["a", np.nan, "b", "a"], dtype=object),
         [3, None, 7, 3],
         pd.Series(["a", None, "b", "a"]),
@@ -54,6 +56,8 @@ def test_no_classes_are_refused():
         encode_classes([0.5, 0.25, np.nan])
     with pytest.raises(TypeError, match="y holds strings and labels of another type"):
         encode_classes(["a", 1, None])
+    with pytest.raises(TypeError, match="y holds strings and labels of another type"):
+        encode_classes(["a", -1, "b"])
 
 
 @pytest.mark.parametrize(
@@ -64,6 +68,14 @@ def test_numbers_are_standardized(y):
     expected = [-(1.5**0.5), 0, np.nan, 1.5**0.5]
     np.testing.assert_allclose(found, expected, rtol=1e-6)
     assert found.dtype == np.float64
+
+
+@pytest.mark.parametrize("exponent", [-1000, -300, 300, 1000])
+def test_the_unit_of_numbers_does_not_count(exponent):
+    y = np.array([0.5, 1.75, np.nan, 3.25])
+    found = encode_targets(np.ldexp(y, exponent), "continuous")
+    # Powers of two change no digit.
+    np.testing.assert_array_equal(found, encode_targets(y, "continuous"))
 
 
 @pytest.mark.parametrize(
