@@ -182,7 +182,7 @@ class ConvolutionalEncoder(_ConvolutionalModule):
 class ConvolutionalDecoder(_ConvolutionalModule):
     """Transposed convolutions from codes to images, for the parameter `decoder`.
 
-    The mirror image of :class:`ConvolutionalEncoder`.
+    The mirror image of :class:`~stable_embedding.networks.ConvolutionalEncoder`.
 
     Parameters
     ----------
