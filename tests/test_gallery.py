@@ -116,6 +116,17 @@ def test_distances_along_a_sheet_unroll_it_and_others_do_not():
     assert found["models"]["geodesic"].score(found["X_new"]) > 0.9
 
 
+def test_labels_part_classes_of_unseen_samples():
+    without, _, with_all = found_by("labels")["accuracies"]
+    assert with_all > without + 0.02
+
+
+def test_images_come_back_from_their_codes():
+    found = found_by("images")
+    assert found["knn"].score(found["codes"], found["y_test"]) > 0.7
+    assert found["image"].shape == (8, 8)
+
+
 def test_every_example_is_run():
     run = re.findall(r'found_by\("(\w+)"\)', Path(__file__).read_text())
     assert set(map(name_of, EXAMPLES)) == set(run)

@@ -29,13 +29,14 @@ labels = {
 # %%
 # The same estimator three times. Unseen digits are drawn, whose labels nobody used.
 _, axes = plt.subplots(1, 3, figsize=(10, 3.4))
+accuracies = []
 for ax, (name, given) in zip(axes, labels.items()):
     model = StableAutoencoder(
         label_weight=1.0 if (given >= 0).any() else 0.0, n_init=2, random_state=0
     ).fit(X_train, given)
     codes = model.transform(X_test)
     knn = KNeighborsClassifier().fit(model.transform(X_train), y_train)
-    accuracy = knn.score(codes, y_test)
+    accuracies.append(knn.score(codes, y_test))
     EmbeddingDisplay(codes, y_test).plot(ax=ax, legend=ax is axes[-1])
-    ax.set_title(f"{name}: 5-NN accuracy {accuracy:.2f}")
+    ax.set_title(f"{name}: 5-NN accuracy {accuracies[-1]:.2f}")
 plt.show()
