@@ -538,7 +538,9 @@ class BaseStableAutoencoder(
 
     def _validate_training_data(self, X, y, plan, keeps_features):
         """Validate samples and their labels."""
+        X, shape = flat_images(readable(X), self._image_shape)
         X = self._validate_all_but_values(X, not keeps_features, ensure_min_samples=2)
+        self.sample_shape_ = shape or (X.shape[1],)
         if callable(self.similarity) and plan.similarity_weight:
             check_similarity(self.similarity, self.n_features_in_)
         labels = self._encode_labels(y, X)
@@ -724,7 +726,7 @@ class BaseStableAutoencoder(
 
         A check of all at once would read all of a file into memory.
         """
-        X, shape = flat_images(readable(X), self._image_shape)
+        X, _ = flat_images(readable(X), self._image_shape)
         X = readable_samples(X)
         with columns_named(X):
             X = validate_data(
@@ -738,8 +740,6 @@ class BaseStableAutoencoder(
             )
         if issparse(X):
             self._check_finite(X)
-        if reset or ensure_min_samples > 1:
-            self.sample_shape_ = shape or (X.shape[1],)
         return X
 
     @property

@@ -217,6 +217,13 @@ def test_images_and_rows_are_the_same(model, images, X):
     assert flat.inverse_transform(codes).shape == X.shape
 
 
+def test_only_a_fit_decides_on_the_shape_of_samples(model, images, X):
+    model = copy.deepcopy(model)
+    model.feature_sensitivity(X)
+    model.score(X)
+    assert model.sample_shape_ == (8, 8)
+
+
 def test_images_of_another_shape_are_named(model, images):
     for call in (model.transform, model.score, clone(model).fit):
         with pytest.raises(ValueError, match=r"\(8, 7\).*image_shape is \(8, 8\)"):
