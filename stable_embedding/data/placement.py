@@ -22,10 +22,14 @@ class Placement(NamedTuple):
 
     coordinates : ndarray of shape (n_samples, n_components) or None
         Coordinates of classical scaling; None where not all distances are known.
+
+    landmark_distances : ndarray of shape (n_landmarks, n_landmarks)
+        Distances among the landmarks, in their own units.
     """
 
     unit: float
     coordinates: np.ndarray | None
+    landmark_distances: np.ndarray
 
 
 def place_samples(
@@ -65,12 +69,12 @@ def place_samples(
     if unit is None:
         unit = unit_of(found, weights_at(weights, landmarks))
     if distances.has_unknown:
-        return Placement(unit, None)
+        return Placement(unit, None, found)
     scaling = classical_scaling(found, n_components)
     coordinates = place_by_landmarks(distances, landmarks, scaling) / unit
     coordinates -= np.average(coordinates, axis=0, weights=weights)
     signs = coordinate_signs(coordinates[landmarks], samples)
-    return Placement(unit, coordinates * signs)
+    return Placement(unit, coordinates * signs, found)
 
 
 def unit_of(distances: np.ndarray, weights: np.ndarray | None = None) -> float:

@@ -212,8 +212,13 @@ class TrainingData:
         weights : ndarray of shape (n_samples,) or None, default=None
             Weights, checked; 1 for each by default.
         """
+        spreads = bool(plan.label_weight) and is_partial(labels)
+        needs_graph = plan.neighbor_weight > 0 or spreads or plan.metric == GEODESIC
+        # Of distances or neighbors that the user finds, each sample has its own.
+        finds_own = needs_graph and not isinstance(plan.neighbors, str)
+        merge = distances is None and not finds_own
         order, hashes, weights, mean_weight = weigh(
-            distinct_samples(X, plan, labels, reference, distances, weights)
+            distinct_samples(X, labels, reference, weights, merge)
         )
         mean, scale, code_scale = scaling or (*mean_and_scale(X, order, weights), None)
         is_constant, scale = not scale, scale or 1.0
@@ -223,16 +228,8 @@ class TrainingData:
         subset_weights = weights_at(weights, subset_index)
         n_here = as_count(len(hashes) * mean_weight)
         n_trained_on = n_here + (n_seen if scaling else 0)
-        if labels is not None and order is not None:
-            labels = labels[order]
-        if labels is not None and labels.dtype.kind == "f":
-            if weights is not None:
-                labels = standardize_targets(labels, weights)
-            labels = labels.astype(np.float32)
-        spreads = bool(plan.label_weight) and is_partial(labels)
-        wants_graph = bool(plan.neighbor_weight) or spreads
         subspace = find_subspace(
-            samples, subset, plan, wants_graph, weights, subset_weights
+            samples, subset, plan, needs_graph, weights, subset_weights
         )
         some = smallest_hashes(subset_hashes, limits.SHRINKAGE_SAMPLES)
         alpha = weight_decay(
@@ -250,41 +247,28 @@ class TrainingData:
             plan,
             distances,
             chunk_slices(inputs),
-            wants_graph,
+            needs_graph,
             weights,
         )
+        labels = labels_in_order(labels, order, weights)
         if spreads:
             labels = spread_classes(labels, found.graph)
-        places, frame = None, subset @ axes.T
-        if found.distances is None:
-            code_scale = code_scale or scale
-        else:
-            landmarks = smallest_hashes(hashes, limits.LANDMARKS)
-            near = samples[landmarks]
-            code_scale, places = place_samples(
+        layout = Layout(code_scale or scale, None, axes, subset @ axes.T, alpha)
+        if found.distances is not None:
+            layout = lay_out(
+                layout,
                 found.distances,
-                landmarks,
-                near,
-                plan.n_components,
                 code_scale,
+                samples,
+                subset_index,
+                smallest_hashes(hashes, limits.LANDMARKS),
+                plan,
+                n_trained_on,
                 weights,
             )
-            if places is not None and plan.guided:
-                axes = rotated_axes(axes, near, places[landmarks])
-                frame = places[subset_index]
-            if places is not None and plan.alpha == "auto" and plan.init == "pca":
-                alpha = min(
-                    alpha,
-                    auto_alpha_of_places(
-                        places[landmarks],
-                        near @ axes.T,
-                        found.distances.between(landmarks, landmarks),
-                        n_trained_on,
-                        weights_at(weights, landmarks),
-                    ),
-                )
         if reference is not None:
-            reference = (reference if order is None else reference[order]) / code_scale
+            reference = reference if order is None else reference[order]
+            reference = reference / layout.code_scale
         few = smallest_hashes(subset_hashes, limits.ESTIMATION_SAMPLES)
         return cls(
             samples,
@@ -292,14 +276,14 @@ class TrainingData:
             subset[few],
             subset_weights,
             weights_at(subset_weights, few),
-            axes,
+            layout.axes,
             basis,
             0.0 if basis is None else discarded_variance(inputs, weights),
             found.distances,
-            places,
-            code_scale,
-            frame,
-            alpha,
+            layout.places,
+            layout.code_scale,
+            layout.frame,
+            layout.alpha,
             is_constant,
             n_seen + n_here,
             n_here / n_trained_on,
@@ -330,28 +314,15 @@ class TrainingData:
         return self.samples.scale
 
 
-def distinct_samples(
-    X, plan, labels=None, reference=None, distances=None, weights=None
-):
-    """Order samples by content, and merge those that are equal.
+def distinct_samples(X, labels=None, reference=None, weights=None, merge=True):
+    """Order samples by content, and merge those that are equal if that is wanted.
 
-    Large arrays are read as they lie, and have no other order. Where the user has
-    distances or a graph, each sample has its own, so that none are equal.
+    Large arrays are read as they lie, and have no other order.
     """
     if exceeds_memory(X):
         weights = np.ones(X.shape[0]) if weights is None else weights
         return DistinctSamples(None, hashes_in_place(X), weights)
-    has_graph = plan.neighbor_weight or plan.metric == GEODESIC
-    if plan.label_weight and labels is not None:
-        has_graph = has_graph or is_partial(labels)
-    finds_own = not isinstance(plan.neighbors, str)
-    return merge_duplicates(
-        X,
-        weights,
-        labels,
-        reference,
-        merge=distances is None and not (has_graph and finds_own),
-    )
+    return merge_duplicates(X, weights, labels, reference, merge=merge)
 
 
 def weigh(distinct):
@@ -364,6 +335,19 @@ def as_count(total):
     nearest = round(total)
     is_whole = abs(total - nearest) <= 4 * np.finfo(np.float64).eps * total
     return nearest if is_whole else total
+
+
+def labels_in_order(labels, order, weights):
+    """Return labels in the order of the samples, numbers standardized by weights."""
+    if labels is None:
+        return None
+    if order is not None:
+        labels = labels[order]
+    if labels.dtype.kind != "f":
+        return labels
+    if weights is not None:
+        labels = standardize_targets(labels, weights)
+    return labels.astype(np.float32)
 
 
 def representative_samples(samples, hashes, n_components):
@@ -396,6 +380,84 @@ def representative_samples(samples, hashes, n_components):
     return smallest_hashes(hashes, most)
 
 
+class Layout(NamedTuple):
+    """How codes are laid out, in the beginning and in the end.
+
+    Attributes
+    ----------
+    code_scale : float
+        Unit of codes.
+
+    places : ndarray of shape (n_samples, n_components) or None
+        Where distances would put the samples.
+
+    axes : ndarray of shape (n_components, n_features)
+        Axes that a training starts from.
+
+    frame : ndarray of shape (n_subset, n_components)
+        Where codes of the subset should lie in the end.
+
+    alpha : float
+        Weight decay.
+    """
+
+    code_scale: float
+    places: np.ndarray | None
+    axes: np.ndarray
+    frame: np.ndarray
+    alpha: float
+
+
+def lay_out(
+    layout, distances, unit, samples, subset_index, landmarks, plan, n_samples, weights
+):
+    """Adapt a layout to distances that are not the Euclidean ones of the samples.
+
+    Parameters
+    ----------
+    layout : Layout
+        That of principal axes.
+
+    distances : InputDistances
+
+    unit : float or None
+        The unit of codes of an earlier training, if it is kept.
+
+    samples : ScaledSamples
+
+    subset_index, landmarks : ndarray of int
+        Positions of the subset, and of the samples by which others are placed.
+
+    plan : TrainingPlan
+
+    n_samples : float
+        Number of samples trained on.
+
+    weights : ndarray of shape (n_samples,) or None
+
+    Returns
+    -------
+    Layout
+    """
+    _, _, axes, frame, alpha = layout
+    near = samples[landmarks]
+    placed = place_samples(distances, landmarks, near, plan.n_components, unit, weights)
+    places = placed.coordinates
+    if places is not None and plan.guided:
+        axes = rotated_axes(axes, near, places[landmarks])
+        frame = places[subset_index]
+    if places is not None and plan.alpha == "auto" and plan.init == "pca":
+        of_places = auto_alpha_of_places(
+            places[landmarks],
+            near @ axes.T,
+            placed.landmark_distances,
+            n_samples,
+            weights_at(weights, landmarks),
+        )
+        alpha = min(alpha, of_places)
+    return Layout(placed.unit, places, axes, frame, alpha)
+
+
 class FoundDistances(NamedTuple):
     """Distances that codes follow, and neighbors.
 
@@ -412,7 +474,7 @@ class FoundDistances(NamedTuple):
     graph: csr_array | None
 
 
-def find_distances(samples, hashes, plan, given, chunks, wants_graph, weights=None):
+def find_distances(samples, hashes, plan, given, chunks, needs_graph, weights=None):
     """Find the distances that codes follow, and the neighbors that the loss needs.
 
     Parameters
@@ -430,7 +492,7 @@ def find_distances(samples, hashes, plan, given, chunks, wants_graph, weights=No
     chunks : list of slice
         Samples that are read together.
 
-    wants_graph : bool
+    needs_graph : bool
         Whether neighbors are searched.
 
     weights : ndarray of shape (n_samples,) or None, default=None
@@ -460,10 +522,8 @@ def find_distances(samples, hashes, plan, given, chunks, wants_graph, weights=No
         graph = plan.broadcast(neighbor_graph(*searched, everyone, plan.verbose))
         landmarks = smallest_hashes(hashes, limits.LANDMARKS)
         distances = geodesic_distances(graph, samples[:], landmarks, plan.n_components)
-        return FoundDistances(
-            distances, within_chunks(graph, chunks) if wants_graph else None
-        )
-    if wants_graph:
+        return FoundDistances(distances, within_chunks(graph, chunks))
+    if needs_graph:
         if distances is not None and isinstance(plan.neighbors, str):
             searched = distances, metric, plan.n_neighbors, samples
             graph = graph_by_distances(*searched, chunks, plan.verbose)
@@ -474,7 +534,7 @@ def find_distances(samples, hashes, plan, given, chunks, wants_graph, weights=No
 
 
 def find_subspace(
-    samples, subset, plan, wants_graph, weights=None, subset_weights=None
+    samples, subset, plan, needs_graph, weights=None, subset_weights=None
 ):
     """Find principal axes, and where they are wanted a narrow basis and neighbor axes.
 
@@ -486,7 +546,7 @@ def find_subspace(
 
     plan : TrainingPlan
 
-    wants_graph : bool
+    needs_graph : bool
         Whether neighbors are searched.
 
     weights, subset_weights : ndarray or None, default=None
@@ -497,8 +557,7 @@ def find_subspace(
     Subspace
     """
     narrow = plan.may_project and is_wide(samples.X)
-    has_graph = wants_graph or plan.metric == GEODESIC
-    compare = has_graph and samples.width > NEIGHBOR_AXES
+    compare = needs_graph and samples.width > NEIGHBOR_AXES
     n_axes = max(
         plan.n_components,
         MAX_COORDINATES if narrow else 0,

@@ -45,7 +45,7 @@ def little_memory(monkeypatch):
 
 def order_and_hashes(X):
     """The order by content and the hashes that a training has."""
-    return distinct_samples(X, plan())[:2]
+    return distinct_samples(X)[:2]
 
 
 def test_small_data_are_their_own_subset(X):
