@@ -19,7 +19,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .._ambient import own_settings
 from .._sklearn import check_n_features, fit_context, returns_arrays
 from ..data.chunks import (
-    feature_deviations,
     feature_means,
     iterate_chunks,
     total_squared_deviation,
@@ -43,7 +42,6 @@ from ..networks.consensus import consensus_of
 from ..networks.convolutional import build_module, describe_module, is_shipped
 from ..networks.frame import apply_rigid_map, rigid_map_onto
 from ..networks.inference import apply_in_chunks, check_out
-from ..networks.jacobian import iterate_jacobians
 from ..networks.modular import ModularAutoencoder
 from ..networks.projection import project_networks
 from ..quality import explained_fraction
@@ -51,6 +49,7 @@ from ..training.plan import TrainingPlan
 from ..training.runs import mean_run
 from .loss_terms import standard_terms
 from .reference import check_reference, has_place, placed
+from .sensitivity import SensitivityMixin
 
 _DTYPES = (np.float64, np.float32)
 
@@ -84,7 +83,7 @@ def restore_on_error(estimator):
 
 
 class BaseStableAutoencoder(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+    SensitivityMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 ):
     """Fits networks, and applies them.
 
@@ -323,103 +322,6 @@ class BaseStableAutoencoder(
         """
         check_is_fitted(self)
         return -self._squared_errors(self._validate_all_but_values(X))
-
-    def jacobian(self, X):
-        r"""Return how the codes of each sample change with each of its features.
-
-        .. math:: J_{ikj} = \partial z_k / \partial x_j \quad \text{at the sample } x_i
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples at which the encoder is differentiated.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_components, n_features), dtype float32
-            Units of the codes for one unit of each feature. With many samples of many
-            features this is large; :meth:`feature_sensitivity` never holds all of it.
-
-        Raises
-        ------
-        ValueError
-            If X is not as described, or a derivative is not finite.
-
-        See Also
-        --------
-        feature_sensitivity : One number for each feature and component.
-
-        Notes
-        -----
-        The derivative of the consensus is the mean over runs. Where a network has a
-        kink, as with ``activation="relu"``, it is the derivative on one side.
-        """
-        check_is_fitted(self)
-        X = self._validate_all_but_values(X)
-        shape = X.shape[0], self.network_.n_components, self.n_features_in_
-        found = np.empty(shape, dtype=np.float32)
-        for steps, jacobian in self._iterate_jacobians(X):
-            found[steps] = jacobian
-        return found
-
-    def feature_sensitivity(self, X):
-        r"""Return how far the map moves with one standard deviation of each feature.
-
-        .. math:: S_{kj} = \sigma_j \sqrt{\operatorname{mean}_i J_{ikj}^2}
-
-        with the :meth:`jacobian` :math:`J` and the standard deviation :math:`\sigma_j`
-        of feature :math:`j` in X. Features with large values make the map.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples over which the mean is taken, two or more.
-
-        Returns
-        -------
-        ndarray of shape (n_components, n_features), dtype float64
-            In the units of the codes. The root of the sum of squares over components
-            does not depend on how the map is rotated.
-
-        Raises
-        ------
-        ValueError
-            If X is not as described, or a derivative is not finite.
-
-        See Also
-        --------
-        jacobian : The derivatives at each sample.
-        stable_embedding.plotting.FeatureSensitivityDisplay : A picture of it.
-
-        Notes
-        -----
-        It says what the map responds to, not what causes what. Where features are
-        correlated, the network may read the same from one or the other.
-
-        References
-        ----------
-        I. M. Sobol and S. Kucherenko, "Derivative based global sensitivity measures and
-        their link with global sensitivity indices", Mathematics and Computers in
-        Simulation 79, 2009.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from sklearn.datasets import load_iris
-        >>> from stable_embedding import StableAutoencoder
-        >>> iris = load_iris()
-        >>> model = StableAutoencoder(n_init=2, random_state=0).fit(iris.data)
-        >>> sensitivity = model.feature_sensitivity(iris.data)
-        >>> iris.feature_names[np.linalg.norm(sensitivity, axis=0).argmax()]
-        'petal length (cm)'
-        """
-        check_is_fitted(self)
-        X = self._validate_all_but_values(X, ensure_min_samples=2)
-        shape = self.network_.n_components, self.n_features_in_
-        squares = np.zeros(shape, dtype=np.float64)
-        for _, jacobian in self._iterate_jacobians(X):
-            squares += np.square(jacobian, dtype=np.float64).sum(axis=0)
-        return np.sqrt(squares / X.shape[0]) * feature_deviations(X)
 
     def align(self, X, reference):
         """Lay the map of X on a reference with one rigid map, within the weights.
@@ -795,17 +697,6 @@ class BaseStableAutoencoder(
 
     def _encode(self, network, X):
         return apply_in_chunks(network, network.encode, X, self._scale_samples)
-
-    def _iterate_jacobians(self, X):
-        """Iterate over derivatives of codes, in units of the data."""
-        unit = np.float32(self._code_unit / self.scale_)
-        chunks = iterate_jacobians(self.network_, X, self._scale_samples)
-        return ((steps, unit * jacobian) for steps, jacobian in chunks)
-
-    @property
-    def _code_unit(self):
-        """What a unit of a network's codes is where they are differentiated; hook."""
-        return self.code_scale_
 
     def _scale_samples(self, chunk):
         self._check_values(chunk)

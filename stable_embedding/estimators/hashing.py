@@ -193,38 +193,6 @@ class SemanticHashing(StableAutoencoder):
         codes = self._encode(self.network_, self._validate_all_but_values(X))
         return codes / np.float32(self._run.height)
 
-    def jacobian(self, X):
-        """Return how the probabilities of bits change with each feature.
-
-        Bits are cut and have no slope; :meth:`bit_probabilities` have one.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples at which the encoder is differentiated.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_bits, n_features), dtype float32
-            Probability for one unit of each feature.
-        """
-        return super().jacobian(X)
-
-    def feature_sensitivity(self, X):
-        """Return how bits' probabilities move with one deviation of each feature.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples over which the mean is taken, two or more.
-
-        Returns
-        -------
-        ndarray of shape (n_bits, n_features), dtype float64
-            Root mean square over samples, as a probability.
-        """
-        return super().feature_sensitivity(X)
-
     def transform(self, X, out=None):
         """Embed X as bits.
 
