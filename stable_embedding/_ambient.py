@@ -114,3 +114,30 @@ def own_settings() -> Iterator[None]:
         _use_one_thread_if_forked()
         enter(_full_precision)
         yield
+
+
+@contextmanager
+def own_random_stream(seed: int, device: str | torch.device = "cpu") -> Iterator[None]:
+    """Let torch draw from a seed in a block, as in dropout, and undo that.
+
+    Parameters
+    ----------
+    seed : int
+
+    device : str or torch.device, default="cpu"
+        Where it draws, besides the CPU. Streams of other devices are left alone.
+    """
+    device = torch.device(device)
+    kind = device.type if device.type != "cpu" else "cuda"
+    devices = [] if device.type == "cpu" else [device]
+    with torch.random.fork_rng(devices=devices, device_type=kind):
+        seed_streams(seed, device)
+        yield
+
+
+def seed_streams(seed: int, device: str | torch.device) -> None:
+    """Seed the random numbers of torch on the CPU, and on a device."""
+    device = torch.device(device)
+    torch.default_generator.manual_seed(seed)
+    if device.type != "cpu":
+        torch.get_device_module(device).manual_seed(seed)

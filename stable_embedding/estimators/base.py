@@ -584,7 +584,6 @@ class BaseStableAutoencoder(
                 modules=plan.modules,
                 axes=axes,
                 seed=seed,
-                n_runs=len(plan.seeds),
             )
         return self._network_class(
             n_features=self.n_features_in_,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .._ambient import CPU_FLOAT32
-from .base import BaseAutoencoder
+from .base import BaseAutoencoder, arrays_of, tensors_of
 from .mlp import LinearPathMLP
 from .stacking import stack_linear_layers
 
@@ -106,10 +106,7 @@ class Autoencoder(BaseAutoencoder):
         settings = {name: getattr(self, name) for name in self._settings}
         settings["init"] = self.init
         settings["gains"] = [float(gain) for gain in attrgetter(*self._gains)(self)]
-        weights = {
-            name: weight.numpy(force=True) for name, weight in self.state_dict().items()
-        }
-        return {"settings": settings, "weights": weights}
+        return {"settings": settings, "weights": arrays_of(self)}
 
     @classmethod
     def restored(cls, **state: Any) -> Self:
@@ -143,7 +140,7 @@ class Autoencoder(BaseAutoencoder):
         if init == "pca":
             axes = torch.zeros(sizes[-1], sizes[0], **CPU_FLOAT32)
         network = cls(axes=axes, **cls._completed(settings))
-        network.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})
+        network.load_state_dict(tensors_of(weights))
         for name, gain in zip(cls._gains, gains, strict=True):
             part, attribute = name.split(".")
             setattr(network.get_submodule(part), attribute, gain)

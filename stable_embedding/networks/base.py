@@ -5,6 +5,7 @@ from copy import deepcopy
 from itertools import chain
 from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -168,8 +169,7 @@ class BaseAutoencoder(nn.Module):
         Returns
         -------
         nn.Module
-            It maps (n_runs, n_samples, n_features), those of a run by its network. Its
-            `unstack` copies the weights back.
+            It maps (n_runs, n_samples, n_features), those of a run by its network.
         """
         return ModuleStack(networks)
 
@@ -207,3 +207,14 @@ class BaseAutoencoder(nn.Module):
         codes = self.add_discretization(graph, self.add_encoder(graph, value))
         error = graph.node("Sub", self.add_decoder(graph, codes), value)
         return graph.sum(graph.node("Mul", error, error), axis=1)
+
+
+def arrays_of(module: nn.Module) -> dict[str, np.ndarray]:
+    """Return the weights of a module as arrays, by name."""
+    state = module.state_dict()
+    return {name: weight.numpy(force=True) for name, weight in state.items()}
+
+
+def tensors_of(arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:
+    """Return arrays as tensors."""
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}

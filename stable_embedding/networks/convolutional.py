@@ -5,11 +5,10 @@ from itertools import pairwise
 from math import prod
 from typing import Any, Self
 
-import numpy as np
-import torch
 from torch import Tensor, nn
 
-from .._ambient import CPU_FLOAT32
+from .._ambient import CPU_FLOAT32, own_random_stream
+from .base import arrays_of, tensors_of
 from .onnx_layers import add_module
 
 # Layers are drawn from this seed, so that modules of the same settings are alike.
@@ -35,8 +34,7 @@ class _ConvolutionalModule(nn.Module):
         )
         self.layers: nn.Sequential | None = None
         if n_components is not None:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(_SEED)
+            with own_random_stream(_SEED):
                 self.layers = nn.Sequential(*self._build(n_components))
                 self.to(**CPU_FLOAT32)
                 self.reset_parameters()
@@ -268,17 +266,6 @@ def build_module(described: dict[str, Any]) -> nn.Module:
     if "weights" in described:
         module.load_state_dict(tensors_of(described["weights"]))
     return module
-
-
-def arrays_of(module: nn.Module) -> dict[str, np.ndarray]:
-    """Return the weights of a module as arrays, by name."""
-    state = module.state_dict()
-    return {name: weight.numpy(force=True) for name, weight in state.items()}
-
-
-def tensors_of(arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:
-    """Return arrays as tensors."""
-    return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
 def _perceptron(sizes: Sequence[int]) -> list[nn.Module]:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .._ambient import CPU_FLOAT32
+from .._ambient import CPU_FLOAT32, own_random_stream
 
 # Number of samples on which a module is tried.
 _PROBE_SAMPLES = 4
@@ -89,8 +89,7 @@ def copy_of_module(
         If it does not map samples of these widths, each by itself.
     """
     sized = getattr(module, "with_n_components", None)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(_SEED)  # layers that are lazy are drawn here
+    with own_random_stream(_SEED):  # layers that are lazy are drawn here
         copied = deepcopy(module) if sized is None else sized(n_components)
         copied = copied.to(**CPU_FLOAT32)
         inputs = probe(n_inputs)
@@ -192,8 +191,7 @@ def draw_weights(module: nn.Module, name: str, seed: int) -> None:
     ValueError
         If a layer has weights and no method `reset_parameters`.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with own_random_stream(seed):
         for layer in module.modules():
             reset = getattr(layer, "reset_parameters", None)
             if reset is not None:

@@ -6,16 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .._ambient import CPU_FLOAT32
+from .._ambient import CPU_FLOAT32, own_random_stream
 from .autoencoder import Autoencoder
-from .base import BaseAutoencoder
-from .convolutional import (
-    arrays_of,
-    build_module,
-    describe_module,
-    is_shipped,
-    tensors_of,
-)
+from .base import BaseAutoencoder, arrays_of, tensors_of
+from .convolutional import build_module, describe_module, is_shipped
 from .given_modules import (
     check_module_stack,
     copy_of_module,
@@ -58,9 +52,6 @@ class ModularAutoencoder(BaseAutoencoder):
 
     seed : int, default=0
         Seed of the draw without axes.
-
-    n_runs : int, default=1
-        Number of such networks that are trained as one stack.
     """
 
     def __init__(
@@ -73,7 +64,6 @@ class ModularAutoencoder(BaseAutoencoder):
         modules: dict[str, nn.Module],
         axes: Tensor | None = None,
         seed: int = 0,
-        n_runs: int = 1,
     ):
         perceptrons = Autoencoder(
             n_features,
@@ -96,8 +86,6 @@ class ModularAutoencoder(BaseAutoencoder):
         for name, given in modules.items():
             n_inputs, n_outputs, path, gain = sides[name]
             module = copy_of_module(given, name, n_components, n_inputs, n_outputs)
-            if n_runs > 1:
-                check_module_stack(module, name)
             if axes is None:
                 draw_weights(module, name, seed)
             else:
@@ -125,9 +113,8 @@ class ModularAutoencoder(BaseAutoencoder):
         """
         if not all(map(is_shipped, self.modules_given.values())):
             return super().state()
-        names = ("n_features", "n_components", "hidden_layer_sizes", "activation")
         return {
-            "settings": {name: getattr(self, name) for name in names},
+            "settings": {name: getattr(self, name) for name in Autoencoder._settings},
             "init": self.init,
             "structures": self.structures,
             "modules": {
@@ -168,9 +155,11 @@ class ModularAutoencoder(BaseAutoencoder):
         ValueError
             If their modules cannot be stacked.
         """
+        for name, module in networks[0].modules_given.items():
+            check_module_stack(module, name)
         stacked, samples = ModuleStack(networks), probe(networks[0].n_features)
         try:
-            with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            with torch.no_grad(), own_random_stream(0):
                 stacked(samples.expand(len(networks), -1, -1))
         except Exception as error:  # whatever a user's code raises
             raise ValueError(

@@ -11,10 +11,9 @@ import torch
 from skorch.callbacks import Callback
 from torch import Tensor, nn
 
-from .._ambient import CPU_FLOAT32
+from .._ambient import CPU_FLOAT32, seed_streams
 from .._progress import progress_bar
 from ..networks.stacking import trained_tensors, weights_by_name
-from .seeds import seed_streams
 
 # Fraction of the steps in which the learning rate rises.
 WARMUP_FRACTION = 0.3

@@ -9,6 +9,7 @@ import sklearn
 import torch
 from skorch.callbacks import LRScheduler
 
+from .._ambient import own_random_stream
 from .._version import __version__
 from ..data.training_data import TrainingSet
 from ..losses.base import LossTerm, TotalLoss
@@ -27,7 +28,6 @@ from .checkpoint import Checkpoints, training_fingerprint
 from .net import DistributedNet, Net
 from .plan import TrainingPlan
 from .runs import Run
-from .seeds import own_random_stream
 
 # Added to the root of the second moments. Adam's usual 1e-8 takes full steps along
 # weights whose gradient is noise.
