@@ -74,7 +74,7 @@ def distances_from(X, block, metric=None):
     ndarray of shape (n_of_block, n_samples), dtype float64
     """
     if isinstance(metric, str):
-        return checked(dense_samples(X, block).copy(), "X")
+        return checked(dense_samples(X, block), "X")
     if metric is not None:
         return metric.between(X[block], X)
     if not issparse(X):

@@ -81,15 +81,13 @@ def joined(edges, samples):
 class _PathsFrom(InputDistances):
     """Shortest paths to landmarks alone."""
 
-    def __init__(self, paths, landmarks):
+    def __init__(self, paths):
         super().__init__(paths.shape[1])
         self.paths = paths
-        self.place = {landmark: at for at, landmark in enumerate(landmarks.tolist())}
 
     def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        """Look up the paths of samples from landmarks, the second."""
-        at = [self.place[landmark] for landmark in second.tolist()]
-        return self.paths[at][:, first].T
+        """Look up the paths of samples from all landmarks, which the second are."""
+        return self.paths[:, first].T
 
 
 def geodesic_distances(
@@ -140,5 +138,5 @@ def geodesic_distances(
     paths = dijkstra(edges, directed=False, indices=landmarks)
     scaling = classical_scaling(paths[:, landmarks], n_components, _MAX_COORDINATES)
     return CoordinateDistances(
-        place_by_landmarks(_PathsFrom(paths, landmarks), landmarks, scaling)
+        place_by_landmarks(_PathsFrom(paths), landmarks, scaling)
     )

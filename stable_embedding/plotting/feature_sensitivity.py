@@ -157,8 +157,8 @@ class FeatureSensitivityDisplay(Display):
             return [f"x{i}" for i in range(values.shape[1])], values
         check_consistent_length(self.feature_names, values.T)
         names = [str(name) for name in self.feature_names]
-        distinct = list(dict.fromkeys(names))
-        at = np.array([distinct.index(name) for name in names])
+        places = {name: at for at, name in enumerate(dict.fromkeys(names))}
+        distinct, at = list(places), np.array([places[name] for name in names])
         squares = np.zeros((len(values), len(distinct)))
         np.add.at(squares, (slice(None), at), values**2)
         return distinct, np.sqrt(squares)

@@ -51,9 +51,9 @@ def checked_table(X, estimator_name):
                 f"Found array with 0 {what}(s) (shape={X.shape}) while a minimum of 1"
                 f" is required by {estimator_name}."
             )
-    repeated = [i for i, name in enumerate(names) if name in names[:i]]
-    if repeated:
-        raise ValueError(f"X has {named(repeated[:1], names)} more than once")
+    if len(set(names)) < len(names):
+        repeated = next(i for i, name in enumerate(names) if name in names[:i])
+        raise ValueError(f"X has {named([repeated], names)} more than once")
     return X
 
 

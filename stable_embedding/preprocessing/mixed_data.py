@@ -30,7 +30,13 @@ from .columns import (
     output_levels,
 )
 from .frames import frame_format, table_of
-from .norms import block_covariance, block_norm, indicator_scales
+from .norms import (
+    block_covariance,
+    block_norm,
+    block_variances,
+    indicator_scales,
+    total_norm,
+)
 
 
 class MixedDataEncoder(TransformerMixin, BaseEstimator):
@@ -269,10 +275,13 @@ class MixedDataEncoder(TransformerMixin, BaseEstimator):
         columns = csc_array(self._scaled(numbers, indicators, sparse=True))
         shift, factors = self._shift(n_numbers), np.ones_like(self.scale_)
         for block in blocks_of(self.column_indices_, self.is_categorical_, groups):
-            covariance = block_covariance(columns[:, block], shift[block])
-            norm = block_norm(
-                covariance / np.outer(factors[block], factors[block]), self.norm
-            )
+            of_block, scales = columns[:, block], factors[block]
+            if self.norm == "variance":
+                variances = block_variances(of_block, shift[block])
+                norm = total_norm(variances / (scales * scales))
+            else:
+                covariance = block_covariance(of_block, shift[block])
+                norm = block_norm(covariance / np.outer(scales, scales), self.norm)
             factors[block] *= norm
         self.scale_ *= factors
 

@@ -40,13 +40,39 @@ def block_norm(covariance, norm):
     float
         1 for a block that is constant to rounding.
     """
-    total = np.trace(covariance)
-    if total <= len(covariance) * np.finfo(np.float64).eps:
-        return 1.0
-    if norm == "variance":
-        return float(np.sqrt(total))
+    variances = np.diagonal(covariance)
+    if norm == "variance" or is_constant(variances):
+        return total_norm(variances)
     # All of them: LAPACK's search for one fails where many are equal.
     return float(np.sqrt(np.linalg.eigvalsh(covariance)[-1]))
+
+
+def total_norm(variances):
+    """Return the root of the sum of a block's variances; 1 if it is constant."""
+    return 1.0 if is_constant(variances) else float(np.sqrt(variances.sum()))
+
+
+def is_constant(variances):
+    """Tell whether a block is constant to rounding, by the variances of its columns."""
+    return variances.sum() <= len(variances) * np.finfo(np.float64).eps
+
+
+def block_variances(columns, mean):
+    """Compute the variances of columns, without the matrix of their covariances.
+
+    Parameters
+    ----------
+    columns : sparse matrix of shape (n_samples, n_columns)
+        Not far from zero beside their deviations.
+
+    mean : ndarray of shape (n_columns,)
+        Their means.
+
+    Returns
+    -------
+    ndarray of shape (n_columns,)
+    """
+    return (columns.T @ columns / columns.shape[0]).diagonal() - mean * mean
 
 
 def block_covariance(columns, mean):

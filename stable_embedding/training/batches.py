@@ -238,6 +238,8 @@ class BatchIterator:
         self.inputs, self.hashes = training_set.inputs, training_set.hashes
         self.labels, graph = training_set.labels, training_set.graph
         self.weights = weights_of_runs(training_set.weights, index)
+        if self.weights is not None:
+            self.weights = self.weights.to(self.inputs.device)
         self.chunks = chunk_slices(self.inputs)
         self.seeds = seeds
         self.index = index
@@ -331,10 +333,9 @@ class BatchIterator:
         """Return the weights of the samples of a batch, in every run."""
         if self.weights is None:
             return None
-        weights = self.weights.to(index.device)
         if index.dim() == 1:
-            return weights[0, index]
-        return weights.expand(len(index), -1).gather(-1, index)
+            return self.weights[0, index]
+        return self.weights.expand(len(index), -1).gather(-1, index)
 
     def _seed(self) -> None:
         """Start all random streams."""
