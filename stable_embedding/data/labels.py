@@ -43,13 +43,13 @@ def encode_targets(y, target_type="auto"):
         If y holds no such labels, or too few.
     """
     y = read_labels(y)
-    known = np.array([not is_missing(label) for label in y.tolist()], dtype=bool)
+    known = are_known(y)
     if target_type == "auto":
         labels = as_plain_array(y[known].tolist())
         is_continuous = len(labels) and type_of_target(labels) == "continuous"
         target_type = "continuous" if is_continuous else "multiclass"
     if target_type == "multiclass":
-        return encode_classes(y)
+        return _encode_known(y, known)
     numbers = np.full(len(y), np.nan)
     try:
         numbers[known] = y[known].astype(np.float64)
@@ -124,8 +124,12 @@ def encode_classes(y):
     [0, -1, 0, 1]
     """
     y = read_labels(y)
-    known = np.array([not is_missing(label) for label in y.tolist()], dtype=bool)
-    labels = y[known]
+    return _encode_known(y, are_known(y))
+
+
+def _encode_known(y, known):
+    """Turn known classes into integers."""
+    known, labels = known.copy(), y[known]
     if y.dtype == object:
         labels = as_plain_array(labels.tolist())
     if labels.dtype.kind in "if":
@@ -165,6 +169,11 @@ def read_labels(y):
         # NumPy would turn nan and numbers beside strings into strings.
         y = np.array(y, dtype=object)
     return column_or_1d(y, warn=True)
+
+
+def are_known(labels):
+    """Tell for each label of an array whether it is there."""
+    return np.array([not is_missing(label) for label in labels.tolist()], dtype=bool)
 
 
 def is_missing(label):

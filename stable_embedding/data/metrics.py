@@ -196,11 +196,9 @@ def check_metric(metric, parameters, X):
             )
         return
     try:
-        found = pairwise_distances(
-            PairMetric(metric, X=X[:2])._read(X[:2]),
-            metric=metric,
-            **(of_data(metric, X[:2]) | dict(parameters or {})),
-        )
+        pair = PairMetric(metric, parameters, X[:2])
+        rows = pair._read(X[:2])
+        found = pairwise_distances(rows, metric=metric, **pair.parameters)
     except (TypeError, ValueError, IndexError) as error:
         raise type(error)(
             f"metric={metric!r} with metric_params={parameters!r} fails for the first"

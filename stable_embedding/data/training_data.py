@@ -502,10 +502,19 @@ def find_distances(samples, hashes, plan, given, chunks, needs_graph, weights=No
     -------
     FoundDistances
     """
-    distances, metric, graph = None, None, None
+    if plan.metric == GEODESIC:
+        everyone = [slice(0, len(samples))]
+        graph = neighbor_graph(
+            plan.neighbors, plan.n_neighbors, samples, everyone, plan.verbose
+        )
+        graph = plan.broadcast(graph)
+        landmarks = smallest_hashes(hashes, limits.LANDMARKS)
+        distances = geodesic_distances(graph, samples[:], landmarks, plan.n_components)
+        return FoundDistances(distances, within_chunks(graph, chunks))
+    distances, metric = None, None
     if given is not None:
         distances = user_distances(given, len(samples), samples.order)
-    elif plan.has_own_metric and plan.metric != GEODESIC:
+    elif plan.has_own_metric:
         typical, typical_weights = samples.X, weights
         if exceeds_memory(typical):
             some = smallest_hashes(hashes, limits.SHRINKAGE_SAMPLES)
@@ -516,21 +525,17 @@ def find_distances(samples, hashes, plan, given, chunks, needs_graph, weights=No
         distances = distances_of_metric(
             samples.X, metric, samples.order, samples.mean, samples.scale
         )
-    searched = plan.neighbors, plan.n_neighbors, samples
-    if given is None and plan.has_own_metric and metric is None:
-        everyone = [slice(0, len(samples))]
-        graph = plan.broadcast(neighbor_graph(*searched, everyone, plan.verbose))
-        landmarks = smallest_hashes(hashes, limits.LANDMARKS)
-        distances = geodesic_distances(graph, samples[:], landmarks, plan.n_components)
-        return FoundDistances(distances, within_chunks(graph, chunks))
-    if needs_graph:
-        if distances is not None and isinstance(plan.neighbors, str):
-            searched = distances, metric, plan.n_neighbors, samples
-            graph = graph_by_distances(*searched, chunks, plan.verbose)
-        else:
-            graph = neighbor_graph(*searched, chunks, plan.verbose)
-        graph = plan.broadcast(graph)
-    return FoundDistances(distances, graph)
+    if not needs_graph:
+        return FoundDistances(distances, None)
+    if distances is not None and isinstance(plan.neighbors, str):
+        graph = graph_by_distances(
+            distances, metric, plan.n_neighbors, samples, chunks, plan.verbose
+        )
+    else:
+        graph = neighbor_graph(
+            plan.neighbors, plan.n_neighbors, samples, chunks, plan.verbose
+        )
+    return FoundDistances(distances, plan.broadcast(graph))
 
 
 def find_subspace(
