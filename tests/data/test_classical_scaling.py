@@ -10,6 +10,8 @@ from stable_embedding.data.classical_scaling import (
 )
 from stable_embedding.data.input_distances import MatrixDistances
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.mark.parametrize("n_landmarks", [5, 12, 40])
 def test_euclidean_distances_are_kept_exactly(n_landmarks, rng):

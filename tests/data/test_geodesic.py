@@ -12,6 +12,8 @@ from stable_embedding.data.geodesic import edge_lengths, geodesic_distances, joi
 from stable_embedding.data.input_distances import CoordinateDistances
 from stable_embedding.data.neighbors import graph_from_counts
 
+pytestmark = pytest.mark.numeric
+
 
 def graph_of(samples, n_neighbors=3):
     graph = kneighbors_graph(samples, n_neighbors)

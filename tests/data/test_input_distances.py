@@ -16,6 +16,8 @@ from stable_embedding.data.input_distances import (
     nearest,
 )
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.fixture
 def D(rng):

@@ -9,6 +9,8 @@ from sklearn.model_selection import train_test_split
 from stable_embedding import SampleDistances
 from stable_embedding.data.sample_distances import check_distances, user_distances
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.fixture
 def D(rng):

@@ -84,6 +84,7 @@ def test_labels_are_weighted(labels, X, counts, index):
     model = StableAutoencoder(label_weight=1.0, **FEW)
     repeated = clone(model).fit(X[index], y[index])
     weighted = clone(model).fit(X, y, sample_weight=counts)
+    # Numbers are standardized in float64 from either side, and alike in float32.
     assert_same_fit(weighted, repeated, X)
     only = np.where(y == y, 0.0, 1.0) if labels == "numbers" else (y < 0) * 1.0
     with pytest.raises(ValueError, match="y "):
