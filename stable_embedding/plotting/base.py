@@ -1,5 +1,7 @@
 """What all displays share: axes to draw on, colors, markers and a colormap."""
 
+from contextlib import contextmanager
+
 import numpy as np
 
 from ..data.containers import dense
@@ -93,6 +95,15 @@ def import_pyplot():
             "pictures need matplotlib: pip install 'stable_embedding[plot]'"
         ) from error
     return matplotlib.pyplot
+
+
+@contextmanager
+def closed_after(display):
+    """Yield the figure of a display that was drawn, and close it in the end."""
+    try:
+        yield display.figure_
+    finally:
+        import_pyplot().close(display.figure_)
 
 
 def check_two_components(embedding):

@@ -18,6 +18,7 @@ from ..data.columns import columns_named
 from ..data.containers import dense, readable
 from ..data.dask_arrays import is_dask_array
 from ..data.subsample import fixed_subsample
+from ..plotting.base import closed_after
 from ..plotting.stability import StabilityDisplay
 from ..quality import explained_variance
 from ..stability.measures import (
@@ -28,6 +29,7 @@ from ..stability.measures import (
 )
 from ..stability.scoring import embedding_steps, inputs_of_last, last_step
 from ..training.seeds import draw_seeds, with_seed
+from .html import figure_section, table_section, write_page
 from .perturbations import (
     PERTURBATIONS,
     numeric_columns,
@@ -108,6 +110,24 @@ class StabilityReport:
         best_at_zero = measure != "neighbor_overlap"
         display = StabilityDisplay(values, _MEASURES[measure], log=best_at_zero)
         return display.plot(ax=ax)
+
+    def to_html(self, path):
+        """Write the table and a picture to an HTML file. This needs matplotlib.
+
+        Parameters
+        ----------
+        path : str or path
+            File to write. It holds all it needs.
+        """
+        with closed_after(self.plot()) as figure:
+            picture = figure_section(
+                "Raw displacement",
+                figure,
+                "The raw displacement of each estimator under each perturbation, whose"
+                " values are in the table above.",
+            )
+        table = table_section("Measures, as means over runs", self.rows)
+        write_page(path, "Stability report", [table, picture])
 
     def __repr__(self):
         header, *lines = self._cells()

@@ -318,6 +318,16 @@ def test_without_pandas_all_but_the_frame_works(small, monkeypatch):
         again.to_frame()
 
 
+def test_a_page_holds_the_table_and_the_picture(small, tmp_path):
+    plt = pytest.importorskip("matplotlib.pyplot")
+    small.to_html(tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert page.count("<tr>") == 13
+    assert "PCA &lt;2&gt;" in page
+    assert "data:image/" in page
+    assert plt.get_fignums() == []
+
+
 @pytest.mark.parametrize("measure", MEASURES)
 def test_plot_draws_each_value(measure, small):
     plt = pytest.importorskip("matplotlib.pyplot")
