@@ -11,6 +11,7 @@ from ..estimators.base import BaseStableAutoencoder
 from ..estimators.outliers import ReconstructionOutlierDetector
 from ..estimators.registry import ESTIMATORS
 from .onnx_graph import Graph, name_inputs
+from .onnx_imputer import imputer_settings
 from .onnx_inputs import (
     checked_types,
     ordered_types,
@@ -170,6 +171,7 @@ def converted(estimator, types, settings):
     from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
 
     settings = {"name": f"ONNX({type(estimator).__name__})", **settings}
+    settings = imputer_settings(settings)
     try:
         model = convert_sklearn(
             estimator,
