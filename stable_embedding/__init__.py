@@ -15,6 +15,7 @@ from .estimators import (
 from .export import load, save, to_onnx
 from .export.legacy import provide_old_modules
 from .reports import StabilityReport, stability_report
+from .retraining import Retraining, align, retrain
 from .stability import (
     manifold_variance,
     manifold_variance_matrix,
@@ -26,6 +27,7 @@ __all__ = [
     "ContractiveAutoencoder",
     "DenoisingAutoencoder",
     "ReconstructionOutlierDetector",
+    "Retraining",
     "SampleDistances",
     "SemanticHashing",
     "SparseAutoencoder",
@@ -34,11 +36,13 @@ __all__ = [
     "TripletVariationalAutoencoder",
     "VariationalAutoencoder",
     "__version__",
+    "align",
     "load",
     "manifold_variance",
     "manifold_variance_matrix",
     "manifold_variance_score",
     "most_stable_within_one_standard_error",
+    "retrain",
     "save",
     "stability_report",
     "to_onnx",

@@ -9,6 +9,7 @@ from scipy.sparse import issparse
 from sklearn.utils import check_array
 
 from .columns import check_finite, column_names, columns_named, refuse_dates
+from .dask_arrays import is_dask_array
 
 _READ_BY_NUMPY = (torch.float16, torch.float32, torch.float64)
 
@@ -103,6 +104,33 @@ def dense(X, input_name="X"):
     """
     X = readable(X, input_name)
     return X.toarray() if issparse(X) else X
+
+
+def indexable(X, input_name="X"):
+    """Return samples in a container from which some can be taken by an index.
+
+    Parameters
+    ----------
+    X : object
+        As of :func:`readable`.
+
+    input_name : str, default="X"
+        Name of the parameter.
+
+    Returns
+    -------
+    object
+        X; lists become an array, a sparse matrix one in CSR format, and the values of a
+        dask array are computed.
+    """
+    if is_dask_array(X):
+        return X.compute()
+    if isinstance(X, (list, tuple)):
+        with columns_named(X, input_name):
+            values = np.asarray(X)
+        # Beside a text NumPy makes a text of each number.
+        return np.asarray(X, dtype=object) if values.dtype.kind in "US" else values
+    return X.tocsr() if issparse(X) else X
 
 
 def readable_samples(X, input_name="X"):

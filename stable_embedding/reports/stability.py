@@ -6,7 +6,6 @@ from numbers import Integral
 from warnings import warn
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.parallel import Parallel, delayed
@@ -14,9 +13,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from .._progress import progress_bar
 from .._sklearn import Interval, num_samples, safe_indexing, validate_params
 from ..data import limits
-from ..data.columns import columns_named
-from ..data.containers import dense, readable
-from ..data.dask_arrays import is_dask_array
+from ..data.containers import dense, indexable, readable
 from ..data.subsample import fixed_subsample
 from ..plotting.base import closed_after
 from ..plotting.stability import StabilityDisplay
@@ -292,7 +289,7 @@ def stability_report(
     """
     transformers = _check_estimators(estimators)
     perturbations = _check_perturbations(perturbations)
-    X, y = _indexable(readable(X)), readable(y, "y")
+    X, y = indexable(readable(X)), readable(y, "y")
     if y is not None:
         check_consistent_length(X, y)
     perturbations = _applicable(perturbations, X)
@@ -347,18 +344,6 @@ def _check_perturbations(perturbations):
             f" {list(PERTURBATIONS)}"
         )
     return list(dict.fromkeys(perturbations))
-
-
-def _indexable(X):
-    """Return samples in a container from which some can be taken by an index."""
-    if is_dask_array(X):
-        return X.compute()
-    if isinstance(X, (list, tuple)):
-        with columns_named(X):
-            values = np.asarray(X)
-        # Beside a text NumPy makes a text of each number.
-        return np.asarray(X, dtype=object) if values.dtype.kind in "US" else values
-    return X.tocsr() if issparse(X) else X
 
 
 def _applicable(perturbations, X):

@@ -1,0 +1,136 @@
+"""Who samples are: ids from the index of a data frame, and samples found by them."""
+
+from collections import Counter
+
+import numpy as np
+
+from .._sklearn import num_samples
+from .containers import readable
+
+
+def has_index(X):
+    """Tell whether X is a data frame or series of pandas."""
+    return hasattr(X, "iloc") and hasattr(X, "index")
+
+
+def sample_ids(X, ids=None, input_name="X", ids_name="ids"):
+    """Return the id of each sample, or None if nothing says who they are.
+
+    Parameters
+    ----------
+    X : {array-like, data frame, sparse matrix} of n_samples
+        A data frame of pandas has ids in its index. An index that only counts, as
+        pandas makes it by default, names no sample.
+
+    ids : array-like of shape (n_samples,) or None, default=None
+        Ids in place of the index.
+
+    input_name, ids_name : str
+        Names of the parameters.
+
+    Returns
+    -------
+    list or None
+        Ids, each of which can be hashed.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the ids are of another number, not hashable, missing, or not unique.
+    """
+    if ids is not None:
+        found, where = _as_list(readable(ids, ids_name), ids_name), ids_name
+    elif has_index(X) and type(X.index).__name__ != "RangeIndex":
+        found, where = X.index.tolist(), f"the index of {input_name}"
+    else:
+        return None
+    n_samples = num_samples(X)
+    if len(found) != n_samples:
+        raise ValueError(
+            f"{where} has {len(found)} ids, but {input_name} has {n_samples} samples;"
+            " each needs one"
+        )
+    check_unique(found, where)
+    return found
+
+
+def listed_ids(samples, name):
+    """Return ids that are given themselves, or as the index of samples.
+
+    Parameters
+    ----------
+    samples : {data frame, array-like of shape (n_samples,)}
+        Samples with an index, or ids.
+
+    name : str
+        Name of the parameter.
+
+    Returns
+    -------
+    list
+    """
+    if has_index(samples) and samples.ndim == 2:
+        found = sample_ids(samples, input_name=name)
+        if found is None:
+            raise ValueError(
+                f"{name} has an index that only counts, {samples.index!r}, and does not"
+                f" say who its samples are; pass {name}.set_index(...) with the column"
+                " of their ids, or the ids themselves"
+            )
+        return found
+    found = _as_list(readable(samples, name), name)
+    check_unique(found, name)
+    return found
+
+
+def _as_list(ids, name):
+    if np.ndim(ids) != 1:
+        raise ValueError(
+            f"{name} has shape {np.shape(ids)}; it must hold one id for each sample, of"
+            " shape (n_samples,)"
+        )
+    return ids.tolist() if hasattr(ids, "tolist") else list(ids)
+
+
+def check_unique(ids, where):
+    """Raise if ids cannot be hashed, are missing, or stand there twice."""
+    try:
+        counts = Counter(ids)
+    except TypeError as error:
+        raise TypeError(
+            f"{where} must hold numbers or text that name samples: {error}"
+        ) from None
+    missing = [one for one in counts if one is None or one != one]
+    if missing:
+        raise ValueError(f"{where} holds {missing[0]!r}; each sample must have an id")
+    [(most, count)] = counts.most_common(1) or [(None, 1)]
+    if count > 1:
+        raise ValueError(
+            f"{where} holds the id {most!r} {count} times; the id of a sample must be"
+            " unique"
+        )
+
+
+def positions_in_common(ids, others):
+    """Find the samples that two lists of ids have in common.
+
+    Parameters
+    ----------
+    ids, others : list
+        Unique ids.
+
+    Returns
+    -------
+    tuple of two ndarrays of int
+        Where they stand in `ids`, in ascending order, and where in `others`.
+
+    Examples
+    --------
+    >>> from stable_embedding.data.sample_ids import positions_in_common
+    >>> positions_in_common(["a", "b", "c"], ["c", "d", "a"])
+    (array([0, 2]), array([2, 0]))
+    """
+    places = {one: i for i, one in enumerate(others)}
+    pairs = [(i, places[one]) for i, one in enumerate(ids) if one in places]
+    first, second = np.array(pairs, dtype=np.intp).reshape(-1, 2).T
+    return first, second

@@ -1,0 +1,72 @@
+"""Lay the map of a pipeline on where its samples should lie."""
+
+from sklearn.utils.validation import check_is_fitted
+
+from ..data.containers import dense, readable
+from .steps import inputs_at, path_to_map, step_at, steps_after
+
+
+def align(estimator, X, codes):
+    """Lay the map of an estimator or a pipeline on codes, with one rigid map.
+
+    Samples pass through the fitted steps before the autoencoder, whose
+    :meth:`StableAutoencoder.align` then lays them on the codes. The estimator is
+    changed in place.
+
+    Parameters
+    ----------
+    estimator : estimator or Pipeline
+        A fitted autoencoder, or a pipeline that ends in one. Steps after it were
+        fitted on codes where they lay, and would fail: refit them, or align the
+        pipeline without them, ``pipeline[:-1]``, which shares its steps.
+
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Samples, in whatever form the estimator takes.
+
+    codes : array-like of shape (n_samples, n_components)
+        Where these samples should lie, for instance the codes of an earlier map.
+
+    Returns
+    -------
+    estimator or Pipeline
+        The same, in another frame.
+
+    Raises
+    ------
+    TypeError
+        If there is no autoencoder among the steps, or are several.
+
+    ValueError
+        If steps come after it, or X or `codes` is not as described. The map is then
+        where it was.
+
+    See Also
+    --------
+    retrain : Trains anew, and lays the new map on the old one.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from stable_embedding import StableAutoencoder, align
+    >>> from stable_embedding.stability import displacement
+    >>> X, _ = load_iris(return_X_y=True)
+    >>> old = make_pipeline(StandardScaler(), StableAutoencoder(random_state=0))
+    >>> codes = old.fit_transform(X[::2])
+    >>> new = make_pipeline(StandardScaler(), StableAutoencoder(random_state=1)).fit(X)
+    >>> displacement(align(new, X[::2], codes).transform(X[::2]), codes) < 0.02
+    True
+    """
+    path = path_to_map(estimator)
+    after = [name for name, _ in steps_after(estimator, path)]
+    if after:
+        raise ValueError(
+            f"estimator has the steps {after} after the autoencoder, which were fitted"
+            " on codes where they lie now; align the pipeline without them, and fit"
+            " them again"
+        )
+    inner = step_at(estimator, path)
+    check_is_fitted(inner)
+    inner.align(inputs_at(estimator, path, readable(X)), dense(codes, "codes"))
+    return estimator

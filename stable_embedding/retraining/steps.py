@@ -1,0 +1,209 @@
+"""Where a pipeline holds the autoencoder that embeds, and what comes before it."""
+
+from copy import copy
+from inspect import signature
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from ..data.containers import dense, readable
+from ..estimators.base import BaseStableAutoencoder
+from ..stability.scoring import embed
+
+# Attributes in which others hold a fitted estimator.
+_HELD_AS = ("best_estimator_", "estimator_")
+
+
+def paths_to_maps(estimator):
+    """Return the names of the steps that lead to each autoencoder of this package.
+
+    Parameters
+    ----------
+    estimator : object
+        An autoencoder, or a pipeline that may hold others.
+
+    Returns
+    -------
+    list of tuple of str
+        An empty tuple is the estimator itself.
+    """
+    if isinstance(estimator, BaseStableAutoencoder):
+        return [()]
+    if not isinstance(estimator, Pipeline):
+        return []
+    return [
+        (name, *path) for name, step in estimator.steps for path in paths_to_maps(step)
+    ]
+
+
+def path_to_map(estimator, input_name="estimator"):
+    """Return the names of the steps that lead to the one autoencoder.
+
+    Parameters
+    ----------
+    estimator : estimator or Pipeline
+
+    input_name : str, default="estimator"
+        Name of the parameter.
+
+    Returns
+    -------
+    tuple of str
+
+    Raises
+    ------
+    TypeError
+        If there is no autoencoder, or are several.
+    """
+    paths = paths_to_maps(estimator)
+    if len(paths) == 1:
+        return paths[0]
+    if paths:
+        names = ["__".join(path) for path in paths]
+        raise TypeError(
+            f"{input_name} holds {len(paths)} autoencoders, the steps {names}; it must"
+            " hold one"
+        )
+    held = [name for name in _HELD_AS if hasattr(estimator, name)]
+    advice = f"; pass its {held[0]}" if held else ""
+    name = estimator.__name__ if isinstance(estimator, type) else repr(estimator)
+    raise TypeError(
+        f"{input_name}={name} must be a fitted autoencoder of stable_embedding, or a"
+        f" pipeline with one among its steps{advice}"
+    )
+
+
+def step_at(estimator, path):
+    """Return the step that names lead to."""
+    for name in path:
+        estimator = estimator.named_steps[name]
+    return estimator
+
+
+def pipelines_along(estimator, path):
+    """Return the pipelines that names lead through, the outermost first."""
+    found = []
+    for name in path:
+        found.append(estimator)
+        estimator = estimator.named_steps[name]
+    return found
+
+
+def steps_after(estimator, path):
+    """Return the steps after the one that names lead to, the innermost first.
+
+    Parameters
+    ----------
+    estimator : estimator or Pipeline
+
+    path : tuple of str
+
+    Returns
+    -------
+    list of tuple of str and object
+        Names and steps; those that pass samples through are left out.
+    """
+    if not path:
+        return []
+    inner = steps_after(estimator.named_steps[path[0]], path[1:])
+    at = _place_of(estimator, path[0])
+    return [*inner, *(s for s in estimator.steps[at + 1 :] if not passes(s[1]))]
+
+
+def inputs_at(estimator, path, X):
+    """Return what the step that names lead to is given.
+
+    Parameters
+    ----------
+    estimator : estimator or Pipeline
+        Fitted.
+
+    path : tuple of str
+
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+    Returns
+    -------
+    object
+    """
+    for name in path:
+        at = _place_of(estimator, name)
+        X = estimator[:at].transform(X) if at else X
+        estimator = estimator.named_steps[name]
+    return X
+
+
+def with_steps(pipeline, path, *, before, at, after):
+    """Copy a pipeline with functions of its steps in their place.
+
+    Parameters
+    ----------
+    pipeline : estimator or Pipeline
+        It stays as it is.
+
+    path : tuple of str
+        Names of the steps that lead to one.
+
+    before, at, after : callable
+        Functions of the steps before that one, of itself, and of those after it.
+
+    Returns
+    -------
+    estimator or Pipeline
+        Of the same structure.
+    """
+    if not path:
+        return at(pipeline)
+    place = _place_of(pipeline, path[0])
+    new = copy(pipeline)
+    new.steps = []
+    for i, (name, step) in enumerate(pipeline.steps):
+        if i == place:
+            step = with_steps(step, path[1:], before=before, at=at, after=after)
+        elif not passes(step):
+            step = before(step) if i < place else after(step)
+        new.steps.append((name, step))
+    return new
+
+
+def embed_by_map(estimator, X):
+    """Embed samples by the one autoencoder of a pipeline, or else by its last step.
+
+    Parameters
+    ----------
+    estimator : transformer or Pipeline
+        Fitted.
+
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+    Returns
+    -------
+    codes : ndarray of shape (n_samples, n_components), dtype float64
+
+    std : ndarray of shape (n_samples,) or None
+        How far runs put each sample apart, if the estimator has several.
+    """
+    X = readable(X)
+    paths = paths_to_maps(estimator)
+    if len(paths) != 1:
+        return np.asarray(dense(embed(estimator, X)), dtype=np.float64), None
+    inner = step_at(estimator, paths[0])
+    check_is_fitted(inner)
+    inputs = inputs_at(estimator, paths[0], X)
+    codes, std = inner.transform(inputs), None
+    if (
+        len(inner.networks_) > 1
+        and "return_std" in signature(inner.transform).parameters
+    ):
+        codes, std = inner.transform(inputs, return_std=True)
+    return np.asarray(dense(codes), dtype=np.float64), std
+
+
+def passes(step):
+    """Tell whether a step of a pipeline passes samples through."""
+    return step is None or (isinstance(step, str) and step == "passthrough")
+
+
+def _place_of(pipeline, name):
+    return [of_step for of_step, _ in pipeline.steps].index(name)

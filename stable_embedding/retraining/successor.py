@@ -1,0 +1,419 @@
+"""Train an estimator or a pipeline anew, and keep its map where it was."""
+
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted
+
+from .._sklearn import (
+    Interval,
+    StrOptions,
+    num_samples,
+    safe_indexing,
+    validate_params,
+)
+from ..data.containers import dense, indexable, readable
+from ..data.sample_ids import listed_ids, positions_in_common, sample_ids
+from ..estimators.hashing import SemanticHashing
+from ..estimators.reference import has_place
+from ..stability.measures import displacement, neighbor_overlap
+from .steps import (
+    inputs_at,
+    path_to_map,
+    pipelines_along,
+    step_at,
+    steps_after,
+    with_steps,
+)
+
+STRATEGIES = ("pull", "align", "warm_start")
+
+
+@dataclass(frozen=True, repr=False)
+class Retraining:
+    """What :func:`retrain` returns: the new estimator, and how far its map moved.
+
+    Attributes
+    ----------
+    estimator : estimator or Pipeline
+        The new one, fitted.
+
+    strategy : str
+        How it was trained.
+
+    ids : list
+        Ids of the samples that both maps know; their places in X if they have none.
+
+    displacement : float
+        Mean squared distance that these samples moved, over the map's variance, see
+        :func:`~stable_embedding.stability.displacement`.
+
+    aligned_displacement : float
+        The same after the best rigid map.
+
+    sample_displacement : ndarray of shape (n_common,)
+        Distance that each of them moved, in the units of codes.
+
+    neighbor_overlap : float
+        Fraction of their nearest neighbors that both maps have in common, see
+        :func:`~stable_embedding.stability.neighbor_overlap`.
+
+    r2_before, r2_after : float
+        Fraction of the variance that the old and the new estimator explain, each of
+        what it was given: of all samples, or with `refit_preprocessing` of those that
+        both know.
+    """
+
+    estimator: Any
+    strategy: str
+    ids: list
+    displacement: float
+    aligned_displacement: float
+    sample_displacement: np.ndarray
+    neighbor_overlap: float
+    r2_before: float
+    r2_after: float
+
+    def to_frame(self):
+        """Return how far each sample moved as a pandas data frame. This needs pandas.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row for each sample that both maps know, by its id, and the column
+            "displacement".
+        """
+        import pandas as pd
+
+        index = pd.Index(self.ids, name="id")
+        return pd.DataFrame({"displacement": self.sample_displacement}, index=index)
+
+    def __repr__(self):
+        return (
+            f"Retraining: {len(self.ids)} common samples moved by"
+            f" {self.displacement:.2%} of the map's variance"
+            f" ({self.aligned_displacement:.2%} aligned), neighbor overlap"
+            f" {self.neighbor_overlap:.3f}, R^2 {self.r2_before:.3f} before and"
+            f" {self.r2_after:.3f} after"
+        )
+
+
+@validate_params(
+    {
+        "strategy": [StrOptions(set(STRATEGIES))],
+        "refit_preprocessing": ["boolean"],
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+    },
+    prefer_skip_nested_validation=True,
+)
+def retrain(
+    previous,
+    X,
+    y=None,
+    *,
+    reference=None,
+    ids=None,
+    strategy="pull",
+    refit_preprocessing=False,
+    n_neighbors=10,
+    **fit_params,
+):
+    """Train an estimator or a pipeline anew, and keep its map where it was.
+
+    The new estimator has the parameters of the old one, and its map lies on the old
+    one by the samples that both know. Of a pipeline the fitted steps before the
+    autoencoder are kept, since a scale or a category that changes moves the map; the
+    steps after it, such as a classifier, are fitted anew.
+
+    Parameters
+    ----------
+    previous : estimator or Pipeline
+        A fitted autoencoder of this package, or a fitted pipeline with one among its
+        steps. It stays as it is.
+
+    X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
+        All samples to train on, in whatever form `previous` takes.
+
+    y : array-like of shape (n_samples,) or None, default=None
+        Labels, where a step of the pipeline needs them.
+
+    reference : {data frame, array-like of shape (n_reference,)}, default=None
+        Samples that the old map was trained on: a data frame, whose index names them,
+        or their ids. Those of them that X holds are kept in place; others only go where
+        the training puts them. By default all samples of X are kept where the old map
+        puts them, new ones as well.
+
+    ids : array-like of shape (n_samples,) or None, default=None
+        Ids of the samples of X; by default the index of a pandas data frame, unless it
+        only counts.
+
+    strategy : {"pull", "align", "warm_start"}, default="pull"
+        How the map is kept in place:
+
+        - "pull": codes are pulled to the old ones in training, see `reference` in
+          :meth:`StableAutoencoder.fit`, and the map is laid on them;
+        - "align": a free training, whose map is then laid on the old codes;
+        - "warm_start": a training that starts from the old networks, whose map is
+          then laid on the old codes.
+
+    refit_preprocessing : bool, default=False
+        Whether the steps before the autoencoder are fitted anew. The features that it
+        sees may then differ from the old ones, in number too.
+
+    n_neighbors : int, default=10
+        Number of neighbors to compare.
+
+    **fit_params : dict
+        Metadata, as the `fit` of `previous` takes it: for an autoencoder for instance
+        ``sample_weight=weights``, for a pipeline
+        ``stableautoencoder__sample_weight=weights``, or ``sample_weight=weights`` where
+        metadata routing is enabled and a step has requested it.
+
+    Returns
+    -------
+    Retraining
+        The new estimator as ``estimator``, and how far its map moved.
+
+    Raises
+    ------
+    TypeError
+        If `previous` is of another kind, or an id cannot be hashed.
+
+    ValueError
+        If an argument is not as described, X and `reference` have too few samples in
+        common, or a fitted step refuses X: an encoder that is to ignore unknown
+        categories needs ``handle_unknown="ignore"`` when it is fitted first. They then
+        change no width: a one-hot encoder gives them zeros, and
+        :class:`~stable_embedding.preprocessing.MixedDataEncoder` the mean of their
+        column.
+
+    See Also
+    --------
+    align : Only lays a map on codes.
+    movement_report : Which samples moved most, and which groups.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from stable_embedding import StableAutoencoder, retrain
+    >>> from stable_embedding.preprocessing import MixedDataEncoder
+    >>> july = pd.DataFrame(
+    ...     {"age": [20 + i % 50 for i in range(120)], "plan": list("abcb") * 30},
+    ...     index=[f"customer {i}" for i in range(120)],
+    ... )
+    >>> june = july[:100]
+    >>> pipeline = make_pipeline(MixedDataEncoder(), StableAutoencoder(n_init=2))
+    >>> result = retrain(pipeline.fit(june), july, reference=june)
+    >>> len(result.ids), result.displacement < 0.01
+    (100, True)
+    >>> result.estimator.transform(july).shape
+    (120, 2)
+    """
+    path = path_to_map(previous, "previous")
+    old = step_at(previous, path)
+    check_is_fitted(old)
+    _check_strategy(strategy, old)
+    _check_labels(y, previous, path)
+    X, y = indexable(readable(X)), readable(y, "y")
+    n_samples = num_samples(X)
+    names = sample_ids(X, ids)
+    common = _common_samples(names, n_samples, reference, n_neighbors)
+    # Fitted steps may refuse new samples that steps to be fitted anew will take.
+    compared = common if refit_preprocessing else np.arange(n_samples)
+    known = np.isin(compared, common)
+    old_inputs, old_codes = _embed(previous, path, safe_indexing(X, compared))
+    _check_spread(old_codes[known])
+    places = np.full((n_samples, old_codes.shape[1]), np.nan)
+    places[common] = old_codes[known]
+    new = _with_successor(
+        previous, path, _Successor(old, strategy, places), refit_preprocessing
+    )
+    new.fit(X, y, **fit_params)
+    new = _with_trained(new, previous, path, refit_preprocessing)
+    new_inputs, new_codes = _embed(new, path, safe_indexing(X, compared))
+    return Retraining(
+        estimator=new,
+        strategy=strategy,
+        ids=common.tolist() if names is None else [names[i] for i in common],
+        **_movement(old_codes[known], new_codes[known], n_neighbors),
+        r2_before=old.score(old_inputs),
+        r2_after=step_at(new, path).score(new_inputs),
+    )
+
+
+class _Successor(BaseEstimator):
+    """Stands for an autoencoder in a pipeline, and trains the one that follows it."""
+
+    def __init__(self, previous, strategy, places):
+        self.previous = previous
+        self.strategy = strategy
+        self.places = places
+
+    def fit(self, X, y=None, **fit_params):
+        """Train with the parameters of the old one, and lay the map on its places."""
+        if self.strategy == "pull":
+            self.estimator_ = clone(self.previous).fit(
+                X, y, reference=self.places, **fit_params
+            )
+            return self
+        estimator = clone(self.previous)
+        if self.strategy == "warm_start":
+            estimator = deepcopy(self.previous).set_params(warm_start=True)
+        estimator.fit(X, y, **fit_params)
+        known = np.flatnonzero(has_place(self.places))
+        estimator.align(safe_indexing(X, known), self.places[known])
+        self.estimator_ = estimator.set_params(warm_start=self.previous.warm_start)
+        return self
+
+    def transform(self, X):
+        """Embed samples for the steps that follow."""
+        return self.estimator_.transform(X)
+
+    def get_metadata_routing(self):
+        """Ask for the metadata that the autoencoder asks for."""
+        return self.previous.get_metadata_routing()
+
+
+def _with_successor(previous, path, successor, refit_preprocessing):
+    """Copy a pipeline, with a successor of its autoencoder that is still to be fitted.
+
+    Steps before it are frozen copies, or clones, and those after it are clones.
+    """
+    new = with_steps(
+        previous,
+        path,
+        before=clone if refit_preprocessing else _frozen,
+        at=lambda _: successor,
+        after=clone,
+    )
+    for pipeline in pipelines_along(new, path):
+        pipeline.memory = None  # it would write what is fitted once to files
+    return new
+
+
+def _with_trained(new, previous, path, refit_preprocessing):
+    """Put the autoencoder in the place of what trained it."""
+    new = with_steps(
+        new,
+        path,
+        before=_unchanged if refit_preprocessing else _thawed,
+        at=lambda successor: successor.estimator_,
+        after=_unchanged,
+    )
+    for pipeline, model in zip(
+        pipelines_along(new, path), pipelines_along(previous, path)
+    ):
+        pipeline.memory = model.memory
+    return new
+
+
+def _frozen(step):
+    return FrozenEstimator(deepcopy(step))
+
+
+def _thawed(step):
+    return step.estimator
+
+
+def _unchanged(step):
+    return step
+
+
+def _check_strategy(strategy, old):
+    if strategy == "pull" and isinstance(old, SemanticHashing):
+        raise ValueError(
+            "strategy='pull' is not for SemanticHashing, whose bits cannot be pulled to"
+            " a place; use 'align' or 'warm_start'"
+        )
+
+
+def _check_labels(y, previous, path):
+    """Raise if a step after the autoencoder needs labels that are missing."""
+    if y is not None:
+        return
+    for name, step in steps_after(previous, path):
+        if get_tags(step).target_tags.required:
+            raise ValueError(
+                f"y=None, but the step {name!r} after the autoencoder is fitted anew"
+                " and needs labels; pass y, or retrain the pipeline without it"
+            )
+
+
+def _common_samples(names, n_samples, reference, n_neighbors):
+    """Return the places in X of the samples that the old map knows."""
+    common = np.arange(n_samples)
+    if reference is not None:
+        listed = listed_ids(reference, "reference")
+        if names is None:
+            raise ValueError(
+                "reference is given, but X does not say who its samples are: pass ids,"
+                " or a data frame with their ids in its index, as X.set_index(...)"
+            )
+        common, _ = positions_in_common(names, listed)
+        if len(common) <= n_neighbors:
+            raise ValueError(
+                f"X and reference have {len(common)} ids in common, for instance"
+                f" {names[:1]} in X and {listed[:1]} in reference; n_neighbors="
+                f"{n_neighbors} needs {n_neighbors + 1} or more"
+            )
+    elif n_samples <= n_neighbors:
+        raise ValueError(
+            f"n_neighbors={n_neighbors} must be less than the number of samples,"
+            f" {n_samples}"
+        )
+    return common
+
+
+def _check_spread(codes):
+    """Raise if the old map tells no samples apart, or they are too few to lay it on."""
+    n_samples, n_components = codes.shape
+    if n_samples <= n_components:
+        raise ValueError(
+            f"X and reference have {n_samples} samples in common; a map of"
+            f" {n_components} components is laid on {n_components + 1} or more"
+        )
+    if not np.ptp(codes, axis=0).any():
+        raise ValueError(
+            "previous puts all of these samples at one point, which keeps no map in"
+            " place; fit an estimator anew"
+        )
+
+
+def _embed(estimator, path, X):
+    """Return what the autoencoder of a pipeline is given, and its codes."""
+    with _advice_on_kept_steps(path):
+        inputs = inputs_at(estimator, path, X)
+    codes = dense(step_at(estimator, path).transform(inputs))
+    return inputs, np.asarray(codes, dtype=np.float64)
+
+
+@contextmanager
+def _advice_on_kept_steps(path):
+    try:
+        yield
+    except ValueError as error:
+        if path:
+            error.add_note(
+                "previous was fitted on other samples. Let its encoder ignore unknown"
+                " categories (handle_unknown='ignore') when it is fitted first, or pass"
+                " refit_preprocessing=True and as reference the samples that it knows."
+            )
+        raise
+
+
+def _movement(old, new, n_neighbors):
+    """Measure how far samples moved."""
+    return {
+        "displacement": displacement(old, new),
+        "aligned_displacement": displacement(old, new, aligned=True),
+        "sample_displacement": np.linalg.norm(new - old, axis=1),
+        "neighbor_overlap": neighbor_overlap(old, new, n_neighbors=n_neighbors),
+    }

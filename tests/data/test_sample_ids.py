@@ -1,0 +1,70 @@
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from stable_embedding.data.sample_ids import (
+    listed_ids,
+    positions_in_common,
+    sample_ids,
+)
+
+X = np.arange(6.0).reshape(3, 2)
+NAMED = pd.DataFrame(X, index=["a", "b", "c"])
+
+
+@pytest.mark.parametrize("kind", [list, tuple, np.array, pd.Index, pl.Series])
+def test_ids_that_are_given_come_before_an_index(kind):
+    assert sample_ids(NAMED, kind(["x", "y", "z"])) == ["x", "y", "z"]
+    assert sample_ids(X, kind([3, 1, 2])) == [3, 1, 2]
+
+
+def test_an_index_says_who_samples_are_unless_it_only_counts():
+    assert sample_ids(NAMED) == ["a", "b", "c"]
+    dates = pd.date_range("2026-01-01", periods=3)
+    assert sample_ids(NAMED.set_index(dates)) == dates.tolist()
+    pairs = pd.MultiIndex.from_product([["a"], [1, 2, 3]])
+    assert sample_ids(NAMED.set_index(pairs)) == [("a", 1), ("a", 2), ("a", 3)]
+    for counted in (pd.DataFrame(X), pd.DataFrame(X)[1:], X, X.tolist()):
+        assert sample_ids(counted) is None
+
+
+@pytest.mark.parametrize(
+    ("ids", "error", "message"),
+    [
+        (["a", "b"], ValueError, "ids has 2 ids, but X has 3"),
+        (["a", "b", "a"], ValueError, "ids holds the id 'a' 2 times"),
+        (["a", None, "b"], ValueError, "ids holds None"),
+        ([1.0, 2.0, np.nan], ValueError, "ids holds nan"),
+        ([[1], [2], [3]], ValueError, r"ids has shape \(3, 1\)"),
+        ([{}, {}, {}], TypeError, "ids must hold numbers or text"),
+        ("abc", TypeError, "ids is of type str"),
+    ],
+)
+def test_ids_that_name_no_sample_are_refused(ids, error, message):
+    with pytest.raises(error, match=message):
+        sample_ids(X, ids)
+
+
+def test_an_index_with_an_id_twice_is_refused():
+    with pytest.raises(ValueError, match="the index of X holds the id 'a' 3 times"):
+        sample_ids(NAMED.set_index(pd.Index(["a"] * 3)))
+
+
+def test_listed_ids_are_those_of_a_frame_or_given():
+    assert listed_ids(NAMED, "reference") == ["a", "b", "c"]
+    assert listed_ids(NAMED.index, "reference") == ["a", "b", "c"]
+    with pytest.raises(ValueError, match=r"reference has an index that only counts"):
+        listed_ids(pd.DataFrame(X), "reference")
+    with pytest.raises(ValueError, match="reference has shape"):
+        listed_ids(X, "reference")
+
+
+def test_positions_in_common_find_the_same_ids(rng):
+    first, second = rng.permutation(50)[:30].tolist(), rng.permutation(50).tolist()[:30]
+    i, j = positions_in_common(first, second)
+    assert [first[k] for k in i] == [second[k] for k in j]
+    assert set(np.take(first, i)) == set(first) & set(second)
+    assert (np.diff(i) > 0).all()
+    nothing, _ = positions_in_common(["1"], [1])
+    assert len(nothing) == 0

@@ -1,0 +1,74 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from stable_embedding import StableAutoencoder, align
+from stable_embedding.preprocessing import MixedDataEncoder
+from stable_embedding.stability import displacement
+
+QUICK = {"max_iter": 3, "n_init": 1, "random_state": 0}
+
+
+def turned(codes):
+    return np.asarray(codes) @ np.array([[0.6, -0.8], [0.8, 0.6]]) + [3.0, -1.0]
+
+
+def test_a_map_goes_where_a_rigid_map_of_it_lies(iris):
+    X, _ = iris
+    pipeline = make_pipeline(StandardScaler(), StableAutoencoder(**QUICK)).fit(X)
+    nested = make_pipeline(PCA(4), pipeline).fit(X)
+    for estimator in (pipeline, nested, StableAutoencoder(**QUICK).fit(X)):
+        target = turned(estimator.transform(X))
+        assert align(estimator, X, target) is estimator
+        # Codes are float32.
+        assert displacement(estimator.transform(X), target) < 1e-10
+
+
+def test_it_is_the_align_of_the_estimator(iris):
+    X, _ = iris
+    first, second = (StableAutoencoder(**QUICK).fit(X) for _ in range(2))
+    target = turned(first.transform(X)) ** 3
+    align(first, X, target)
+    second.align(X, target)
+    np.testing.assert_array_equal(first.transform(X), second.transform(X))
+
+
+def test_a_table_and_codes_in_a_frame():
+    table = pd.DataFrame({"size": np.arange(20.0), "color": list("abcdb") * 4})
+    pipeline = make_pipeline(MixedDataEncoder(), StableAutoencoder(**QUICK)).fit(table)
+    target = pd.DataFrame(turned(pipeline.transform(table)))
+    align(pipeline, table, target)
+    assert displacement(pipeline.transform(table), target) < 1e-10
+
+
+def test_steps_after_the_map_are_refused_but_the_pipeline_without_them_is_not(iris):
+    X, y = iris
+    pipeline = make_pipeline(StableAutoencoder(**QUICK), LogisticRegression()).fit(X, y)
+    codes = pipeline[:-1].transform(X)
+    with pytest.raises(ValueError, match="steps \\['logisticregression'\\] after"):
+        align(pipeline, X, turned(codes))
+    np.testing.assert_array_equal(pipeline[:-1].transform(X), codes)
+    align(pipeline[:-1], X, turned(codes))
+    assert displacement(pipeline[:-1].transform(X), turned(codes)) < 1e-10
+
+
+def test_what_cannot_be_aligned_stays(iris):
+    X, _ = iris
+    pipeline = make_pipeline(StandardScaler(), StableAutoencoder(**QUICK)).fit(X)
+    codes = pipeline.transform(X)
+    for target, message in [
+        (codes[1:], "reference has 149 samples, but X has 150"),
+        (codes[:, :1], r"reference has shape \(150, 1\)"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            align(pipeline, X, target)
+    np.testing.assert_array_equal(pipeline.transform(X), codes)
+    with pytest.raises(TypeError, match="must be a fitted autoencoder"):
+        align(PCA(2).fit(X), X, codes)
+    with pytest.raises(NotFittedError):
+        align(StableAutoencoder(), X, codes)

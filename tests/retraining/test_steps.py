@@ -1,0 +1,114 @@
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from stable_embedding import (
+    ReconstructionOutlierDetector,
+    SemanticHashing,
+    StableAutoencoder,
+)
+from stable_embedding.retraining.steps import (
+    embed_by_map,
+    inputs_at,
+    path_to_map,
+    paths_to_maps,
+    step_at,
+    steps_after,
+    with_steps,
+)
+
+QUICK = {"max_iter": 2, "n_init": 2, "random_state": 0}
+
+
+@pytest.fixture
+def nested():
+    inner = make_pipeline(StandardScaler(), StableAutoencoder(**QUICK), "passthrough")
+    return make_pipeline("passthrough", PCA(3), inner, LogisticRegression())
+
+
+def test_a_map_is_found_wherever_a_pipeline_holds_it(nested):
+    assert path_to_map(StableAutoencoder()) == ()
+    assert path_to_map(nested) == ("pipeline", "stableautoencoder")
+    assert step_at(nested, path_to_map(nested)) is nested[2][1]
+    assert [name for name, _ in steps_after(nested, path_to_map(nested))] == [
+        "logisticregression"
+    ]
+
+
+def test_inputs_are_what_the_map_was_fitted_on(nested, iris):
+    X, y = iris
+    nested.fit(X, y)
+    inputs = inputs_at(nested, path_to_map(nested), X)
+    expected = nested[2][0].transform(nested[1].transform(X))
+    np.testing.assert_array_equal(inputs, expected)
+    codes, std = embed_by_map(nested, X)
+    np.testing.assert_array_equal(codes, nested[:-1].transform(X))
+    assert std.shape == (150,)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "message"),
+    [
+        (PCA(2), "must be a fitted autoencoder"),
+        (StableAutoencoder, "old=StableAutoencoder must be"),
+        (make_pipeline(StableAutoencoder(), SemanticHashing()), "holds 2 autoenc"),
+        (
+            GridSearchCV(StableAutoencoder(**QUICK), {"alpha": [1.0]}, cv=2),
+            "pass its best_estimator_",
+        ),
+        (
+            ReconstructionOutlierDetector(StableAutoencoder(**QUICK)),
+            "pass its estimator_",
+        ),
+    ],
+    ids=["other", "class", "two", "search", "detector"],
+)
+def test_what_holds_no_single_map_is_refused(estimator, message, iris):
+    if hasattr(estimator, "fit") and not isinstance(estimator, type):
+        estimator.fit(iris[0])
+    with pytest.raises(TypeError, match=message):
+        path_to_map(estimator, "old")
+
+
+def test_steps_are_replaced_in_a_copy(nested):
+    steps = list(nested.steps)
+    new = with_steps(
+        nested,
+        path_to_map(nested),
+        before=lambda step: "before",
+        at=lambda step: "map",
+        after=lambda step: "after",
+    )
+    assert nested.steps == steps
+    assert [step for _, step in new.steps if isinstance(step, str)] == [
+        "passthrough",
+        "before",
+        "after",
+    ]
+    assert [step for _, step in new.steps[2][1].steps] == [
+        "before",
+        "map",
+        "passthrough",
+    ]
+
+
+def test_others_embed_by_their_last_step(iris):
+    X, _ = iris
+    pipeline = make_pipeline(StandardScaler(), PCA(2)).fit(X)
+    assert paths_to_maps(pipeline) == []
+    codes, std = embed_by_map(pipeline, X)
+    np.testing.assert_array_equal(codes, pipeline.transform(X))
+    assert std is None
+
+
+@pytest.mark.parametrize(
+    "estimator", [SemanticHashing(3, **QUICK), StableAutoencoder(n_init=1, max_iter=2)]
+)
+def test_there_is_no_deviation_without_runs_or_of_bits(estimator, iris):
+    codes, std = embed_by_map(estimator.fit(iris[0]), iris[0])
+    assert codes.dtype == np.float64
+    assert std is None

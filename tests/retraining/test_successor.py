@@ -1,0 +1,318 @@
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.sparse import csr_array
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.compose import make_column_transformer
+from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from stable_embedding import (
+    SemanticHashing,
+    StableAutoencoder,
+    retrain,
+)
+from stable_embedding.estimators.registry import ESTIMATORS
+from stable_embedding.preprocessing import MixedDataEncoder
+from stable_embedding.retraining.successor import STRATEGIES
+from stable_embedding.stability import displacement, neighbor_overlap
+
+QUICK = {"max_iter": 10, "n_init": 2, "random_state": 0}
+
+
+def customers(numbers, rng):
+    """Draw customers by their numbers."""
+    return pd.DataFrame(
+        {
+            "spend": rng.gamma(2, 50, len(numbers)),
+            "age": rng.normal(40, 10, len(numbers)),
+            "plan": rng.choice(["free", "pro", "team"], len(numbers)),
+        },
+        index=[f"customer {i}" for i in numbers],
+    )
+
+
+@pytest.fixture
+def months(rng):
+    """Return last month, and this one: some have left, and some are new."""
+    everyone = customers(range(90), rng)
+    return everyone[:80], everyone[3:]
+
+
+def encoders():
+    ignoring = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    return {
+        "column transformer": make_column_transformer(
+            (StandardScaler(), ["spend", "age"]), (ignoring, ["plan"])
+        ),
+        "mixed data encoder": MixedDataEncoder(handle_unknown="ignore"),
+    }
+
+
+def state_of(estimator):
+    return pickle.dumps(estimator)
+
+
+# ------------------------------------------------------------------- the new map
+
+
+@pytest.mark.parametrize("encoder", encoders())
+def test_the_next_month_of_a_pipeline(encoder, months):
+    june, july = months
+    labels = np.arange(len(july)) % 2
+    pipeline = make_pipeline(
+        encoders()[encoder], StableAutoencoder(**QUICK), KNeighborsClassifier()
+    ).fit(june, np.arange(80) % 2)
+    july.iloc[-1, 2] = "a plan that is new"
+    before = state_of(pipeline)
+    result = retrain(pipeline, july, labels, reference=june)
+    assert state_of(pipeline) == before
+    assert result.ids == july.index[:77].tolist()
+    new = result.estimator
+    assert new.predict(july).shape == (87,)
+    assert new[1].n_features_in_ == pipeline[1].n_features_in_
+    old_codes, codes = pipeline[:-1].transform(july), new[:-1].transform(july)
+    assert result.displacement == displacement(old_codes[:77], codes[:77]) < 0.01
+    assert result.neighbor_overlap == neighbor_overlap(old_codes[:77], codes[:77])
+    np.testing.assert_allclose(
+        result.sample_displacement,
+        np.linalg.norm(codes.astype(float) - old_codes, axis=1)[:77],
+    )
+    inputs = pipeline[0].transform(july)
+    assert result.r2_before == pipeline[1].score(inputs)
+    assert result.r2_after == new[1].score(inputs)
+    assert new[2].n_samples_fit_ == 87
+    # The classifier was fitted on the new codes, where they lie.
+    np.testing.assert_array_equal(new[2]._fit_X, codes)
+
+
+def test_the_strategies_are_those_by_hand(iris):
+    X, _ = iris
+    old = StableAutoencoder(**QUICK).fit(X[:120])
+    places = np.full((150, 2), np.nan)
+    places[:120] = old.transform(X)[:120]
+    by_hand = {
+        "pull": StableAutoencoder(**QUICK).fit(X, reference=places),
+        "align": StableAutoencoder(**QUICK).fit(X).align(X[:120], places[:120]),
+        "warm_start": pickle.loads(pickle.dumps(old))
+        .set_params(warm_start=True)
+        .fit(X)
+        .align(X[:120], places[:120]),
+    }
+    assert set(by_hand) == set(STRATEGIES)
+    numbers = np.arange(150)
+    for strategy, expected in by_hand.items():
+        found = retrain(
+            old, X, ids=numbers, reference=numbers[:120], strategy=strategy
+        ).estimator
+        np.testing.assert_array_equal(found.transform(X), expected.transform(X))
+        assert found.get_params() == old.get_params()
+
+
+def test_a_pulled_map_moves_less_than_one_that_is_aligned(digits):
+    X = digits[0][:600]
+    old = StableAutoencoder(n_init=2, max_iter=40, random_state=0).fit(X[:500])
+    numbers = np.arange(600)
+    moved = {
+        strategy: retrain(
+            old, X, ids=numbers, reference=numbers[:500], strategy=strategy
+        ).displacement
+        for strategy in ("pull", "align")
+    }
+    assert moved["pull"] < moved["align"] / 2
+
+
+def test_without_a_reference_all_samples_are_kept_in_place(iris):
+    X, _ = iris
+    old = StableAutoencoder(**QUICK).fit(X[:100])
+    result = retrain(old, X)
+    assert result.ids == list(range(150))
+    expected = clone(old).fit(X, reference=old.transform(X))
+    np.testing.assert_array_equal(result.estimator.transform(X), expected.transform(X))
+    assert len(result.to_frame()) == 150
+    assert "150 common samples" in repr(result)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("name", set(ESTIMATORS) - {"ReconstructionOutlierDetector"})
+def test_every_autoencoder(name, strategy, iris):
+    X, y = iris
+    old = ESTIMATORS[name](**(QUICK | {"max_iter": 2})).fit(X[::2], y[::2])
+    if name == "SemanticHashing" and strategy == "pull":
+        with pytest.raises(ValueError, match="strategy='pull' is not for"):
+            retrain(old, X, y)
+        return
+    result = retrain(old, X, y, strategy=strategy)
+    assert type(result.estimator) is type(old)
+    assert result.aligned_displacement <= result.displacement + 1e-12
+    assert np.isfinite([result.r2_before, result.r2_after]).all()
+
+
+def test_a_map_within_an_inner_pipeline(iris):
+    X, _ = iris
+    inner = make_pipeline(StandardScaler(), StableAutoencoder(**QUICK))
+    old = Pipeline([("pca", PCA(3)), ("inner", inner), ("last", "passthrough")]).fit(X)
+    old.memory = "a folder that is not written to"
+    result = retrain(old, X[:140], strategy="align")
+    new = result.estimator
+    assert [name for name, _ in new.steps] == ["pca", "inner", "last"]
+    assert new.memory == old.memory
+    assert result.displacement == displacement(
+        old.transform(X[:140]), new.transform(X[:140])
+    )
+    for kept, of_old in ((new[0], old[0]), (new[1][0], old[1][0])):
+        assert kept is not of_old
+        assert state_of(kept) == state_of(of_old)
+
+
+# ------------------------------------------------------------------ preprocessing
+
+
+def test_preprocessing_is_fitted_anew_where_that_is_asked_for(months):
+    june, july = months
+    july = july.assign(plan=["a plan that is new"] * 5 + july["plan"][5:].tolist())
+    encoder = MixedDataEncoder(handle_unknown="ignore")
+    old = make_pipeline(encoder, StableAutoencoder(**QUICK)).fit(june)
+    kept = retrain(old, july, reference=june).estimator
+    new = retrain(old, july, reference=june, refit_preprocessing=True)
+    assert kept[1].n_features_in_ == old[1].n_features_in_ == 5
+    assert new.estimator[1].n_features_in_ == 6
+    assert "plan_a plan that is new" in new.estimator[0].get_feature_names_out()
+    common = july[:77]
+    expected = displacement(old.transform(common), new.estimator.transform(common))
+    assert new.displacement == expected
+    assert new.r2_before == old[1].score(old[0].transform(common))
+
+
+def test_an_encoder_that_refuses_what_is_new(months):
+    june, july = months
+    july.iloc[-1, 2] = "a plan that is new"
+    old = make_pipeline(MixedDataEncoder(), StableAutoencoder(**QUICK)).fit(june)
+    before = state_of(old)
+    with pytest.raises(ValueError, match="'a plan that is new'") as caught:
+        retrain(old, july, reference=june)
+    assert "handle_unknown='ignore'" in caught.value.__notes__[0]
+    assert "refit_preprocessing=True" in caught.value.__notes__[0]
+    assert state_of(old) == before
+    # What it advises.
+    assert len(retrain(old, july, reference=june, refit_preprocessing=True).ids) == 77
+
+
+def test_a_step_that_its_user_has_frozen_stays_so(iris):
+    X, _ = iris
+    frozen = FrozenEstimator(StandardScaler().fit(X))
+    old = make_pipeline(frozen, StableAutoencoder(**QUICK)).fit(X)
+    for refit in (False, True):
+        new = retrain(old, X, refit_preprocessing=refit).estimator
+        assert isinstance(new[0], FrozenEstimator)
+        np.testing.assert_array_equal(new[0].mean_, frozen.mean_)
+
+
+# ----------------------------------------------------------------------- metadata
+
+
+def test_weights_and_distances_go_through(iris):
+    X, _ = iris
+    weights = np.arange(150) % 3 + 1.0
+    old = StableAutoencoder(**QUICK).fit(X)
+    expected = clone(old).fit(X, sample_weight=weights, reference=old.transform(X))
+    found = retrain(old, X, sample_weight=weights).estimator
+    np.testing.assert_array_equal(found.transform(X), expected.transform(X))
+    pipeline = make_pipeline(StandardScaler(), StableAutoencoder(**QUICK)).fit(X)
+    found = retrain(pipeline, X, stableautoencoder__sample_weight=weights).estimator
+    assert found[-1].n_samples_seen_ == weights.sum()
+    matrix = np.abs(X[:, None] - X[None]).sum(axis=-1)
+    follows = StableAutoencoder(**QUICK).fit(X, distances=matrix)
+    found = retrain(follows, X, distances=matrix).estimator
+    assert found.code_scale_ == follows.code_scale_
+
+
+def test_metadata_are_routed_where_they_are_requested(iris):
+    X, _ = iris
+    weights = np.arange(150) % 3 + 1.0
+    with config_context(enable_metadata_routing=True):
+        model = StableAutoencoder(**QUICK).set_fit_request(sample_weight=True)
+        scaler = StandardScaler().set_fit_request(sample_weight=False)
+        old = make_pipeline(scaler, model).fit(X, sample_weight=weights)
+        new = retrain(old, X, sample_weight=weights).estimator
+    assert new[-1].n_samples_seen_ == weights.sum()
+
+
+# ------------------------------------------------------------------ what is refused
+
+
+@pytest.fixture(scope="module")
+def fitted(iris):
+    X, y = iris
+    return make_pipeline(StableAutoencoder(**QUICK), LogisticRegression()).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"y": None}, ValueError, "y=None, but the step 'logisticregression'"),
+        ({"strategy": "freeze"}, ValueError, "'strategy' parameter of retrain"),
+        ({"n_neighbors": 150}, ValueError, "n_neighbors=150 must be less than"),
+        ({"reference": np.arange(9)}, ValueError, "X does not say who its samples"),
+        ({"ids": np.zeros(150)}, ValueError, "ids holds the id 0.0 150 times"),
+        (
+            {"ids": np.arange(150), "reference": np.arange(143, 200)},
+            ValueError,
+            "7 ids in common, for instance \\[0\\] in X and \\[143\\] in reference",
+        ),
+        (
+            {"ids": range(150), "reference": range(2), "n_neighbors": 1},
+            ValueError,
+            "a map of 2 components is laid on 3 or more",
+        ),
+    ],
+)
+def test_an_argument_that_is_not_as_described(arguments, error, message, fitted, iris):
+    X, y = iris
+    before = state_of(fitted)
+    with pytest.raises(error, match=message):
+        retrain(fitted, X, **({"y": y} | arguments))
+    assert state_of(fitted) == before
+
+
+def test_what_is_not_fitted_or_keeps_no_map(iris):
+    X, _ = iris
+    with pytest.raises(NotFittedError):
+        retrain(StableAutoencoder(), X)
+    with pytest.raises(TypeError, match="previous=PCA"):
+        retrain(PCA(2).fit(X), X)
+    constant = StableAutoencoder(**QUICK).fit(np.ones((20, 4)))
+    with pytest.raises(ValueError, match="at one point"):
+        retrain(constant, X)
+
+
+def test_a_training_that_fails_leaves_the_old_one(iris, monkeypatch):
+    X, _ = iris
+    old = make_pipeline(StandardScaler(), StableAutoencoder(**QUICK)).fit(X)
+    before = state_of(old)
+    with pytest.raises(ValueError, match="sample_weight"):
+        retrain(old, X, stableautoencoder__sample_weight=-np.ones(150))
+    assert state_of(old) == before
+
+
+@pytest.mark.parametrize("kind", [csr_array, lambda X: X.tolist(), pd.DataFrame])
+def test_containers(kind, iris):
+    X, _ = iris
+    old = StableAutoencoder(**(QUICK | {"n_init": 1})).fit(kind(X))
+    assert retrain(old, kind(X), ids=range(150), reference=range(90)).displacement < 0.1
+
+
+def test_hashes_are_aligned_by_bits(iris):
+    X, _ = iris
+    old = SemanticHashing(4, **QUICK).fit(X)
+    result = retrain(old, X, strategy="align")
+    codes = old.transform(X).astype(float), result.estimator.transform(X).astype(float)
+    assert result.displacement == displacement(*codes)
