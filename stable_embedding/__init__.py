@@ -14,7 +14,12 @@ from .estimators import (
 )
 from .export import load, save, to_onnx
 from .export.legacy import provide_old_modules
-from .reports import StabilityReport, stability_report
+from .reports import (
+    MovementReport,
+    StabilityReport,
+    movement_report,
+    stability_report,
+)
 from .retraining import Retraining, align, retrain
 from .stability import (
     manifold_variance,
@@ -26,6 +31,7 @@ from .stability import (
 __all__ = [
     "ContractiveAutoencoder",
     "DenoisingAutoencoder",
+    "MovementReport",
     "ReconstructionOutlierDetector",
     "Retraining",
     "SampleDistances",
@@ -42,6 +48,7 @@ __all__ = [
     "manifold_variance_matrix",
     "manifold_variance_score",
     "most_stable_within_one_standard_error",
+    "movement_report",
     "retrain",
     "save",
     "stability_report",

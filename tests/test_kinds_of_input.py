@@ -26,6 +26,7 @@ from sklearn.random_projection import (
 from stable_embedding import (
     StableAutoencoder,
     manifold_variance_score,
+    movement_report,
     plotting,
     quality,
     reports,
@@ -39,6 +40,7 @@ from stable_embedding.plotting import (
     FeatureSensitivityDisplay,
     LossCurveDisplay,
     ManifoldVarianceDisplay,
+    MovementDisplay,
     ShepardDisplay,
 )
 from tests.precision import PASS
@@ -116,6 +118,10 @@ def pca(samples):
     return PCA(2, svd_solver="covariance_eigh").fit(readable(samples))
 
 
+def whitened_pca(samples):
+    return PCA(2, svd_solver="covariance_eigh", whiten=True).fit(readable(samples))
+
+
 # Each takes a container of samples, and one of classes.
 FUNCTIONS = {
     "quality.explained_variance": lambda to, y: quality.explained_variance(
@@ -151,6 +157,22 @@ FUNCTIONS = {
         stability.manifold_variance_score(GaussianRandomProjection(2), to(X), y(Y))
     ),
     "reports.stability_report": of_report,
+    "reports.movement_report": lambda to, y: (
+        movement_report(
+            pca(to(X)), whitened_pca(to(X)), to(X), groups=y(Y), n_neighbors=3
+        ).displacement
+    ),
+    "plotting.MovementDisplay": lambda to, y: np.sort(
+        np.concatenate(
+            [
+                drawn.get_offsets()
+                for drawn in MovementDisplay(to(OTHER), to(Z), y(Y))
+                .plot()
+                .ax_.collections
+            ]
+        ),
+        axis=0,
+    ),
     "plotting.EmbeddingDisplay": lambda to, y: np.asarray(
         EmbeddingDisplay.from_estimator(pca(to(X)), to(X), y(Y)).embedding
     ),
@@ -231,6 +253,7 @@ OTHERS = {
     "quality.explained_fraction",
     "quality.NeighborhoodPreservation",
     "stability.most_stable_within_one_standard_error",
+    "reports.MovementReport",
     "reports.StabilityReport",
     "plotting.COLORMAP",
     "plotting.COLORS",

@@ -5,6 +5,7 @@ from .embedding import EmbeddingDisplay
 from .feature_sensitivity import FeatureSensitivityDisplay
 from .loss_curve import LossCurveDisplay
 from .manifold_variance import ManifoldVarianceDisplay
+from .movement import MovementDisplay
 from .pareto import ParetoDisplay
 from .shepard import ShepardDisplay
 from .stability import StabilityDisplay
@@ -17,6 +18,7 @@ __all__ = [
     "FeatureSensitivityDisplay",
     "LossCurveDisplay",
     "ManifoldVarianceDisplay",
+    "MovementDisplay",
     "ParetoDisplay",
     "ShepardDisplay",
     "StabilityDisplay",

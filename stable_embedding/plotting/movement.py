@@ -1,0 +1,117 @@
+"""Display of where samples moved from one embedding to another."""
+
+import numpy as np
+from sklearn.utils import check_consistent_length
+
+from ..data.containers import readable
+from .base import COLORS, Display, check_two_components, label_components
+
+
+class MovementDisplay(Display):
+    """Arrows from where samples lay to where they lie, over the new embedding.
+
+    Parameters
+    ----------
+    old, new : array-like of shape (n_samples, 2)
+        Two embeddings of the same samples.
+
+    groups : array-like of shape (n_samples,) or None, default=None
+        Group of each sample, which decides on its color.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes that were drawn on.
+
+    figure_ : matplotlib Figure
+        Figure of the axes.
+
+    See Also
+    --------
+    stable_embedding.movement_report : Finds the embeddings, and draws this.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from stable_embedding.plotting import MovementDisplay
+    >>> old = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 2.0]])
+    >>> display = MovementDisplay(old, old + 0.1, groups=["a", "a", "b"]).plot()
+    >>> [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    ['a', 'b']
+    """
+
+    def __init__(self, old, new, groups=None):
+        self.old = old
+        self.new = new
+        self.groups = groups
+
+    def plot(self, *, n_arrows=1_000, ax=None):
+        """Draw the display.
+
+        Parameters
+        ----------
+        n_arrows : int, default=1000
+            Number of arrows at most, those of the samples that moved most. All samples
+            are drawn as points.
+
+        ax : matplotlib Axes or None, default=None
+            Axes to draw on, by default those of a new figure.
+
+        Returns
+        -------
+        MovementDisplay
+            The display itself, with `ax_` and `figure_`.
+
+        Raises
+        ------
+        ValueError
+            If the embeddings have not two components, or the numbers of samples differ.
+        """
+        old, new = map(_coordinates, (self.old, self.new))
+        check_consistent_length(old, new)
+        labels = _labels(self.groups, len(new))
+        if n_arrows < 0:
+            raise ValueError(f"n_arrows={n_arrows} must be 0 or more")
+        self._open(ax)
+        moved = np.linalg.norm(new - old, axis=1)
+        has_arrow = np.zeros(len(new), dtype=bool)
+        has_arrow[np.argsort(-moved, kind="stable")[:n_arrows]] = True
+        for i, label in enumerate(dict.fromkeys(labels)):
+            of_group = np.array([one == label for one in labels])
+            color = COLORS[i % len(COLORS)]
+            self.ax_.scatter(
+                *new[of_group].T, s=6, linewidths=0, color=color, label=str(label)
+            )
+            drawn = of_group & has_arrow
+            self.ax_.quiver(
+                *old[drawn].T,
+                *(new - old)[drawn].T,
+                angles="xy",
+                scale_units="xy",
+                scale=1,
+                width=0.002,
+                color=color,
+                alpha=0.6,
+            )
+        label_components(self.ax_)
+        # Arrows do not count in the limits.
+        self.ax_.update_datalim(old)
+        self.ax_.autoscale_view()
+        if self.groups is not None:
+            self.ax_.legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=2)
+        return self
+
+
+def _coordinates(embedding):
+    return check_two_components(embedding).astype(np.float64)
+
+
+def _labels(groups, n_samples):
+    if groups is None:
+        return [""] * n_samples
+    labels = np.asarray(readable(groups, "groups"), dtype=object).tolist()
+    if len(labels) != n_samples:
+        raise ValueError(
+            f"groups has {len(labels)} values, but there are {n_samples} samples"
+        )
+    return labels

@@ -1,0 +1,399 @@
+"""Report of which samples moved from one map to another, and which groups of them."""
+
+from numbers import Integral
+
+import numpy as np
+
+from .._sklearn import Interval, num_samples, safe_indexing, validate_params
+from ..data.columns import column_names, is_missing
+from ..data.containers import check_samples, indexable, readable
+from ..data.sample_ids import has_index, positions_in_common, sample_ids
+from ..plotting.base import closed_after
+from ..plotting.movement import MovementDisplay
+from ..retraining.steps import embed_by_map
+from ..stability.measures import displacement, neighbor_overlap
+from .html import figure_section, table_section, text_section, write_page
+
+_N_LARGEST = 10
+
+
+class MovementReport:
+    """Where samples moved, as found by :func:`movement_report`.
+
+    Parameters
+    ----------
+    ids : list
+        Ids of the samples that both maps hold.
+
+    old_codes, new_codes : ndarray of shape (n_common, n_components)
+        Where they lay, and where they lie.
+
+    std : ndarray of shape (n_common,) or None
+        How far the runs of an estimator put each sample apart.
+
+    groups : list or None
+        Group of each sample.
+
+    n_only_old, n_only_new : int
+        Number of samples that only one map holds.
+
+    n_neighbors : int
+        Number of neighbors to compare.
+
+    Attributes
+    ----------
+    displacement : ndarray of shape (n_common,)
+        Distance that each sample moved, in the units of codes.
+
+    displacement_in_std : ndarray of shape (n_common,)
+        The same divided by `std`; nan where there is none.
+
+    summary : dict of str to int or float
+        Numbers of samples; "raw" and "aligned", see
+        :func:`~stable_embedding.stability.displacement`; and "neighbor_overlap", see
+        :func:`~stable_embedding.stability.neighbor_overlap`.
+
+    rows : list of dict
+        For each group its number of samples; the mean, the median and the largest
+        distance that they moved; and as "shift" the distance that their mean moved.
+        The group that shifted most comes first. Without groups it is empty.
+    """
+
+    def __init__(
+        self,
+        ids,
+        old_codes,
+        new_codes,
+        std=None,
+        groups=None,
+        n_only_old=0,
+        n_only_new=0,
+        n_neighbors=10,
+    ):
+        self.ids = ids
+        self.old_codes = old_codes
+        self.new_codes = new_codes
+        self.std = std
+        self.groups = groups
+        self.displacement = np.linalg.norm(new_codes - old_codes, axis=1)
+        # Codes are float32: what runs differ by may be their rounding.
+        rounding = np.finfo(np.float32).eps * np.abs(old_codes).max()
+        self.displacement_in_std = _in_std(self.displacement, std, rounding)
+        self.summary = {
+            "common samples": len(ids),
+            "only in the old map": n_only_old,
+            "only in the new map": n_only_new,
+            "raw": displacement(old_codes, new_codes),
+            "aligned": displacement(old_codes, new_codes, aligned=True),
+            "neighbor_overlap": neighbor_overlap(
+                old_codes, new_codes, n_neighbors=n_neighbors
+            ),
+        }
+        self.rows = _group_rows(groups, self.displacement, new_codes - old_codes)
+
+    def largest(self, n_samples=_N_LARGEST):
+        """Return the samples that moved most.
+
+        Parameters
+        ----------
+        n_samples : int, default=10
+            Number of samples at most.
+
+        Returns
+        -------
+        list of dict
+            The items "id", "displacement", "displacement_in_std" and, if there are
+            groups, "group".
+        """
+        order = np.argsort(-self.displacement, kind="stable")[:n_samples]
+        return [self._row(i) for i in order]
+
+    def _row(self, i):
+        group = {} if self.groups is None else {"group": self.groups[i]}
+        return {
+            "id": self.ids[i],
+            "displacement": float(self.displacement[i]),
+            "displacement_in_std": float(self.displacement_in_std[i]),
+            **group,
+        }
+
+    def to_frame(self):
+        """Return all samples as a pandas data frame. This needs pandas.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row for each sample, by its id: "displacement", "displacement_in_std",
+            "group" if there are groups, and codes as "old_0", "new_0" and so on.
+        """
+        import pandas as pd
+
+        rows = [self._row(i) for i in range(len(self.ids))]
+        index = pd.Index([row.pop("id") for row in rows], name="id")
+        frame = pd.DataFrame(rows, index=index)
+        for name, codes in (("old", self.old_codes), ("new", self.new_codes)):
+            for i, component in enumerate(codes.T):
+                frame[f"{name}_{i}"] = component
+        return frame
+
+    def plot(self, *, n_arrows=1_000, ax=None):
+        """Draw arrows from where samples lay to where they lie.
+
+        Parameters
+        ----------
+        n_arrows : int, default=1000
+            Number of arrows at most, those of the samples that moved most.
+
+        ax : matplotlib Axes or None, default=None
+            Axes to draw on, by default those of a new figure.
+
+        Returns
+        -------
+        MovementDisplay
+        """
+        display = MovementDisplay(self.old_codes, self.new_codes, self.groups)
+        return display.plot(n_arrows=n_arrows, ax=ax)
+
+    def to_html(self, path):
+        """Write the report to an HTML file. This needs matplotlib.
+
+        Parameters
+        ----------
+        path : str or path
+            File to write. It holds all it needs. A picture is part of it if there are
+            two components.
+        """
+        sections = [text_section("Summary", self._headline())]
+        if self.new_codes.shape[1] == 2:
+            with closed_after(self.plot()) as figure:
+                sections.append(
+                    figure_section(
+                        "Where samples moved",
+                        figure,
+                        "Arrows from where samples lay in the old map to where they lie"
+                        " in the new one. Those that moved most are in a table below.",
+                    )
+                )
+        sections.append(table_section("Samples that moved most", self.largest()))
+        if self.rows:
+            sections.append(table_section("Groups", self.rows))
+        write_page(path, "Movement report", sections)
+
+    def _headline(self):
+        found = self.summary
+        return (
+            f"{found['common samples']:,} samples are in both maps,"
+            f" {found['only in the old map']:,} only in the old one,"
+            f" {found['only in the new map']:,} only in the new one.\n"
+            f"Mean squared displacement over the map's variance: {found['raw']:.3%},"
+            f" after the best rigid map {found['aligned']:.3%}.\n"
+            f"Overlap of nearest neighbors: {found['neighbor_overlap']:.3f}."
+        )
+
+    def __repr__(self):
+        lines = [self._headline(), "", "moved most:"]
+        lines += [_line(row) for row in self.largest()]
+        if self.rows:
+            lines += ["", "groups:", *map(_line, self.rows)]
+        return "\n".join(lines)
+
+
+def _line(row):
+    """Write the items of a row."""
+    cells = [
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in row.items()
+    ]
+    return "  " + ", ".join(cells)
+
+
+def _in_std(moved, std, rounding):
+    unknown = np.full(len(moved), np.nan)
+    if std is None:
+        return unknown
+    return np.divide(moved, std, out=unknown, where=std > rounding)
+
+
+def _group_rows(groups, moved, ways):
+    """Summarize how far the samples of each group moved, alone and together."""
+    if groups is None:
+        return []
+    members = {}
+    for i, group in enumerate(groups):
+        members.setdefault(group, []).append(i)
+    rows = [
+        {
+            "group": group,
+            "samples": len(index),
+            "mean": float(moved[index].mean()),
+            "median": float(np.median(moved[index])),
+            "largest": float(moved[index].max()),
+            "shift": float(np.linalg.norm(ways[index].mean(axis=0))),
+        }
+        for group, index in members.items()
+    ]
+    return sorted(rows, key=lambda row: -row["shift"])
+
+
+@validate_params(
+    {"n_neighbors": [Interval(Integral, 1, None, closed="left")]},
+    prefer_skip_nested_validation=True,
+)
+def movement_report(old, new, X=None, *, ids=None, groups=None, n_neighbors=10):
+    """Report which samples moved from an old map to a new one, and how far.
+
+    Look at it after retraining, before the new map goes into use. Distances are in the
+    units of codes. They are also given as multiples of a sample's own standard
+    deviation, ``transform(X, return_std=True)``: that of the old estimator, or else of
+    the new one. A sample that moves by less moves by no more than two runs differ.
+
+    Parameters
+    ----------
+    old, new : fitted estimator, Pipeline or data frame
+        Maps: estimators, which embed X, or codes that were stored as a pandas data
+        frame, by the ids of samples in its index. Of a pipeline the codes are those of
+        its autoencoder, whatever steps come after it.
+
+    X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features) or \
+            None, default=None
+        Samples, in whatever form the estimators take. None if both maps are frames.
+
+    ids : array-like of shape (n_samples,) or None, default=None
+        Ids of the samples of X; by default the index of a pandas data frame, unless it
+        only counts.
+
+    groups : str or array-like of shape (n_samples,) or None, default=None
+        Group of each sample: the name of a column of X, or one value for each sample
+        of X, or of `new` where X is None. Cut numbers into intervals first.
+
+    n_neighbors : int, default=10
+        Number of neighbors to compare.
+
+    Returns
+    -------
+    MovementReport
+        It prints as text, has a table of all samples as ``to_frame()``, a picture as
+        ``plot()``, and a page to mail as ``to_html(path)``.
+
+    Raises
+    ------
+    TypeError
+        If a map is neither an estimator nor a data frame, or X is missing.
+
+    ValueError
+        If ids are missing or not unique, the maps have too few of them in common, or
+        their numbers of components differ.
+
+    See Also
+    --------
+    retrain : Train anew, and keep the map where it was.
+    stability_report : What changes a map: seeds, samples, noise.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from stable_embedding import StableAutoencoder, movement_report, retrain
+    >>> X, y = load_iris(return_X_y=True, as_frame=True)
+    >>> old = StableAutoencoder(n_init=2, random_state=0).fit(X[:140])
+    >>> new = retrain(old, X).estimator
+    >>> report = movement_report(old, new, X, groups=y)
+    >>> report.summary["raw"] < 0.01
+    True
+    >>> len(report.largest()), len(report.rows)
+    (10, 3)
+    """
+    if X is not None:
+        X = indexable(readable(X))
+    sides = [_side(old, "old", X, ids), _side(new, "new", X, ids)]
+    (old_ids, old_codes, old_std), (new_ids, new_codes, new_std) = sides
+    if old_codes.shape[1] != new_codes.shape[1]:
+        raise ValueError(
+            f"old has codes of {old_codes.shape[1]} components and new of"
+            f" {new_codes.shape[1]}; both maps must have as many"
+        )
+    if old_ids is None and new_ids is None:
+        old_ids = new_ids = list(range(len(new_codes)))
+    if old_ids is None or new_ids is None:
+        raise ValueError(
+            "X does not say who its samples are, whose stored codes are given: pass"
+            " ids, or a data frame with their ids in its index, as X.set_index(...)"
+        )
+    at_new, at_old = positions_in_common(new_ids, old_ids)
+    if len(at_new) <= n_neighbors:
+        raise ValueError(
+            f"old and new have {len(at_new)} ids in common, for instance"
+            f" {old_ids[:1]} in old and {new_ids[:1]} in new; n_neighbors={n_neighbors}"
+            f" needs {n_neighbors + 1} or more"
+        )
+    common = [new_ids[i] for i in at_new]
+    std, at_std = (old_std, at_old) if old_std is not None else (new_std, at_new)
+    return MovementReport(
+        common,
+        old_codes[at_old],
+        new_codes[at_new],
+        None if std is None else std[at_std].astype(np.float64),
+        _groups_of(groups, X, ids, common, new_ids),
+        n_only_old=len(old_ids) - len(common),
+        n_only_new=len(new_ids) - len(common),
+        n_neighbors=n_neighbors,
+    )
+
+
+def _side(given, name, X, ids):
+    """Return the ids of one map, its codes and their deviations."""
+    if has_index(given) and given.ndim == 2:
+        found = sample_ids(given, input_name=name)
+        if found is None:
+            raise ValueError(
+                f"{name} is a data frame with an index that only counts, which does not"
+                f" say whose codes they are; pass {name}.set_index(...) with the ids of"
+                " the samples"
+            )
+        return found, check_samples(given, name), None
+    if isinstance(given, type) or not hasattr(given, "fit"):
+        raise TypeError(
+            f"{name} is of type {type(given).__name__}; it must be a fitted estimator,"
+            " or codes in a pandas data frame with ids in its index"
+        )
+    if X is None:
+        raise TypeError(f"X=None, but {name} is an estimator: pass samples to embed")
+    return sample_ids(X, ids), *embed_by_map(given, X)
+
+
+def _groups_of(groups, X, ids, common, new_ids):
+    """Return the group of each sample that both maps hold, or None."""
+    if groups is None:
+        return None
+    values, of_ids = _group_values(groups, X), new_ids
+    if X is not None:
+        of_ids = sample_ids(X, ids) or list(range(num_samples(X)))
+    if len(values) != len(of_ids):
+        raise ValueError(
+            f"groups has {len(values)} values, but there are {len(of_ids)} samples"
+        )
+    at_common, at_values = positions_in_common(common, of_ids)
+    if len(at_common) < len(common):
+        raise ValueError(
+            f"X lacks {len(common) - len(at_common)} of the samples that both maps"
+            " hold, whose groups are not known"
+        )
+    return [values[i] for i in at_values]
+
+
+def _group_values(groups, X):
+    if isinstance(groups, str):
+        names = None if X is None else column_names(X)
+        if names is None or groups not in names:
+            raise ValueError(
+                f"groups={groups!r} is no column of X"
+                f"{'' if names is None else f', which has {names}'}; pass one value for"
+                " each sample instead"
+            )
+        groups = safe_indexing(X, names.index(groups), axis=1)
+    values = np.asarray(readable(groups, "groups"), dtype=object)
+    if values.ndim != 1:
+        raise ValueError(
+            f"groups has shape {values.shape}; it must be the name of a column of X, or"
+            " hold one value for each sample"
+        )
+    return ["missing" if is_missing(value) else value for value in values.tolist()]
