@@ -1,8 +1,8 @@
 """Time what a row costs by HTTP, beyond an endpoint that does nothing.
 
 A service of docs/serving is started with two workers on this machine, and asked for one
-row and for its health in turns, over one open connection. The Python that runs this must
-have gunicorn and the extra onnx.
+row and for its health in turns, over one open connection. The Python that runs this
+needs gunicorn and the extra onnx.
 """
 
 import argparse
