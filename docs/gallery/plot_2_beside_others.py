@@ -56,9 +56,7 @@ for name, method in methods.items():
 # %%
 # And what moves them: the share of the map's variance by which its points are
 # displaced, from another seed, and when a tenth of the rows are missing.
-report = stability_report(
-    methods, X, n_runs=2, perturbations=["seed", "drop_tenth"], verbose=0
-)
+report = stability_report(methods, X, n_runs=2, perturbations=["seed", "drop_tenth"])
 report.plot()
 
 # %%

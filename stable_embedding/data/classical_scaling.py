@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import eigh
 
+from .._progress import progress_over
 from .input_distances import InputDistances
 
 # Eigenvalues below this fraction of the first are due to rounding.
@@ -109,7 +110,10 @@ def classical_scaling(
 
 
 def place_by_landmarks(
-    distances: InputDistances, landmarks: np.ndarray, scaling: ClassicalScaling
+    distances: InputDistances,
+    landmarks: np.ndarray,
+    scaling: ClassicalScaling,
+    verbose: bool = False,
 ) -> np.ndarray:
     """Place all samples by their distances from landmarks.
 
@@ -123,14 +127,18 @@ def place_by_landmarks(
     scaling : ClassicalScaling
         Found from them.
 
+    verbose : bool, default=False
+        Whether to show a progress bar.
+
     Returns
     -------
     ndarray of shape (n_samples, n_coordinates), dtype float64
     """
     everyone = np.arange(len(distances))
+    parts = distances.parts(everyone)
     return np.concatenate(
         [
             scaling(distances.between(everyone[part], landmarks))
-            for part in distances.parts(everyone)
+            for part in progress_over(parts, len(everyone), "placement", verbose)
         ]
     )

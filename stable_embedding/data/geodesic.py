@@ -9,6 +9,7 @@ from scipy.sparse.csgraph import connected_components, dijkstra
 from sklearn.metrics import pairwise_distances_argmin_min
 from sklearn.utils import gen_batches
 
+from .._progress import progress_over
 from . import limits
 from .classical_scaling import classical_scaling, place_by_landmarks
 from .input_distances import CoordinateDistances, InputDistances, MatrixDistances
@@ -90,8 +91,36 @@ class _PathsFrom(InputDistances):
         return self.paths[:, first].T
 
 
+def shortest_paths(edges: Any, sources: np.ndarray, verbose: bool) -> np.ndarray:
+    """Compute the lengths of shortest paths from some nodes to all.
+
+    Parameters
+    ----------
+    edges : csr_array of shape (n_samples, n_samples)
+        Lengths of edges.
+
+    sources : ndarray of int of shape (n_sources,)
+
+    verbose : bool
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    ndarray of shape (n_sources, n_samples), dtype float64
+    """
+    paths = np.empty((len(sources), edges.shape[0]))
+    parts = gen_batches(len(sources), limits.PATH_SOURCES)
+    for part in progress_over(parts, len(sources), "paths", verbose):
+        paths[part] = dijkstra(edges, directed=False, indices=sources[part])
+    return paths
+
+
 def geodesic_distances(
-    graph: Any, samples: np.ndarray, landmarks: np.ndarray, n_components: int
+    graph: Any,
+    samples: np.ndarray,
+    landmarks: np.ndarray,
+    n_components: int,
+    verbose: bool = False,
 ) -> InputDistances:
     """Compute the lengths of shortest paths in a graph of neighbors.
 
@@ -110,6 +139,9 @@ def geodesic_distances(
 
     n_components : int
         Least number of coordinates.
+
+    verbose : bool, default=False
+        Whether to show progress bars.
 
     Returns
     -------
@@ -134,9 +166,10 @@ def geodesic_distances(
             stacklevel=8,  # where `fit` is called, through two decorators
         )
     if len(samples) <= limits.ALL_PAIRS_SAMPLES:
-        return MatrixDistances(dijkstra(edges, directed=False).astype(np.float32))
-    paths = dijkstra(edges, directed=False, indices=landmarks)
+        paths = shortest_paths(edges, np.arange(len(samples)), verbose)
+        return MatrixDistances(paths.astype(np.float32))
+    paths = shortest_paths(edges, landmarks, verbose)
     scaling = classical_scaling(paths[:, landmarks], n_components, _MAX_COORDINATES)
     return CoordinateDistances(
-        place_by_landmarks(_PathsFrom(paths), landmarks, scaling)
+        place_by_landmarks(_PathsFrom(paths), landmarks, scaling, verbose)
     )

@@ -16,6 +16,7 @@ from sklearn.preprocessing import normalize
 from sklearn.utils import gen_batches
 from torch import Tensor
 
+from .._progress import progress_over
 from . import limits
 from .chunks import dense_samples
 from .metrics import PairMetric, checked
@@ -78,11 +79,12 @@ class InputDistances:
         values = torch.from_numpy(found.astype(np.float32)).to(index.device)
         return values.reshape(*index.shape, index.shape[-1])
 
-    def all_pairs(self) -> np.ndarray:
+    def all_pairs(self, verbose: bool = False) -> np.ndarray:
         """Compute the distances of all pairs, in float32."""
         everyone = np.arange(len(self))
         matrix = np.empty((len(self), len(self)), dtype=np.float32)
-        for part in self.parts(everyone):
+        parts = self.parts(everyone)
+        for part in progress_over(parts, len(self), "distances", verbose):
             matrix[part] = self.between(everyone[part], everyone)
         return matrix
 
@@ -396,6 +398,7 @@ def distances_of_metric(
     order: np.ndarray | None,
     mean: np.ndarray,
     scale: float,
+    verbose: bool = False,
 ) -> InputDistances:
     """Return distances of rows in the way that is fastest for a metric.
 
@@ -406,17 +409,22 @@ def distances_of_metric(
         return CosineDistances(X, metric, order)
     if isinstance(name, str) and name in TORCH_METRICS and not metric.parameters:
         return TorchDistances(X, metric, order, mean, scale)
-    return held_if_few(MetricDistances(X, metric, order))
+    return held_if_few(MetricDistances(X, metric, order), verbose)
 
 
-def held_if_few(distances: InputDistances) -> InputDistances:
+def held_if_few(distances: InputDistances, verbose: bool = False) -> InputDistances:
     """Return distances that are all held, if there are not too many."""
     if len(distances) > limits.ALL_PAIRS_SAMPLES:
         return distances
-    return MatrixDistances(distances.all_pairs())
+    return MatrixDistances(distances.all_pairs(verbose))
 
 
-def nearest(distances: InputDistances, n_neighbors: int, among: slice) -> Any:
+def nearest(
+    distances: InputDistances,
+    n_neighbors: int,
+    among: slice,
+    update: Callable[[int], Any] = int,
+) -> Any:
     """Find the nearest samples of each, by comparing all pairs.
 
     Parameters
@@ -427,6 +435,9 @@ def nearest(distances: InputDistances, n_neighbors: int, among: slice) -> Any:
 
     among : slice
         Positions of the samples, all of whose neighbors are there.
+
+    update : callable
+        Told the number of samples after each part that is done.
 
     Returns
     -------
@@ -451,4 +462,5 @@ def nearest(distances: InputDistances, n_neighbors: int, among: slice) -> Any:
         known = np.isfinite(np.take_along_axis(found, order, axis=1))
         counts.append(known.sum(axis=1))
         positions.append(index[order[known]])
+        update(len(found))
     return np.concatenate(counts), np.concatenate(positions)

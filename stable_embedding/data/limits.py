@@ -53,5 +53,8 @@ TRIPLET_BLOCK = 64
 ALL_PAIRS_SAMPLES = 5_000
 LANDMARKS = 1_000
 
+# Samples from which shortest paths are found between two steps of a progress bar.
+PATH_SOURCES = 32
+
 # Distances that are computed at once.
 PAIRS_AT_ONCE = 2**22

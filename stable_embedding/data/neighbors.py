@@ -99,14 +99,14 @@ def graph_by_distances(distances, metric, n_neighbors, samples, chunks, verbose=
             if size > limits.EXACT_NEIGHBOR_SAMPLES:
                 search = approximate_search(metric, n_neighbors, issparse(samples.X))
             if search is None:
-                of_chunk, at = nearest(distances, n_neighbors, chunk)
+                of_chunk, at = nearest(distances, n_neighbors, chunk, progress.update)
             else:
                 rows = samples.X[distances.order[chunk]]
                 found = limit_neighbors(search_neighbors(search, rows), n_neighbors)
                 of_chunk, at = np.diff(found.indptr), found.indices + chunk.start
+                progress.update(size)
             counts.append(of_chunk)
             indices.append(at)
-            progress.update(size)
     return graph_from_counts(np.concatenate(counts), np.concatenate(indices))
 
 

@@ -39,6 +39,7 @@ def place_samples(
     n_components: int,
     unit: float | None = None,
     weights: np.ndarray | None = None,
+    verbose: bool = False,
 ) -> Placement:
     """Find the unit of distances, and coordinates for which they are Euclidean.
 
@@ -61,6 +62,9 @@ def place_samples(
     weights : ndarray of shape (n_samples,) or None, default=None
         Weights of the samples; equal ones by default.
 
+    verbose : bool, default=False
+        Whether to show a progress bar.
+
     Returns
     -------
     Placement
@@ -71,7 +75,7 @@ def place_samples(
     if distances.has_unknown:
         return Placement(unit, None, found)
     scaling = classical_scaling(found, n_components)
-    coordinates = place_by_landmarks(distances, landmarks, scaling) / unit
+    coordinates = place_by_landmarks(distances, landmarks, scaling, verbose) / unit
     coordinates -= np.average(coordinates, axis=0, weights=weights)
     signs = coordinate_signs(coordinates[landmarks], samples)
     return Placement(unit, coordinates * signs, found)

@@ -222,11 +222,11 @@ def _check_callable(distances, n_samples):
 
 
 def user_distances(
-    distances: Any, n_samples: int, order: np.ndarray | None
+    distances: Any, n_samples: int, order: np.ndarray | None, verbose: bool = False
 ) -> InputDistances:
     """Return a user's distances, which were checked, by positions of a training."""
     if callable(distances):
-        return held_if_few(CallableDistances(distances, n_samples, order))
+        return held_if_few(CallableDistances(distances, n_samples, order), verbose)
     if issparse(distances):
         return SparseMatrixDistances(distances, order)
-    return held_if_few(MatrixDistances(distances, order))
+    return held_if_few(MatrixDistances(distances, order), verbose)

@@ -441,7 +441,9 @@ def lay_out(
     """
     _, _, axes, frame, alpha = layout
     near = samples[landmarks]
-    placed = place_samples(distances, landmarks, near, plan.n_components, unit, weights)
+    placed = place_samples(
+        distances, landmarks, near, plan.n_components, unit, weights, plan.verbose
+    )
     places = placed.coordinates
     if places is not None and plan.guided:
         axes = rotated_axes(axes, near, places[landmarks])
@@ -509,11 +511,13 @@ def find_distances(samples, hashes, plan, given, chunks, needs_graph, weights=No
         )
         graph = plan.broadcast(graph)
         landmarks = smallest_hashes(hashes, limits.LANDMARKS)
-        distances = geodesic_distances(graph, samples[:], landmarks, plan.n_components)
+        distances = geodesic_distances(
+            graph, samples[:], landmarks, plan.n_components, plan.verbose
+        )
         return FoundDistances(distances, within_chunks(graph, chunks))
     distances, metric = None, None
     if given is not None:
-        distances = user_distances(given, len(samples), samples.order)
+        distances = user_distances(given, len(samples), samples.order, plan.verbose)
     elif plan.has_own_metric:
         typical, typical_weights = samples.X, weights
         if exceeds_memory(typical):
@@ -523,7 +527,7 @@ def find_distances(samples, hashes, plan, given, chunks, needs_graph, weights=No
             typical = typical[samples.order]
         metric = PairMetric(plan.metric, plan.metric_params, typical, typical_weights)
         distances = distances_of_metric(
-            samples.X, metric, samples.order, samples.mean, samples.scale
+            samples.X, metric, samples.order, samples.mean, samples.scale, plan.verbose
         )
     if not needs_graph:
         return FoundDistances(distances, None)

@@ -218,7 +218,9 @@ class StableAutoencoder(BaseStableAutoencoder):
         last bit on one machine.
 
     verbose : int, default=0
-        With 1 progress bars show the search for neighbors and the terms of the loss.
+        With 1 progress bars show the search for neighbors, shortest paths, distances
+        that are held, the pretraining of layers and the terms of the loss, on standard
+        error.
 
     Attributes
     ----------

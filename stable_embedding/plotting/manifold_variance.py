@@ -59,7 +59,9 @@ class ManifoldVarianceDisplay(Display):
         self.y = y
 
     @classmethod
-    def from_estimator(cls, estimator, X, y=None, *, kind="matrix", ax=None):
+    def from_estimator(
+        cls, estimator, X, y=None, *, kind="matrix", ax=None, verbose=False
+    ):
         """Draw the variance between the trainings of an estimator.
 
         Parameters
@@ -80,11 +82,15 @@ class ManifoldVarianceDisplay(Display):
         ax : matplotlib Axes or None, default=None
             Axes to draw on, by default those of a new figure.
 
+        verbose : bool, default=False
+            Whether to show a progress bar where the estimator is trained.
+
         Returns
         -------
         ManifoldVarianceDisplay
         """
-        return cls.from_embeddings(embeddings_of(estimator, X, y), y, kind=kind, ax=ax)
+        embeddings = embeddings_of(estimator, X, y, verbose)
+        return cls.from_embeddings(embeddings, y, kind=kind, ax=ax)
 
     @classmethod
     def from_embeddings(cls, embeddings, y=None, *, kind="matrix", ax=None):

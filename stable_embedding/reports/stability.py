@@ -189,7 +189,7 @@ def stability_report(
     n_neighbors=10,
     random_state=0,
     n_jobs=None,
-    verbose=1,
+    verbose=0,
 ):
     """Measure what changes the embeddings of several estimators.
 
@@ -247,8 +247,8 @@ def stability_report(
         or "dask" of joblib. ``parallel_backend("dask")`` distributes them over a
         cluster.
 
-    verbose : int, default=1
-        With 0 there is no progress bar.
+    verbose : int, default=0
+        With 1 a progress bar shows the trainings.
 
     Returns
     -------
@@ -282,7 +282,7 @@ def stability_report(
     >>> from stable_embedding import stability_report
     >>> X, _ = load_iris(return_X_y=True)
     >>> pca = {"PCA": PCA(2)}
-    >>> stability_report(pca, X, perturbations=["seed", "order"], verbose=0)
+    >>> stability_report(pca, X, perturbations=["seed", "order"])
     estimator  perturbation     raw  aligned  manifold_variance ...
     PCA        seed          0.0000   0.0000             0.0000 ...
     PCA        order         0.0000   0.0000             0.0000 ...
@@ -313,11 +313,14 @@ def stability_report(
     )
     # All trainings end before the first comparison. An error between them would abort
     # the generator, and joblib warns of results that it has not handed out.
-    results = list(
-        progress_bar(
-            results, total=len(trainings), unit="training", disable=not verbose
-        )
-    )
+    with progress_bar(
+        results,
+        total=len(trainings),
+        desc="report",
+        unit="training",
+        disable=not verbose,
+    ) as bar:
+        results = list(bar)
     references = {}
     comparisons = []
     for (name, perturbation, run), (kept, embedding, r2) in zip(trainings, results):

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from sklearn.pipeline import Pipeline
 
+from .._progress import progress_bar
 from ..data.containers import dense, readable
 from ..training.seeds import draw_seeds, with_seed
 from .measures import manifold_variance
@@ -13,7 +14,7 @@ from .measures import manifold_variance
 _N_RUNS = 5
 
 
-def manifold_variance_score(estimator, X, y=None):
+def manifold_variance_score(estimator, X, y=None, *, verbose=False):
     r"""Score how similar an estimator's embeddings of X are from training to training.
 
     This function is a scorer. Pass it as ``scoring``, alone or in a dict, to
@@ -44,6 +45,10 @@ def manifold_variance_score(estimator, X, y=None):
 
     y : array-like of shape (n_samples,) or None, default=None
         Passed to `fit` where the estimator is trained again.
+
+    verbose : bool, default=False
+        Whether to show a progress bar where the estimator is trained again. In a search
+        pass ``functools.partial(manifold_variance_score, verbose=True)``.
 
     Returns
     -------
@@ -86,7 +91,7 @@ def manifold_variance_score(estimator, X, y=None):
             " manifold_variance_score is a scorer: pass it as scoring, without"
             " make_scorer, and pass embeddings to manifold_variance"
         )
-    embeddings = embeddings_of(estimator, X, y)
+    embeddings = embeddings_of(estimator, X, y, verbose)
     variance = manifold_variance(embeddings, relative=True)
     n_averaged = len(embeddings) if _has_runs(embedding_steps(estimator)) else 1
     return 1 - variance / n_averaged
@@ -190,12 +195,12 @@ def _scores(cv_results, name):
     return np.asarray(splits, dtype=np.float64)
 
 
-def embeddings_of(estimator, X, y=None):
+def embeddings_of(estimator, X, y=None, verbose=False):
     """Embed X by each run of a fitted estimator, or by new trainings.
 
     Parameters
     ----------
-    estimator, X, y
+    estimator, X, y, verbose
         As in :func:`manifold_variance_score`.
 
     Returns
@@ -207,8 +212,12 @@ def embeddings_of(estimator, X, y=None):
     transformer = embedding_steps(estimator)
     if _has_runs(transformer):
         return last_step(transformer).transform_runs(inputs_of_last(transformer, X))
-    seeds = draw_seeds(0, _N_RUNS)
-    return [dense(with_seed(transformer, seed).fit_transform(X, y)) for seed in seeds]
+    with progress_bar(
+        draw_seeds(0, _N_RUNS), desc="runs", unit="training", disable=not verbose
+    ) as seeds:
+        return [
+            dense(with_seed(transformer, seed).fit_transform(X, y)) for seed in seeds
+        ]
 
 
 def embed(estimator, X):

@@ -244,17 +244,21 @@ class ProgressBar(Callback):
     ----------
     n_epochs_done : int, default=0
         Number of epochs of the training that it resumes, from which the bar goes on.
+
+    desc : str, default="training"
+        What is trained.
     """
 
-    def __init__(self, n_epochs_done: int = 0):
+    def __init__(self, n_epochs_done: int = 0, desc: str = "training"):
         self.n_epochs_done = n_epochs_done
+        self.desc = desc
 
     def on_train_begin(self, net, **kwargs):
         """Show the bar."""
         self.bar_ = progress_bar(
             total=net.max_epochs,
             initial=self.n_epochs_done,
-            desc="training",
+            desc=self.desc,
             unit="epoch",
         )
 

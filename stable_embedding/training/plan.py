@@ -177,7 +177,7 @@ class TrainingPlan:
             checkpoint=None if checkpoint is None else Path(checkpoint),
             identity="" if checkpoint is None else identity_of(estimator),
             callbacks=tuple(estimator.callbacks or ()),
-            verbose=bool(estimator.verbose),
+            verbose=bool(estimator.verbose) and shard[0] == 0,
         )
         return replace(plan, seeds=plan.broadcast(plan.seeds))
 

@@ -118,8 +118,10 @@ def pretrain(
     """
     from .trainer import Trainer  # skorch is slow to import
 
-    trainer = Trainer(plan.for_layer(seed))
-    for layer in layer_pairs(network):
+    layers = layer_pairs(network)
+    for place, layer in enumerate(layers, start=1):
+        desc = f"pretraining {place} of {len(layers)}"
+        trainer = Trainer(plan.for_layer(seed), desc)
         trainer.fit([layer], training_set, [ReconstructionLoss()])
         codes = encode_layer(layer, training_set.inputs)
         training_set = training_set._replace(inputs=codes)

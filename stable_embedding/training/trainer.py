@@ -44,10 +44,14 @@ class Trainer:
     ----------
     plan : TrainingPlan
         How to train.
+
+    desc : str, default="training"
+        What is trained, for the progress bar.
     """
 
-    def __init__(self, plan: TrainingPlan):
+    def __init__(self, plan: TrainingPlan, desc: str = "training"):
         self.plan = plan
+        self.desc = desc
         self.checkpoints: Checkpoints | None = None
 
     def fit(
@@ -126,7 +130,8 @@ class Trainer:
             )
             modules = [*networks, loss]
             fingerprint = training_fingerprint(modules, training_set, split, numbers)
-        own = OwnCallbacks(plan, batches.schedule.n_steps, alpha, fingerprint)
+        n_steps = batches.schedule.n_steps
+        own = OwnCallbacks(plan, n_steps, alpha, fingerprint, self.desc)
         self.checkpoints = own.checkpoints
         net = self._net(networks, loss, alpha, batches, own, input_transform)
         first = islice(batches.to_train(input_transform, 0), _FIRST_BATCHES)
@@ -218,6 +223,9 @@ class OwnCallbacks:
 
     fingerprint : str or None, default=None
         What tells the training from others, if it is written to a file.
+
+    desc : str, default="training"
+        What is trained.
     """
 
     def __init__(
@@ -226,6 +234,7 @@ class OwnCallbacks:
         n_steps: int,
         alpha: float,
         fingerprint: str | None = None,
+        desc: str = "training",
     ):
         self.interrupts = Interrupts()
         self.schedule = LRScheduler(
@@ -249,8 +258,9 @@ class OwnCallbacks:
         if plan.checkpoint is not None and fingerprint is not None:
             self.checkpoints = Checkpoints(plan.checkpoint, fingerprint, self.stopping)
             self.after.insert(0, ("own_checkpoints", self.checkpoints))
-        if plan.verbose and plan.shard[0] == 0:
-            self.before.append(("own_progress", ProgressBar(self.n_epochs_done)))
+        if plan.verbose:
+            bar = ProgressBar(self.n_epochs_done, desc)
+            self.before.append(("own_progress", bar))
 
     @property
     def n_epochs_done(self) -> int:
