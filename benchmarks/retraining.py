@@ -91,6 +91,7 @@ METHODS = {
     "align": ("align", "auto", False),
     "warm_start": ("warm_start", "auto", False),
     "pull": ("pull", "auto", False),
+    "pull, weight 3": ("pull", 3.0, False),
     "pull, weight 10": ("pull", 10.0, False),
     "pull, new ones too": ("pull", "auto", True),
 }

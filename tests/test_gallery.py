@@ -39,12 +39,15 @@ def found_by(name):
 
 
 def test_a_classifier_survives_retraining_and_with_a_plain_autoencoder_does_not(capsys):
-    found = found_by("retrain")["accuracy"]
-    assert len(capsys.readouterr().out.splitlines()) == 2
-    old, new = found["StableAutoencoder"]
+    found = found_by("retrain")
+    assert len(capsys.readouterr().out.splitlines()) == 3
+    old, new = found["accuracy"]["StableAutoencoder"]
     assert new > old - 0.02
-    old, new = found["plain autoencoder"]
+    old, new = found["accuracy"]["plain autoencoder"]
     assert new < old - 0.2
+    assert found["result"].displacement < 0.01
+    assert found["report"].summary["raw"] < 0.01
+    assert len(found["report"].rows) == 10
 
 
 def test_three_trainings_of_one_give_three_maps_and_of_the_other_one():

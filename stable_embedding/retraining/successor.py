@@ -23,6 +23,7 @@ from ..data.containers import dense, indexable, readable
 from ..data.sample_ids import listed_ids, positions_in_common, sample_ids
 from ..estimators.hashing import SemanticHashing
 from ..estimators.reference import has_place
+from ..losses.consensus import auto_consensus_weight
 from ..stability.measures import displacement, neighbor_overlap
 from .steps import (
     inputs_at,
@@ -158,7 +159,9 @@ def retrain(
         How the map is kept in place:
 
         - "pull": codes are pulled to the old ones in training, see `reference` in
-          :meth:`StableAutoencoder.fit`, and the map is laid on them;
+          :meth:`StableAutoencoder.fit`, and the map is laid on them. The weight is the
+          `consensus_weight` of `previous`, where "auto" is
+          ``3 * (1 + neighbor_weight)``;
         - "align": a free training, whose map is then laid on the old codes;
         - "warm_start": a training that starts from the old networks, whose map is
           then laid on the old codes.
@@ -259,12 +262,12 @@ class _Successor(BaseEstimator):
 
     def fit(self, X, y=None, **fit_params):
         """Train with the parameters of the old one, and lay the map on its places."""
+        estimator, weight = clone(self.previous), self.previous.consensus_weight
         if self.strategy == "pull":
-            self.estimator_ = clone(self.previous).fit(
-                X, y, reference=self.places, **fit_params
-            )
+            estimator.set_params(consensus_weight=pull_weight(estimator))
+            estimator.fit(X, y, reference=self.places, **fit_params)
+            self.estimator_ = estimator.set_params(consensus_weight=weight)
             return self
-        estimator = clone(self.previous)
         if self.strategy == "warm_start":
             estimator = deepcopy(self.previous).set_params(warm_start=True)
         estimator.fit(X, y, **fit_params)
@@ -280,6 +283,17 @@ class _Successor(BaseEstimator):
     def get_metadata_routing(self):
         """Ask for the metadata that the autoencoder asks for."""
         return self.previous.get_metadata_routing()
+
+
+def pull_weight(estimator):
+    """Return the weight by which codes are pulled to the old ones.
+
+    Neighbors pull at codes as well, so the old map is held on to by so much more.
+    """
+    if estimator.consensus_weight != "auto":
+        return estimator.consensus_weight
+    of_reference = auto_consensus_weight(0, has_reference=True)
+    return of_reference * (1 + estimator.neighbor_weight)
 
 
 def _with_successor(previous, path, successor, refit_preprocessing):

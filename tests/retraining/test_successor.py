@@ -117,6 +117,17 @@ def test_the_strategies_are_those_by_hand(iris):
         assert found.get_params() == old.get_params()
 
 
+@pytest.mark.parametrize(("given", "weight"), [("auto", 6.0), (0.5, 0.5)])
+def test_neighbors_are_outweighed_by_the_pull(given, weight, iris):
+    X = iris[0][::3]
+    old = StableAutoencoder(neighbor_weight=1, consensus_weight=given, **QUICK).fit(X)
+    found = retrain(old, X).estimator
+    expected = clone(old).set_params(consensus_weight=weight)
+    expected.fit(X, reference=old.transform(X))
+    np.testing.assert_array_equal(found.transform(X), expected.transform(X))
+    assert found.consensus_weight == given
+
+
 def test_a_pulled_map_moves_less_than_one_that_is_aligned(digits):
     X = digits[0][:600]
     old = StableAutoencoder(n_init=2, max_iter=40, random_state=0).fit(X[:500])
