@@ -301,6 +301,7 @@ class StableAutoencoder(BaseStableAutoencoder):
     --------
     sklearn.decomposition.PCA : The linear map that this one starts from.
     manifold_variance_score : How alike several trainings of an estimator are.
+    retrain : Train anew on other samples, and keep the map where it was.
 
     Notes
     -----
