@@ -21,8 +21,8 @@ Measured are the displacement of the samples that both maps know, and of unseen 
 the fraction of the variance that the old and the new map explain, of new samples and of
 unseen ones; and the accuracy on unseen samples of five nearest neighbors among the old
 codes, asked about codes of the old map and of the new one. Unseen samples are of the
-classes that were known last month; of Adult that is one class where a group is new, and the
-accuracy says nothing.
+classes that were known last month. Of Adult that is one class where a group is new, so
+that the accuracy says nothing.
 
 Tables pass through a pipeline: customers through a `ColumnTransformer`, people of Adult
 through `MixedDataEncoder`, fitted last month. With ``--neighbors`` all have
