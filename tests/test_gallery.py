@@ -130,6 +130,13 @@ def test_images_come_back_from_their_codes():
     assert found["image"].shape == (8, 8)
 
 
+def test_a_map_stays_for_a_year_and_calls_out_who_is_new(capsys):
+    found = found_by("months")
+    assert "alarms in months [7]" in capsys.readouterr().out
+    assert max(found["moved"].values()) < 0.01
+    assert found["report"].summary["raw"] < 0.03
+
+
 def test_every_example_is_run():
     run = re.findall(r'found_by\("(\w+)"\)', Path(__file__).read_text())
     assert set(map(name_of, EXAMPLES)) == set(run)
