@@ -1,6 +1,7 @@
 """Plots in scikit-learn's convention of displays. They need matplotlib."""
 
-from .base import COLORMAP, COLORS, MARKERS
+from .base import MARKERS
+from .colors import COLORMAP, COLORS
 from .embedding import EmbeddingDisplay
 from .feature_sensitivity import FeatureSensitivityDisplay
 from .loss_curve import LossCurveDisplay

@@ -1,4 +1,4 @@
-"""What all displays share: axes to draw on, colors, markers and a colormap."""
+"""What all displays share: axes to draw on, and markers."""
 
 from contextlib import contextmanager
 
@@ -6,25 +6,7 @@ import numpy as np
 
 from ..data.containers import dense
 
-# The eight colors of Okabe and Ito, which can be told apart with any color vision, and
-# gray and brown, so that ten classes have one each.
-COLORS = (
-    "#0072B2",
-    "#E69F00",
-    "#009E73",
-    "#D55E00",
-    "#56B4E9",
-    "#CC79A7",
-    "#F0E442",
-    "#000000",
-    "#999999",
-    "#8B5A2B",
-)
-
 MARKERS = "osD^vPX*<>"
-
-# For ordered values. It reads alike with any color vision and in gray.
-COLORMAP = "cividis"
 
 
 class Display:

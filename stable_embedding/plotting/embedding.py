@@ -1,15 +1,55 @@
 """Display of an embedding in two components."""
 
 import numpy as np
-from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils import check_consistent_length
 
 from ..data.containers import dense
-from ..stability.scoring import embed, embeddings_of
-from .base import COLORS, Display, check_two_components, label_components
+from ..stability.scoring import embed, embed_with_std, embeddings_of
+from .base import Display, check_two_components, label_components
+from .colors import (
+    COLORMAP,
+    COLORS,
+    MISSING_COLOR,
+    MISSING_LABEL,
+    OTHER_COLOR,
+    Classes,
+    Group,
+    Scale,
+    color_values,
+    column_or_values,
+    features_of,
+    opacities,
+)
+
+# Whether numbers lie below and above a scale; the ends at which the color bar points.
+_EXTEND = {
+    (False, False): "neither",
+    (True, False): "min",
+    (False, True): "max",
+    (True, True): "both",
+}
+
+# Beside the map, or below the color bar.
+_PLACES = {
+    Classes: {"loc": "center left", "bbox_to_anchor": (1, 0.5)},
+    Scale: {
+        "loc": "upper left",
+        "bbox_to_anchor": (-0.5, -0.05),
+        "frameon": False,
+        "borderpad": 0,
+        "handletextpad": 0,
+    },
+}
 
 
 class EmbeddingDisplay(Display):
-    """An embedding in two components, colored by class; or several side by side.
+    """An embedding in two components, colored by values; or several side by side.
+
+    Categories, texts, booleans and whole numbers of at most ten different values are
+    classes, with a legend. Ten of them have a color each, which no other shares; the
+    smaller ones are drawn as "other". Other numbers, dates and durations (in days) have
+    a color bar, whose ends are their first and last percentile. Missing values are
+    dark gray, and named in the legend.
 
     Parameters
     ----------
@@ -18,7 +58,12 @@ class EmbeddingDisplay(Display):
         one scale.
 
     y : array-like of shape (n_samples,) or None, default=None
-        Class of each sample.
+        Class or number of each sample, from which its color comes.
+
+    std : array-like of shape (n_samples,) or None, default=None
+        Standard deviation of each code, as ``transform(X, return_std=True)`` gives it.
+        Points fade with it, from opaque at its 5th percentile to an opacity of 0.15 at
+        its 95th.
 
     Attributes
     ----------
@@ -43,12 +88,15 @@ class EmbeddingDisplay(Display):
     'component 1'
     """
 
-    def __init__(self, embedding, y=None):
+    def __init__(self, embedding, y=None, std=None):
         self.embedding = embedding
         self.y = y
+        self.std = std
 
     @classmethod
-    def from_estimator(cls, estimator, X, y=None, *, runs=False, ax=None):
+    def from_estimator(
+        cls, estimator, X, y=None, *, runs=False, return_std=False, ax=None
+    ):
         """Draw the embedding by a transformer.
 
         Parameters
@@ -58,15 +106,20 @@ class EmbeddingDisplay(Display):
             be fitted unless `runs` is true.
 
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples to embed and draw, in whatever form the estimator takes.
+            Samples to embed and draw, in whatever form the estimator takes. Columns of
+            a data frame that the estimator was not fitted on may serve as `y`.
 
-        y : array-like of shape (n_samples,) or None, default=None
-            Class of each sample.
+        y : str, array-like of shape (n_samples,) or None, default=None
+            Class or number of each sample, or the name of the column of X that has it.
 
         runs : bool, default=False
             Whether to draw several trainings side by side: the runs of the fitted
             estimator, or five new trainings on X, as
             :func:`~stable_embedding.manifold_variance_score` uses them.
+
+        return_std : bool, default=False
+            Whether points fade with the standard deviation of their codes between the
+            runs of the estimator.
 
         ax : matplotlib Axes, array of them or None, default=None
             Axes to draw on, by default those of a new figure.
@@ -74,9 +127,25 @@ class EmbeddingDisplay(Display):
         Returns
         -------
         EmbeddingDisplay
+
+        Raises
+        ------
+        ValueError
+            If X has no column `y`, `runs` and `return_std` are both true, or the
+            estimator has no standard deviation.
         """
+        if runs and return_std:
+            raise ValueError(
+                "runs=True and return_std=True exclude each other: each run has its own"
+                " axes, or all runs decide how points fade"
+            )
+        y = column_or_values(y, X)
+        X = features_of(estimator, X)
         if runs:
             return cls(np.stack(list(embeddings_of(estimator, X, y))), y).plot(ax=ax)
+        if return_std:
+            codes, std = embed_with_std(estimator, X)
+            return cls(codes, y, std).plot(ax=ax)
         return cls(embed(estimator, X), y).plot(ax=ax)
 
     def plot(self, *, ax=None, legend=True):
@@ -88,44 +157,124 @@ class EmbeddingDisplay(Display):
             Axes to draw on, by default those of a new figure.
 
         legend : bool, default=True
-            Whether to add a legend of the classes beside the axes.
+            Whether to add a legend of the classes, or a color bar of the numbers,
+            beside the axes.
 
         Returns
         -------
         EmbeddingDisplay
             The display itself, with its axes.
+
+        Raises
+        ------
+        ValueError
+            If an embedding has not two components, or `y` or `std` has not one value
+            for each sample.
         """
         runs = np.asarray(dense(self.embedding, "embedding"))
         several = runs.ndim == 3
         runs = [check_two_components(run) for run in (runs if several else runs[None])]
+        colors = None
         if self.y is not None:
             check_consistent_length(self.y, runs[0])
+            colors = color_values(self.y)
+        alpha = None if self.std is None else opacities(self.std, len(runs[0]))
         self._open(ax, len(runs), (3 * len(runs) + 1, 3.2) if several else None)
         for i, (ax, run) in enumerate(zip(self.axes_, runs)):
-            self._scatter(ax, run)
+            _scatter(ax, run, colors, alpha)
             if several:
                 _set_limits(ax, np.concatenate(runs))
                 ax.set(
                     title=f"training {i + 1}", ylabel=ax.get_ylabel() if not i else ""
                 )
-        if legend and self.y is not None:
-            self.axes_[-1].legend(
-                loc="center left", bbox_to_anchor=(1, 0.5), markerscale=2
-            )
+        if legend and colors is not None:
+            self._explain(colors)
         return self
 
-    def _scatter(self, ax, embedding):
-        y = np.zeros(len(embedding)) if self.y is None else column_or_1d(self.y)
-        labels, classes = np.unique(y, return_inverse=True)
-        for i, label in enumerate(labels):
-            ax.scatter(
-                *embedding[classes == i].T,
-                s=6,
-                linewidths=0,
-                color=COLORS[i % len(COLORS)],
-                label=str(label),
+    def _explain(self, colors):
+        """Draw a legend or a color bar beside the last axes."""
+        title = getattr(self.y, "name", None)  # of a series
+        last = beside = self.axes_[-1]
+        if isinstance(colors, Scale):
+            below, above = _beyond(colors)
+            bar = self.figure_.colorbar(
+                last.collections[-1],
+                ax=list(self.axes_),
+                label=title,
+                extend=_EXTEND[below, above],
+                shrink=0.7,
             )
-        label_components(ax)
+            beside = bar.ax
+            if colors.unit == "date":
+                _label_dates(bar)
+        named = {group.label: group.color for group in _groups(colors)}
+        if named:
+            beside.legend(
+                [_mark(color) for color in named.values()],
+                list(named),
+                title=title if isinstance(colors, Classes) else None,
+                **_PLACES[type(colors)],
+            )
+
+
+def _groups(colors):
+    """Return what the legend names: classes, or the missing ones among numbers."""
+    if isinstance(colors, Classes):
+        return colors.groups
+    missing = np.isnan(colors.values)
+    return [Group(MISSING_LABEL, MISSING_COLOR, missing)] if missing.any() else []
+
+
+def _mark(color):
+    """Return a point of a legend, which does not fade as those of the samples do."""
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], linestyle="", marker="o", markersize=6, color=color)
+
+
+def _scatter(ax, embedding, colors, alpha):
+    """Draw points; missing values and other classes lie below the named ones."""
+
+    def draw(members, **options):
+        ax.scatter(
+            *embedding[members].T,
+            s=6,
+            linewidths=0,
+            alpha=None if alpha is None else alpha[members],
+            **options,
+        )
+
+    if colors is None:
+        draw(np.ones(len(embedding), dtype=bool), color=COLORS[0])
+    else:
+        for label, color, members in _groups(colors):
+            below = color in (OTHER_COLOR, MISSING_COLOR)
+            draw(members, color=color, label=label, zorder=0.9 if below else 1)
+    if isinstance(colors, Scale):
+        present = ~np.isnan(colors.values)
+        draw(
+            present,
+            c=colors.values[present],
+            cmap=COLORMAP,
+            vmin=colors.low,
+            vmax=colors.high,
+        )
+    label_components(ax)
+
+
+def _beyond(scale):
+    """Tell whether numbers lie below the scale, and above it."""
+    values = scale.values[~np.isnan(scale.values)]
+    return bool((values < scale.low).any()), bool((values > scale.high).any())
+
+
+def _label_dates(bar):
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    locator = AutoDateLocator()
+    bar.ax.yaxis.set(
+        major_locator=locator, major_formatter=ConciseDateFormatter(locator)
+    )
 
 
 def _set_limits(ax, points):

@@ -7,7 +7,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..data.containers import check_samples
 from ..stability.scoring import embedding_steps, inputs_of_last, last_step
-from .base import COLORS, Display
+from .base import Display
+from .colors import COLORS
 
 
 class FeatureSensitivityDisplay(Display):

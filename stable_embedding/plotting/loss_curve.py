@@ -4,7 +4,8 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ..stability.scoring import last_step
-from .base import COLORS, Display
+from .base import Display
+from .colors import COLORS
 
 _VALIDATION = "validation_"
 

@@ -12,7 +12,8 @@ from ..stability.measures import (
     nearest_to_consensus,
 )
 from ..stability.scoring import embeddings_of
-from .base import COLORMAP, Display, check_two_components, label_components
+from .base import Display, check_two_components, label_components
+from .colors import COLORMAP
 
 
 class ManifoldVarianceDisplay(Display):

@@ -4,7 +4,8 @@ import numpy as np
 from sklearn.utils import check_consistent_length
 
 from ..data.containers import readable
-from .base import COLORS, Display, check_two_components, label_components
+from .base import Display, check_two_components, label_components
+from .colors import COLORS
 
 
 class MovementDisplay(Display):

@@ -4,7 +4,8 @@ from itertools import cycle
 
 import numpy as np
 
-from .base import COLORS, MARKERS, Display
+from .base import MARKERS, Display
+from .colors import COLORS
 
 
 class ParetoDisplay(Display):

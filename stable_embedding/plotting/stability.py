@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .base import COLORS, MARKERS, Display
+from .base import MARKERS, Display
+from .colors import COLORS
 
 # Values below this are drawn on a linear scale down to 0, those above on a logarithmic.
 _SMALLEST = 1e-4

@@ -1,6 +1,7 @@
 """Scores of estimators by how similar the embeddings of several trainings are."""
 
 from collections.abc import Mapping
+from inspect import signature
 
 import numpy as np
 from sklearn.pipeline import Pipeline
@@ -236,6 +237,40 @@ def embed(estimator, X):
     array-like of shape (n_samples, n_components)
     """
     return dense(embedding_steps(estimator).transform(readable(X)))
+
+
+def embed_with_std(estimator, X):
+    """Embed X as :func:`embed` does, and tell how far the runs put each sample apart.
+
+    Parameters
+    ----------
+    estimator : transformer or Pipeline
+        Fitted. Its last step that embeds must have been trained several times.
+
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Samples, in whatever form the estimator takes.
+
+    Returns
+    -------
+    codes : array-like of shape (n_samples, n_components)
+
+    std : ndarray of shape (n_samples,)
+        Standard deviation of each code between the runs.
+
+    Raises
+    ------
+    TypeError
+        If the estimator has no ``transform(X, return_std=True)``.
+    """
+    transformer = embedding_steps(estimator)
+    last = last_step(transformer)
+    if "return_std" not in signature(last.transform).parameters:
+        raise TypeError(
+            f"estimator={last!r} has no transform(X, return_std=True); a standard"
+            " deviation needs a StableAutoencoder, or one of its siblings, at the end"
+        )
+    codes, std = last.transform(inputs_of_last(transformer, X), return_std=True)
+    return dense(codes), std
 
 
 def last_step(transformer):

@@ -1,0 +1,345 @@
+"""What values look like: classes, a scale of numbers, missing ones, and doubt."""
+
+from collections import Counter
+from datetime import date, datetime, timedelta
+from numbers import Integral, Real
+from typing import NamedTuple
+
+import numpy as np
+
+from ..data.columns import column_names, is_missing
+from ..data.containers import readable
+
+# The eight colors of Okabe and Ito, which can be told apart with any color vision, and
+# purple and red, so that ten classes have one each.
+COLORS = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#D55E00",
+    "#56B4E9",
+    "#CC79A7",
+    "#F0E442",
+    "#000000",
+    "#600080",
+    "#C02020",
+)
+
+# For ordered values. It reads alike with any color vision and in gray.
+COLORMAP = "cividis"
+
+# Light for all classes that have no color of their own, dark for missing values.
+OTHER_COLOR = "#C4C4C4"
+MISSING_COLOR = "#606060"
+
+MISSING_LABEL = "missing"
+
+# Classes that are named and have a color each. All others are one class.
+MAX_CLASSES = len(COLORS)
+
+# A scale ends at these percentiles, so that a few huge values leave it its colors.
+_ENDS = (1, 99)
+
+# The least opacity of a point, which must still be seen.
+_MIN_OPACITY = 0.15
+
+
+class Group(NamedTuple):
+    """Samples of one class: its name in the legend, its color, and its members."""
+
+    label: str
+    color: str
+    members: np.ndarray
+
+
+class Classes(NamedTuple):
+    """Values as classes, of which each sample is in one."""
+
+    groups: list[Group]
+
+
+class Scale(NamedTuple):
+    """Values as numbers: nan where missing, the ends of the scale, and their unit.
+
+    The unit is "number", or "date" for days since 1970.
+    """
+
+    values: np.ndarray
+    low: float
+    high: float
+    unit: str
+
+
+def column_or_values(y, X, name="y"):
+    """Return the values that are meant by the name of a column, or given themselves.
+
+    Parameters
+    ----------
+    y : str, array-like of shape (n_samples,) or None
+        Name of a column of X, or values.
+
+    X : data frame or other container of samples
+        Where the column is looked up.
+
+    name : str, default="y"
+        Name of the parameter.
+
+    Returns
+    -------
+    array-like of shape (n_samples,) or None
+
+    Raises
+    ------
+    ValueError
+        If X has no such column.
+    """
+    if not isinstance(y, str):
+        return y
+    names = column_names(X)
+    if names is None:
+        raise ValueError(
+            f"{name}={y!r} is the name of a column, but X is of type"
+            f" {type(X).__name__}; pass a data frame as X, or the values as {name}"
+        )
+    if y not in names:
+        listed = ", ".join(map(repr, names[:20])) + (", ..." if names[20:] else "")
+        raise ValueError(f"{name}={y!r} is no column of X; it has {listed}")
+    return X[y]
+
+
+def features_of(estimator, X):
+    """Return the columns of a data frame that an estimator was fitted on.
+
+    A frame may hold more, for colors and labels. Anything else is returned as it is.
+    """
+    names = column_names(X)
+    fitted = getattr(estimator, "feature_names_in_", None)
+    if names is None or fitted is None:
+        return X
+    if len(fitted) < len(names) and set(fitted) <= set(names):
+        return X[list(fitted)]
+    return X
+
+
+def color_values(values, name="y"):
+    """Decide whether values are classes or numbers on a scale, and color them.
+
+    Categories, texts and booleans are classes, and so are whole numbers of at most ten
+    different values. Other numbers and dates are on a scale, whose ends are their first
+    and last percentile. The ten largest classes have a color each; the rest are one
+    class, "other". Missing values (None, nan, NaT, NA) are neither.
+
+    Parameters
+    ----------
+    values : array-like of shape (n_samples,)
+        Values in any container.
+
+    name : str, default="y"
+        Name of the parameter.
+
+    Returns
+    -------
+    Classes or Scale
+        The groups of classes come in their order, then other and missing ones. Classes
+        come in the order of a categorical type, or else sorted.
+
+    Raises
+    ------
+    ValueError
+        If the values are not one for each sample.
+
+    Examples
+    --------
+    >>> from stable_embedding.plotting.colors import color_values
+    >>> [group.label for group in color_values(["b", "a", None]).groups]
+    ['a', 'b', 'missing']
+    >>> color_values([0.5, 1.5, 4.0])[1:]
+    (0.5, 4.0, 'number')
+    """
+    order = _categories(values)
+    objects = as_objects(values, name)
+    missing = np.fromiter(map(is_missing, objects), dtype=bool, count=len(objects))
+    present = objects[~missing]
+    if order is None and len(present):
+        if all(isinstance(one, (date, np.datetime64)) for one in present):
+            return _scale(_days(objects, missing), "date")
+        if all(isinstance(one, (timedelta, np.timedelta64)) for one in present):
+            return _scale(_durations(objects, missing), "number")
+        if all(_is_number(one) for one in present) and not _are_classes(present):
+            return _scale(_numbers(objects, missing), "number")
+    return _classes(objects, missing, order)
+
+
+def opacities(std, n_samples, name="std"):
+    """Return how opaque each point is: 1 if it is certain, less if it is not.
+
+    The opacity falls linearly from 1 at the 5th percentile of the standard deviations
+    to 0.15 at the 95th.
+
+    Parameters
+    ----------
+    std : array-like of shape (n_samples,)
+        Standard deviation of each code, as ``transform(X, return_std=True)`` gives it.
+
+    n_samples : int
+        Number of samples.
+
+    name : str, default="std"
+        Name of the parameter.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,), dtype float64
+
+    Raises
+    ------
+    ValueError
+        If a deviation is negative or not finite, or they are not one for each sample.
+    """
+    std = np.asarray(readable(std, name), dtype=np.float64)
+    if std.shape != (n_samples,):
+        raise ValueError(
+            f"{name} has shape {std.shape}; there are {n_samples} samples, so it must"
+            f" have shape ({n_samples},)"
+        )
+    bad = np.flatnonzero(~(np.isfinite(std) & (std >= 0)))
+    if len(bad):
+        raise ValueError(
+            f"{name}[{bad[0]}]={std[bad[0]]}; a standard deviation must be finite and 0"
+            " or more"
+        )
+    if not n_samples:
+        return std
+    low, high = np.percentile(std, [5, 95])
+    if high <= low:
+        return np.ones(n_samples)
+    return 1 - (1 - _MIN_OPACITY) * ((std - low) / (high - low)).clip(0, 1)
+
+
+def as_objects(values, name):
+    """Return values of any container as an array of Python objects.
+
+    Raises
+    ------
+    ValueError
+        If they are not of one dimension.
+    """
+    values = readable(values, name)
+    array = values if isinstance(values, np.ndarray) else _array(values)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise ValueError(
+            f"{name} has shape {array.shape}; it must have shape (n_samples,)"
+        )
+    if array.dtype.kind in "mM":  # whose objects are integers where they are finer
+        array = array.astype(f"{array.dtype.kind}8[us]")
+    return array.astype(object)
+
+
+def _array(values):
+    if isinstance(values, (list, tuple)):
+        if values and np.ndim(values[0]):
+            return np.asarray(values)
+        array = np.empty(len(values), dtype=object)
+        array[:] = values
+        return array
+    return np.asarray(values, dtype=object)
+
+
+def _categories(values):
+    """Return the categories of a type that has them in an order, or None."""
+    dtype = getattr(values, "dtype", None)
+    if type(dtype).__name__ in ("CategoricalDtype", "Enum"):  # of pandas, of polars
+        return list(dtype.categories)
+    return None
+
+
+def _is_number(value):
+    return isinstance(value, Real) and not isinstance(value, (bool, np.bool_))
+
+
+def _are_classes(numbers):
+    if not all(isinstance(one, Integral) or float(one).is_integer() for one in numbers):
+        return False
+    return len(set(numbers)) <= MAX_CLASSES
+
+
+def _numbers(objects, missing):
+    numbers = np.full(len(objects), np.nan)
+    numbers[~missing] = objects[~missing].astype(np.float64)
+    return numbers
+
+
+def _days(objects, missing):
+    """Return days since 1970, as matplotlib counts them, in UTC."""
+    days = np.full(len(objects), np.nan)
+    days[~missing] = [_day(one) for one in objects[~missing]]
+    return days
+
+
+def _day(one):
+    if isinstance(one, datetime) and one.tzinfo is not None:
+        one = one.replace(tzinfo=None) - one.utcoffset()
+    return np.datetime64(one, "us").astype(np.int64) / 86_400e6
+
+
+def _durations(objects, missing):
+    days = np.full(len(objects), np.nan)
+    days[~missing] = [
+        np.timedelta64(one, "us").astype(np.int64) / 86_400e6
+        for one in objects[~missing]
+    ]
+    return days
+
+
+def _scale(values, unit):
+    finite = values[np.isfinite(values)]
+    low, high = (0.0, 1.0) if not len(finite) else _ends_of(finite)
+    return Scale(values, low, high, unit)
+
+
+def _ends_of(finite):
+    low = np.percentile(finite, _ENDS[0], method="lower")
+    high = np.percentile(finite, _ENDS[1], method="higher")
+    if low == high:
+        low, high = finite.min(), finite.max()
+    return float(low), float(high)
+
+
+def _classes(objects, missing, order):
+    counts = Counter(objects[~missing].tolist())
+    levels = _sorted(counts) if order is None else [one for one in order if counts[one]]
+    named = levels
+    if len(levels) > MAX_CLASSES:
+        # A stable order, so that equal counts do not depend on the order of samples.
+        most = set(sorted(levels, key=lambda one: -counts[one])[:MAX_CLASSES])
+        named = [one for one in levels if one in most]
+    places = {one: i for i, one in enumerate(named)}
+    place = np.array(
+        [
+            -1 if absent else places.get(one, len(named))
+            for one, absent in zip(objects, missing)
+        ],
+        dtype=np.intp,
+    )
+    groups = [Group(_text(one), COLORS[i], place == i) for i, one in enumerate(named)]
+    if len(named) < len(levels):
+        label = f"other ({len(levels) - len(named)})"
+        groups.append(Group(label, OTHER_COLOR, place == len(named)))
+    if missing.any():
+        groups.append(Group(MISSING_LABEL, MISSING_COLOR, missing))
+    return Classes(groups)
+
+
+def _sorted(levels):
+    try:
+        return sorted(levels)
+    except TypeError:  # of several types
+        return sorted(levels, key=lambda one: (type(one).__name__, str(one)))
+
+
+def _text(level):
+    if isinstance(level, (float, np.floating)) and float(level).is_integer():
+        return str(int(level))
+    return str(level)
