@@ -61,7 +61,10 @@ def test_samples_are_embedded_by_the_map(nested, iris):
     [
         (PCA(2), "must be a fitted autoencoder"),
         (StableAutoencoder, "old=StableAutoencoder must be"),
-        (make_pipeline(StableAutoencoder(), SemanticHashing()), "holds 2 autoenc"),
+        (
+            make_pipeline(StableAutoencoder(**QUICK), SemanticHashing(**QUICK)),
+            "holds 2 autoenc",
+        ),
         (
             GridSearchCV(StableAutoencoder(**QUICK), {"alpha": [1.0]}, cv=2),
             "pass its best_estimator_",
