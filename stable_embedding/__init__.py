@@ -15,8 +15,10 @@ from .estimators import (
 from .export import load, save, to_onnx
 from .export.legacy import provide_old_modules
 from .reports import (
+    DriftReport,
     MovementReport,
     StabilityReport,
+    drift_report,
     movement_report,
     stability_report,
 )
@@ -31,6 +33,7 @@ from .stability import (
 __all__ = [
     "ContractiveAutoencoder",
     "DenoisingAutoencoder",
+    "DriftReport",
     "MovementReport",
     "ReconstructionOutlierDetector",
     "Retraining",
@@ -43,6 +46,7 @@ __all__ = [
     "VariationalAutoencoder",
     "__version__",
     "align",
+    "drift_report",
     "load",
     "manifold_variance",
     "manifold_variance_matrix",

@@ -25,6 +25,7 @@ from sklearn.random_projection import (
 
 from stable_embedding import (
     StableAutoencoder,
+    drift_report,
     manifold_variance_score,
     movement_report,
     plotting,
@@ -157,6 +158,10 @@ FUNCTIONS = {
         stability.manifold_variance_score(GaussianRandomProjection(2), to(X), y(Y))
     ),
     "reports.stability_report": of_report,
+    "reports.drift_report": lambda to, y: [
+        row["statistic"]
+        for row in drift_report(linear_map(), to(X[:15]), to(X[15:])).rows
+    ],
     "reports.movement_report": lambda to, y: (
         movement_report(
             pca(to(X)), whitened_pca(to(X)), to(X), groups=y(Y), n_neighbors=3
@@ -220,6 +225,11 @@ FUNCTIONS = {
 }
 
 
+@cache
+def linear_map():
+    return StableAutoencoder(n_init=1, max_iter=1, random_state=0).fit(X)
+
+
 def vars_of(display, *attributes):
     return [getattr(display, name) for name in attributes]
 
@@ -253,6 +263,8 @@ OTHERS = {
     "quality.explained_fraction",
     "quality.NeighborhoodPreservation",
     "stability.most_stable_within_one_standard_error",
+    "plotting.DriftDisplay",
+    "reports.DriftReport",
     "reports.MovementReport",
     "reports.StabilityReport",
     "plotting.COLORMAP",

@@ -11,11 +11,37 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from .._sklearn import HasMethods, Interval, fit_context, num_samples
+from .._sklearn import HasMethods, Interval, StrOptions, fit_context, num_samples
 from ..data.sample_weights import check_weights, weighted_percentile
 from ..training.seeds import draw_seeds, with_seed
 from .autoencoder import StableAutoencoder
 from .registry import register
+
+
+def far_out(scores, weights=None):
+    """Return the limit below which scores are far out by Tukey's rule.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_samples,)
+
+    weights : ndarray of shape (n_samples,) or None, default=None
+        How often each counts; once by default.
+
+    Returns
+    -------
+    float
+        The first quartile, less three times the distance of the quartiles.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from stable_embedding.estimators.outliers import far_out
+    >>> float(far_out(np.arange(5.0)))
+    -5.0
+    """
+    first, third = (weighted_percentile(scores, q, weights) for q in (25, 75))
+    return first - 3 * (third - first)
 
 
 @register
@@ -33,8 +59,12 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
         autoencoder of this package and of :class:`sklearn.decomposition.PCA` is. By
         default a `StableAutoencoder`.
 
-    contamination : float, default=0.1
-        Fraction of the training samples that are outliers, at most a half.
+    contamination : float or "auto", default=0.1
+        Fraction of the training samples that are outliers, at most a half. With "auto"
+        the scores decide: an outlier is below the first quartile :math:`Q_1` of the
+        training samples' by more than three times the distance of the quartiles,
+        :math:`Q_1 - 3 (Q_3 - Q_1)`. These are Tukey's values far out. There may be
+        none.
 
     random_state : int, RandomState instance or None, default=None
         Seed that replaces the estimator's own; with None the estimator keeps its own.
@@ -55,7 +85,12 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
 
     See Also
     --------
+    drift_report : Tests whether many samples together have changed.
     sklearn.ensemble.IsolationForest : Outlier detection by random splits.
+
+    References
+    ----------
+    J. W. Tukey, "Exploratory data analysis", Addison-Wesley, 1977, chapter 2.
 
     Examples
     --------
@@ -71,7 +106,10 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
 
     _parameter_constraints = {
         "estimator": [HasMethods(["fit", "score_samples"]), None],
-        "contamination": [Interval(Real, 0, 0.5, closed="right")],
+        "contamination": [
+            Interval(Real, 0, 0.5, closed="right"),
+            StrOptions({"auto"}),
+        ],
         "random_state": ["random_state"],
     }
 
@@ -125,7 +163,11 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
         # The estimator has validated X, which may be a data frame that it needs.
         validate_data(self, X, skip_check_array=True)
         scores = estimator.score_samples(X)
-        self.offset_ = weighted_percentile(scores, 100 * self.contamination, weights)
+        if self.contamination == "auto":
+            self.offset_ = far_out(scores, weights)
+        else:
+            percent = 100 * self.contamination
+            self.offset_ = weighted_percentile(scores, percent, weights)
         self.estimator_ = estimator
         return self
 

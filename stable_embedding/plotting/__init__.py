@@ -1,7 +1,8 @@
 """Plots in scikit-learn's convention of displays. They need matplotlib."""
 
-from .base import MARKERS
+from .base import COLORMAP, COLORS, MARKERS
 from .colors import COLORMAP, COLORS
+from .drift import DriftDisplay
 from .embedding import EmbeddingDisplay
 from .feature_sensitivity import FeatureSensitivityDisplay
 from .loss_curve import LossCurveDisplay
@@ -15,6 +16,7 @@ __all__ = [
     "COLORMAP",
     "COLORS",
     "MARKERS",
+    "DriftDisplay",
     "EmbeddingDisplay",
     "FeatureSensitivityDisplay",
     "LossCurveDisplay",

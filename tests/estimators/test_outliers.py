@@ -15,7 +15,10 @@ from stable_embedding import (
     StableAutoencoder,
     TripletVariationalAutoencoder,
     VariationalAutoencoder,
+    load,
+    save,
 )
+from stable_embedding.estimators.outliers import far_out
 
 
 def pca_errors(pca, X):
@@ -108,3 +111,41 @@ def test_outliers_may_be_as_far_as_they_like(iris):
     ):
         detector = ReconstructionOutlierDetector(estimator, random_state=0).fit(X)
         assert (detector.predict(1e3 * X) == -1).all()
+
+
+def test_automatic_contamination_finds_what_is_far_out_and_may_find_nothing(rng):
+    X = rng.uniform(-1, 1, size=(400, 6))
+    detector = ReconstructionOutlierDetector(PCA(2), contamination="auto")
+    assert (detector.fit_predict(X) == 1).all()
+    X[:5] *= 40 * np.array([1, -1, 1, -1, 1, -1])
+    planted = np.arange(len(X)) < 5
+    scores = detector.fit(X).score_samples(X)
+    first, third = np.percentile(scores, [25, 75])
+    assert detector.offset_ == pytest.approx(first - 3 * (third - first))
+    np.testing.assert_array_equal(
+        detector.predict(X) == -1, scores < first - 3 * (third - first)
+    )
+    assert (detector.predict(X)[planted] == -1).any()
+
+
+def test_a_weight_counts_in_the_automatic_limit_as_often_as_the_sample_does(rng):
+    scores = rng.normal(size=50)
+    weights = rng.integers(1, 4, size=50)
+    assert far_out(scores, weights) == pytest.approx(far_out(scores.repeat(weights)))
+
+
+@pytest.mark.parametrize("contamination", ["many", 0, 0.6])
+def test_contamination_is_a_fraction_or_automatic(contamination, iris):
+    detector = ReconstructionOutlierDetector(PCA(1), contamination=contamination)
+    with pytest.raises(ValueError, match="contamination"):
+        detector.fit(iris[0])
+
+
+def test_a_detector_with_an_automatic_limit_comes_back_from_a_file(iris, tmp_path):
+    detector = ReconstructionOutlierDetector(
+        StableAutoencoder(n_init=1, max_iter=1), contamination="auto"
+    ).fit(iris[0])
+    save(detector, tmp_path / "detector.safetensors")
+    again = load(tmp_path / "detector.safetensors")
+    assert again.contamination == "auto"
+    assert again.offset_ == detector.offset_

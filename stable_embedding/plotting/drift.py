@@ -1,0 +1,70 @@
+"""Display of how far new samples are from others."""
+
+import numpy as np
+
+from .base import COLORS, Display, import_pyplot
+
+
+class DriftDisplay(Display):
+    """How far the distributions of new samples are from those of a reference, as bars.
+
+    Parameters
+    ----------
+    statistics : dict of str to float
+        Largest difference of the two distribution functions, between 0 and 1, by what
+        is compared.
+
+    drifted : dict of str to bool
+        Whether each differs by more than chance.
+
+    max_bars : int, default=20
+        Number of bars at most, those of the largest statistics.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes that were drawn on.
+
+    figure_ : matplotlib Figure
+        Figure of the axes.
+
+    See Also
+    --------
+    stable_embedding.drift_report : Takes the measures, and draws this.
+
+    Examples
+    --------
+    >>> from stable_embedding.plotting import DriftDisplay
+    >>> statistics = {"error": 0.4, "age": 0.1}
+    >>> display = DriftDisplay(statistics, {"error": True, "age": False})
+    >>> [text.get_text() for text in display.plot().ax_.get_yticklabels()]
+    ['error', 'age']
+    """
+
+    def __init__(self, statistics, drifted, *, max_bars=20):
+        self.statistics = statistics
+        self.drifted = drifted
+        self.max_bars = max_bars
+
+    def _draw(self):
+        names = sorted(self.statistics, key=self.statistics.get, reverse=True)
+        names = names[: self.max_bars]
+        colors = [COLORS[3] if self.drifted[name] else COLORS[8] for name in names]
+        self.ax_.barh(
+            np.arange(len(names)), [self.statistics[n] for n in names], color=colors
+        )
+        self.ax_.set_yticks(np.arange(len(names)), names)
+        self.ax_.invert_yaxis()
+        self.ax_.set(
+            xlabel="largest difference of the distribution functions", xlim=(0, 1)
+        )
+        self.ax_.grid(axis="x", alpha=0.3)
+        patch = import_pyplot().Rectangle
+        self.ax_.legend(
+            [
+                patch((0, 0), 1, 1, color=COLORS[3]),
+                patch((0, 0), 1, 1, color=COLORS[8]),
+            ],
+            ["drifted", "within chance"],
+            loc="lower right",
+        )

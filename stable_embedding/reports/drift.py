@@ -1,0 +1,306 @@
+"""Report of whether new samples look like those that a map was made for."""
+
+from numbers import Real
+
+import numpy as np
+from scipy.stats import ks_2samp
+from sklearn.utils.validation import check_is_fitted
+
+from .._sklearn import Interval, validate_params
+from ..data.containers import dense
+from ..plotting.base import closed_after
+from ..plotting.drift import DriftDisplay
+from ..plotting.feature_sensitivity import names_of_inputs
+from ..stability.scoring import embedding_steps, inputs_of_last, last_step
+from .html import figure_section, table_section, text_section, write_page
+
+# Fractions of the reference whose errors lie below the limits that new ones are
+# compared with.
+_FRACTIONS = (0.5, 0.9, 0.95, 0.99)
+
+# Samples up to which p-values are exact. Beyond, the limiting distribution is as good,
+# and quick.
+_EXACT_SAMPLES = 300
+
+
+class DriftReport:
+    """How new samples differ from a reference, as found by :func:`drift_report`.
+
+    Parameters
+    ----------
+    rows : list of dict
+        One for each comparison, with the items "kind" ("error", "code" or "feature"),
+        "name", "statistic" and "p_value".
+
+    shares : list of dict
+        Items "fraction" of the reference whose error is below a limit, "limit",
+        "expected" fraction above it, and the fraction "found" among new samples.
+
+    n_reference, n_new : int
+        Numbers of samples.
+
+    level : float, default=0.05
+        Probability of an alarm where nothing has changed.
+
+    Attributes
+    ----------
+    rows : list of dict
+        The same rows with the items "p_adjusted", the p-value that accounts for the
+        number of comparisons, and "drifted".
+
+    drifted : bool
+        Whether any comparison differs by more than chance.
+
+    See Also
+    --------
+    drift_report : Makes it.
+    """
+
+    def __init__(self, rows, shares, n_reference, n_new, level=0.05):
+        adjusted = holm([row["p_value"] for row in rows])
+        self.rows = [
+            row | {"p_adjusted": p, "drifted": p <= level}
+            for row, p in zip(rows, adjusted)
+        ]
+        self.shares = shares
+        self.n_reference = n_reference
+        self.n_new = n_new
+        self.level = level
+        self.drifted = any(row["drifted"] for row in self.rows)
+
+    def to_frame(self):
+        """Return the comparisons as a pandas data frame. This needs pandas.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row for each comparison; kind and name form the index.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(self.rows).set_index(["kind", "name"])
+
+    def plot(self, *, ax=None):
+        """Draw how far each comparison differs.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Axes to draw on, by default those of a new figure.
+
+        Returns
+        -------
+        DriftDisplay
+        """
+        labels = [_label(row) for row in self.rows]
+        return DriftDisplay(
+            dict(zip(labels, [row["statistic"] for row in self.rows])),
+            dict(zip(labels, [row["drifted"] for row in self.rows])),
+        ).plot(ax=ax)
+
+    def to_html(self, path):
+        """Write the report to an HTML file. This needs matplotlib.
+
+        Parameters
+        ----------
+        path : str or path
+            File to write. It holds all it needs.
+        """
+        with closed_after(self.plot()) as figure:
+            picture = figure_section(
+                "Differences",
+                figure,
+                "The largest difference of each pair of distribution functions, whose"
+                " values are in the table below.",
+            )
+        ordered = sorted(self.rows, key=lambda row: row["p_value"])
+        sections = [
+            text_section("Result", self.verdict),
+            picture,
+            table_section("Comparisons, clearest first", ordered),
+            table_section("Samples whose error is above a limit", self.shares),
+        ]
+        write_page(path, "Drift report", sections)
+
+    @property
+    def verdict(self):
+        """The result in one line."""
+        sizes = f"{self.n_new} new samples, {self.n_reference} of the reference"
+        if not self.drifted:
+            return f"same as the reference at level {self.level:g} ({sizes})"
+        ordered = sorted(self.rows, key=lambda row: row["p_value"])
+        found = [_label(row) for row in ordered if row["drifted"]]
+        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+        return f"not the same as the reference: {', '.join(found[:3])}{more} ({sizes})"
+
+    def __repr__(self):
+        return self.verdict
+
+
+@validate_params(
+    {"level": [Interval(Real, 0, 1, closed="neither")]},
+    prefer_skip_nested_validation=True,
+)
+def drift_report(estimator, X_new, reference, *, level=0.05):
+    r"""Test whether new samples have the distribution of a reference.
+
+    Give samples as the reference that the estimator was *not* trained on, such as a
+    tenth that was set aside: a network reconstructs its training samples better than
+    others, so these would differ from new ones where nothing has changed.
+
+    Both are embedded and reconstructed, and compared by two-sample Kolmogorov-Smirnov
+    tests of
+
+    - the error of a sample, minus `score_samples`,
+    - each component of its code,
+    - the residual of each feature, :math:`x_j - \hat x_j`, which tells the features
+      that have changed.
+
+    P-values are adjusted by Holm's method. So if nothing has changed, the probability
+    that any comparison gives an alarm is `level` at most, however many features there
+    are and however the estimator fits.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted autoencoder of this package, or a fitted pipeline with one as the last
+        step that embeds. Features are those that the autoencoder sees.
+
+    X_new : {array-like, sparse matrix} of shape (n_new, n_features)
+        New samples, in whatever form the estimator takes.
+
+    reference : {array-like, sparse matrix} of shape (n_reference, n_features)
+        Samples to compare with, not used in training.
+
+    level : float, default=0.05
+        Probability of an alarm where nothing has changed, at most.
+
+    Returns
+    -------
+    DriftReport
+        Its text says in one line whether the new samples are the same as the
+        reference. The shares of new samples whose error exceeds quantiles of the
+        reference's are in ``shares``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the estimator has no `score_samples` or `inverse_transform`, or samples are
+        not as described.
+
+    References
+    ----------
+    S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian
+    Journal of Statistics 6, 1979.
+
+    S. Rabanser, S. Günnemann and Z. C. Lipton, "Failing loudly: an empirical study of
+    methods for detecting dataset shift", NeurIPS 2019.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import train_test_split
+    >>> from stable_embedding import StableAutoencoder, drift_report
+    >>> X, _ = load_iris(return_X_y=True)
+    >>> X_train, X_other = train_test_split(X, test_size=0.6, random_state=0)
+    >>> model = StableAutoencoder(n_init=1, random_state=0).fit(X_train)
+    >>> drift_report(model, X_other[:45], X_other[45:])
+    same as the reference at level 0.05 (45 new samples, 45 of the reference)
+    >>> drift_report(model, 10 * X_other[:45], X_other[45:]).drifted
+    True
+    """
+    check_is_fitted(estimator)
+    steps = embedding_steps(estimator)
+    last = last_step(steps)
+    for name in ("score_samples", "inverse_transform"):
+        if not hasattr(last, name):
+            raise TypeError(
+                f"estimator={estimator!r} has no {name}, as a fitted StableAutoencoder"
+                " has"
+            )
+    of_reference = measured(last, inputs_of_last(steps, reference))
+    of_new = measured(last, inputs_of_last(steps, X_new))
+    names = {
+        "error": ["error"],
+        "code": [f"component {i + 1}" for i in range(of_new["code"].shape[1])],
+        "feature": _feature_names(steps, of_new["feature"].shape[1]),
+    }
+    rows = [
+        {"kind": kind, "name": name, "statistic": statistic, "p_value": p}
+        for kind in names
+        for name, (statistic, p) in zip(
+            names[kind], compared(of_reference[kind], of_new[kind])
+        )
+    ]
+    errors = of_reference["error"][:, 0], of_new["error"][:, 0]
+    return DriftReport(rows, shares_above(*errors), *map(len, errors), level)
+
+
+def measured(autoencoder, X):
+    """Return the error, the codes and the residuals of samples, a row for each."""
+    errors = -autoencoder.score_samples(X)
+    codes = np.asarray(dense(autoencoder.transform(X)))
+    restored = autoencoder.inverse_transform(codes).reshape(len(codes), -1)
+    X = np.asarray(dense(X), dtype=np.float64).reshape(len(codes), -1)
+    return {"error": errors[:, None], "code": codes, "feature": X - restored}
+
+
+def compared(reference, new):
+    """Compare columns by tests of Kolmogorov and Smirnov.
+
+    Parameters
+    ----------
+    reference, new : ndarray of shape (n_reference, n_columns) and (n_new, n_columns)
+
+    Returns
+    -------
+    list of (float, float)
+        Statistic and p-value of each column.
+    """
+    n_most = max(len(reference), len(new))
+    method = "exact" if n_most <= _EXACT_SAMPLES else "asymp"
+    found = ks_2samp(reference, new, method=method)
+    return [(float(s), float(p)) for s, p in zip(found.statistic, found.pvalue)]
+
+
+def shares_above(reference, new):
+    """Return how many new values exceed quantiles of the reference."""
+    limits = np.quantile(reference, _FRACTIONS)
+    return [
+        {
+            "fraction": fraction,
+            "limit": float(limit),
+            "expected": round(1 - fraction, 4),
+            "found": float(np.mean(new > limit)),
+        }
+        for fraction, limit in zip(_FRACTIONS, limits)
+    ]
+
+
+def holm(p_values):
+    """Adjust p-values for their number by Holm's method.
+
+    Parameters
+    ----------
+    p_values : sequence of float
+
+    Returns
+    -------
+    list of float
+        That which is at most the level is significant at the level among all.
+    """
+    p = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(p, kind="stable")
+    adjusted = np.empty_like(p)
+    factors = np.arange(len(p), 0, -1)
+    adjusted[order] = np.maximum.accumulate(factors * p[order]).clip(max=1)
+    return adjusted.tolist()
+
+
+def _label(row):
+    return row["name"] if row["kind"] != "feature" else f"feature {row['name']}"
+
+
+def _feature_names(steps, n_features):
+    names = names_of_inputs(steps)
+    return [f"x{i}" for i in range(n_features)] if names is None else list(names)
