@@ -137,6 +137,14 @@ def test_a_map_stays_for_a_year_and_calls_out_who_is_new(capsys):
     assert found["report"].summary["raw"] < 0.03
 
 
+def test_a_changed_unit_is_drift_and_the_same_kind_is_not():
+    found = found_by("drift")
+    assert not found["same"].drifted
+    frame = found["frame"]
+    assert frame.loc[("feature", "ash"), "drifted"]
+    assert frame["p_value"].idxmin() == ("feature", "ash")
+
+
 def test_every_example_is_run():
     run = re.findall(r'found_by\("(\w+)"\)', Path(__file__).read_text())
     assert set(map(name_of, EXAMPLES)) == set(run)
