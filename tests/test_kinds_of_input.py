@@ -160,7 +160,7 @@ FUNCTIONS = {
     "reports.stability_report": of_report,
     "reports.drift_report": lambda to, y: [
         row["statistic"]
-        for row in drift_report(linear_map(), to(X[:15]), to(X[15:])).rows
+        for row in drift_report(short_fit(to(X)), to(X[:15]), to(X[15:])).rows
     ],
     "reports.movement_report": lambda to, y: (
         movement_report(
@@ -225,9 +225,8 @@ FUNCTIONS = {
 }
 
 
-@cache
-def linear_map():
-    return StableAutoencoder(n_init=1, max_iter=1, random_state=0).fit(X)
+def short_fit(samples):
+    return StableAutoencoder(n_init=1, max_iter=1, random_state=0).fit(samples)
 
 
 def vars_of(display, *attributes):
