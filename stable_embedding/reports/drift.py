@@ -3,7 +3,7 @@
 from numbers import Real
 
 import numpy as np
-from scipy.stats import ks_2samp
+from scipy.stats import hypergeom, ks_2samp
 from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn import Interval, validate_params
@@ -18,6 +18,10 @@ from .html import figure_section, table_section, text_section, write_page
 # compared with.
 _FRACTIONS = (0.5, 0.9, 0.95, 0.99)
 
+# Fraction of the errors of both that count as the largest. A small group of new kind is
+# among these, and changes a distribution function as a whole too little to be seen.
+_LARGEST = 0.02
+
 # Samples up to which p-values are exact. Beyond, the limiting distribution is as good,
 # and quick.
 _EXACT_SAMPLES = 300
@@ -29,8 +33,8 @@ class DriftReport:
     Parameters
     ----------
     rows : list of dict
-        One for each comparison, with the items "kind" ("error", "code" or "feature"),
-        "name", "statistic" and "p_value".
+        One for each comparison, with the items "kind" ("error", "largest", "code" or
+        "feature"), "name", "statistic" and "p_value".
 
     shares : list of dict
         Items "fraction" of the reference whose error is below a limit, "limit",
@@ -148,13 +152,16 @@ def drift_report(estimator, X_new, reference, *, level=0.05):
     tenth that was set aside: a network reconstructs its training samples better than
     others, so these would differ from new ones where nothing has changed.
 
-    Both are embedded and reconstructed, and compared by two-sample Kolmogorov-Smirnov
-    tests of
+    Both are embedded and reconstructed. Two-sample Kolmogorov-Smirnov tests compare
 
     - the error of a sample, minus `score_samples`,
     - each component of its code,
     - the residual of each feature, :math:`x_j - \hat x_j`, which tells the features
       that have changed.
+
+    Of the largest errors, a fiftieth of those of both, no more should be new than their
+    number says, by the hypergeometric distribution. That finds a small group of a new
+    kind.
 
     P-values are adjusted by Holm's method. So if nothing has changed, the probability
     that any comparison gives an alarm is `level` at most, however many features there
@@ -220,8 +227,11 @@ def drift_report(estimator, X_new, reference, *, level=0.05):
             )
     of_reference = measured(last, inputs_of_last(steps, reference))
     of_new = measured(last, inputs_of_last(steps, X_new))
+    for found in (of_reference, of_new):
+        found["largest"] = found["error"]
     names = {
         "error": ["error"],
+        "largest": ["largest errors"],
         "code": [f"component {i + 1}" for i in range(of_new["code"].shape[1])],
         "feature": _feature_names(steps, of_new["feature"].shape[1]),
     }
@@ -229,7 +239,7 @@ def drift_report(estimator, X_new, reference, *, level=0.05):
         {"kind": kind, "name": name, "statistic": statistic, "p_value": p}
         for kind in names
         for name, (statistic, p) in zip(
-            names[kind], compared(of_reference[kind], of_new[kind])
+            names[kind], compared(kind, of_reference[kind], of_new[kind])
         )
     ]
     errors = of_reference["error"][:, 0], of_new["error"][:, 0]
@@ -245,11 +255,14 @@ def measured(autoencoder, X):
     return {"error": errors[:, None], "code": codes, "feature": X - restored}
 
 
-def compared(reference, new):
-    """Compare columns by tests of Kolmogorov and Smirnov.
+def compared(kind, reference, new):
+    """Compare columns by the test of their kind.
 
     Parameters
     ----------
+    kind : str
+        With "largest" the largest values are compared, else distributions.
+
     reference, new : ndarray of shape (n_reference, n_columns) and (n_new, n_columns)
 
     Returns
@@ -257,10 +270,34 @@ def compared(reference, new):
     list of (float, float)
         Statistic and p-value of each column.
     """
+    if kind == "largest":
+        return [compared_largest(reference[:, 0], new[:, 0])]
     n_most = max(len(reference), len(new))
     method = "exact" if n_most <= _EXACT_SAMPLES else "asymp"
     found = ks_2samp(reference, new, method=method)
     return [(float(s), float(p)) for s, p in zip(found.statistic, found.pvalue)]
+
+
+def compared_largest(reference, new):
+    """Test whether more of the largest values are new than their number says.
+
+    Parameters
+    ----------
+    reference, new : ndarray of shape (n_reference,) and (n_new,)
+
+    Returns
+    -------
+    (float, float)
+        How much larger the share above a common limit is among the new, 0 at least, and
+        the p-value.
+    """
+    pooled = np.concatenate([reference, new])
+    limit = np.quantile(pooled, 1 - _LARGEST)
+    n_above = np.count_nonzero(new > limit)
+    total = np.count_nonzero(pooled > limit)
+    p = hypergeom.sf(n_above - 1, len(pooled), total, len(new))
+    excess = np.mean(new > limit) - np.mean(reference > limit)
+    return max(0.0, float(excess)), float(p)
 
 
 def shares_above(reference, new):

@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import binom
+from scipy.stats import binom, ks_2samp
 from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
@@ -10,7 +10,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from stable_embedding import DriftReport, StableAutoencoder, drift_report
 from stable_embedding.plotting import DriftDisplay
-from stable_embedding.reports.drift import holm
+from stable_embedding.reports.drift import compared_largest, holm
 
 N_FEATURES = 6
 LEVEL = 0.05
@@ -79,6 +79,7 @@ def test_a_group_of_a_twentieth_is_found_among_many(model, rng):
     X[:200] = np.array([3, -3] * 3) + 0.1 * rng.normal(size=(200, N_FEATURES))
     report = drift_report(model, X, reference)
     assert report.rows[0]["drifted"]
+    assert report.rows[1]["drifted"]
     of_one_percent = report.shares[-1]
     assert of_one_percent["expected"] == pytest.approx(0.01)
     assert of_one_percent["found"] > 0.04
@@ -100,6 +101,18 @@ def test_errors_and_residuals_belong_together(model, reference):
     np.testing.assert_allclose(
         np.square(found["feature"]).sum(axis=1), found["error"][:, 0], rtol=1e-4
     )
+
+
+def test_a_group_that_is_too_small_for_the_distribution_has_the_largest_errors(rng):
+    reference, new = rng.exponential(size=(2, 1000))
+    assert compared_largest(reference, new)[1] > 1e-3
+    new[:30] += 20
+    excess, p = compared_largest(reference, new)
+    assert p < 1e-6
+    assert excess > 0.02
+    assert ks_2samp(reference, new).pvalue > 1e-3
+    # Fewer large errors than before are no group of a new kind.
+    assert compared_largest(new, reference) == (0.0, pytest.approx(1))
 
 
 def test_p_values_are_adjusted_by_their_number():
@@ -136,7 +149,7 @@ def test_it_is_shown_as_a_frame_a_picture_and_a_page(model, reference, tmp_path)
     plt = pytest.importorskip("matplotlib.pyplot")
     report = drift_report(model, 2 * reference, reference)
     frame = report.to_frame()
-    assert len(frame) == 1 + 2 + N_FEATURES
+    assert len(frame) == 2 + 2 + N_FEATURES
     assert frame.loc[("error", "error"), "drifted"]
     display = report.plot()
     assert isinstance(display, DriftDisplay)
