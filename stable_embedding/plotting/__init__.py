@@ -1,6 +1,6 @@
 """Plots in scikit-learn's convention of displays. They need matplotlib."""
 
-from .base import COLORMAP, COLORS, MARKERS
+from .base import MARKERS
 from .colors import COLORMAP, COLORS
 from .drift import DriftDisplay
 from .embedding import EmbeddingDisplay

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .base import COLORS, Display, import_pyplot
+from .base import Display, import_pyplot
+from .colors import COLORS
 
 
 class DriftDisplay(Display):
