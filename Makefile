@@ -27,7 +27,7 @@ kernels: .venv/test
 # one than its bound, since only some versions have a CPU build at hand; EXTRAS may be
 # empty.
 LOWEST_TORCH ?= 2.13.0
-EXTRAS ?= distributed,neighbors,onnx,plot
+EXTRAS ?= distributed,interactive,neighbors,onnx,plot
 lowest:
 	$(PYTHON) -m venv .venv-lowest
 	.venv-lowest/bin/python -m pip install --quiet \

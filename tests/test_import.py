@@ -3,7 +3,16 @@
 import subprocess
 import sys
 
-SLOW = {"accelerate", "dask", "matplotlib", "onnx", "pynndescent", "skl2onnx", "skorch"}
+SLOW = {
+    "accelerate",
+    "bokeh",
+    "dask",
+    "matplotlib",
+    "onnx",
+    "pynndescent",
+    "skl2onnx",
+    "skorch",
+}
 
 
 def test_what_is_slow_is_imported_when_it_is_used():

@@ -39,6 +39,7 @@ from stable_embedding.data.containers import readable
 from stable_embedding.plotting import (
     EmbeddingDisplay,
     FeatureSensitivityDisplay,
+    InteractiveDisplay,
     LossCurveDisplay,
     ManifoldVarianceDisplay,
     MovementDisplay,
@@ -194,6 +195,16 @@ FUNCTIONS = {
             ]
         ),
         axis=0,
+    ),
+    "plotting.InteractiveDisplay": lambda to, y: np.asarray(
+        InteractiveDisplay.from_estimator(pca(to(X)), to(X), y(Y)).embedding
+    ),
+    "plotting.InteractiveDisplay of codes": lambda to, y: np.stack(
+        list(
+            InteractiveDisplay({"May": to(Z), "June": to(OTHER)}, y(Y))
+            ._checked()
+            .months.values()
+        )
     ),
     "plotting.FeatureSensitivityDisplay": lambda to, y: (
         FeatureSensitivityDisplay.from_estimator(

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 # Extras of users; the others are of those who work on the library.
-OF_USERS = ["distributed", "neighbors", "onnx", "plot"]
+OF_USERS = ["distributed", "interactive", "neighbors", "onnx", "plot"]
 PROMISED = [
     Requirement(line)
     for line in PROJECT["dependencies"]

@@ -16,6 +16,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_code_of_a_page_runs(page, capsys, tmp_path, monkeypatch):
     plt = pytest.importorskip("matplotlib.pyplot")
+    if page.name == "pictures.md":
+        pytest.importorskip("bokeh")
     monkeypatch.chdir(tmp_path)  # pages write files
     if page.name != "stability.md":  # which shows the number of runs
         monkeypatch.setattr(plan, "AUTO_N_INIT", 2)  # to take less time

@@ -1,10 +1,11 @@
-"""Plots in scikit-learn's convention of displays. They need matplotlib."""
+"""Plots in scikit-learn's convention of displays. They need matplotlib, or Bokeh."""
 
 from .base import MARKERS
 from .colors import COLORMAP, COLORS
 from .drift import DriftDisplay
 from .embedding import EmbeddingDisplay
 from .feature_sensitivity import FeatureSensitivityDisplay
+from .interactive import InteractiveDisplay
 from .loss_curve import LossCurveDisplay
 from .manifold_variance import ManifoldVarianceDisplay
 from .movement import MovementDisplay
@@ -19,6 +20,7 @@ __all__ = [
     "DriftDisplay",
     "EmbeddingDisplay",
     "FeatureSensitivityDisplay",
+    "InteractiveDisplay",
     "LossCurveDisplay",
     "ManifoldVarianceDisplay",
     "MovementDisplay",

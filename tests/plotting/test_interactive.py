@@ -1,0 +1,276 @@
+import re
+import shutil
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from sklearn.decomposition import PCA
+
+from stable_embedding import StableAutoencoder
+from stable_embedding.plotting import InteractiveDisplay
+
+pytest.importorskip("bokeh")
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+
+@pytest.fixture
+def months():
+    """Return two months of customers, of whom some come and some go."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        rng.normal(size=(30, 3)),
+        index=[f"customer {i}" for i in range(30)],
+        columns=["a", "b", "c"],
+    ).assign(plan=np.arange(30) % 3, note=[f"<b>{i}</b>" for i in range(30)])
+    new = frame[10:].assign(plan=5)
+    return {"May": frame[:20], "June": new.sample(frac=1, random_state=0)}
+
+
+@pytest.fixture
+def model(months):
+    return PCA(2).fit(months["May"][["a", "b", "c"]])
+
+
+def test_months_are_joined_by_the_index(model, months):
+    display = InteractiveDisplay.from_estimator(model, months, "plan")
+    page = display._checked()
+    old, new = months["May"].index, months["June"].index
+    assert page.ids == [*old, *new[~new.isin(old)]]
+    for month, frame in months.items():
+        codes = dict(zip(frame.index, model.transform(frame[["a", "b", "c"]])))
+        for one, point in zip(page.ids, page.months[month]):
+            expected = codes.get(one, [np.nan, np.nan])
+            np.testing.assert_allclose(point, expected, rtol=1e-6)  # of float32
+
+
+def test_what_is_shown_is_of_the_last_month(model, months):
+    display = InteractiveDisplay.from_estimator(
+        model, months, "plan", hover=["plan", "note"]
+    )
+    assert list(display.hover) == ["plan", "note"]
+    shown = zip(display._checked().ids, display.y, display.hover["note"])
+    for name, plan, note in shown:
+        i = int(name.split()[1])
+        assert plan == (i % 3 if i < 10 else 5)
+        assert note == f"<b>{i}</b>"
+
+
+def test_each_month_may_have_an_estimator(model, months):
+    other = PCA(2).fit(months["June"][["a", "b", "c"]])
+    display = InteractiveDisplay.from_estimator({"May": model, "June": other}, months)
+    june = other.transform(months["June"][["a", "b", "c"]])
+    np.testing.assert_array_equal(display.embedding["June"], june)
+    with pytest.raises(ValueError, match=r"months \['May'\], but X has"):
+        InteractiveDisplay.from_estimator({"May": model}, months)
+
+
+def test_months_say_who_their_samples_are(model, months):
+    months["June"] = months["June"].reset_index(drop=True)
+    with pytest.raises(ValueError, match=r"X\['June'\] does not say who"):
+        InteractiveDisplay.from_estimator(model, months)
+    with pytest.raises(TypeError, match="y is of type list"):
+        InteractiveDisplay.from_estimator(model, months, [1])
+
+
+def test_months_of_codes_are_joined_by_their_ids(rng):
+    codes = rng.normal(size=(2, 3, 2))
+    display = InteractiveDisplay(
+        dict(zip(["May", "June"], codes)), ids={"May": [1, 2, 3], "June": [3, 4, 1]}
+    )
+    page = display._checked()
+    assert page.ids == [1, 2, 3, 4]
+    np.testing.assert_allclose(page.months["June"][[2, 3, 0]], codes[1], rtol=1e-6)
+    assert np.isnan(page.months["June"][1]).all()
+
+
+def test_deviations_are_those_of_the_runs(iris):
+    model = StableAutoencoder(n_init=2, max_iter=1).fit(iris[0])
+    display = InteractiveDisplay.from_estimator(model, iris[0], return_std=True)
+    np.testing.assert_array_equal(
+        display.std, model.transform(iris[0], return_std=True)[1]
+    )
+    frame = pd.DataFrame(iris[0], index=[f"i{i}" for i in range(150)])
+    of_months = InteractiveDisplay.from_estimator(
+        model, {"May": frame}, return_std=True
+    )
+    np.testing.assert_array_equal(of_months.std, display.std)
+
+
+def test_ten_columns_are_shown_by_default(rng):
+    frame = pl.DataFrame(rng.normal(size=(9, 12)))
+    model = PCA(2).fit(frame)
+    display = InteractiveDisplay.from_estimator(model, frame)
+    assert list(display.hover) == frame.columns[:10]
+    with pytest.raises(TypeError, match="hover='a' is a text"):
+        InteractiveDisplay.from_estimator(model, frame, hover="a")
+    with pytest.raises(ValueError, match="hover='z' is no column of X"):
+        InteractiveDisplay.from_estimator(model, frame, hover=["z"])
+
+
+def test_what_does_not_fit_is_refused(rng):
+    codes = rng.normal(size=(5, 2))
+    with pytest.raises(ValueError, match=r"hover\['a'\] has 4 values"):
+        InteractiveDisplay(codes, hover={"a": range(4)}).to_html()
+    with pytest.raises(ValueError, match=r"\[4, 5\]"):
+        InteractiveDisplay(codes, [1, 2, 3, 4]).to_html()
+    with pytest.raises(ValueError, match=r"std has shape \(4,\)"):
+        InteractiveDisplay(codes, std=[1, 2, 3, 4]).to_html()
+    with pytest.raises(ValueError, match=r"shape \(5, 3\)"):
+        InteractiveDisplay(rng.normal(size=(5, 3))).to_html()
+    with pytest.raises(ValueError, match="has no month"):
+        InteractiveDisplay({}).to_html()
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        None,
+        list("abcde"),
+        [1.5, None, 2.5, 3.5, 9.0],
+        [None] * 5,
+        np.arange("2024-01-01", "2024-01-06", dtype="datetime64[D]"),
+    ],
+)
+def test_a_page_asks_for_nothing_and_escapes(rng, y):
+    display = InteractiveDisplay(rng.normal(size=(5, 2)), y, name="<i>y</i>")
+    html = display.to_html(title="</script><i>")
+    assert "</script><i>" not in html
+    assert "&lt;/script&gt;&lt;i&gt;" in html
+    assert not re.search(r'<(?:script|img|link)[^>]*(?:src|href)="http', html)
+    assert "<iframe srcdoc=" in display._repr_html_()
+
+
+# ---------------------------------------------------------------- in a browser
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
+        pytest.skip("needs chromium")
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"]
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def shown(browser, tmp_path):
+    """Open displays as files; nothing may go wrong, or be asked for."""
+    wrong = []
+    context = browser.new_context(viewport={"width": 1100, "height": 760})
+    page = context.new_page()
+    page.on(
+        "console",
+        lambda said: wrong.append(said.text) if said.type == "error" else None,
+    )
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+
+    def show(display):
+        path = tmp_path / "map.html"
+        display.save(path)
+        asked = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(path.as_uri())
+        page.wait_for_function(
+            "globalThis.Bokeh && Bokeh.documents[0]?.is_idle", timeout=120_000
+        )
+        assert asked == [path.as_uri()]
+        return page
+
+    yield show
+    assert not wrong
+    context.close()
+
+
+# Where a point of a component is drawn, in pixels of the window.
+PLACE = """
+([x, y]) => {
+    const figure = Bokeh.index.query_one(view => view.model.type == "Figure")
+    const box = figure.el.getBoundingClientRect()
+    const frame = figure.frame
+    return [
+        box.left + frame.x_scale.compute(x), box.top + frame.y_scale.compute(y)
+    ]
+}
+"""
+
+SOURCE = """
+name => {
+    const [source] = [...Bokeh.documents[0]._all_models.values()]
+        .filter(one => one.type == "ColumnDataSource" && one.data.alpha)
+    return name == "selected" ? source.selected.indices : [...source.data[name]]
+}
+"""
+
+
+def select_by(page, *ways):
+    """Select what lies within a rectangle of the window."""
+    [first, last] = ways
+    page.evaluate(
+        """() => {
+            const [box] = [...Bokeh.documents[0]._all_models.values()]
+                .filter(one => one.type == "BoxSelectTool")
+            box.active = true
+        }"""
+    )
+    page.mouse.move(*first)
+    page.mouse.down()
+    page.mouse.move(*last, steps=5)
+    page.mouse.up()
+    page.wait_for_timeout(300)
+
+
+@pytest.mark.slow
+def test_a_reader_sees_who_a_point_is_and_takes_ids_along(shown):
+    codes = {
+        "May": np.array([[0.0, 0], [4, 0], [0, 3], [4, 3]]),
+        "June": np.array([[1.0, 1], [4, 0], [0, 3], [4, 3]]),
+    }
+    notes = ["<i>plain</i>", None, "x", "y"]
+    names = ['a,"b"', "two", "three", "four"]
+    ids = {"May": names, "June": names}
+    page = shown(
+        InteractiveDisplay(codes, list("abab"), hover={"note": notes}, ids=ids)
+    )
+    page.mouse.move(*page.evaluate(PLACE, [0, 0]))
+    page.get_by_text("<i>plain</i>", exact=True).wait_for()
+    page.get_by_text('a,"b"', exact=True).wait_for()
+    page.mouse.move(*page.evaluate(PLACE, [4, 0]))
+    page.get_by_text("missing", exact=True).wait_for()
+
+    [left, bottom] = page.evaluate(PLACE, [-0.3, -0.3])
+    [right, top] = page.evaluate(PLACE, [4.3, 0.3])
+    select_by(page, [left, top], [right, bottom])
+    assert page.evaluate(SOURCE, "selected") == [0, 1]
+    page.get_by_text("2 selected", exact=True).wait_for()
+    with page.expect_download() as download:
+        page.get_by_text("Download ids").click()
+    assert download.value.path().read_text() == 'id\n"a,""b"""\ntwo\n'
+
+    page.evaluate(
+        """() => {
+            const [slider] = [...Bokeh.documents[0]._all_models.values()]
+                .filter(one => one.type == "Slider")
+            slider.value = 1
+        }"""
+    )
+    page.get_by_text("June", exact=True).wait_for()
+    assert page.evaluate(SOURCE, "x") == [1, 4, 0, 4]
+    page.mouse.move(*page.evaluate(PLACE, [1, 1]))
+    page.get_by_text("<i>plain</i>", exact=True).wait_for()
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_points_are_drawn(shown, rng):
+    codes = rng.normal(size=(100_000, 2))
+    page = shown(InteractiveDisplay(codes, rng.integers(0, 4, 100_000)))
+    assert len(page.evaluate(SOURCE, "x")) == 100_000
+    first = page.screenshot()
+    page.mouse.move(*page.evaluate(PLACE, [0, 0]))
+    page.get_by_text("id:").first.wait_for()
+    assert page.screenshot() != first
