@@ -209,7 +209,7 @@ class InteractiveDisplay:
             sample.
         """
         page = self._checked()
-        embed_module, resources = _import_bokeh("embed"), _import_bokeh("resources")
+        embed_module, resources = _import_bokeh().embed, _import_bokeh().resources
         return embed_module.file_html(
             _layout(page), resources.INLINE, title=escape(title), template=_TEMPLATE
         )
@@ -327,15 +327,20 @@ setTimeout(() => URL.revokeObjectURL(link.href), 1000)
 """
 
 
-def _import_bokeh(name):
-    from importlib import import_module
-
+def _import_bokeh():
+    """Import Bokeh when a page is written."""
     try:
-        return import_module(f"bokeh.{name}")
+        import bokeh.embed
+        import bokeh.layouts
+        import bokeh.models
+        import bokeh.palettes
+        import bokeh.plotting
+        import bokeh.resources
     except ImportError as error:
         raise ImportError(
             "interactive maps need Bokeh: pip install 'stable_embedding[interactive]'"
         ) from error
+    return bokeh
 
 
 def _embed(estimator, X, return_std):
@@ -412,10 +417,10 @@ def _joined(embedding, ids):
 
 def _layout(page):
     """Return the page as a layout of Bokeh."""
-    models, layouts = _import_bokeh("models"), _import_bokeh("layouts")
+    models, layouts = _import_bokeh().models, _import_bokeh().layouts
     source = models.ColumnDataSource(_data(page))
     plot = _plot(page, source, models)
-    count = models.Div(text="none selected", width=130)
+    count = models.Div(text="none selected", width=90)
     ids = np.array(page.ids, dtype=object)
     if not all(isinstance(one, (int, np.integer)) for one in page.ids):
         ids = np.array([str(one) for one in page.ids], dtype=object)
@@ -423,7 +428,7 @@ def _layout(page):
         ids = ids.astype(np.int32)
     holder = models.ColumnDataSource({"ids": ids})
     buttons = [
-        models.Button(label=label, width=120, disabled=True)
+        models.Button(label=label, width=110, disabled=True)
         for label in ("Copy ids", "Download ids")
     ]
     for button, code in zip(buttons, (_COPY, _DOWNLOAD)):
@@ -456,7 +461,7 @@ def _data(page):
 
 
 def _plot(page, source, models):
-    figure = _import_bokeh("plotting").figure(
+    figure = _import_bokeh().plotting.figure(
         height=560,
         sizing_mode="stretch_width",
         output_backend="webgl",
@@ -500,7 +505,7 @@ def _paint(colors, models):
         palette = [group.color for group in colors.groups]
         mapper = models.LinearColorMapper(palette, low=-0.5, high=len(palette) - 0.5)
     else:
-        palettes = _import_bokeh("palettes")
+        palettes = _import_bokeh().palettes
         mapper = models.LinearColorMapper(
             getattr(palettes, f"{COLORMAP.capitalize()}256"),
             low=colors.low,

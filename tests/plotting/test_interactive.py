@@ -1,5 +1,6 @@
 import re
 import shutil
+import sys
 
 import numpy as np
 import pandas as pd
@@ -140,6 +141,13 @@ def test_a_page_asks_for_nothing_and_escapes(rng, y):
     assert "&lt;/script&gt;&lt;i&gt;" in html
     assert not re.search(r'<(?:script|img|link)[^>]*(?:src|href)="http', html)
     assert "<iframe srcdoc=" in display._repr_html_()
+
+
+def test_without_bokeh_a_message_says_what_to_install(rng, monkeypatch):
+    monkeypatch.setitem(sys.modules, "bokeh.embed", None)
+    display = InteractiveDisplay(rng.normal(size=(5, 2)))
+    with pytest.raises(ImportError, match=r"stable_embedding\[interactive\]"):
+        display.to_html()
 
 
 # ---------------------------------------------------------------- in a browser
