@@ -5,6 +5,9 @@ import numpy as np
 from .base import Display, import_pyplot
 from .colors import COLORS
 
+# Of what does not differ, which is no class of anything.
+_GRAY = "#999999"
+
 
 class DriftDisplay(Display):
     """How far the distributions of new samples are from those of a reference, as bars.
@@ -50,7 +53,7 @@ class DriftDisplay(Display):
     def _draw(self):
         names = sorted(self.statistics, key=self.statistics.get, reverse=True)
         names = names[: self.max_bars]
-        colors = [COLORS[3] if self.drifted[name] else COLORS[8] for name in names]
+        colors = [COLORS[3] if self.drifted[name] else _GRAY for name in names]
         self.ax_.barh(
             np.arange(len(names)), [self.statistics[n] for n in names], color=colors
         )
@@ -64,7 +67,7 @@ class DriftDisplay(Display):
         self.ax_.legend(
             [
                 patch((0, 0), 1, 1, color=COLORS[3]),
-                patch((0, 0), 1, 1, color=COLORS[8]),
+                patch((0, 0), 1, 1, color=_GRAY),
             ],
             ["drifted", "within chance"],
             loc="lower right",
