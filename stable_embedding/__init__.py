@@ -15,6 +15,7 @@ from .estimators import (
 from .export import load, save, to_onnx
 from .export.legacy import provide_old_modules
 from .reports import (
+    DriftReference,
     DriftReport,
     MovementReport,
     StabilityReport,
@@ -33,6 +34,7 @@ from .stability import (
 __all__ = [
     "ContractiveAutoencoder",
     "DenoisingAutoencoder",
+    "DriftReference",
     "DriftReport",
     "MovementReport",
     "ReconstructionOutlierDetector",

@@ -4,14 +4,11 @@ from numbers import Real
 
 import numpy as np
 from scipy.stats import hypergeom, ks_2samp
-from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn import Interval, validate_params
-from ..data.containers import dense
 from ..plotting.base import closed_after
 from ..plotting.drift import DriftDisplay
-from ..plotting.feature_sensitivity import names_of_inputs
-from ..stability.scoring import embedding_steps, inputs_of_last, last_step
+from .drift_reference import DriftReference
 from .html import figure_section, table_section, text_section, write_page
 
 # Fractions of the reference whose errors lie below the limits that new ones are
@@ -176,8 +173,9 @@ def drift_report(estimator, X_new, reference, *, level=0.05):
     X_new : {array-like, sparse matrix} of shape (n_new, n_features)
         New samples, in whatever form the estimator takes.
 
-    reference : {array-like, sparse matrix} of shape (n_reference, n_features)
-        Samples to compare with, not used in training.
+    reference : DriftReference or {array-like, sparse matrix} of shape (n_reference, \
+            n_features)
+        Samples to compare with, not used in training, or what was measured on them.
 
     level : float, default=0.05
         Probability of an alarm where nothing has changed, at most.
@@ -216,53 +214,37 @@ def drift_report(estimator, X_new, reference, *, level=0.05):
     >>> drift_report(model, 10 * X_other[:45], X_other[45:]).drifted
     True
     """
-    check_is_fitted(estimator)
-    steps = embedding_steps(estimator)
-    last = last_step(steps)
-    for name in ("score_samples", "inverse_transform"):
-        if not hasattr(last, name):
-            raise TypeError(
-                f"estimator={estimator!r} has no {name}, as a fitted StableAutoencoder"
-                " has"
-            )
-    of_reference = measured(last, inputs_of_last(steps, reference))
-    of_new = measured(last, inputs_of_last(steps, X_new))
-    for found in (of_reference, of_new):
-        found["largest"] = found["error"]
-    names = {
-        "error": ["error"],
-        "largest": ["largest errors"],
-        "code": [f"component {i + 1}" for i in range(of_new["code"].shape[1])],
-        "feature": _feature_names(steps, of_new["feature"].shape[1]),
-    }
+    if not isinstance(reference, DriftReference):
+        reference = DriftReference.from_estimator(estimator, reference)
+    new = DriftReference.from_estimator(estimator, X_new)
+    _check_alike(reference, new)
     rows = [
         {"kind": kind, "name": name, "statistic": statistic, "p_value": p}
-        for kind in names
+        for kind in reference.names
         for name, (statistic, p) in zip(
-            names[kind], compared(kind, of_reference[kind], of_new[kind])
+            reference.names[kind],
+            compare_distributions(reference.values[kind], new.values[kind]),
         )
     ]
-    errors = of_reference["error"][:, 0], of_new["error"][:, 0]
+    errors = reference.values["error"][:, 0], new.values["error"][:, 0]
+    statistic, p = compare_largest(*errors)
+    rows.insert(
+        1,
+        {
+            "kind": "largest",
+            "name": "largest errors",
+            "statistic": statistic,
+            "p_value": p,
+        },
+    )
     return DriftReport(rows, shares_above(*errors), *map(len, errors), level)
 
 
-def measured(autoencoder, X):
-    """Return the error, the codes and the residuals of samples, a row for each."""
-    errors = -autoencoder.score_samples(X)
-    codes = np.asarray(dense(autoencoder.transform(X)))
-    restored = autoencoder.inverse_transform(codes).reshape(len(codes), -1)
-    X = np.asarray(dense(X), dtype=np.float64).reshape(len(codes), -1)
-    return {"error": errors[:, None], "code": codes, "feature": X - restored}
-
-
-def compared(kind, reference, new):
-    """Compare columns by the test of their kind.
+def compare_distributions(reference, new):
+    """Compare columns by tests of Kolmogorov and Smirnov.
 
     Parameters
     ----------
-    kind : str
-        With "largest" the largest values are compared, else distributions.
-
     reference, new : ndarray of shape (n_reference, n_columns) and (n_new, n_columns)
 
     Returns
@@ -270,15 +252,13 @@ def compared(kind, reference, new):
     list of (float, float)
         Statistic and p-value of each column.
     """
-    if kind == "largest":
-        return [compared_largest(reference[:, 0], new[:, 0])]
     n_most = max(len(reference), len(new))
     method = "exact" if n_most <= _EXACT_SAMPLES else "asymp"
     found = ks_2samp(reference, new, method=method)
     return [(float(s), float(p)) for s, p in zip(found.statistic, found.pvalue)]
 
 
-def compared_largest(reference, new):
+def compare_largest(reference, new):
     """Test whether more of the largest values are new than their number says.
 
     Parameters
@@ -338,6 +318,14 @@ def _label(row):
     return row["name"] if row["kind"] != "feature" else f"feature {row['name']}"
 
 
-def _feature_names(steps, n_features):
-    names = names_of_inputs(steps)
-    return [f"x{i}" for i in range(n_features)] if names is None else list(names)
+def _check_alike(reference, new):
+    """Raise if the reference was measured on other components or features."""
+    for kind, found in new.names.items():
+        expected = reference.names[kind]
+        if found != expected:
+            raise ValueError(
+                f"reference has {len(expected)} columns of kind {kind!r}, such as"
+                f" {expected[:3]}, but this estimator has {len(found)}, such as"
+                f" {found[:3]}; measure a reference by it:"
+                " DriftReference.from_estimator"
+            )

@@ -1,0 +1,117 @@
+"""What new samples are compared with: numbers that tell no sample."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from ..data.containers import dense
+from ..plotting.feature_sensitivity import names_of_inputs
+from ..stability.scoring import embedding_steps, inputs_of_last, last_step
+
+
+@dataclass(frozen=True, repr=False)
+class DriftReference:
+    """Distributions of what an estimator makes of some samples.
+
+    Keep it beside the estimator, and :func:`drift_report` needs the samples no more.
+    Each column of numbers is sorted by itself, so that no sample can be put together
+    from them.
+
+    Attributes
+    ----------
+    values : dict of ndarray of shape (n_samples, n_columns)
+        Under "error" the reconstruction errors, under "code" the codes, and under
+        "feature" the residuals of the features, all sorted by columns.
+
+    names : dict of list of str
+        Names of the columns.
+
+    See Also
+    --------
+    drift_report : Compares new samples with it.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import train_test_split
+    >>> from stable_embedding import DriftReference, StableAutoencoder, drift_report
+    >>> X, _ = load_iris(return_X_y=True)
+    >>> X_train, X_other = train_test_split(X, test_size=0.6, random_state=0)
+    >>> model = StableAutoencoder(n_init=1, random_state=0).fit(X_train)
+    >>> reference = DriftReference.from_estimator(model, X_other[45:])
+    >>> reference
+    DriftReference of 45 samples, 2 components and 4 features
+    >>> drift_report(model, X_other[:45], reference).drifted
+    False
+    """
+
+    values: dict[str, np.ndarray]
+    names: dict[str, list[str]]
+
+    @classmethod
+    def from_estimator(cls, estimator, X):
+        """Measure samples by an estimator.
+
+        Parameters
+        ----------
+        estimator : estimator
+            A fitted autoencoder of this package, or a fitted pipeline with one as the
+            last step that embeds.
+
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples that it was not trained on, in whatever form it takes.
+
+        Returns
+        -------
+        DriftReference
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the estimator has no `score_samples` or `inverse_transform`, or X is not
+            as described.
+        """
+        check_is_fitted(estimator)
+        steps = embedding_steps(estimator)
+        last = last_step(steps)
+        for name in ("score_samples", "inverse_transform"):
+            if not hasattr(last, name):
+                raise TypeError(
+                    f"estimator={estimator!r} has no {name}, as a fitted"
+                    " StableAutoencoder has"
+                )
+        values = measured(last, inputs_of_last(steps, X))
+        n_components, n_features = (values[k].shape[1] for k in ("code", "feature"))
+        features = names_of_inputs(steps)
+        if features is None:
+            features = [f"x{i}" for i in range(n_features)]
+        names = {
+            "error": ["error"],
+            "code": [f"component {i + 1}" for i in range(n_components)],
+            "feature": list(features),
+        }
+        return cls(
+            {kind: np.sort(found, axis=0) for kind, found in values.items()}, names
+        )
+
+    def __len__(self):
+        return len(self.values["error"])
+
+    def __repr__(self):
+        n_components, n_features = (
+            len(self.names[kind]) for kind in ("code", "feature")
+        )
+        return (
+            f"DriftReference of {len(self)} samples, {n_components} components and"
+            f" {n_features} features"
+        )
+
+
+def measured(autoencoder, X):
+    """Return the error, the codes and the residuals of samples, a row for each."""
+    errors = -autoencoder.score_samples(X)
+    codes = np.asarray(dense(autoencoder.transform(X)))
+    restored = autoencoder.inverse_transform(codes).reshape(len(codes), -1)
+    X = np.asarray(dense(X), dtype=np.float64).reshape(len(codes), -1)
+    return {"error": errors[:, None], "code": codes, "feature": X - restored}

@@ -1,0 +1,52 @@
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from stable_embedding import DriftReference, StableAutoencoder, drift_report
+
+
+@pytest.fixture(scope="module")
+def X():
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(120, 2)) @ rng.normal(size=(2, 5)) + rng.normal(size=5)
+
+
+@pytest.fixture(scope="module")
+def pipeline(X):
+    model = StableAutoencoder(n_init=1, max_iter=2, random_state=0)
+    return make_pipeline(StandardScaler(), model).fit(X[:60])
+
+
+def test_it_stands_for_the_samples(pipeline, X):
+    kept = pickle.loads(pickle.dumps(DriftReference.from_estimator(pipeline, X[60:90])))
+    for batch in (X[90:], 2 * X[90:]):
+        assert (
+            drift_report(pipeline, batch, kept).rows
+            == drift_report(pipeline, batch, X[60:90]).rows
+        )
+
+
+def test_it_holds_sorted_numbers_and_no_sample(pipeline, X):
+    kept = DriftReference.from_estimator(pipeline, X[60:90])
+    assert len(kept) == 30
+    assert {kind: found.shape for kind, found in kept.values.items()} == {
+        "error": (30, 1),
+        "code": (30, 2),
+        "feature": (30, 5),
+    }
+    assert all((np.diff(found, axis=0) >= 0).all() for found in kept.values.values())
+
+
+def test_a_reference_of_another_estimator_is_refused(pipeline, X):
+    other = StableAutoencoder(3, n_init=1, max_iter=2, random_state=0).fit(X)
+    kept = DriftReference.from_estimator(other, X)
+    with pytest.raises(ValueError, match="reference has 3 columns of kind 'code'"):
+        drift_report(pipeline, X, kept)
+
+
+def test_an_estimator_without_errors_is_refused(X):
+    with pytest.raises(TypeError, match="score_samples"):
+        DriftReference.from_estimator(StandardScaler().fit(X), X)
