@@ -24,6 +24,7 @@ from sklearn.random_projection import (
 )
 
 from stable_embedding import (
+    DriftReference,
     StableAutoencoder,
     drift_report,
     manifold_variance_score,
@@ -163,6 +164,12 @@ FUNCTIONS = {
         row["statistic"]
         for row in drift_report(short_fit(to(X)), to(X[:15]), to(X[15:])).rows
     ],
+    "reports.DriftReference": lambda to, y: np.concatenate(
+        list(
+            DriftReference.from_estimator(short_fit(to(X)), to(X[15:])).values.values()
+        ),
+        axis=1,
+    ),
     "reports.movement_report": lambda to, y: (
         movement_report(
             pca(to(X)), whitened_pca(to(X)), to(X), groups=y(Y), n_neighbors=3

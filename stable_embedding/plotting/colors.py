@@ -95,7 +95,7 @@ def column_or_values(y, X, name="y"):
     """
     if not isinstance(y, str):
         return y
-    names = column_names(X)
+    names = column_names(readable(X))
     if names is None:
         raise ValueError(
             f"{name}={y!r} is the name of a column, but X is of type"
@@ -112,7 +112,7 @@ def features_of(estimator, X):
 
     A frame may hold more, for colors and labels. Anything else is returned as it is.
     """
-    names = column_names(X)
+    names = column_names(readable(X))
     fitted = getattr(estimator, "feature_names_in_", None)
     if names is None or fitted is None:
         return X
