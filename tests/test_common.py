@@ -1,6 +1,7 @@
 """scikit-learn's own checks, all of them, with nothing excused."""
 
 import inspect
+from dataclasses import is_dataclass
 
 import numpy as np
 import pytest
@@ -153,12 +154,14 @@ def test_documented_parameters_are_those_of_the_signature(thing):
         for name, parameter in inspect.signature(thing).parameters.items()
         if name != "self"
     ]
-    own = list(documented(thing, "Parameters"))
+    # What a dataclass is made of are its attributes too, and documented as these.
+    section = "Attributes" if is_dataclass(thing) else "Parameters"
+    own = list(documented(thing, section))
     assert own == [name for name in signature if name in own]
     if not inspect.isclass(thing):
         assert own == signature
         return
-    every = documented_with_parents(thing, "Parameters").keys()
+    every = documented_with_parents(thing, section).keys()
     assert every >= set(signature)
     for name in every - set(signature):  # a parameter of the parent that is not taken
         assert f"less `{name}`" in " ".join(thing.__doc__.split())
