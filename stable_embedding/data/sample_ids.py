@@ -13,6 +13,11 @@ def has_index(X):
     return hasattr(X, "iloc") and hasattr(X, "index")
 
 
+def only_counts(index):
+    """Tell whether an index of pandas is the default one, which has no name."""
+    return type(index).__name__ == "RangeIndex" and index.name is None
+
+
 def sample_ids(X, ids=None, input_name="X", ids_name="ids"):
     """Return the id of each sample, or None if nothing says who they are.
 
@@ -20,7 +25,7 @@ def sample_ids(X, ids=None, input_name="X", ids_name="ids"):
     ----------
     X : {array-like, data frame, sparse matrix} of n_samples
         A data frame of pandas has ids in its index. An index that only counts, as
-        pandas makes it by default, names no sample.
+        pandas makes it by default, names no sample; one with a name does.
 
     ids : array-like of shape (n_samples,) or None, default=None
         Ids in place of the index.
@@ -40,7 +45,7 @@ def sample_ids(X, ids=None, input_name="X", ids_name="ids"):
     """
     if ids is not None:
         found, where = _as_list(readable(ids, ids_name), ids_name), ids_name
-    elif has_index(X) and type(X.index).__name__ != "RangeIndex":
+    elif has_index(X) and not only_counts(X.index):
         found, where = X.index.tolist(), f"the index of {input_name}"
     else:
         return None

@@ -60,6 +60,16 @@ def test_listed_ids_are_those_of_a_frame_or_given():
         listed_ids(X, "reference")
 
 
+def test_numbers_under_a_name_are_ids_also_where_they_follow_each_other(tmp_path):
+    pd.DataFrame(X).to_csv(tmp_path / "table.csv", index_label="id")
+    table = pd.read_csv(tmp_path / "table.csv", index_col="id")
+    assert sample_ids(table) == list(range(len(X)))
+    # pandas may know such an index by its ends alone.
+    table.index = pd.RangeIndex(len(X), name="id")
+    assert sample_ids(table) == list(range(len(X)))
+    assert listed_ids(table[1:], "reference") == list(range(1, len(X)))
+
+
 def test_positions_in_common_find_the_same_ids(rng):
     first, second = rng.permutation(50)[:30].tolist(), rng.permutation(50).tolist()[:30]
     i, j = positions_in_common(first, second)
