@@ -6,40 +6,25 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from scipy.sparse import issparse
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
 )
-from sklearn.utils import check_consistent_length
 from sklearn.utils.metadata_routing import UNUSED
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from .._ambient import own_settings
 from .._sklearn import check_n_features, fit_context, returns_arrays
-from ..data.chunks import (
-    feature_means,
-    iterate_chunks,
-    total_squared_deviation,
-)
-from ..data.columns import check_finite, columns_named
-from ..data.containers import check_samples, readable, readable_samples
+from ..data.chunks import feature_means, total_squared_deviation
 from ..data.dask_arrays import is_dask_array, map_chunks
 from ..data.dominance import warn_of_dominance
-from ..data.images import flat_images
-from ..data.labels import encode_targets, read_labels
-from ..data.lazy_samples import exceeds_memory
-from ..data.metrics import check_metric
-from ..data.sample_distances import check_distances
 from ..data.sample_weights import check_weights, weights_at
 from ..data.scaling import scale_in_own_precision, scale_samples
 from ..data.training_data import TrainingData
-from ..losses.similarity import check_similarity, distance
 from ..networks.autoencoder import Autoencoder
 from ..networks.base import BaseAutoencoder
 from ..networks.consensus import consensus_of
-from ..networks.convolutional import build_module, describe_module, is_shipped
 from ..networks.frame import apply_rigid_map, rigid_map_onto
 from ..networks.inference import apply_in_chunks, check_out
 from ..networks.modular import ModularAutoencoder
@@ -48,10 +33,10 @@ from ..quality import explained_fraction
 from ..training.plan import TrainingPlan
 from ..training.runs import mean_run
 from .loss_terms import standard_terms
-from .reference import check_reference, has_place, placed
+from .reference import has_place, placed
 from .sensitivity import SensitivityMixin
-
-_DTYPES = (np.float64, np.float32)
+from .state import StateMixin
+from .validation import ValidationMixin
 
 
 class Start(NamedTuple):
@@ -83,7 +68,12 @@ def restore_on_error(estimator):
 
 
 class BaseStableAutoencoder(
-    SensitivityMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+    ValidationMixin,
+    SensitivityMixin,
+    StateMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    BaseEstimator,
 ):
     """Fits networks, and applies them.
 
@@ -438,59 +428,6 @@ class BaseStableAutoencoder(
                 " warm_start=False"
             )
 
-    def _validate_training_data(self, X, y, plan, keeps_features):
-        """Validate samples and their labels."""
-        X, shape = flat_images(readable(X), self._image_shape)
-        X = self._validate_all_but_values(X, not keeps_features, ensure_min_samples=2)
-        self.sample_shape_ = shape or (X.shape[1],)
-        if callable(self.similarity) and plan.similarity_weight:
-            check_similarity(self.similarity, self.n_features_in_)
-        labels = self._encode_labels(y, X)
-        chunks = [X.data] if issparse(X) else (chunk for _, chunk in iterate_chunks(X))
-        for chunk in chunks:
-            self._check_values(chunk, fitted=False)
-        check_metric(plan.metric, plan.metric_params, X)
-        return X, labels
-
-    def _labels_that_count(self, labels, y, X, weights):
-        """Encode labels as if samples of weight 0, which are left out, had none."""
-        if labels is None or weights is None or weights.all() or exceeds_memory(X):
-            return labels
-        kept = np.flatnonzero(weights)
-        counted = self._encode_labels(read_labels(y)[kept], kept)
-        labels = np.zeros_like(labels)
-        labels[kept] = counted
-        return labels
-
-    def _check_distances(self, distances, X, plan, resume):
-        """Validate distances of the user's own."""
-        if distances is None:
-            is_other = resume and self.code_scale_ != self.scale_
-            if is_other and not plan.has_own_metric:
-                raise ValueError(
-                    "the fitted map follows other distances than the Euclidean ones of"
-                    " its samples, and training cannot go on without them: pass"
-                    " distances to fit, set metric, or use fit with warm_start=False"
-                )
-            return None
-        if plan.has_own_metric:
-            raise ValueError(
-                f"distances must be None where metric={plan.metric!r}: each says what"
-                " distances codes should follow; leave metric at 'euclidean'"
-            )
-        if plan.similarity_weight and plan.similarity is not distance:
-            raise ValueError(
-                "distances must be None where similarity is"
-                f" {self.similarity!r}: only similarity='distance' follows them"
-            )
-        return check_distances(distances, X.shape[0])
-
-    def _check_reference(self, reference, X, plan):
-        """Validate where samples should lie; hook for codes of another kind."""
-        if reference is None:
-            return None
-        return check_reference(reference, X.shape[0], plan)
-
     def _initialize(self, data, plan):
         """Build the networks of a new training."""
         networks = [self._build_network(data, plan, seed) for seed in plan.seeds]
@@ -605,56 +542,8 @@ class BaseStableAutoencoder(
         """Return what is done to batches before they are trained on; hook."""
         return
 
-    def _encode_labels(self, y, X):
-        """Return the labels that the training uses; hook."""
-        if not self.label_weight:
-            return None
-        if y is None:
-            raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is"
-                f" None: label_weight={self.label_weight!r} needs the label of each"
-                " sample, with -1, None or nan where there is none"
-            )
-        labels = encode_targets(y, self.target_type)
-        check_consistent_length(X, labels)
-        return labels
-
     def _finalize_fit(self, data):
         """Set what else was learned, once networks lie in their frame; hook."""
-
-    def _validate_all_but_values(self, X, reset=False, ensure_min_samples=1):
-        """Validate samples; the values of dense ones are checked in chunks.
-
-        A check of all at once would read all of a file into memory.
-        """
-        X, _ = flat_images(readable(X), self._image_shape)
-        X = readable_samples(X)
-        with columns_named(X):
-            X = validate_data(
-                self,
-                X,
-                accept_sparse="csr",
-                dtype=None if exceeds_memory(X) else _DTYPES,
-                reset=reset,
-                ensure_all_finite=False,
-                ensure_min_samples=ensure_min_samples,
-            )
-        if issparse(X):
-            self._check_finite(X)
-        return X
-
-    @property
-    def _image_shape(self):
-        """Shape of an image, where the encoder says it."""
-        return getattr(getattr(self, "encoder", None), "image_shape", None)
-
-    def _check_values(self, chunk, fitted=True):
-        """Raise if the map, the fitted or the next, forbids a value; hook."""
-        self._check_finite(chunk)
-
-    def _check_finite(self, X):
-        names = getattr(self, "feature_names_in_", None)
-        check_finite(X, names=names, estimator_name=type(self).__name__)
 
     def _codes(self, X, out=None):
         """Validate samples and embed them by the model."""
@@ -713,15 +602,6 @@ class BaseStableAutoencoder(
         """Turn codes of `transform` into those of the network; hook."""
         return self._check_codes(codes, name) / self.code_scale_
 
-    def _check_codes(self, codes, name):
-        codes = check_samples(codes, name, dtype=_DTYPES)
-        if codes.shape[1] != self._n_features_out:
-            raise ValueError(
-                f"{name} has shape {codes.shape}, but codes of {type(self).__name__}"
-                f" have {self._n_features_out} columns"
-            )
-        return codes
-
     def _decode(self, codes):
         """Turn codes of the network into samples."""
         network, what = self.network_, "the codes hold values so large that"
@@ -761,60 +641,6 @@ class BaseStableAutoencoder(
         raise AttributeError(
             f"{type(self).__name__!r} object has no attribute {name!r}"
         )
-
-    def __getstate__(self):
-        state = dict(super().__getstate__())
-        state["accelerator"] = None  # it belongs to the processes of its launcher
-        for name in ("encoder", "decoder"):
-            if is_shipped(state.get(name)):
-                state[name] = describe_module(state[name])
-        if self._is_fitted():
-            # As arrays, which load where there is no accelerator, or another torch.
-            state["networks_"] = [network.state() for network in self.networks_]
-            del state["network_"]
-        return state
-
-    @own_settings()
-    def __setstate__(self, state):
-        state = self._upgrade(dict(state))
-        for name in ("encoder", "decoder"):
-            if isinstance(state.get(name), dict):
-                state[name] = build_module(state[name])
-        if "networks_" in state:
-            networks = [self._restored(**one) for one in state["networks_"]]
-            state["networks_"] = networks
-            state["network_"] = consensus_of(networks)
-        super().__setstate__(state)
-
-    @classmethod
-    def _restored(cls, **described):
-        """Build a network from its state."""
-        has_modules = "network" in described or "modules" in described
-        kind = ModularAutoencoder if has_modules else cls._network_class
-        return kind.restored(**described)
-
-    @classmethod
-    def _upgrade(cls, state):
-        """Complete what version 0.1 saved; hook."""
-        state = vars(cls()) | state
-        if "best_index_" in state:
-            # The model was one of its runs, and remains that one.
-            state["networks_"] = [state["networks_"][state.pop("best_index_")]]
-            state["n_init"] = 1
-            state["consensus_loss_"] = 0.0
-        if "networks_" in state:
-            state.setdefault("is_constant_", False)
-            state.setdefault("is_order_invariant_", True)
-            n_features = state.get("n_features_in_")
-            state.setdefault("sample_shape_", (n_features,))
-            state.setdefault("code_scale_", state["scale_"])
-        if "networks_" in state and "losses_" not in state:
-            state["losses_"] = {
-                name.removesuffix("_"): state[name]
-                for name in state
-                if name.endswith("_loss_")
-            }
-        return state
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

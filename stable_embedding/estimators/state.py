@@ -1,0 +1,64 @@
+"""What a pickle or a file holds of an estimator, and how it becomes one again."""
+
+from .._ambient import own_settings
+from ..networks.consensus import consensus_of
+from ..networks.convolutional import build_module, describe_module, is_shipped
+from ..networks.modular import ModularAutoencoder
+
+
+class StateMixin:
+    """State of an autoencoder as arrays and plain values."""
+
+    def __getstate__(self):
+        state = dict(super().__getstate__())
+        state["accelerator"] = None  # it belongs to the processes of its launcher
+        for name in ("encoder", "decoder"):
+            if is_shipped(state.get(name)):
+                state[name] = describe_module(state[name])
+        if self._is_fitted():
+            # As arrays, which load where there is no accelerator, or another torch.
+            state["networks_"] = [network.state() for network in self.networks_]
+            del state["network_"]
+        return state
+
+    @own_settings()
+    def __setstate__(self, state):
+        state = self._upgrade(dict(state))
+        for name in ("encoder", "decoder"):
+            if isinstance(state.get(name), dict):
+                state[name] = build_module(state[name])
+        if "networks_" in state:
+            networks = [self._restored(**one) for one in state["networks_"]]
+            state["networks_"] = networks
+            state["network_"] = consensus_of(networks)
+        super().__setstate__(state)
+
+    @classmethod
+    def _restored(cls, **described):
+        """Build a network from its state."""
+        has_modules = "network" in described or "modules" in described
+        kind = ModularAutoencoder if has_modules else cls._network_class
+        return kind.restored(**described)
+
+    @classmethod
+    def _upgrade(cls, state):
+        """Complete what version 0.1 saved; hook."""
+        state = vars(cls()) | state
+        if "best_index_" in state:
+            # The model was one of its runs, and remains that one.
+            state["networks_"] = [state["networks_"][state.pop("best_index_")]]
+            state["n_init"] = 1
+            state["consensus_loss_"] = 0.0
+        if "networks_" in state:
+            state.setdefault("is_constant_", False)
+            state.setdefault("is_order_invariant_", True)
+            n_features = state.get("n_features_in_")
+            state.setdefault("sample_shape_", (n_features,))
+            state.setdefault("code_scale_", state["scale_"])
+        if "networks_" in state and "losses_" not in state:
+            state["losses_"] = {
+                name.removesuffix("_"): state[name]
+                for name in state
+                if name.endswith("_loss_")
+            }
+        return state

@@ -1,0 +1,133 @@
+"""Validate what an autoencoder is given: samples, labels, distances and codes."""
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.utils import check_consistent_length
+from sklearn.utils.validation import validate_data
+
+from ..data.chunks import iterate_chunks
+from ..data.columns import check_finite, columns_named
+from ..data.containers import check_samples, readable, readable_samples
+from ..data.images import flat_images
+from ..data.labels import encode_targets, read_labels
+from ..data.lazy_samples import exceeds_memory
+from ..data.metrics import check_metric
+from ..data.sample_distances import check_distances
+from ..losses.similarity import check_similarity, distance
+from .reference import check_reference
+
+_DTYPES = (np.float64, np.float32)
+
+
+class ValidationMixin:
+    """Validation of what an autoencoder is given."""
+
+    def _validate_training_data(self, X, y, plan, keeps_features):
+        """Validate samples and their labels."""
+        X, shape = flat_images(readable(X), self._image_shape)
+        X = self._validate_all_but_values(X, not keeps_features, ensure_min_samples=2)
+        self.sample_shape_ = shape or (X.shape[1],)
+        if callable(self.similarity) and plan.similarity_weight:
+            check_similarity(self.similarity, self.n_features_in_)
+        labels = self._encode_labels(y, X)
+        chunks = [X.data] if issparse(X) else (chunk for _, chunk in iterate_chunks(X))
+        for chunk in chunks:
+            self._check_values(chunk, fitted=False)
+        check_metric(plan.metric, plan.metric_params, X)
+        return X, labels
+
+    def _labels_that_count(self, labels, y, X, weights):
+        """Encode labels as if samples of weight 0, which are left out, had none."""
+        if labels is None or weights is None or weights.all() or exceeds_memory(X):
+            return labels
+        kept = np.flatnonzero(weights)
+        counted = self._encode_labels(read_labels(y)[kept], kept)
+        labels = np.zeros_like(labels)
+        labels[kept] = counted
+        return labels
+
+    def _check_distances(self, distances, X, plan, resume):
+        """Validate distances of the user's own."""
+        if distances is None:
+            is_other = resume and self.code_scale_ != self.scale_
+            if is_other and not plan.has_own_metric:
+                raise ValueError(
+                    "the fitted map follows other distances than the Euclidean ones of"
+                    " its samples, and training cannot go on without them: pass"
+                    " distances to fit, set metric, or use fit with warm_start=False"
+                )
+            return None
+        if plan.has_own_metric:
+            raise ValueError(
+                f"distances must be None where metric={plan.metric!r}: each says what"
+                " distances codes should follow; leave metric at 'euclidean'"
+            )
+        if plan.similarity_weight and plan.similarity is not distance:
+            raise ValueError(
+                "distances must be None where similarity is"
+                f" {self.similarity!r}: only similarity='distance' follows them"
+            )
+        return check_distances(distances, X.shape[0])
+
+    def _check_reference(self, reference, X, plan):
+        """Validate where samples should lie; hook for codes of another kind."""
+        if reference is None:
+            return None
+        return check_reference(reference, X.shape[0], plan)
+
+    def _encode_labels(self, y, X):
+        """Return the labels that the training uses; hook."""
+        if not self.label_weight:
+            return None
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is"
+                f" None: label_weight={self.label_weight!r} needs the label of each"
+                " sample, with -1, None or nan where there is none"
+            )
+        labels = encode_targets(y, self.target_type)
+        check_consistent_length(X, labels)
+        return labels
+
+    def _validate_all_but_values(self, X, reset=False, ensure_min_samples=1):
+        """Validate samples; the values of dense ones are checked in chunks.
+
+        A check of all at once would read all of a file into memory.
+        """
+        X, _ = flat_images(readable(X), self._image_shape)
+        X = readable_samples(X)
+        with columns_named(X):
+            X = validate_data(
+                self,
+                X,
+                accept_sparse="csr",
+                dtype=None if exceeds_memory(X) else _DTYPES,
+                reset=reset,
+                ensure_all_finite=False,
+                ensure_min_samples=ensure_min_samples,
+            )
+        if issparse(X):
+            self._check_finite(X)
+        return X
+
+    @property
+    def _image_shape(self):
+        """Shape of an image, where the encoder says it."""
+        return getattr(getattr(self, "encoder", None), "image_shape", None)
+
+    def _check_values(self, chunk, fitted=True):
+        """Raise if the map, the fitted or the next, forbids a value; hook."""
+        self._check_finite(chunk)
+
+    def _check_finite(self, X):
+        names = getattr(self, "feature_names_in_", None)
+        check_finite(X, names=names, estimator_name=type(self).__name__)
+
+    def _check_codes(self, codes, name):
+        codes = check_samples(codes, name, dtype=_DTYPES)
+        if codes.shape[1] != self._n_features_out:
+            raise ValueError(
+                f"{name} has shape {codes.shape}, but codes of {type(self).__name__}"
+                f" have {self._n_features_out} columns"
+            )
+        return codes
