@@ -170,6 +170,27 @@ def color_values(values, name="y"):
     return _classes(objects, missing, order)
 
 
+def color_classes(values, name="y"):
+    """Color values as classes, numbers too.
+
+    Parameters
+    ----------
+    values : array-like of shape (n_samples,)
+        Values in any container.
+
+    name : str, default="y"
+        Name of the parameter.
+
+    Returns
+    -------
+    Classes
+        As of :func:`color_values`.
+    """
+    objects = as_objects(values, name)
+    missing = np.fromiter(map(is_missing, objects), dtype=bool, count=len(objects))
+    return _classes(objects, missing, _categories(values))
+
+
 def opacities(std, n_samples, name="std"):
     """Return how opaque each point is: 1 if it is certain, less if it is not.
 

@@ -3,9 +3,8 @@
 import numpy as np
 from sklearn.utils import check_consistent_length
 
-from ..data.containers import readable
 from .base import Display, check_two_components, label_components
-from .colors import COLORS
+from .colors import COLORS, Group, color_classes
 
 
 class MovementDisplay(Display):
@@ -17,7 +16,8 @@ class MovementDisplay(Display):
         Two embeddings of the same samples.
 
     groups : array-like of shape (n_samples,) or None, default=None
-        Group of each sample, which decides on its color.
+        Group of each sample, which decides on its color, as the classes of
+        :class:`EmbeddingDisplay` do.
 
     Attributes
     ----------
@@ -70,20 +70,18 @@ class MovementDisplay(Display):
         """
         old, new = map(_coordinates, (self.old, self.new))
         check_consistent_length(old, new)
-        labels = _labels(self.groups, len(new))
+        groups = _groups(self.groups, len(new))
         if n_arrows < 0:
             raise ValueError(f"n_arrows={n_arrows} must be 0 or more")
         self._open(ax)
         moved = np.linalg.norm(new - old, axis=1)
         has_arrow = np.zeros(len(new), dtype=bool)
         has_arrow[np.argsort(-moved, kind="stable")[:n_arrows]] = True
-        for i, label in enumerate(dict.fromkeys(labels)):
-            of_group = np.array([one == label for one in labels])
-            color = COLORS[i % len(COLORS)]
+        for label, color, members in groups:
             self.ax_.scatter(
-                *new[of_group].T, s=6, linewidths=0, color=color, label=str(label)
+                *new[members].T, s=6, linewidths=0, color=color, label=label
             )
-            drawn = of_group & has_arrow
+            drawn = members & has_arrow
             self.ax_.quiver(
                 *old[drawn].T,
                 *(new - old)[drawn].T,
@@ -107,12 +105,13 @@ def _coordinates(embedding):
     return check_two_components(embedding).astype(np.float64)
 
 
-def _labels(groups, n_samples):
+def _groups(groups, n_samples):
     if groups is None:
-        return [""] * n_samples
-    labels = np.asarray(readable(groups, "groups"), dtype=object).tolist()
-    if len(labels) != n_samples:
+        return [Group("", COLORS[0], np.ones(n_samples, dtype=bool))]
+    groups = color_classes(groups, "groups").groups
+    n_values = len(groups[0].members) if groups else 0
+    if n_values != n_samples:
         raise ValueError(
-            f"groups has {len(labels)} values, but there are {n_samples} samples"
+            f"groups has {n_values} values, but there are {n_samples} samples"
         )
-    return labels
+    return groups

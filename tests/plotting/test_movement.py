@@ -28,6 +28,16 @@ def test_arrows_lead_from_old_to_new(rng):
     assert low <= old[:, 1].min() <= old[:, 1].max() <= high
 
 
+def test_many_groups_and_missing_ones_are_named_as_in_a_map(rng):
+    groups = [*(f"g{i:02}" for i in range(12)), None, float("nan")]
+    old, new = rng.normal(size=(2, len(groups), 2))
+    ax = MovementDisplay(old, new, groups=groups).plot().ax_
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert texts == [*(f"g{i:02}" for i in range(10)), "other (2)", "missing"]
+    starts, _ = arrows(ax)
+    assert len(starts) == len(groups)
+
+
 def test_few_arrows_are_those_of_the_samples_that_moved_most(rng):
     old = rng.normal(size=(30, 2))
     new = old + rng.permutation(30)[:, None]
