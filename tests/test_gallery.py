@@ -145,6 +145,14 @@ def test_a_changed_unit_is_drift_and_the_same_kind_is_not():
     assert frame["p_value"].idxmin() == ("feature", "ash")
 
 
+def test_a_page_holds_the_maps_of_two_months():
+    pytest.importorskip("bokeh")
+    found = found_by("interactive")
+    assert found["result"].displacement < 0.01
+    page = found["display"].to_html()
+    assert all(name in page for name in ("June", "July", "malignant", "T568"))
+
+
 def test_every_example_is_run():
     run = re.findall(r'found_by\("(\w+)"\)', Path(__file__).read_text())
     assert set(map(name_of, EXAMPLES)) == set(run)
