@@ -3,8 +3,8 @@ Retrain without breaking what is downstream
 ===========================================
 
 A map is in use: a classifier was trained on its codes. Then the data double, and the
-map should be trained on all of them, without training anew whatever reads its codes.
-:func:`~stable_embedding.retrain` trains the pipeline anew and keeps its map where it
+map should be trained on all of them, without retraining whatever reads its codes.
+:func:`~stable_embedding.retrain` retrains the pipeline and keeps its map where it
 was. A plain autoencoder finds another map, and no rigid map brings it back.
 """
 

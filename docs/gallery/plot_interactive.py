@@ -9,7 +9,7 @@ month. The page is one file, which needs no network.
 
 # %%
 # Tumors of two months, with their ids as the index. The map of July is that of June,
-# trained anew on the tumors of both.
+# retrained on the tumors of both.
 import pandas as pd
 from sklearn.datasets import load_breast_cancer
 from sklearn.pipeline import make_pipeline

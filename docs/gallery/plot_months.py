@@ -3,7 +3,7 @@ Keep a map in place for a year
 ==============================
 
 A dashboard shows a map of customers. Each month some leave, others come, and the map is
-trained anew from a CSV file. It must look the same, and say when those who come are not
+retrained from a CSV file. It must look the same, and tell when new customers are not
 like those who were there.
 """
 
@@ -60,9 +60,9 @@ pipeline = make_pipeline(MixedDataEncoder(), model).fit(table)
 first_codes = pd.DataFrame(pipeline.transform(table), table.index)
 
 # %%
-# Each month a file comes. The monthly job is three lines: read it, train anew, and keep
-# the new pipeline. Besides, new customers are compared with those set aside, by a map
-# that has seen neither. A false alarm has a probability of one in a thousand.
+# Each month a file comes. The monthly job is three lines: read it, retrain, and keep
+# the new pipeline. New customers are also compared with those set aside, by a map that
+# has seen neither. A false alarm has a probability of one in a thousand.
 moved, alarms = {}, []
 for month in range(1, 12):
     new = customers(month, 50, n_odd=17 * (month == 7))
@@ -82,7 +82,7 @@ for month in range(1, 12):
 print(f"alarms in months {alarms}")
 
 # %%
-# The map stays where it was, while the new kind is found a place in it. Movement is in
+# The map stays where it was, and the new kind gets a place of its own. Movement is in
 # percent of the map's variance.
 report = movement_report(first_codes, pipeline, table, groups="plan")
 print(report)

@@ -193,7 +193,7 @@ class StableAutoencoder(BaseStableAutoencoder):
         when no training is left to resume. Functions and objects among the parameters
         count by their code and their state. An integer is needed as `random_state`.
         What precedes the epochs (neighbors, pretraining) is repeated, and callbacks
-        start anew. `partial_fit` does not support it.
+        start again. `partial_fit` does not support it.
 
     callbacks : list or tuple of skorch callbacks or None, default=None
         Called during the training. A callback that raises KeyboardInterrupt at the end
@@ -247,7 +247,7 @@ class StableAutoencoder(BaseStableAutoencoder):
 
     is_constant_ : bool
         Whether the samples of the training data were all alike. The next `partial_fit`
-        or warm start then starts anew.
+        or warm start then starts from the beginning.
 
     is_order_invariant_ : bool
         Whether shuffled training data give the same map to the last bit. Arrays of
@@ -301,7 +301,7 @@ class StableAutoencoder(BaseStableAutoencoder):
     --------
     sklearn.decomposition.PCA : The linear map that this one starts from.
     manifold_variance_score : How alike several trainings of an estimator are.
-    retrain : Train anew on other samples, and keep the map where it was.
+    retrain : Retrain on other samples, and keep the map where it was.
 
     Notes
     -----
@@ -336,7 +336,7 @@ class StableAutoencoder(BaseStableAutoencoder):
     joined where they are nearest, with a warning.
 
     With `neighbor_weight` :math:`v` each sample of a batch, the anchor, brings a
-    positive, drawn anew in each epoch from its neighbors. The nearness of its code has
+    positive, drawn again in each epoch from its neighbors. The nearness of its code has
     to tell it from the other :math:`m = 2b` codes. That adds
 
     .. math:: \frac{v}{\log(m - 1)} \operatorname{mean}_i \Bigl[\log \sum_{l \ne i}

@@ -146,7 +146,7 @@ class BaseStableAutoencoder(
         """Train on one more chunk of data.
 
         The mean, the scale, the start and the frame are those of the first chunk whose
-        samples are not all alike, with which the training starts anew. Each chunk is
+        samples are not all alike, with which the training starts. Each chunk is
         trained on for `max_iter` epochs, where "auto" is 600 steps or more. The weights
         then move from the last ones toward those that were trained on the chunk, by the
         square root of the chunk's fraction of all samples seen, so that earlier chunks
@@ -366,7 +366,7 @@ class BaseStableAutoencoder(
         reference=None,
         distances=None,
     ):
-        """Train anew, or resume from the fitted networks; all or nothing."""
+        """Train from the start, or resume from the fitted networks; all or nothing."""
         with restore_on_error(self):
             plan = self._plan(resume)
             keeps_features = resume or n_seen > 0

@@ -21,7 +21,7 @@ class DenoisingAutoencoder(StableAutoencoder):
     .. math:: L = \operatorname{mean}_i |x_i - \hat x(\tilde x_i)|^2
         + w L_\text{sim}(x, z(\tilde x))
 
-    The corruption :math:`\tilde x` of a sample is drawn anew in each epoch, from its
+    The corruption :math:`\tilde x` of a sample is drawn again in each epoch, from its
     content and the seed, so that it stays the same when other samples come or go.
 
     All other parameters and attributes are those of :class:`StableAutoencoder`.

@@ -51,7 +51,7 @@ class _ConvolutionalModule(nn.Module):
         return prod(self.image_shape)
 
     def with_n_components(self, n_components: int) -> Self:
-        """Return a module for so many components, drawn anew if this one has none.
+        """Return a module for so many components, with new weights if this has none.
 
         Raises
         ------

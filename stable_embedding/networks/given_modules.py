@@ -184,7 +184,7 @@ def starting_at_zero(module: nn.Module, n_inputs: int) -> nn.Module:
 
 
 def draw_weights(module: nn.Module, name: str, seed: int) -> None:
-    """Draw the weights of a module anew, from a seed and no global random stream.
+    """Draw new weights for a module, from a seed and no global random stream.
 
     Raises
     ------

@@ -319,13 +319,16 @@ def _label(row):
 
 
 def _check_alike(reference, new):
-    """Raise if the reference was measured on other components or features."""
+    """Raise if the reference was measured by another map."""
+    advice = "measure a reference by this estimator: DriftReference.from_estimator"
     for kind, found in new.names.items():
         expected = reference.names[kind]
         if found != expected:
             raise ValueError(
                 f"reference has {len(expected)} columns of kind {kind!r}, such as"
                 f" {expected[:3]}, but this estimator has {len(found)}, such as"
-                f" {found[:3]}; measure a reference by it:"
-                " DriftReference.from_estimator"
+                f" {found[:3]}; {advice}"
             )
+    largest = np.abs(new.landmarks).max()
+    if not np.allclose(reference.landmarks, new.landmarks, rtol=0, atol=1e-4 * largest):
+        raise ValueError(f"reference was measured by another map; {advice}")

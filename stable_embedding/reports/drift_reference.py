@@ -1,4 +1,4 @@
-"""What new samples are compared with: numbers that tell no sample."""
+"""What new samples are compared with: numbers without the samples."""
 
 from dataclasses import dataclass
 
@@ -14,9 +14,9 @@ from ..stability.scoring import embedding_steps, inputs_of_last, last_step
 class DriftReference:
     """Distributions of what an estimator makes of some samples.
 
-    Keep it beside the estimator, and :func:`drift_report` needs the samples no more.
-    Each column of numbers is sorted by itself, so that no sample can be put together
-    from them.
+    Keep it beside the estimator: :func:`drift_report` then works without the samples.
+    Each column of numbers is sorted by itself, so rows are lost. Extreme values remain,
+    and an unusual sample may be guessed from them.
 
     Attributes
     ----------
@@ -26,6 +26,10 @@ class DriftReference:
 
     names : dict of list of str
         Names of the columns.
+
+    landmarks : ndarray of shape (n_components + 1, n_features)
+        What the estimator decodes the origin and unit codes to, which tells its map
+        from others.
 
     See Also
     --------
@@ -48,6 +52,7 @@ class DriftReference:
 
     values: dict[str, np.ndarray]
     names: dict[str, list[str]]
+    landmarks: np.ndarray
 
     @classmethod
     def from_estimator(cls, estimator, X):
@@ -91,9 +96,8 @@ class DriftReference:
             "code": [f"component {i + 1}" for i in range(n_components)],
             "feature": list(features),
         }
-        return cls(
-            {kind: np.sort(found, axis=0) for kind, found in values.items()}, names
-        )
+        values = {kind: np.sort(found, axis=0) for kind, found in values.items()}
+        return cls(values, names, _landmarks(last, n_components))
 
     def __len__(self):
         return len(self.values["error"])
@@ -106,6 +110,12 @@ class DriftReference:
             f"DriftReference of {len(self)} samples, {n_components} components and"
             f" {n_features} features"
         )
+
+
+def _landmarks(autoencoder, n_components):
+    codes = np.vstack([np.zeros(n_components), np.eye(n_components)])
+    decoded = autoencoder.inverse_transform(codes)
+    return np.asarray(dense(decoded), dtype=np.float64).reshape(len(codes), -1)
 
 
 def measured(autoencoder, X):

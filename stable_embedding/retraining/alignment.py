@@ -42,7 +42,7 @@ def align(estimator, X, codes):
 
     See Also
     --------
-    retrain : Trains anew, and lays the new map on the old one.
+    retrain : Retrains, and lays the new map on the old one.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Train an estimator or a pipeline anew, and keep its map where it was."""
+"""Retrain an estimator or a pipeline, and keep its map where it was."""
 
 from contextlib import contextmanager
 from copy import deepcopy
@@ -126,12 +126,13 @@ def retrain(
     n_neighbors=10,
     **fit_params,
 ):
-    """Train an estimator or a pipeline anew, and keep its map where it was.
+    """Retrain an estimator or a pipeline, and keep its map where it was.
 
     The new estimator has the parameters of the old one, and its map lies on the old
     one by the samples that both know. Of a pipeline the fitted steps before the
     autoencoder are kept, since a scale or a category that changes moves the map; the
-    steps after it, such as a classifier, are fitted anew.
+    steps after it, such as a classifier, are fitted again, unless they are a
+    :class:`~sklearn.frozen.FrozenEstimator`.
 
     Parameters
     ----------
@@ -167,7 +168,7 @@ def retrain(
           then laid on the old codes.
 
     refit_preprocessing : bool, default=False
-        Whether the steps before the autoencoder are fitted anew. The features that it
+        Whether the steps before the autoencoder are fitted again. The features that it
         sees may then differ from the old ones, in number too.
 
     n_neighbors : int, default=10
@@ -229,7 +230,7 @@ def retrain(
     n_samples = num_samples(X)
     names = sample_ids(X, ids)
     common = _common_samples(names, n_samples, reference, n_neighbors)
-    # Fitted steps may refuse new samples that steps to be fitted anew will take.
+    # Fitted steps may refuse new samples that steps to be fitted again will take.
     compared = common if refit_preprocessing else np.arange(n_samples)
     known = np.isin(compared, common)
     old_inputs, old_codes = _embed(previous, path, safe_indexing(X, compared))
@@ -306,7 +307,7 @@ def _with_successor(previous, path, successor, refit_preprocessing):
         path,
         before=clone if refit_preprocessing else _frozen,
         at=lambda _: successor,
-        after=clone,
+        after=_unfitted,
     )
     for pipeline in pipelines_along(new, path):
         pipeline.memory = None  # it would write what is fitted once to files
@@ -333,6 +334,15 @@ def _frozen(step):
     return FrozenEstimator(deepcopy(step))
 
 
+def _unfitted(step):
+    """Clone a step that is to be fitted again; a frozen one stays fitted."""
+    return deepcopy(step) if _is_frozen(step) else clone(step)
+
+
+def _is_frozen(step):
+    return isinstance(step, FrozenEstimator)
+
+
 def _thawed(step):
     return step.estimator
 
@@ -347,6 +357,11 @@ def _check_strategy(strategy, old):
             "strategy='pull' is not for SemanticHashing, whose bits cannot be pulled to"
             " a place; use 'align' or 'warm_start'"
         )
+    if strategy == "pull" and old.consensus_weight == 0:
+        raise ValueError(
+            "strategy='pull' draws codes by consensus_weight, which is 0 for previous;"
+            " set it to 'auto' or more than 0, or use 'align' or 'warm_start'"
+        )
 
 
 def _check_labels(y, previous, path):
@@ -354,9 +369,11 @@ def _check_labels(y, previous, path):
     if y is not None:
         return
     for name, step in steps_after(previous, path):
+        if _is_frozen(step):
+            continue
         if get_tags(step).target_tags.required:
             raise ValueError(
-                f"y=None, but the step {name!r} after the autoencoder is fitted anew"
+                f"y=None, but the step {name!r} after the autoencoder is fitted again"
                 " and needs labels; pass y, or retrain the pipeline without it"
             )
 
@@ -397,7 +414,7 @@ def _check_spread(codes):
     if not np.ptp(codes, axis=0).any():
         raise ValueError(
             "previous puts all of these samples at one point, which keeps no map in"
-            " place; fit an estimator anew"
+            " place; fit a new estimator"
         )
 
 

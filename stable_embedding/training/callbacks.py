@@ -181,7 +181,7 @@ class ZeroTinyWeights(Callback):
     """
 
     def on_epoch_begin(self, net, **kwargs):
-        """Count the batches of each epoch anew, as a training that resumes does."""
+        """Count the batches of each epoch again, as a training that resumes does."""
         self.n_batches = 0
 
     @torch.no_grad()

@@ -2,6 +2,7 @@ import pickle
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -29,7 +30,7 @@ def test_it_stands_for_the_samples(pipeline, X):
         )
 
 
-def test_it_holds_sorted_numbers_and_no_sample(pipeline, X):
+def test_it_holds_sorted_numbers(pipeline, X):
     kept = DriftReference.from_estimator(pipeline, X[60:90])
     assert len(kept) == 30
     assert {kind: found.shape for kind, found in kept.values.items()} == {
@@ -44,6 +45,14 @@ def test_a_reference_of_another_estimator_is_refused(pipeline, X):
     other = StableAutoencoder(3, n_init=1, max_iter=2, random_state=0).fit(X)
     kept = DriftReference.from_estimator(other, X)
     with pytest.raises(ValueError, match="reference has 3 columns of kind 'code'"):
+        drift_report(pipeline, X, kept)
+
+
+def test_a_reference_of_the_same_shape_by_another_map_is_refused(pipeline, X):
+    other = clone(pipeline).fit(X[60:])
+    kept = DriftReference.from_estimator(other, X[:60])
+    assert not drift_report(other, X[:60], kept).drifted
+    with pytest.raises(ValueError, match="measured by another map"):
         drift_report(pipeline, X, kept)
 
 

@@ -232,6 +232,24 @@ def test_a_step_that_its_user_has_frozen_stays_so(iris):
 # ----------------------------------------------------------------------- metadata
 
 
+def test_a_frozen_classifier_goes_on_reading_codes_and_needs_no_labels(iris):
+    X, y = iris
+    codes = StableAutoencoder(**QUICK).fit(X)
+    classifier = FrozenEstimator(KNeighborsClassifier().fit(codes.transform(X), y))
+    old = Pipeline([("map", codes), ("classify", classifier)])
+    new = retrain(old, X).estimator
+    assert new[-1] is not old[-1]
+    assert (new.predict(X) == old.predict(X)).mean() > 0.95
+
+
+def test_a_pull_without_a_weight_is_refused(iris):
+    X, _ = iris
+    old = StableAutoencoder(**QUICK, consensus_weight=0).fit(X)
+    with pytest.raises(ValueError, match="consensus_weight, which is 0"):
+        retrain(old, X)
+    assert retrain(old, X, strategy="align").displacement < 1
+
+
 def test_weights_and_distances_go_through(iris):
     X, _ = iris
     weights = np.arange(150) % 3 + 1.0
