@@ -173,8 +173,7 @@ def drift_report(estimator, X_new, reference, *, level=0.05):
     X_new : {array-like, sparse matrix} of shape (n_new, n_features)
         New samples, in whatever form the estimator takes.
 
-    reference : DriftReference or {array-like, sparse matrix} of shape (n_reference, \
-            n_features)
+    reference : DriftReference or {array-like, sparse matrix} of n_reference samples
         Samples to compare with, not used in training, or what was measured on them.
 
     level : float, default=0.05

@@ -132,7 +132,7 @@ def retrain(
     one by the samples that both know. Of a pipeline the fitted steps before the
     autoencoder are kept, since a scale or a category that changes moves the map; the
     steps after it, such as a classifier, are fitted again, unless they are a
-    :class:`~sklearn.frozen.FrozenEstimator`.
+    ``FrozenEstimator``.
 
     Parameters
     ----------
