@@ -29,7 +29,7 @@ print(result)
 # %%
 # A picture of the map of June, colored by a feature. Points whose place the runs of the
 # training do not agree on are faint.
-EmbeddingDisplay.from_estimator(pipeline, june, june["mean area"], return_std=True)
+_ = EmbeddingDisplay.from_estimator(pipeline, june, june["mean area"], return_std=True)
 
 # %%
 # The page of both months. The diagnosis is a column that the map was not trained on.
