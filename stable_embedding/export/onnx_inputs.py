@@ -185,7 +185,10 @@ def declare_concatenation(scope, variables):
     """Declare that variables of float64 are put side by side, and return the output."""
     operator = scope.declare_local_operator("SklearnConcat")
     operator.inputs = variables
-    kind = tensor_type("float64")([None, None])
+    widths = [one.type.shape[1] for one in variables]
+    # skl2onnx cannot take a column out of inputs of an unknown width.
+    width = None if None in widths else sum(widths)
+    kind = tensor_type("float64")([None, width])
     operator.outputs.append(scope.declare_local_variable("columns", kind))
     return operator.outputs
 

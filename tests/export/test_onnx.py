@@ -334,6 +334,16 @@ def test_a_frame_of_numbers_needs_no_column_transformer(steps, customers):
 
 
 @pytest.mark.numeric
+@pytest.mark.parametrize("selection", [["age", "income"], [2, 0], slice(1, 3)])
+def test_columns_of_a_frame_of_numbers_are_chosen(selection, rng):
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(rng.normal(size=(50, 3)), columns=["age", "debt", "income"])
+    columns = ColumnTransformer([("scaled", StandardScaler(), selection)])
+    pipeline = make_pipeline(columns, quick()).fit(frame)
+    near(run(to_onnx(pipeline, X=frame), frame)[0], pipeline.transform(frame))
+
+
+@pytest.mark.numeric
 def test_inputs_are_those_that_skl2onnx_takes(customers):
     from skl2onnx.common import data_types
 
