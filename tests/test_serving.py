@@ -47,6 +47,9 @@ def trained(train, tmp_path_factory):
             "income": rng.lognormal(10, 0.5, 80),
             "last seen": 1.7e9 + rng.uniform(0, 3600, 80),
             "city": rng.choice(["Busan", "Seoul", None], 80),
+            "member": rng.choice([True, False], 80),
+            "opted in": rng.choice([True, False, None], 80),
+            "charge": 1e-12 * rng.normal(size=80),
         },
         index=pd.Index([f"c{i}" for i in range(80)], name="id"),
     )
@@ -83,7 +86,11 @@ def ask(trained, make_model, monkeypatch):
 
 
 def rows_of(table):
-    return json.loads(table.to_json(orient="records", double_precision=15))
+    """Write the samples of a table as a client does."""
+    return [
+        {name: None if pd.isna(value) else value for name, value in row.items()}
+        for row in table.to_dict("records")
+    ]
 
 
 def assert_embedded(found, detector, table):
@@ -215,6 +222,37 @@ def test_the_log_has_the_hash_of_a_row_and_not_the_row(ask, trained, capsys):
     first, second, again = (entry["input"] for entry in entries)
     assert first == again != second
     assert str(rows[0]["income"]) not in output
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"age": 42}, {"age": 42.0}),
+        ({"age": 0.0}, {"age": -0.0}),
+        ({"city": None}, {"city": ""}),
+    ],
+)
+def test_rows_that_are_the_same_to_the_model_have_the_same_hash(
+    one, other, ask, trained, capsys
+):
+    row = rows_of(trained[1][:1])[0]
+    ask("POST", "/embed", json.dumps([row | one, row | other, row]).encode())
+    first, second, _ = map(json.loads, capsys.readouterr().out.splitlines())
+    assert first["input"] == second["input"]
+    assert first["codes"] == second["codes"]
+
+
+def test_examples_are_written_with_all_their_digits(trained):
+    _, table, folder = trained
+    examples = json.loads((folder / "model.json").read_text())["examples"]
+    assert examples == rows_of(table[: len(examples)])
+    assert all(one["charge"] != 0 for one in examples)
+
+
+def test_true_and_false_are_read_as_text(trained):
+    table = trained[1]
+    assert set(table["member"]) == {"True", "False"}
+    assert set(table["opted in"]) == {"True", "False", ""}
 
 
 def test_what_is_served_with_is_what_is_tested_with():

@@ -69,10 +69,8 @@ def parse(body):
 
 
 def log(row, found, milliseconds):
-    """Log what a row was, by its hash, and what it got."""
-    canonical = json.dumps(
-        {name: row[name] for name in model.columns}, sort_keys=True
-    ).encode()
+    """Log what a row was to the model, by its hash, and what it got."""
+    canonical = json.dumps(model.values_of(row), sort_keys=True).encode()
     entry = {
         "version": model.version,
         "input": hashlib.sha256(canonical).hexdigest()[:16],

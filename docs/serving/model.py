@@ -70,9 +70,10 @@ class Model:
         ValueError
             If a row lacks a column, or has a value of another type.
         """
+        values = [self.values_of(row) for row in rows]
         inputs = {
-            name: np.array([[value_of(row, name, kind)] for row in rows])
-            for name, kind in self.columns.items()
+            name: np.array([[of_row[name]] for of_row in values])
+            for name in self.columns
         }
         [codes] = self.map.run(None, inputs)
         scores = self.alarm.run(["scores"], inputs)[0][:, 0]
@@ -80,6 +81,10 @@ class Model:
             {"codes": of_row, "error": -(score + self.offset), "is_outlier": score < 0}
             for of_row, score in zip(codes.tolist(), scores.tolist())
         ]
+
+    def values_of(self, row):
+        """Return the values of a row as the graphs take them, or raise ValueError."""
+        return {name: value_of(row, name, kind) for name, kind in self.columns.items()}
 
 
 def value_of(row, name, kind):
@@ -97,5 +102,5 @@ def value_of(row, name, kind):
         return math.nan
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if is_number and abs(value) <= sys.float_info.max:
-        return float(value)
+        return float(value) + 0.0  # of -0.0 it makes 0.0
     raise ValueError(f"column {name!r} is {value!r:.50}; it must be a number or null")

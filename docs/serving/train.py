@@ -27,13 +27,23 @@ N_EXAMPLES = 5
 
 
 def read_table(path):
-    """Read numbers as float64, categories as text with "" for a missing one."""
+    """Read numbers as float64, all else as text with "" for a missing one."""
     table = pd.read_csv(path, index_col="id")
     numbers = table.select_dtypes("number").columns
-    words = table.columns.difference(numbers)
-    return table.astype(dict.fromkeys(numbers, "float64")).fillna(
-        dict.fromkeys(words, "")
-    )
+    for name in table.columns:
+        if name in numbers:
+            table[name] = table[name].astype("float64")
+        else:  # text, and columns of True and False
+            table[name] = ["" if pd.isna(one) else str(one) for one in table[name]]
+    return table
+
+
+def rows_of(table):
+    """Return samples as a client sends them: None where a value is missing."""
+    return [
+        {name: None if pd.isna(value) else value for name, value in row.items()}
+        for row in table.to_dict("records")
+    ]
 
 
 def build(**parameters):
@@ -67,7 +77,7 @@ def export(detector, table, folder):
             name: version(name) for name in ("stable_embedding", "scikit-learn")
         },
         "offset": float(detector.offset_),
-        "examples": json.loads(examples.to_json(orient="records", double_precision=15)),
+        "examples": rows_of(examples),
         "codes": pipeline.transform(examples).tolist(),
         "errors": (-detector.score_samples(examples)).tolist(),
     }
