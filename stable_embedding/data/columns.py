@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 from datetime import date, time, timedelta
+from numbers import Real
 from reprlib import Repr
 
 import numpy as np
@@ -35,6 +36,11 @@ def is_numeric(dtype):
     if hasattr(dtype, "is_numeric"):  # of polars
         return dtype.is_numeric()
     return getattr(dtype, "kind", None) in tuple("iuf")
+
+
+def is_number(value):
+    """Tell whether a value is a real number, not a boolean."""
+    return isinstance(value, Real) and not isinstance(value, (bool, np.bool_))
 
 
 def is_missing(value):

@@ -5,6 +5,7 @@ from collections import Counter
 import numpy as np
 
 from .._sklearn import num_samples
+from .columns import is_missing
 from .containers import readable
 
 
@@ -18,7 +19,7 @@ def only_counts(index):
     return type(index).__name__ == "RangeIndex" and index.name is None
 
 
-def sample_ids(X, ids=None, input_name="X", ids_name="ids"):
+def sample_ids(X, ids=None, input_name="X", ids_name="ids", *, unique=True):
     """Return the id of each sample, or None if nothing says who they are.
 
     Parameters
@@ -33,10 +34,14 @@ def sample_ids(X, ids=None, input_name="X", ids_name="ids"):
     input_name, ids_name : str
         Names of the parameters.
 
+    unique : bool, default=True
+        Whether ids must name one sample each, so that samples can be joined by them.
+
     Returns
     -------
     list or None
-        Ids, each of which can be hashed.
+        Ids. Tuples are those of an index of several levels. If `unique`, each
+        is of one sample, not missing, and one of which can be hashed.
 
     Raises
     ------
@@ -55,7 +60,8 @@ def sample_ids(X, ids=None, input_name="X", ids_name="ids"):
             f"{where} has {len(found)} ids, but {input_name} has {n_samples} samples;"
             " each needs one"
         )
-    check_unique(found, where)
+    if unique:
+        check_unique(found, where)
     return found
 
 
@@ -89,6 +95,8 @@ def listed_ids(samples, name):
 
 
 def _as_list(ids, name):
+    if isinstance(ids, (list, tuple)) and all(isinstance(one, tuple) for one in ids):
+        return list(ids)  # of an index of several levels
     if np.ndim(ids) != 1:
         raise ValueError(
             f"{name} has shape {np.shape(ids)}; it must hold one id for each sample, of"
@@ -105,7 +113,7 @@ def check_unique(ids, where):
         raise TypeError(
             f"{where} must hold numbers or text that name samples: {error}"
         ) from None
-    missing = [one for one in counts if one is None or one != one]
+    missing = [one for one in counts if is_missing(one) or one != one]
     if missing:
         raise ValueError(f"{where} holds {missing[0]!r}; each sample must have an id")
     [(most, count)] = counts.most_common(1) or [(None, 1)]

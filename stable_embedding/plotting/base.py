@@ -99,6 +99,29 @@ def check_two_components(embedding):
     return embedding
 
 
+def as_written(name):
+    r"""Return a name as matplotlib must get it to draw it as it is written.
+
+    Names come from data. Those with dollar signs would be read as formulas.
+
+    Parameters
+    ----------
+    name : object
+        Name of a class, a feature, or anything else that is drawn.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from stable_embedding.plotting.base import as_written
+    >>> print(as_written("from $5 to $10"))
+    from \$5 to \$10
+    """
+    return str(name).replace("$", r"\$")
+
+
 def label_components(ax):
     """Label the axes with the two components, at equal scales."""
     ax.set(xlabel="component 1", ylabel="component 2", aspect="equal")

@@ -2,12 +2,13 @@
 
 from collections import Counter
 from datetime import date, datetime, timedelta
-from numbers import Integral, Real
+from decimal import Decimal
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
 
-from ..data.columns import column_names, is_missing
+from ..data.columns import column_names, is_missing, is_number
 from ..data.containers import readable
 
 # The eight colors of Okabe and Ito, which can be told apart with any color vision, and
@@ -165,7 +166,7 @@ def color_values(values, name="y"):
             return _scale(_days(objects, missing), "date")
         if all(isinstance(one, (timedelta, np.timedelta64)) for one in present):
             return _scale(_durations(objects, missing), "number")
-        if all(_is_number(one) for one in present) and not _are_classes(present):
+        if all(_is_on_scale(one) for one in present) and not _are_classes(present):
             return _scale(_numbers(objects, missing), "number")
     return _classes(objects, missing, order)
 
@@ -276,8 +277,8 @@ def _categories(values):
     return None
 
 
-def _is_number(value):
-    return isinstance(value, Real) and not isinstance(value, (bool, np.bool_))
+def _is_on_scale(value):
+    return is_number(value) or isinstance(value, Decimal)
 
 
 def _are_classes(numbers):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .base import Display, import_pyplot
+from .base import Display, as_written, import_pyplot
 from .colors import COLORS
 
 # Of what does not differ, which is no class of anything.
@@ -15,14 +15,17 @@ class DriftDisplay(Display):
     Parameters
     ----------
     statistics : dict of str to float
-        Largest difference of the two distribution functions, between 0 and 1, by what
-        is compared.
+        Statistic of each comparison, between 0 and 1, by what is compared. Of a
+        :func:`~stable_embedding.drift_report` it is the largest difference of the two
+        distribution functions; of "largest errors" it is the difference of two
+        fractions of samples, which is small even if it is clear.
 
     drifted : dict of str to bool
         Whether each differs by more than chance.
 
     max_bars : int, default=20
-        Number of bars at most, those of the largest statistics.
+        Number of bars at most. What drifted comes first, then what did not, each from
+        the largest statistic down.
 
     Attributes
     ----------
@@ -51,17 +54,17 @@ class DriftDisplay(Display):
         self.max_bars = max_bars
 
     def _draw(self):
-        names = sorted(self.statistics, key=self.statistics.get, reverse=True)
-        names = names[: self.max_bars]
+        names = sorted(
+            self.statistics,
+            key=lambda name: (not self.drifted[name], -self.statistics[name]),
+        )[: self.max_bars]
         colors = [COLORS[3] if self.drifted[name] else _GRAY for name in names]
         self.ax_.barh(
             np.arange(len(names)), [self.statistics[n] for n in names], color=colors
         )
-        self.ax_.set_yticks(np.arange(len(names)), names)
+        self.ax_.set_yticks(np.arange(len(names)), [as_written(name) for name in names])
         self.ax_.invert_yaxis()
-        self.ax_.set(
-            xlabel="largest difference of the distribution functions", xlim=(0, 1)
-        )
+        self.ax_.set(xlabel="statistic", xlim=(0, 1))
         self.ax_.grid(axis="x", alpha=0.3)
         patch = import_pyplot().Rectangle
         self.ax_.legend(

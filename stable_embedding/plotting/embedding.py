@@ -5,7 +5,7 @@ from sklearn.utils import check_consistent_length
 
 from ..data.containers import dense
 from ..stability.scoring import embed, embed_with_std, embeddings_of
-from .base import Display, check_two_components, label_components
+from .base import Display, as_written, check_two_components, label_components
 from .colors import (
     COLORMAP,
     COLORS,
@@ -193,7 +193,8 @@ class EmbeddingDisplay(Display):
 
     def _explain(self, colors):
         """Draw a legend or a color bar beside the last axes."""
-        title = getattr(self.y, "name", None)  # of a series
+        name = getattr(self.y, "name", None)  # of a series
+        title = None if name is None else as_written(name)
         last = beside = self.axes_[-1]
         if isinstance(colors, Scale):
             below, above = _beyond(colors)
@@ -211,7 +212,7 @@ class EmbeddingDisplay(Display):
         if named:
             beside.legend(
                 [_mark(color) for color in named.values()],
-                list(named),
+                [as_written(label) for label in named],
                 title=title if isinstance(colors, Classes) else None,
                 **_PLACES[type(colors)],
             )
@@ -249,7 +250,12 @@ def _scatter(ax, embedding, colors, alpha):
     else:
         for label, color, members in _groups(colors):
             below = color in (OTHER_COLOR, MISSING_COLOR)
-            draw(members, color=color, label=label, zorder=0.9 if below else 1)
+            draw(
+                members,
+                color=color,
+                label=as_written(label),
+                zorder=0.9 if below else 1,
+            )
     if isinstance(colors, Scale):
         present = ~np.isnan(colors.values)
         draw(

@@ -7,7 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..data.containers import check_samples
 from ..stability.scoring import embedding_steps, inputs_of_last, last_step
-from .base import Display
+from .base import Display, as_written
 from .colors import COLORS
 
 
@@ -143,7 +143,7 @@ class FeatureSensitivityDisplay(Display):
                 color=COLORS[i % len(COLORS)],
                 label=f"component {i + 1}" if per_component else "all components",
             )
-        self.ax_.set_yticks(heights, [names[i] for i in shown])
+        self.ax_.set_yticks(heights, [as_written(names[i]) for i in shown])
         self.ax_.invert_yaxis()
         self.ax_.set_xlabel("change of the code for one standard deviation")
         self.ax_.grid(axis="x", alpha=0.3)

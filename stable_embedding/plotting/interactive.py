@@ -47,8 +47,10 @@ class InteractiveDisplay:
         Columns to show, of n_samples values each.
 
     ids : array-like of shape (n_samples,), dict of them, or None, default=None
-        Id of each sample; for months one array for each. By default ids are the index
-        of a data frame of codes, or else samples are numbered from 0.
+        Id of each sample; for months a dict of one array each, for all of them or
+        for none. By default ids are the index of a data frame of codes, or else samples
+        are numbered from 0; months without ids must then hold the same samples in the
+        same order. Ids of one embedding may repeat, those of a month may not.
 
     std : array-like of shape (n_samples,) or None, default=None
         Standard deviation of each code. Points fade with it.
@@ -129,7 +131,7 @@ class InteractiveDisplay:
         y = column_or_values(y, X)
         columns = _columns_of(X, hover)
         codes, std = _embed(estimator, X, return_std)
-        ids = sample_ids(X)
+        ids = sample_ids(X, unique=False)
         return cls(codes, y, hover=columns, ids=ids, std=std, name=name)
 
     @classmethod
@@ -295,21 +297,55 @@ def _joined(embedding, ids):
     """Return the coordinates of all samples in each month, and their ids."""
     if not isinstance(embedding, Mapping):
         points = check_two_components(embedding)
-        names = sample_ids(points, ids) if ids is not None else range(len(points))
-        return {"": points.astype(np.float32)}, list(names)
+        # Nothing is joined, so ids need not be unique.
+        names = sample_ids(embedding, ids, "embedding", unique=False)
+        return {"": points.astype(np.float32)}, names or list(range(len(points)))
     if not embedding:
         raise ValueError("embedding={} has no month; it must have one or more")
-    ids = {} if ids is None else ids
-    by_month, every = {}, {}
-    for month, codes in embedding.items():
-        points = check_two_components(codes)
-        found = sample_ids(codes, ids.get(month), f"embedding[{month!r}]", "ids")
-        by_month[month] = points, found or range(num_samples(points))
-        every.update(dict.fromkeys(by_month[month][1]))
+    by_month = {month: check_two_components(one) for month, one in embedding.items()}
+    names = _ids_by_month(embedding, ids)
+    every = dict.fromkeys(one for of_month in names.values() for one in of_month)
     places = {one: i for i, one in enumerate(every)}
     months = {}
-    for month, (points, found) in by_month.items():
+    for month, points in by_month.items():
         laid = np.full((len(every), 2), np.nan, dtype=np.float32)
-        laid[[places[one] for one in found]] = points
+        laid[[places[one] for one in names[month]]] = points
         months[str(month)] = laid
     return months, list(every)
+
+
+def _ids_by_month(embedding, ids):
+    """Return the ids of each month, or places from 0 if no month has ids."""
+    if ids is not None and not isinstance(ids, Mapping):
+        raise TypeError(
+            f"ids is of type {type(ids).__name__}; for the months {list(embedding)} it"
+            " must be a dict with the ids of each month"
+        )
+    ids = {} if ids is None else ids
+    unknown = [month for month in ids if month not in embedding]
+    if unknown:
+        raise ValueError(
+            f"ids has the month {unknown[0]!r}, but embedding has {list(embedding)}"
+        )
+    names = {
+        month: sample_ids(
+            codes, ids.get(month), f"embedding[{month!r}]", f"ids[{month!r}]"
+        )
+        for month, codes in embedding.items()
+    }
+    nameless = [month for month, found in names.items() if found is None]
+    if not nameless:
+        return names
+    if len(nameless) < len(names):
+        raise ValueError(
+            f"embedding[{nameless[0]!r}] does not say who its samples are, but other"
+            f" months do; pass ids[{nameless[0]!r}], or a data frame whose index holds"
+            " their ids"
+        )
+    sizes = {month: num_samples(codes) for month, codes in embedding.items()}
+    if len(set(sizes.values())) > 1:
+        raise ValueError(
+            f"the months of embedding have {sizes} samples and no ids; pass the ids of"
+            " each month, or the same samples in the same order"
+        )
+    return {month: range(size) for month, size in sizes.items()}

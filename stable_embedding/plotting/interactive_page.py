@@ -5,12 +5,12 @@ float32, classes and texts as places in a list of levels.
 """
 
 from html import escape
-from numbers import Real
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
 
-from ..data.columns import is_missing
+from ..data.columns import is_missing, is_number
 from .colors import COLORMAP, COLORS, MISSING_COLOR, MISSING_LABEL, Classes
 
 # Characters of a text that is shown: they bound the file.
@@ -31,7 +31,7 @@ class Page(NamedTuple):
     alpha: np.ndarray
 
 
-# What is added to Bokeh's own page. The title is escaped already.
+# What is added to Bokeh's own page, which escapes the title where it has it.
 _TEMPLATE = """\
 {% block postamble %}
 <style>
@@ -42,7 +42,7 @@ h1 { font-size: 1.2rem; margin: 0 0 .3rem; }
 </style>
 {% endblock %}
 {% block inner_body %}
-<h1>{{ title }}</h1>
+<h1>{{ title | e }}</h1>
 {{ super() }}
 {% endblock %}
 """
@@ -122,7 +122,7 @@ def page_html(page, title):
     """
     bokeh = _import_bokeh()
     return bokeh.embed.file_html(
-        _layout(page), bokeh.resources.INLINE, title=escape(title), template=_TEMPLATE
+        _layout(page), bokeh.resources.INLINE, title=title, template=_TEMPLATE
     )
 
 
@@ -132,12 +132,7 @@ def _layout(page):
     source = models.ColumnDataSource(_data(page))
     plot = _plot(page, source, models)
     count = models.Div(text="none selected", width=90)
-    ids = np.array(page.ids, dtype=object)
-    if not all(isinstance(one, (int, np.integer)) for one in page.ids):
-        ids = np.array([str(one) for one in page.ids], dtype=object)
-    elif all(abs(one) < 2**31 for one in page.ids):
-        ids = ids.astype(np.int32)
-    holder = models.ColumnDataSource({"ids": ids})
+    holder = models.ColumnDataSource({"ids": _written_ids(page.ids)})
     buttons = [
         models.Button(label=label, width=110, disabled=True)
         for label in ("Copy ids", "Download ids")
@@ -156,6 +151,21 @@ def _layout(page):
     if len(page.months) > 1:
         rows.insert(0, _slider(page, source, models, layouts))
     return layouts.column(*rows, sizing_mode="stretch_width")
+
+
+def _written_ids(ids):
+    """Return ids as small whole numbers, or else as texts, which are never rounded."""
+    if all(_is_whole(one) and -(2**31) <= one < 2**31 for one in ids):
+        return np.array(ids, dtype=np.int32)
+    return np.array([_id_text(one) for one in ids], dtype=object)
+
+
+def _is_whole(value):
+    return is_number(value) and isinstance(value, Integral)
+
+
+def _id_text(one):
+    return ", ".join(map(str, one)) if isinstance(one, tuple) else str(one)
 
 
 def _data(page):
@@ -258,8 +268,8 @@ def _explain(figure, page, models):
 def _hover(page, source, drawn, models):
     """Return a tool that shows the columns, of which texts are looked up by places."""
     tooltips, formatters = [], {}
-    columns = {"id": np.array(page.ids, dtype=object), **page.columns}
-    for i, (name, objects) in enumerate(columns.items()):
+    columns = [("id", _written_ids(page.ids).astype(object)), *page.columns.items()]
+    for i, (name, objects) in enumerate(columns):
         column = f"hover{i}"
         source.data[column], levels = _coded(objects)
         formatters[f"@{column}"] = models.CustomJSHover(
@@ -282,9 +292,9 @@ def _coded(objects):
     """Return a column as small numbers, and the levels they stand for, if any."""
     missing = np.array([is_missing(one) for one in objects], dtype=bool)
     present = objects[~missing]
+    # A browser rounds whole numbers from 2**53, which are shown as texts instead.
     numeric = all(
-        isinstance(one, Real) and not isinstance(one, (bool, np.bool_))
-        for one in present
+        is_number(one) and not (_is_whole(one) and abs(one) >= 2**53) for one in present
     )
     if numeric and len(present):
         return _small(objects, missing), None

@@ -12,7 +12,7 @@ from ..stability.measures import (
     nearest_to_consensus,
 )
 from ..stability.scoring import embeddings_of
-from .base import Display, check_two_components, label_components
+from .base import Display, as_written, check_two_components, label_components
 from .colors import COLORMAP
 
 
@@ -174,6 +174,7 @@ class ManifoldVarianceDisplay(Display):
             for edge in edges[1:-1]:
                 self.ax_.axhline(edge, color="white", linewidth=0.5)
                 self.ax_.axvline(edge, color="white", linewidth=0.5)
+            labels = [as_written(label) for label in labels]
             ticks = (edges[1:] + edges[:-1]) / 2
             self.ax_.set_xticks(ticks, labels)
             self.ax_.set_yticks(ticks, labels)

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.utils import check_consistent_length
 
-from .base import Display, check_two_components, label_components
+from .base import Display, as_written, check_two_components, label_components
 from .colors import COLORS, Group, color_classes
 
 
@@ -79,7 +79,7 @@ class MovementDisplay(Display):
         has_arrow[np.argsort(-moved, kind="stable")[:n_arrows]] = True
         for label, color, members in groups:
             self.ax_.scatter(
-                *new[members].T, s=6, linewidths=0, color=color, label=label
+                *new[members].T, s=6, linewidths=0, color=color, label=as_written(label)
             )
             drawn = members & has_arrow
             self.ax_.quiver(

@@ -4,7 +4,7 @@ from itertools import cycle
 
 import numpy as np
 
-from .base import MARKERS, Display
+from .base import MARKERS, Display, as_written
 from .colors import COLORS
 
 
@@ -84,12 +84,12 @@ class ParetoDisplay(Display):
         for path, color in zip(self.paths, cycle(COLORS)):
             of_path = self.paths[path]
             x, y = zip(*of_path.values())
-            self.ax_.plot(x, y, color=color, label=path, zorder=1)
+            self.ax_.plot(x, y, color=color, label=as_written(path), zorder=1)
             for label, point in of_path.items():
                 self._mark(point, label, "o", color, (path, label) in self.front_)
         for (name, point), marker in zip(self.points.items(), cycle(MARKERS[1:])):
             self._mark(point, name, marker, "#000000", (name, name) in self.front_)
-        self.ax_.set(xlabel=self.xlabel, ylabel=self.ylabel)
+        self.ax_.set(xlabel=as_written(self.xlabel), ylabel=as_written(self.ylabel))
         self.ax_.margins(0.12)
         if self.paths:
             self.ax_.legend(loc="best", fontsize="small")
@@ -98,7 +98,11 @@ class ParetoDisplay(Display):
         face = color if on_front else "white"
         self.ax_.plot(*point, marker, color=color, markerfacecolor=face, zorder=2)
         self.ax_.annotate(
-            label, point, xytext=(5, 4), textcoords="offset points", fontsize="small"
+            as_written(label),
+            point,
+            xytext=(5, 4),
+            textcoords="offset points",
+            fontsize="small",
         )
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .base import MARKERS, Display
+from .base import MARKERS, Display, as_written
 from .colors import COLORS
 
 # Values below this are drawn on a linear scale down to 0, those above on a logarithmic.
@@ -62,12 +62,16 @@ class StabilityDisplay(Display):
                 linestyle="none",
                 marker=MARKERS[i % len(MARKERS)],
                 color=COLORS[i % len(COLORS)],
-                label=name,
+                label=as_written(name),
             )
-        self.ax_.set_yticks(heights, [name.replace("_", " ") for name in perturbations])
+        self.ax_.set_yticks(
+            heights, [as_written(name.replace("_", " ")) for name in perturbations]
+        )
         self.ax_.invert_yaxis()
         if self.log:
             self.ax_.set_xscale("symlog", linthresh=_SMALLEST)
-        self.ax_.set(xlabel=self.label, xlim=(0, None if self.log else 1.02))
+        self.ax_.set(
+            xlabel=as_written(self.label), xlim=(0, None if self.log else 1.02)
+        )
         self.ax_.grid(axis="x", alpha=0.3)
         self.ax_.legend(loc="center left", bbox_to_anchor=(1, 0.5))

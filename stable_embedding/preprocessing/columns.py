@@ -1,7 +1,7 @@
 """Columns of tables: which hold categories, and their values."""
 
 from collections import Counter
-from numbers import Integral, Number, Real
+from numbers import Integral, Number
 
 import numpy as np
 from sklearn.utils import check_array
@@ -12,6 +12,7 @@ from ..data.columns import (
     column_names,
     columns_named,
     is_missing,
+    is_number,
     is_numeric,
     named,
 )
@@ -157,12 +158,8 @@ def is_categorical(X):
 def _is_category(X, i, dtype):
     if getattr(dtype, "kind", None) == "O" and str(dtype) == "object":
         values = [v for v in _objects(X, i) if not is_missing(v)]
-        return not (values and all(_is_number(value) for value in values))
+        return not (values and all(is_number(value) for value in values))
     return not is_numeric(dtype)
-
-
-def _is_number(value):
-    return isinstance(value, Real) and not isinstance(value, (bool, np.bool_))
 
 
 def _objects(X, i):

@@ -111,7 +111,9 @@ class DriftReport:
             picture = figure_section(
                 "Differences",
                 figure,
-                "The largest difference of each pair of distribution functions, whose"
+                "Statistics of the comparisons as bars, what drifted first. A statistic"
+                " is the largest difference of two distribution functions; that of"
+                " the largest errors is a difference of two fractions of samples. The"
                 " values are in the table below.",
             )
         ordered = sorted(self.rows, key=lambda row: row["p_value"])

@@ -4,9 +4,11 @@ from base64 import b64encode
 from collections.abc import Mapping
 from html import escape
 from io import BytesIO
-from numbers import Integral, Real
+from numbers import Integral
 from pathlib import Path
 from string import Template
+
+from ..data.columns import is_number
 
 # Bytes up to which a picture is drawn by lines. A cloud of many points takes more, and
 # is smaller as an image of pixels.
@@ -216,8 +218,7 @@ def _as_dicts(rows):
     if hasattr(rows, "to_dicts"):  # of polars
         return rows.to_dicts()
     if hasattr(rows, "to_dict") and hasattr(rows, "reset_index"):  # of pandas
-        named = [name for name in rows.index.names if name is not None]
-        return rows.reset_index(named).to_dict("records")
+        return _rows_of_pandas(rows)
     if not isinstance(rows, (list, tuple)) or not all(
         isinstance(row, Mapping) for row in rows
     ):
@@ -228,19 +229,31 @@ def _as_dicts(rows):
     return rows
 
 
-def _is_number(value):
-    return isinstance(value, Real) and not isinstance(value, bool)
+def _rows_of_pandas(frame):
+    """Return rows as dicts that begin with their labels, if the index has a name."""
+    records = frame.to_dict("records")
+    columns = set(frame.columns)
+    for level in reversed(range(frame.index.nlevels)):
+        name = frame.index.names[level]
+        if name is None:
+            continue
+        while name in columns:
+            name = f"{name} (index)"
+        columns.add(name)
+        labels = frame.index.get_level_values(level).tolist()
+        records = [{name: one, **row} for one, row in zip(labels, records)]
+    return records
 
 
 def _is_numeric(values):
     values = [value for value in values if value is not None]
-    return bool(values) and all(map(_is_number, values))
+    return bool(values) and all(map(is_number, values))
 
 
 def _text(value):
-    if value is None or (_is_number(value) and value != value):
+    if value is None or (is_number(value) and value != value):
         return "-"
-    if _is_number(value) and not isinstance(value, Integral):
+    if is_number(value) and not isinstance(value, Integral):
         return f"{value:.4g}"
     return str(value)
 

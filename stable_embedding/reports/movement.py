@@ -4,11 +4,12 @@ from numbers import Integral
 
 import numpy as np
 
-from .._sklearn import Interval, num_samples, safe_indexing, validate_params
+from .._sklearn import Interval, safe_indexing, validate_params
 from ..data.columns import column_names, is_missing
 from ..data.containers import check_samples, indexable, readable
 from ..data.sample_ids import has_index, positions_in_common, sample_ids
 from ..plotting.base import closed_after
+from ..plotting.colors import features_of
 from ..plotting.movement import MovementDisplay
 from ..retraining.steps import embed_by_map
 from ..stability.measures import displacement, neighbor_overlap
@@ -263,7 +264,8 @@ def movement_report(old, new, X=None, *, ids=None, groups=None, n_neighbors=10):
         only counts.
 
     groups : str or array-like of shape (n_samples,) or None, default=None
-        Group of each sample: the name of a column of X, or one value for each sample
+        Group of each sample: the name of a column of X, on which the estimators need
+        not be fitted, or one value for each sample
         of X, or of `new` where X is None. Cut numbers into intervals first.
 
     n_neighbors : int, default=10
@@ -311,13 +313,11 @@ def movement_report(old, new, X=None, *, ids=None, groups=None, n_neighbors=10):
             f"old has codes of {old_codes.shape[1]} components and new of"
             f" {new_codes.shape[1]}; both maps must have as many"
         )
-    if old_ids is None and new_ids is None:
+    both_of_X = old_ids is None and new_ids is None
+    if both_of_X:
         old_ids = new_ids = list(range(len(new_codes)))
     if old_ids is None or new_ids is None:
-        raise ValueError(
-            "X does not say who its samples are, whose stored codes are given: pass"
-            " ids, or a data frame with their ids in its index, as X.set_index(...)"
-        )
+        raise _nameless()
     at_new, at_old = positions_in_common(new_ids, old_ids)
     if len(at_new) <= n_neighbors:
         raise ValueError(
@@ -326,13 +326,14 @@ def movement_report(old, new, X=None, *, ids=None, groups=None, n_neighbors=10):
             f" needs {n_neighbors + 1} or more"
         )
     common = [new_ids[i] for i in at_new]
+    of_groups = new_ids if X is None or both_of_X else sample_ids(X, ids)
     std, at_std = (old_std, at_old) if old_std is not None else (new_std, at_new)
     return MovementReport(
         common,
         old_codes[at_old],
         new_codes[at_new],
         None if std is None else std[at_std].astype(np.float64),
-        _groups_of(groups, X, ids, common, new_ids),
+        _groups_of(groups, X, of_groups, common),
         n_only_old=len(old_ids) - len(common),
         n_only_new=len(new_ids) - len(common),
         n_neighbors=n_neighbors,
@@ -357,16 +358,23 @@ def _side(given, name, X, ids):
         )
     if X is None:
         raise TypeError(f"X=None, but {name} is an estimator: pass samples to embed")
-    return sample_ids(X, ids), *embed_by_map(given, X)
+    return sample_ids(X, ids), *embed_by_map(given, features_of(given, X))
 
 
-def _groups_of(groups, X, ids, common, new_ids):
+def _nameless():
+    return ValueError(
+        "X does not say who its samples are, whose stored codes are given: pass ids, or"
+        " a data frame with their ids in its index, as X.set_index(...)"
+    )
+
+
+def _groups_of(groups, X, of_ids, common):
     """Return the group of each sample that both maps hold, or None."""
     if groups is None:
         return None
-    values, of_ids = _group_values(groups, X), new_ids
-    if X is not None:
-        of_ids = sample_ids(X, ids) or list(range(num_samples(X)))
+    if of_ids is None:
+        raise _nameless()
+    values = _group_values(groups, X)
     if len(values) != len(of_ids):
         raise ValueError(
             f"groups has {len(values)} values, but there are {len(of_ids)} samples"

@@ -1,14 +1,12 @@
 """What a report changes before a training: which samples there are, and their noise."""
 
-from numbers import Real
-
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_array
 
 from .._sklearn import safe_indexing
-from ..data.columns import column_names, is_numeric
+from ..data.columns import column_names, is_number, is_numeric
 
 PERTURBATIONS = ("seed", "order", "drop_one", "drop_tenth", "noise", "growth")
 
@@ -48,11 +46,11 @@ def numeric_columns(X):
         return []
     if X.dtype.kind != "O":
         return list(range(X.shape[1])) if X.dtype.kind in "iuf" else []
-    return [i for i, column in enumerate(X.T) if all(map(_is_number, column))]
+    return [i for i, column in enumerate(X.T) if all(map(_may_have_noise, column))]
 
 
-def _is_number(value):
-    return value is None or (isinstance(value, Real) and not isinstance(value, bool))
+def _may_have_noise(value):
+    return value is None or is_number(value)
 
 
 def with_noise(X, seed):

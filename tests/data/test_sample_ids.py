@@ -36,6 +36,8 @@ def test_an_index_says_who_samples_are_unless_it_only_counts():
         (["a", "b", "a"], ValueError, "ids holds the id 'a' 2 times"),
         (["a", None, "b"], ValueError, "ids holds None"),
         ([1.0, 2.0, np.nan], ValueError, "ids holds nan"),
+        (["a", pd.NA, "b"], ValueError, "ids holds <NA>"),
+        ([1, pd.NaT, 2], ValueError, "ids holds NaT"),
         ([[1], [2], [3]], ValueError, r"ids has shape \(3, 1\)"),
         ([{}, {}, {}], TypeError, "ids must hold numbers or text"),
         ("abc", TypeError, "ids is of type str"),
@@ -78,3 +80,19 @@ def test_positions_in_common_find_the_same_ids(rng):
     assert (np.diff(i) > 0).all()
     nothing, _ = positions_in_common(["1"], [1])
     assert len(nothing) == 0
+
+
+def test_an_index_of_several_levels_may_be_given_as_tuples():
+    pairs = pd.MultiIndex.from_product([["a"], [1, 2, 3]])
+    for given in (pairs, pairs.tolist(), tuple(pairs)):
+        assert sample_ids(X, given) == pairs.tolist()
+        assert listed_ids(given, "reference") == pairs.tolist()
+    with pytest.raises(ValueError, match="holds the id .* 2 times"):
+        listed_ids([("a", 1), ("a", 1)], "reference")
+
+
+def test_ids_that_join_nothing_may_repeat():
+    repeated = NAMED.set_index(pd.Index(["a", "a", "b"]))
+    assert sample_ids(repeated, unique=False) == ["a", "a", "b"]
+    with pytest.raises(ValueError, match="ids has 2 ids, but X has 3"):
+        sample_ids(X, ["a", "a"], unique=False)

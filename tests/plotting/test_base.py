@@ -1,20 +1,24 @@
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from stable_embedding.plotting import (
     COLORMAP,
     COLORS,
     MARKERS,
+    DriftDisplay,
     EmbeddingDisplay,
     FeatureSensitivityDisplay,
     LossCurveDisplay,
     ManifoldVarianceDisplay,
+    MovementDisplay,
     ParetoDisplay,
     ShepardDisplay,
     StabilityDisplay,
 )
+from stable_embedding.plotting.base import as_written
 
 matplotlib = pytest.importorskip("matplotlib")
 plt = pytest.importorskip("matplotlib.pyplot")
@@ -62,3 +66,46 @@ def lightness(color):
 def test_the_colormap_is_read_in_gray():
     shades = [lightness(plt.get_cmap(COLORMAP)(i)[:3]) for i in range(256)]
     assert (np.diff(shades) > 0).mean() > 0.95
+
+
+# Two dollar signs around what is no formula.
+NAME = "$x_$ a"
+
+NAMED = {
+    "classes": lambda: EmbeddingDisplay(np.eye(2), [NAME, "b"]),
+    "name of classes": lambda: EmbeddingDisplay(
+        np.eye(2), pd.Series(["a", "b"], name=NAME)
+    ),
+    "name of numbers": lambda: EmbeddingDisplay(
+        np.eye(2), pd.Series([0.5, 1.5], name=NAME)
+    ),
+    "groups": lambda: MovementDisplay(np.eye(2), np.eye(2) + 1, [NAME, "b"]),
+    "drift": lambda: DriftDisplay({NAME: 0.5}, {NAME: True}),
+    "features": lambda: FeatureSensitivityDisplay(np.eye(2), [NAME, "b"]),
+    "classes in order": lambda: ManifoldVarianceDisplay(np.eye(2), y=[NAME, "b"]),
+    "estimators": lambda: StabilityDisplay({NAME: {NAME: 0.1}}, NAME),
+    "paths": lambda: ParetoDisplay(
+        {NAME: {NAME: (1.0, 2.0)}}, {NAME: (0.5, 1.0)}, xlabel=NAME, ylabel=NAME
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_dollar_signs_in_names_are_drawn_as_written(name):
+    figure = NAMED[name]().plot().figure_
+    figure.canvas.draw()
+    texts = [text.get_text() for text in figure.findobj(matplotlib.text.Text)]
+    assert as_written(NAME) in texts
+
+
+@pytest.mark.parametrize("name", ["$", "$a$", r"\$a\$", "a", "$$$"])
+def test_a_name_is_drawn_like_itself_without_formulas(name):
+    def pixels(text, **options):
+        figure = plt.figure(figsize=(1, 1))
+        figure.text(0.1, 0.5, text, **options)
+        figure.canvas.draw()
+        return np.asarray(figure.canvas.buffer_rgba())
+
+    np.testing.assert_array_equal(
+        pixels(as_written(name)), pixels(name, parse_math=False)
+    )

@@ -1,5 +1,6 @@
 import itertools
 from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -209,3 +210,10 @@ def test_deviations_are_checked():
     for bad in (-1.0, np.nan, np.inf):
         with pytest.raises(ValueError, match=r"std\[1\]="):
             opacities([1, bad], 2)
+
+
+def test_decimals_are_numbers():
+    found = color_values([Decimal(i) / 7 for i in range(30)] + [None])
+    assert found.unit == "number"
+    np.testing.assert_allclose(found.values[:-1], np.arange(30) / 7)
+    assert np.isnan(found.values[-1])

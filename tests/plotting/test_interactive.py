@@ -86,6 +86,74 @@ def test_months_of_codes_are_joined_by_their_ids(rng):
     assert np.isnan(page.months["June"][1]).all()
 
 
+def test_one_embedding_has_the_ids_of_its_index(rng):
+    names = ["x", "y", "z"]
+    codes = pd.DataFrame(rng.normal(size=(3, 2)), index=names)
+    assert InteractiveDisplay(codes)._checked().ids == names
+    assert InteractiveDisplay(codes, ids=[7, 8, 9])._checked().ids == [7, 8, 9]
+    assert InteractiveDisplay(codes.to_numpy())._checked().ids == [0, 1, 2]
+    # Nothing is joined, so an id may repeat.
+    codes.index = ["x", "x", "y"]
+    assert InteractiveDisplay(codes)._checked().ids == ["x", "x", "y"]
+
+
+def test_samples_may_have_ids_that_repeat_or_have_levels(model, months):
+    frame = months["May"][["a", "b", "c"]]
+    for index in (
+        pd.MultiIndex.from_product([["a"], range(len(frame))]),
+        pd.Index(["same"] * len(frame)),
+    ):
+        display = InteractiveDisplay.from_estimator(model, frame.set_index(index))
+        assert display._checked().ids == index.tolist()
+        assert display.to_html()
+    pairs = pd.MultiIndex.from_product([["a"], range(len(frame))])
+    again = InteractiveDisplay.from_estimator(model, {"May": frame.set_index(pairs)})
+    assert again._checked().ids == pairs.tolist()
+    assert "a, 3" in again.to_html()
+
+
+def test_ids_and_positions_are_never_mixed(rng):
+    codes = rng.normal(size=(2, 3, 2))
+    months = {"May": codes[0], "June": codes[1]}
+    page = InteractiveDisplay(months)._checked()
+    assert page.ids == [0, 1, 2]
+    np.testing.assert_allclose(page.months["June"], codes[1], rtol=1e-6)  # of float32
+    with pytest.raises(ValueError, match=r"embedding\['June'\] does not say who"):
+        InteractiveDisplay(months, ids={"May": [2, 1, 0]})._checked()
+    with pytest.raises(ValueError, match="'May': 3, 'June': 2} samples and no ids"):
+        InteractiveDisplay({**months, "June": codes[1, :2]})._checked()
+    with pytest.raises(ValueError, match="ids has the month 'July'"):
+        InteractiveDisplay(months, ids={"July": [1, 2, 3]})._checked()
+    with pytest.raises(TypeError, match=r"ids is of type list; .* must be a dict"):
+        InteractiveDisplay(months, ids=[1, 2, 3])._checked()
+
+
+@pytest.mark.parametrize("large", [2**31, 2**53 + 1, -(2**31) - 1, 10**30])
+def test_large_ids_are_never_rounded(rng, large):
+    codes = rng.normal(size=(2, 2))
+    html = InteractiveDisplay(codes, ids=[large, 3]).to_html()
+    assert f'"{large}"' in html
+    columns = {"account": [2**53 + 1, 3]}
+    assert f'"{2**53 + 1}"' in InteractiveDisplay(codes, hover=columns).to_html()
+
+
+def test_a_column_named_id_does_not_replace_the_ids(rng):
+    display = InteractiveDisplay(
+        rng.normal(size=(2, 2)), ids=["real", "x"], hover={"id": ["column", "y"]}
+    )
+    html = display.to_html()
+    # Ids are looked up by the tooltip, and by the buttons.
+    assert html.count('"real"') == 2
+    assert html.count('"column"') >= 1
+
+
+def test_the_title_is_escaped_once(rng):
+    html = InteractiveDisplay(rng.normal(size=(2, 2))).to_html(title="A & <b>")
+    assert "<title>A &amp; &lt;b&gt;</title>" in html
+    assert "<h1>A &amp; &lt;b&gt;</h1>" in html
+    assert "&amp;amp;" not in html
+
+
 def test_deviations_are_those_of_the_runs(iris):
     model = StableAutoencoder(n_init=2, max_iter=1).fit(iris[0])
     display = InteractiveDisplay.from_estimator(model, iris[0], return_std=True)

@@ -132,3 +132,11 @@ def test_what_is_no_table_is_named(rows):
 def test_what_is_no_figure_is_named():
     with pytest.raises(TypeError, match="figure is of type str"):
         figure_section("a", "figure.png", "b")
+
+
+def test_an_index_may_be_named_like_a_column():
+    frame = pd.DataFrame({"id": [1, 2]}, index=pd.Index(["a", "b"], name="id"))
+    section = table_section("Table", frame)
+    for shown in ("id (index)", ">a<", ">1<"):
+        assert shown in section
+    assert section.index("id (index)") < section.index(">id<")

@@ -268,3 +268,35 @@ def test_groups_of_samples_that_x_lacks(stored):
     table = pd.DataFrame({"plan": ["a"] * 20}, index=[f"c{i}" for i in range(20)])
     with pytest.raises(ValueError, match="X lacks 15 of the samples"):
         movement_report(old, new, table, groups="plan")
+
+
+@pytest.mark.parametrize("kind", ["array", "counted frame"])
+def test_groups_of_stored_samples_are_never_joined_by_position(kind, rng):
+    codes = rng.normal(size=(40, 2))
+    old = codes_in_frame(codes, rng.permutation(40))
+    new = codes_in_frame(codes, rng.permutation(40))
+    X = rng.normal(size=(40, 3))
+    if kind == "counted frame":
+        X = pd.DataFrame(X)
+    groups = ["a", "b"] * 20
+    with pytest.raises(ValueError, match="X does not say who its samples are"):
+        movement_report(old, new, X, groups=groups)
+    report = movement_report(old, new, X, ids=range(40), groups=groups)
+    assert report.groups == [groups[one] for one in report.ids]
+
+
+def test_groups_may_be_a_column_that_no_estimator_was_fitted_on(maps):
+    old, new, frame = maps
+    plans = ["free", "pro", "free"] * 50
+    report = movement_report(old, new, frame.assign(plan=plans), groups="plan")
+    assert report.groups == plans
+    stored = codes_in_frame(report.old_codes, frame.index)
+    again = movement_report(stored, new, frame.assign(plan=plans), groups="plan")
+    assert again.rows == report.rows
+
+
+def test_names_of_groups_with_dollar_signs_are_no_formulas(stored, tmp_path):
+    pytest.importorskip("matplotlib")
+    report = movement_report(*stored, groups=["$x_$ a", "from $5^ to $9"] * 17 + ["b"])
+    report.to_html(tmp_path / "movement.html")
+    assert "$x_$ a" in (tmp_path / "movement.html").read_text(encoding="utf-8")
