@@ -38,6 +38,10 @@ from .sensitivity import SensitivityMixin
 from .state import StateMixin
 from .validation import ValidationMixin
 
+# By how many roundings a score may be off: networks add up some hundred products, whose
+# roundings mostly cancel.
+ROUNDINGS = 32
+
 
 class Start(NamedTuple):
     """What a training starts from.
@@ -312,6 +316,15 @@ class BaseStableAutoencoder(
         """
         check_is_fitted(self)
         return -self._squared_errors(self._validate_all_but_values(X))
+
+    def _rounding_of_score(self, score):
+        """Return how far the rounding of float32 weights may put a score off.
+
+        A residual of length r may be off by a few units of float32 of the data's
+        standard deviation, d, and its square by :math:`2 r d + d^2`.
+        """
+        off = ROUNDINGS * float(np.finfo(np.float32).eps) * self.scale_
+        return 2 * np.sqrt(abs(score)) * off + off**2
 
     def align(self, X, reference):
         """Lay the map of X on a reference with one rigid map, within the weights.

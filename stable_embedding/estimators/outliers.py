@@ -1,9 +1,12 @@
 """Detection of samples that an autoencoder cannot reconstruct."""
 
+from functools import partial
 from numbers import Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, OutlierMixin, clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import (
     check_is_fitted,
@@ -15,10 +18,41 @@ from .._sklearn import HasMethods, Interval, StrOptions, fit_context, num_sample
 from ..data.sample_weights import check_weights, weighted_percentile
 from ..training.seeds import draw_seeds, with_seed
 from .autoencoder import StableAutoencoder
+from .base import ROUNDINGS, BaseStableAutoencoder
 from .registry import register
 
 
-def far_out(scores, weights=None):
+def unfrozen(estimator):
+    """Return the estimator within a ``FrozenEstimator``, or the estimator itself."""
+    while isinstance(estimator, FrozenEstimator):
+        estimator = estimator.estimator
+    return estimator
+
+
+def rounding_of_score(estimator, score):
+    """Return how far rounding alone may put a score of an estimator off.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted. One of this package tells by itself; of others the score is taken to be
+        computed in its own precision.
+
+    score : float or float32
+
+    Returns
+    -------
+    float
+    """
+    estimator = unfrozen(estimator)
+    while isinstance(estimator, Pipeline):
+        estimator = unfrozen(estimator[-1])
+    if isinstance(estimator, BaseStableAutoencoder):
+        return estimator._rounding_of_score(float(score))
+    return ROUNDINGS * float(np.spacing(abs(score)))
+
+
+def far_out(scores, weights=None, rounding=None):
     """Return the limit below which scores are far out by Tukey's rule.
 
     Parameters
@@ -28,10 +62,16 @@ def far_out(scores, weights=None):
     weights : ndarray of shape (n_samples,) or None, default=None
         How often each counts; once by default.
 
+    rounding : callable or None, default=None
+        Gives the least distance below the first quartile that is more than rounding,
+        for that quartile; 0 by default.
+
     Returns
     -------
     float
-        The first quartile, less three times the distance of the quartiles.
+        The first quartile, less three times the distance of the quartiles, or less
+        the rounding if that is more: the quartiles of scores that are nearly all the
+        same have no distance.
 
     Examples
     --------
@@ -41,7 +81,8 @@ def far_out(scores, weights=None):
     -5.0
     """
     first, third = (weighted_percentile(scores, q, weights) for q in (25, 75))
-    return first - 3 * (third - first)
+    least = 0.0 if rounding is None else rounding(first)
+    return first - max(3 * (third - first), least)
 
 
 @register
@@ -64,7 +105,8 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
         the scores decide: an outlier is below the first quartile :math:`Q_1` of the
         training samples' by more than three times the distance of the quartiles,
         :math:`Q_1 - 3 (Q_3 - Q_1)`. These are Tukey's values far out. There may be
-        none.
+        none. Where nearly all scores are the same, a score that rounding alone may put
+        below the others is no outlier.
 
     random_state : int, RandomState instance or None, default=None
         Seed that replaces the estimator's own; with None the estimator keeps its own.
@@ -164,7 +206,8 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
         validate_data(self, X, skip_check_array=True)
         scores = estimator.score_samples(X)
         if self.contamination == "auto":
-            self.offset_ = far_out(scores, weights)
+            rounding = partial(rounding_of_score, estimator)
+            self.offset_ = far_out(scores, weights, rounding)
         else:
             percent = 100 * self.contamination
             self.offset_ = weighted_percentile(scores, percent, weights)

@@ -14,6 +14,7 @@ from ..networks.frame import axis_map_onto
 from ..networks.inference import apply_in_chunks
 from ..networks.variational import VariationalNetwork
 from .autoencoder import StableAutoencoder
+from .base import ROUNDINGS
 from .registry import register
 
 # How far beyond 0 and 1 rounding may bring a feature between them.
@@ -229,6 +230,9 @@ class VariationalAutoencoder(StableAutoencoder):
         costs = self._costs(self._validate_all_but_values(X), self._scale_exactly)
         slope, shift = self._likelihood_of_cost()
         return slope * costs[:, 0] + shift - costs[:, 1]
+
+    def _rounding_of_score(self, score):
+        return ROUNDINGS * float(np.finfo(np.float32).eps) * abs(score)
 
     def _likelihood_of_cost(self):
         """Return slope and shift of the log likelihood over the expected cost."""

@@ -134,6 +134,29 @@ def test_a_weight_counts_in_the_automatic_limit_as_often_as_the_sample_does(rng)
     assert far_out(scores, weights) == pytest.approx(far_out(scores.repeat(weights)))
 
 
+@pytest.mark.numeric
+@pytest.mark.parametrize("scale", [1e-6, 1, 1e6])
+@pytest.mark.parametrize("steps", [[], [StandardScaler()]], ids=repr)
+def test_rounding_makes_no_outliers_where_most_samples_are_the_same(steps, scale, rng):
+    X = np.zeros((100, 4))
+    X[80:] = rng.normal(size=(20, 2)) @ rng.normal(size=(2, 4))
+    X *= scale
+    linear = StableAutoencoder(2, hidden_layer_sizes=(), n_init=1, max_iter=3)
+    detector = ReconstructionOutlierDetector(
+        make_pipeline(*steps, linear), contamination="auto"
+    ).fit(X)
+    # A plane holds them all, so that every error is one of rounding.
+    assert (detector.predict(X) == 1).all()
+    off_plane = scale * np.linalg.svd(X)[2][-1]
+    assert (detector.predict(X + off_plane) == -1).all()
+
+
+def test_a_margin_counts_only_where_quartiles_are_nearer(rng):
+    scores = rng.normal(size=50)
+    assert far_out(scores, rounding=lambda first: 1e-9) == far_out(scores)
+    assert far_out(np.full(5, 2.0), rounding=lambda first: first / 4) == 1.5
+
+
 @pytest.mark.parametrize("contamination", ["many", 0, 0.6])
 def test_contamination_is_a_fraction_or_automatic(contamination, iris):
     detector = ReconstructionOutlierDetector(PCA(1), contamination=contamination)
