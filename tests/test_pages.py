@@ -18,6 +18,8 @@ def test_the_code_of_a_page_runs(page, capsys, tmp_path, monkeypatch):
     plt = pytest.importorskip("matplotlib.pyplot")
     if page.name == "pictures.md":
         pytest.importorskip("bokeh")
+    if page.name == "serving.md":
+        pytest.importorskip("skl2onnx")
     monkeypatch.chdir(tmp_path)  # pages write files
     if page.name != "stability.md":  # which shows the number of runs
         monkeypatch.setattr(plan, "AUTO_N_INIT", 2)  # to take less time

@@ -8,7 +8,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from ..estimators.base import BaseStableAutoencoder
-from ..estimators.outliers import ReconstructionOutlierDetector
+from ..estimators.outliers import ReconstructionOutlierDetector, unfrozen
 from ..estimators.registry import ESTIMATORS
 from .onnx_graph import Graph, name_inputs
 from .onnx_imputer import imputer_settings
@@ -365,9 +365,9 @@ def scorer_of(detector):
     TypeError
         If no graph of the scores is known.
     """
-    estimator = detector.estimator_
+    estimator = unfrozen(detector.estimator_)
     if isinstance(estimator, Pipeline):
-        estimator = estimator[-1]
+        estimator = unfrozen(estimator[-1])
     kind = type(estimator)
     scored_by = next((k for k in kind.__mro__ if "score_samples" in vars(k)), object)
     if "_add_scores" not in vars(scored_by):
@@ -386,8 +386,9 @@ def declare_detector(scope, detector, inputs, custom_parsers=None):
     from skl2onnx._parse import parse_sklearn
 
     scorer_of(detector)
-    if isinstance(detector.estimator_, Pipeline):
-        steps = detector.estimator_[:-1]
+    estimator = unfrozen(detector.estimator_)
+    if isinstance(estimator, Pipeline) and len(estimator) > 1:
+        steps = estimator[:-1]
         inputs = parse_sklearn(scope, steps, inputs, custom_parsers=custom_parsers)
         for one in inputs:
             one.init_status(is_leaf=False)

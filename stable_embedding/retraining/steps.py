@@ -9,10 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..data.containers import dense, readable
 from ..estimators.base import BaseStableAutoencoder
-from ..stability.scoring import embed
-
-# Attributes in which others hold a fitted estimator.
-_HELD_AS = ("best_estimator_", "estimator_")
+from ..stability.scoring import advice_where_held, embed
 
 
 def paths_to_maps(estimator):
@@ -65,8 +62,7 @@ def path_to_map(estimator, input_name="estimator"):
             f"{input_name} holds {len(paths)} autoencoders, the steps {names}; it must"
             " hold one"
         )
-    held = [name for name in _HELD_AS if hasattr(estimator, name)]
-    advice = f"; pass its {held[0]}" if held else ""
+    advice = advice_where_held(estimator)
     name = estimator.__name__ if isinstance(estimator, type) else repr(estimator)
     raise TypeError(
         f"{input_name}={name} must be a fitted autoencoder of stable_embedding, or a"

@@ -14,6 +14,9 @@ from .measures import manifold_variance
 # Trainings by which an estimator is scored that was not fitted with several runs.
 _N_RUNS = 5
 
+# Attributes in which others hold a fitted estimator.
+_HELD_AS = ("best_estimator_", "estimator_")
+
 
 def manifold_variance_score(estimator, X, y=None, *, verbose=False):
     r"""Score how similar an estimator's embeddings of X are from training to training.
@@ -299,6 +302,12 @@ def _has_runs(transformer):
     return len(getattr(last, "networks_", ())) > 1 and hasattr(last, "transform_runs")
 
 
+def advice_where_held(estimator):
+    """Say which attribute to pass, where an estimator holds a fitted one."""
+    held = [name for name in _HELD_AS if hasattr(estimator, name)]
+    return f"; pass its {held[0]}" if held else ""
+
+
 def embedding_steps(estimator):
     """Return the part of an estimator that embeds: a pipeline without its predictor."""
     if isinstance(estimator, type):
@@ -318,5 +327,6 @@ def embedding_steps(estimator):
         raise TypeError(
             f"estimator={estimator!r} has no fit_transform; it must be a transformer,"
             " or a pipeline with a transformer before its last step"
+            + advice_where_held(estimator)
         )
     return estimator

@@ -9,6 +9,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import LocalOutlierFactor
@@ -461,6 +462,21 @@ def test_a_detector_of_a_frame_calls_out_the_same_samples(is_last, customers):
     near(scores, detector.decision_function(customers)[:, np.newaxis], atol=1e-6)
     assert (label[:, 0] != detector.predict(customers)).mean() < 0.02
     assert set(label.ravel()) == {-1, 1}
+
+
+@pytest.mark.numeric
+@pytest.mark.parametrize("within", [False, True])
+def test_a_detector_of_a_frozen_map_calls_out_the_same_samples(within, customers):
+    columns = ColumnTransformer(SELECTIONS["names"])
+    fitted = make_pipeline(columns, quick()).fit(customers)
+    codes = fitted.transform(customers)
+    estimator = FrozenEstimator(fitted)
+    if within:
+        estimator = make_pipeline(fitted[0], FrozenEstimator(fitted[-1]))
+    detector = ReconstructionOutlierDetector(estimator).fit(customers)
+    np.testing.assert_array_equal(fitted.transform(customers), codes)
+    scores = run(to_onnx(detector, X=customers), customers)[1]
+    near(scores, detector.decision_function(customers)[:, np.newaxis], atol=1e-6)
 
 
 def test_outputs_are_named_and_shaped_as_those_of_scikit_learns_detectors(events):

@@ -7,7 +7,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from stable_embedding import StableAutoencoder, align
+from stable_embedding import (
+    ReconstructionOutlierDetector,
+    StableAutoencoder,
+    align,
+    drift_report,
+    movement_report,
+    retrain,
+)
 from stable_embedding.preprocessing import MixedDataEncoder
 from stable_embedding.stability import displacement
 
@@ -72,3 +79,21 @@ def test_what_cannot_be_aligned_stays(iris):
         align(PCA(2).fit(X), X, codes)
     with pytest.raises(NotFittedError):
         align(StableAutoencoder(), X, codes)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda detector, X: align(detector, X, X[:, :2]),
+        lambda detector, X: drift_report(detector, X[:50], X[50:]),
+        lambda detector, X: movement_report(detector, detector, X, ids=range(len(X))),
+        lambda detector, X: retrain(detector, X),
+    ],
+    ids=["align", "drift_report", "movement_report", "retrain"],
+)
+def test_of_a_detector_it_is_said_what_to_pass(use, iris):
+    X, _ = iris
+    scorer = StableAutoencoder(n_init=1, max_iter=1)
+    detector = ReconstructionOutlierDetector(scorer).fit(X)
+    with pytest.raises(TypeError, match="pass its estimator_$"):
+        use(detector, X)
