@@ -35,8 +35,9 @@ report = drift_report(pipeline, changed, reference)
 print(report)
 
 # %%
-# Each bar is the largest difference of two distribution functions: that of the new
-# samples, and that of the reference.
+# Each bar is a statistic, what drifted first. It is the largest difference of two
+# distribution functions: that of the new samples, and that of the reference. Of "largest
+# errors" it is the difference of two fractions of samples.
 display = report.plot()
 
 # %%

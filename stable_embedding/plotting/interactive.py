@@ -50,7 +50,7 @@ class InteractiveDisplay:
         Id of each sample; for months a dict of one array each, for all of them or
         for none. By default ids are the index of a data frame of codes, or else samples
         are numbered from 0; months without ids must then hold the same samples in the
-        same order. Ids of one embedding may repeat, those of a month may not.
+        same order. Ids of one embedding may repeat, those of several months may not.
 
     std : array-like of shape (n_samples,) or None, default=None
         Standard deviation of each code. Points fade with it.
@@ -149,6 +149,12 @@ class InteractiveDisplay:
                 f"estimator has the months {list(estimators)}, but X has {list(X)};"
                 " both must have the same in the same order"
             )
+        if len(X) == 1:  # nothing is joined
+            [month] = X
+            shown = cls._of_samples(estimators[month], X[month], y, hover, return_std)
+            shown.embedding = {month: shown.embedding}
+            shown.ids = None if shown.ids is None else {month: shown.ids}
+            return shown
         ids = {month: _ids_of_month(one, month) for month, one in X.items()}
         values = {
             month: None if y is None else column_or_values(y, one)
@@ -304,6 +310,10 @@ def _joined(embedding, ids):
         raise ValueError("embedding={} has no month; it must have one or more")
     by_month = {month: check_two_components(one) for month, one in embedding.items()}
     names = _ids_by_month(embedding, ids)
+    if len(embedding) == 1:
+        [month] = embedding
+        points = by_month[month].astype(np.float32)
+        return {str(month): points}, list(names[month])
     every = dict.fromkeys(one for of_month in names.values() for one in of_month)
     places = {one: i for i, one in enumerate(every)}
     months = {}
@@ -329,7 +339,11 @@ def _ids_by_month(embedding, ids):
         )
     names = {
         month: sample_ids(
-            codes, ids.get(month), f"embedding[{month!r}]", f"ids[{month!r}]"
+            codes,
+            ids.get(month),
+            f"embedding[{month!r}]",
+            f"ids[{month!r}]",
+            unique=len(embedding) > 1,
         )
         for month, codes in embedding.items()
     }

@@ -106,6 +106,12 @@ def test_samples_may_have_ids_that_repeat_or_have_levels(model, months):
         display = InteractiveDisplay.from_estimator(model, frame.set_index(index))
         assert display._checked().ids == index.tolist()
         assert display.to_html()
+        of_month = InteractiveDisplay.from_estimator(
+            model, {"May": frame.set_index(index)}
+        )
+        page = of_month._checked()
+        assert page.ids == index.tolist()
+        np.testing.assert_array_equal(page.months["May"], display._checked().months[""])
     pairs = pd.MultiIndex.from_product([["a"], range(len(frame))])
     again = InteractiveDisplay.from_estimator(model, {"May": frame.set_index(pairs)})
     assert again._checked().ids == pairs.tolist()
