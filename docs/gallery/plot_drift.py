@@ -36,8 +36,8 @@ print(report)
 
 # %%
 # Each bar is a statistic, what drifted first. It is the largest difference of two
-# distribution functions: that of the new samples, and that of the reference. Of "largest
-# errors" it is the difference of two fractions of samples.
+# distribution functions: that of the new samples, and that of the reference. Of
+# "largest errors" it is the difference of two fractions of samples.
 display = report.plot()
 
 # %%
