@@ -46,7 +46,7 @@ def test_a_classifier_survives_retraining_and_with_a_plain_autoencoder_does_not(
     old, new = found["accuracy"]["plain autoencoder"]
     assert new < old - 0.2
     assert found["result"].displacement < 0.01
-    assert found["report"].summary["raw"] < 0.01
+    assert found["report"].summary["displacement"] < 0.01
     assert len(found["report"].rows) == 10
 
 
@@ -134,7 +134,7 @@ def test_a_map_stays_for_a_year_and_calls_out_who_is_new(capsys):
     found = found_by("months")
     assert "alarms in months [7]" in capsys.readouterr().out
     assert max(found["moved"].values()) < 0.01
-    assert found["report"].summary["raw"] < 0.03
+    assert found["report"].summary["displacement"] < 0.03
 
 
 def test_a_changed_unit_is_drift_and_the_same_kind_is_not():

@@ -173,7 +173,7 @@ FUNCTIONS = {
     "reports.movement_report": lambda to, y: (
         movement_report(
             pca(to(X)), whitened_pca(to(X)), to(X), groups=y(Y), n_neighbors=3
-        ).displacement
+        ).sample_displacement
     ),
     "plotting.MovementDisplay": lambda to, y: np.sort(
         np.concatenate(

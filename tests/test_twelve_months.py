@@ -126,8 +126,8 @@ def test_a_map_keeps_its_place_for_a_year(encoder, seed, tmp_path):
         assert result.displacement < 0.01
         pipeline, table = result.estimator, now
     report = movement_report(first, pipeline, table, groups="city")
-    assert report.summary["common samples"] > N_FIRST / 3
-    assert report.summary["raw"] < 0.03
+    assert report.summary["n_common"] > N_FIRST / 3
+    assert report.summary["displacement"] < 0.03
     report.to_html(tmp_path / "year.html")
     page = (tmp_path / "year.html").read_text()
     assert report.largest()[0]["id"] in page

@@ -43,14 +43,14 @@ class MovementReport:
 
     Attributes
     ----------
-    displacement : ndarray of shape (n_common,)
+    sample_displacement : ndarray of shape (n_common,)
         Distance that each sample moved, in the units of codes.
 
     displacement_in_std : ndarray of shape (n_common,)
         The same divided by `std`; nan where there is none.
 
     summary : dict of str to int or float
-        Numbers of samples; "raw" and "aligned", see
+        Numbers of samples; "displacement" and "aligned_displacement", see
         :func:`~stable_embedding.stability.displacement`; and "neighbor_overlap", see
         :func:`~stable_embedding.stability.neighbor_overlap`.
 
@@ -76,21 +76,21 @@ class MovementReport:
         self.new_codes = new_codes
         self.std = std
         self.groups = groups
-        self.displacement = np.linalg.norm(new_codes - old_codes, axis=1)
+        self.sample_displacement = np.linalg.norm(new_codes - old_codes, axis=1)
         # Codes are float32: what runs differ by may be their rounding.
         rounding = np.finfo(np.float32).eps * np.abs(old_codes).max()
-        self.displacement_in_std = _in_std(self.displacement, std, rounding)
+        self.displacement_in_std = _in_std(self.sample_displacement, std, rounding)
         self.summary = {
-            "common samples": len(ids),
-            "only in the old map": n_only_old,
-            "only in the new map": n_only_new,
-            "raw": displacement(old_codes, new_codes),
-            "aligned": displacement(old_codes, new_codes, aligned=True),
+            "n_common": len(ids),
+            "n_only_old": n_only_old,
+            "n_only_new": n_only_new,
+            "displacement": displacement(old_codes, new_codes),
+            "aligned_displacement": displacement(old_codes, new_codes, aligned=True),
             "neighbor_overlap": neighbor_overlap(
                 old_codes, new_codes, n_neighbors=n_neighbors
             ),
         }
-        self.rows = _group_rows(groups, self.displacement, new_codes - old_codes)
+        self.rows = _group_rows(groups, self.sample_displacement, new_codes - old_codes)
 
     def largest(self, n_samples=_N_LARGEST):
         """Return the samples that moved most.
@@ -106,14 +106,14 @@ class MovementReport:
             The items "id", "displacement", "displacement_in_std" and, if there are
             groups, "group".
         """
-        order = np.argsort(-self.displacement, kind="stable")[:n_samples]
+        order = np.argsort(-self.sample_displacement, kind="stable")[:n_samples]
         return [self._row(i) for i in order]
 
     def _row(self, i):
         group = {} if self.groups is None else {"group": self.groups[i]}
         return {
             "id": self.ids[i],
-            "displacement": float(self.displacement[i]),
+            "displacement": float(self.sample_displacement[i]),
             "displacement_in_std": float(self.displacement_in_std[i]),
             **group,
         }
@@ -183,11 +183,11 @@ class MovementReport:
     def _headline(self):
         found = self.summary
         return (
-            f"{found['common samples']:,} samples are in both maps,"
-            f" {found['only in the old map']:,} only in the old one,"
-            f" {found['only in the new map']:,} only in the new one.\n"
-            f"Mean squared displacement over the map's variance: {found['raw']:.3%},"
-            f" after the best rigid map {found['aligned']:.3%}.\n"
+            f"{found['n_common']:,} samples are in both maps,"
+            f" {found['n_only_old']:,} only in the old one,"
+            f" {found['n_only_new']:,} only in the new one.\n"
+            f"Mean squared displacement over the map's variance: {found['displacement']:.3%},"
+            f" after the best rigid map {found['aligned_displacement']:.3%}.\n"
             f"Overlap of nearest neighbors: {found['neighbor_overlap']:.3f}."
         )
 
@@ -299,7 +299,7 @@ def movement_report(old, new, X=None, *, ids=None, groups=None, n_neighbors=10):
     >>> old = StableAutoencoder(n_init=2, random_state=0).fit(X[:140])
     >>> new = retrain(old, X).estimator
     >>> report = movement_report(old, new, X, groups=y)
-    >>> report.summary["raw"] < 0.01
+    >>> report.summary["displacement"] < 0.01
     True
     >>> len(report.largest()), len(report.rows)
     (10, 3)
