@@ -186,8 +186,9 @@ class MovementReport:
             f"{found['n_common']:,} samples are in both maps,"
             f" {found['n_only_old']:,} only in the old one,"
             f" {found['n_only_new']:,} only in the new one.\n"
-            f"Mean squared displacement over the map's variance: {found['displacement']:.3%},"
-            f" after the best rigid map {found['aligned_displacement']:.3%}.\n"
+            "Mean squared displacement over the map's variance:"
+            f" {found['displacement']:.3%}, after the best rigid map"
+            f" {found['aligned_displacement']:.3%}.\n"
             f"Overlap of nearest neighbors: {found['neighbor_overlap']:.3f}."
         )
 

@@ -57,7 +57,7 @@ def test_two_pipelines_are_compared_by_the_codes_of_their_maps(maps):
     moved = np.linalg.norm(codes[1] - codes[0], axis=1)
     np.testing.assert_allclose(report.sample_displacement, moved)
     std = old[1].transform(old[0].transform(frame), return_std=True)[1]
-    np.testing.assert_allclose(report.sample_displacement_in_std, moved / std)
+    np.testing.assert_allclose(report.displacement_in_std, moved / std)
     assert report.ids == frame.index.tolist()
     assert report.summary["displacement"] == displacement(*codes)
     assert report.summary["aligned_displacement"] == displacement(*codes, aligned=True)
@@ -82,7 +82,7 @@ def test_stored_codes_are_joined_by_their_index(stored):
     by_id = dict(zip(report.ids, report.sample_displacement))
     for name in common:
         assert by_id[name] == pytest.approx(5 if name in moved else 0, abs=1e-12)
-    assert np.isnan(report.sample_displacement_in_std).all()
+    assert np.isnan(report.displacement_in_std).all()
 
 
 @pytest.mark.numeric
@@ -103,7 +103,7 @@ def test_a_map_against_codes_that_were_stored(stored_one, maps, rng):
     number = {name: i % 2 for i, name in enumerate(frame.index)}
     assert report.groups == [number[one] for one in report.ids]
     # The estimator that is left says how far its runs put samples apart.
-    assert np.isfinite(report.sample_displacement_in_std).all()
+    assert np.isfinite(report.displacement_in_std).all()
 
 
 def test_groups_of_a_column_and_of_values(stored):
