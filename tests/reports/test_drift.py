@@ -134,15 +134,14 @@ def test_a_pipeline_on_a_table_names_its_columns(table):
         (OneHotEncoder(sparse_output=False), ["plan"]),
         verbose_feature_names_out=False,
     )
-    pipeline = make_pipeline(
-        steps, StableAutoencoder(n_init=1, max_iter=2), LogisticRegression()
-    )
+    model = StableAutoencoder(n_init=1, max_iter=2, random_state=0)
+    pipeline = make_pipeline(steps, model, LogisticRegression())
     pipeline.fit(table[:60], table["plan"][:60])
     report = drift_report(pipeline, table[60:90], table[90:])
     names = [row["name"] for row in report.rows]
     assert names[-3:] == ["age", "plan_a", "plan_b"]
     older = table[60:90].assign(age=lambda one: one["age"] + 60)
-    assert "age" in drifted_features(drift_report(pipeline, older, table[90:]))
+    assert drift_report(pipeline, older, table[90:]).drifted
 
 
 def test_it_is_shown_as_a_frame_a_picture_and_a_page(model, reference, tmp_path):
