@@ -50,6 +50,11 @@ def is_missing(value):
     return type(value).__name__ in _MISSING
 
 
+def missing_among(objects):
+    """Return where values of an array of objects are missing, as booleans."""
+    return np.fromiter(map(is_missing, objects), dtype=bool, count=len(objects))
+
+
 def named(index, names=None):
     """Name columns in a message: by their names, or by their places from 0.
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..data.columns import column_names, is_missing, is_number
+from ..data.columns import column_names, is_number, missing_among
 from ..data.containers import readable
 
 # The eight colors of Okabe and Ito, which can be told apart with any color vision, and
@@ -159,7 +159,7 @@ def color_values(values, name="y"):
     """
     order = _categories(values)
     objects = as_objects(values, name)
-    missing = np.fromiter(map(is_missing, objects), dtype=bool, count=len(objects))
+    missing = missing_among(objects)
     present = objects[~missing]
     if order is None and len(present):
         if all(isinstance(one, (date, np.datetime64)) for one in present):
@@ -188,7 +188,7 @@ def color_classes(values, name="y"):
         As of :func:`color_values`.
     """
     objects = as_objects(values, name)
-    missing = np.fromiter(map(is_missing, objects), dtype=bool, count=len(objects))
+    missing = missing_among(objects)
     return _classes(objects, missing, _categories(values))
 
 

@@ -1,12 +1,16 @@
 """Display of what a map responds to."""
 
 import numpy as np
-from sklearn.pipeline import Pipeline
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from ..data.containers import check_samples
-from ..stability.scoring import embedding_steps, inputs_of_last, last_step
+from ..stability.scoring import (
+    embedding_steps,
+    inputs_of_last,
+    last_step,
+    names_of_inputs,
+)
 from .base import Display, as_written
 from .colors import COLORS
 
@@ -163,16 +167,3 @@ class FeatureSensitivityDisplay(Display):
         squares = np.zeros((len(values), len(distinct)))
         np.add.at(squares, (slice(None), at), values**2)
         return distinct, np.sqrt(squares)
-
-
-def names_of_inputs(transformer):
-    """Return the names of the features that the last step sees, or None."""
-    names = None
-    while isinstance(transformer, Pipeline):
-        if len(transformer) > 1:
-            try:
-                names = transformer[:-1].get_feature_names_out(names)
-            except AttributeError:  # a step gives none
-                names = None
-        transformer = transformer[-1]
-    return getattr(transformer, "feature_names_in_", names)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..data.columns import is_missing, is_number
+from ..data.columns import is_number, missing_among
 from .colors import COLORMAP, COLORS, MISSING_COLOR, MISSING_LABEL, Classes
 
 # Characters of a text that is shown: they bound the file.
@@ -290,7 +290,7 @@ return Number.isInteger(value) ? `${value}` : `${Number(value.toPrecision(6))}`
 
 def _coded(objects):
     """Return a column as small numbers, and the levels they stand for, if any."""
-    missing = np.array([is_missing(one) for one in objects], dtype=bool)
+    missing = missing_among(objects)
     present = objects[~missing]
     # A browser rounds whole numbers from 2**53, which are shown as texts instead.
     numeric = all(

@@ -6,8 +6,12 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ..data.containers import dense
-from ..plotting.feature_sensitivity import names_of_inputs
-from ..stability.scoring import embedding_steps, inputs_of_last, last_step
+from ..stability.scoring import (
+    embedding_steps,
+    inputs_of_last,
+    last_step,
+    names_of_inputs,
+)
 
 
 @dataclass(frozen=True, repr=False)

@@ -187,12 +187,11 @@ def embed_by_map(estimator, X):
     inner = step_at(estimator, paths[0])
     check_is_fitted(inner)
     inputs = inputs_at(estimator, paths[0], X)
-    codes, std = inner.transform(inputs), None
-    if (
-        len(inner.networks_) > 1
-        and "return_std" in signature(inner.transform).parameters
-    ):
+    has_std = "return_std" in signature(inner.transform).parameters
+    if has_std and len(inner.networks_) > 1:
         codes, std = inner.transform(inputs, return_std=True)
+    else:
+        codes, std = inner.transform(inputs), None
     return np.asarray(dense(codes), dtype=np.float64), std
 
 

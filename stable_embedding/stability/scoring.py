@@ -296,6 +296,19 @@ def inputs_of_last(transformer, X):
     return X
 
 
+def names_of_inputs(transformer):
+    """Return the names of the features that the last step sees, or None."""
+    names = None
+    while isinstance(transformer, Pipeline):
+        if len(transformer) > 1:
+            try:
+                names = transformer[:-1].get_feature_names_out(names)
+            except AttributeError:  # a step gives none
+                names = None
+        transformer = transformer[-1]
+    return getattr(transformer, "feature_names_in_", names)
+
+
 def _has_runs(transformer):
     """Tell whether the last step was fitted with several runs."""
     last = last_step(transformer)
