@@ -219,25 +219,16 @@ def drift_report(estimator, X_new, reference, *, level=0.05):
         reference = DriftReference.from_estimator(estimator, reference)
     new = DriftReference.from_estimator(estimator, X_new)
     _check_alike(reference, new)
+    errors = reference.values["error"][:, 0], new.values["error"][:, 0]
     rows = [
-        {"kind": kind, "name": name, "statistic": statistic, "p_value": p}
+        _row(kind, name, found)
         for kind in reference.names
-        for name, (statistic, p) in zip(
+        for name, found in zip(
             reference.names[kind],
             compare_distributions(reference.values[kind], new.values[kind]),
         )
     ]
-    errors = reference.values["error"][:, 0], new.values["error"][:, 0]
-    statistic, p = compare_largest(*errors)
-    rows.insert(
-        1,
-        {
-            "kind": "largest",
-            "name": "largest errors",
-            "statistic": statistic,
-            "p_value": p,
-        },
-    )
+    rows.insert(1, _row("largest", "largest errors", compare_largest(*errors)))
     return DriftReport(rows, shares_above(*errors), *map(len, errors), level)
 
 
@@ -313,6 +304,11 @@ def holm(p_values):
     factors = np.arange(len(p), 0, -1)
     adjusted[order] = np.maximum.accumulate(factors * p[order]).clip(max=1)
     return adjusted.tolist()
+
+
+def _row(kind, name, found):
+    statistic, p = found
+    return {"kind": kind, "name": name, "statistic": statistic, "p_value": p}
 
 
 def _label(row):
