@@ -1,7 +1,5 @@
 """What all displays share: axes to draw on, and markers."""
 
-from contextlib import contextmanager
-
 import numpy as np
 
 from ..data.containers import dense
@@ -77,15 +75,6 @@ def import_pyplot():
             "pictures need matplotlib: pip install 'stable_embedding[plot]'"
         ) from error
     return matplotlib.pyplot
-
-
-@contextmanager
-def closed_after(display):
-    """Yield the figure of a display that was drawn, and close it in the end."""
-    try:
-        yield display.figure_
-    finally:
-        import_pyplot().close(display.figure_)
 
 
 def check_two_components(embedding):

@@ -6,10 +6,9 @@ import numpy as np
 from scipy.stats import hypergeom, ks_2samp
 
 from .._sklearn import Interval, validate_params
-from ..plotting.base import closed_after
 from ..plotting.drift import DriftDisplay
 from .drift_reference import DriftReference
-from .html import figure_section, table_section, text_section, write_page
+from .html import display_section, table_section, text_section, write_page
 
 # Fractions of the reference whose errors lie below the limits that new ones are
 # compared with.
@@ -107,20 +106,18 @@ class DriftReport:
         path : str or path
             File to write. It holds all it needs.
         """
-        with closed_after(self.plot()) as figure:
-            picture = figure_section(
-                "Differences",
-                figure,
-                "Statistics of the comparisons as bars, what drifted first. A statistic"
-                " is the largest difference of two distribution functions; that of"
-                " the largest errors is a difference of two fractions of samples. The"
-                " values are in the table below.",
-            )
-        ordered = sorted(self.rows, key=lambda row: row["p_value"])
+        picture = display_section(
+            "Differences",
+            self.plot(),
+            "Statistics of the comparisons as bars, what drifted first. A statistic is"
+            " the largest difference of two distribution functions; that of the largest"
+            " errors is a difference of two fractions of samples. The values are in the"
+            " table below.",
+        )
         sections = [
             text_section("Result", self.verdict),
             picture,
-            table_section("Comparisons, clearest first", ordered),
+            table_section("Comparisons, clearest first", self._clearest_first()),
             table_section("Samples whose error is above a limit", self.shares),
         ]
         write_page(path, "Drift report", sections)
@@ -131,10 +128,12 @@ class DriftReport:
         sizes = f"{self.n_new} new samples, {self.n_reference} of the reference"
         if not self.drifted:
             return f"same as the reference at level {self.level:g} ({sizes})"
-        ordered = sorted(self.rows, key=lambda row: row["p_value"])
-        found = [_label(row) for row in ordered if row["drifted"]]
+        found = [_label(row) for row in self._clearest_first() if row["drifted"]]
         more = f" and {len(found) - 3} more" if len(found) > 3 else ""
         return f"not the same as the reference: {', '.join(found[:3])}{more} ({sizes})"
+
+    def _clearest_first(self):
+        return sorted(self.rows, key=lambda row: row["p_value"])
 
     def __repr__(self):
         return self.verdict

@@ -9,6 +9,7 @@ from pathlib import Path
 from string import Template
 
 from ..data.columns import is_number
+from ..plotting.base import import_pyplot
 
 # Bytes up to which a picture is drawn by lines. A cloud of many points takes more, and
 # is smaller as an image of pixels.
@@ -172,6 +173,30 @@ def figure_section(heading, figure, alt):
     width = round(figure.get_figwidth() * 96)  # the pixels of an inch in CSS
     image = f'<img alt="{escape(str(alt))}" width="{width}" src="{source}">'
     return _section(heading, f"<figure>{image}</figure>")
+
+
+def display_section(heading, display, alt):
+    """Return a heading and the picture of a display as HTML, and close its figure.
+
+    Parameters
+    ----------
+    heading : str
+
+    display : Display
+        It was drawn on a figure of its own.
+
+    alt : str
+        What the picture shows, for those who do not see it.
+
+    Returns
+    -------
+    str
+        HTML that holds the picture.
+    """
+    try:
+        return figure_section(heading, display.figure_, alt)
+    finally:
+        import_pyplot().close(display.figure_)
 
 
 def write_page(path, title, sections):

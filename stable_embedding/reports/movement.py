@@ -8,12 +8,11 @@ from .._sklearn import Interval, safe_indexing, validate_params
 from ..data.columns import column_names, is_missing
 from ..data.containers import check_samples, indexable, readable
 from ..data.sample_ids import has_index, positions_in_common, sample_ids
-from ..plotting.base import closed_after
 from ..plotting.colors import features_of
 from ..plotting.movement import MovementDisplay
 from ..retraining.steps import embed_by_map
 from ..stability.measures import displacement, neighbor_overlap
-from .html import figure_section, table_section, text_section, write_page
+from .html import display_section, table_section, text_section, write_page
 
 _N_LARGEST = 10
 
@@ -166,15 +165,14 @@ class MovementReport:
         """
         sections = [text_section("Summary", self._headline())]
         if self.new_codes.shape[1] == 2:
-            with closed_after(self.plot()) as figure:
-                sections.append(
-                    figure_section(
-                        "Where samples moved",
-                        figure,
-                        "Arrows from where samples lay in the old map to where they lie"
-                        " in the new one. Those that moved most are in a table below.",
-                    )
+            sections.append(
+                display_section(
+                    "Where samples moved",
+                    self.plot(),
+                    "Arrows from where samples lay in the old map to where they lie in"
+                    " the new one. Those that moved most are in a table below.",
                 )
+            )
         sections.append(table_section("Samples that moved most", self.largest()))
         if self.rows:
             sections.append(table_section("Groups", self.rows))

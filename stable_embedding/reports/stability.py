@@ -15,7 +15,6 @@ from .._sklearn import Interval, num_samples, safe_indexing, validate_params
 from ..data import limits
 from ..data.containers import dense, indexable, readable
 from ..data.subsample import fixed_subsample
-from ..plotting.base import closed_after
 from ..plotting.stability import StabilityDisplay
 from ..quality import explained_variance
 from ..stability.measures import (
@@ -26,7 +25,7 @@ from ..stability.measures import (
 )
 from ..stability.scoring import embedding_steps, inputs_of_last, last_step
 from ..training.seeds import draw_seeds, with_seed
-from .html import figure_section, table_section, write_page
+from .html import display_section, table_section, write_page
 from .perturbations import (
     PERTURBATIONS,
     numeric_columns,
@@ -116,13 +115,12 @@ class StabilityReport:
         path : str or path
             File to write. It holds all it needs.
         """
-        with closed_after(self.plot()) as figure:
-            picture = figure_section(
-                "Raw displacement",
-                figure,
-                "The raw displacement of each estimator under each perturbation, whose"
-                " values are in the table above.",
-            )
+        picture = display_section(
+            "Raw displacement",
+            self.plot(),
+            "The raw displacement of each estimator under each perturbation, whose"
+            " values are in the table above.",
+        )
         table = table_section("Measures, as means over runs", self.rows)
         write_page(path, "Stability report", [table, picture])
 
