@@ -9,7 +9,7 @@ from scipy.sparse import csr_array, issparse
 from sklearn.base import clone
 from sklearn.neighbors import KNeighborsTransformer
 
-from .._progress import progress_bar
+from .._progress import progress_bar, progress_over
 from . import limits
 from .input_distances import nearest
 from .row_hash import salted_hash
@@ -48,18 +48,12 @@ def neighbor_graph(neighbors, n_neighbors, samples, chunks, verbose=False):
     """
     if not isinstance(neighbors, str):
         return graph_from_transformer(neighbors, samples, chunks)
-    counts, indices = [], []
-    with progress_bar(
-        total=len(samples), desc="neighbors", unit="sample", disable=not verbose
-    ) as progress:
-        for chunk in chunks:
-            X = samples[chunk]
-            found = search_neighbors(default_transformer(n_neighbors, len(X)), X)
-            found = limit_neighbors(found, n_neighbors)
-            counts.append(np.diff(found.indptr))
-            indices.append(found.indices + chunk.start)
-            progress.update(len(X))
-    return graph_from_counts(np.concatenate(counts), np.concatenate(indices))
+    found = []
+    for chunk in progress_over(chunks, len(samples), "neighbors", verbose):
+        X = samples[chunk]
+        search = default_transformer(n_neighbors, len(X))
+        found.append(search_chunk(search, X, n_neighbors, chunk))
+    return graph_from_counts(*map(np.concatenate, zip(*found)))
 
 
 def graph_by_distances(distances, metric, n_neighbors, samples, chunks, verbose=False):
@@ -89,7 +83,7 @@ def graph_by_distances(distances, metric, n_neighbors, samples, chunks, verbose=
     -------
     csr_array of shape (n_samples, n_samples)
     """
-    counts, indices = [], []
+    found = []
     with progress_bar(
         total=len(samples), desc="neighbors", unit="sample", disable=not verbose
     ) as progress:
@@ -99,15 +93,27 @@ def graph_by_distances(distances, metric, n_neighbors, samples, chunks, verbose=
             if size > limits.EXACT_NEIGHBOR_SAMPLES:
                 search = approximate_search(metric, n_neighbors, issparse(samples.X))
             if search is None:
-                of_chunk, at = nearest(distances, n_neighbors, chunk, progress.update)
+                found.append(nearest(distances, n_neighbors, chunk, progress.update))
             else:
-                rows = samples.X[distances.order[chunk]]
-                found = limit_neighbors(search_neighbors(search, rows), n_neighbors)
-                of_chunk, at = np.diff(found.indptr), found.indices + chunk.start
+                rows = samples.X[samples.index_in_X[chunk]]
+                found.append(search_chunk(search, rows, n_neighbors, chunk))
                 progress.update(size)
-            counts.append(of_chunk)
-            indices.append(at)
-    return graph_from_counts(np.concatenate(counts), np.concatenate(indices))
+    return graph_from_counts(*map(np.concatenate, zip(*found)))
+
+
+def search_chunk(transformer, X, n_neighbors, chunk):
+    """Search the neighbors of the samples of a chunk among themselves.
+
+    Returns
+    -------
+    counts : ndarray of shape (n_samples_of_chunk,)
+        How many neighbors each has.
+
+    indices : ndarray of int
+        Their positions among all samples, one sample's after the other's.
+    """
+    found = limit_neighbors(search_neighbors(transformer, X), n_neighbors)
+    return np.diff(found.indptr), found.indices + chunk.start
 
 
 def approximate_search(metric, n_neighbors, is_sparse):
@@ -151,7 +157,7 @@ def graph_from_transformer(transformer, samples, chunks):
     ValueError, TypeError
         If the transformer does not return such a graph.
     """
-    order = np.arange(len(samples)) if samples.order is None else samples.order
+    order = samples.index_in_X
     place = np.full(samples.X.shape[0], -1)
     place[order] = np.arange(len(order))
     found = search_neighbors(transformer, samples.in_place()[:])[order]

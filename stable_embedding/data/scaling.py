@@ -112,6 +112,11 @@ class ScaledSamples:
         return self.X.shape[0] if self.order is None else len(self.order)
 
     @property
+    def index_in_X(self):
+        """Where each sample stands in X."""
+        return np.arange(len(self)) if self.order is None else self.order
+
+    @property
     def width(self):
         """Number of values of a sample."""
         return (self.X if self.basis is None else self.basis.T).shape[1]

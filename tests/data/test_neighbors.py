@@ -7,9 +7,12 @@ from sklearn import config_context
 from sklearn.neighbors import KNeighborsTransformer, NearestNeighbors
 from sklearn.preprocessing import FunctionTransformer
 
-from stable_embedding.data import limits
+from stable_embedding.data import limits, neighbors
+from stable_embedding.data.input_distances import MetricDistances, held_if_few
+from stable_embedding.data.metrics import PairMetric
 from stable_embedding.data.neighbors import (
     draw_positives,
+    graph_by_distances,
     graph_from_transformer,
     neighbor_graph,
     restrict_nodes,
@@ -131,6 +134,19 @@ def test_duplicates_are_found_approximately(approximate, rng):
     sources = np.repeat(np.arange(len(X)), np.diff(graph.indptr))
     assert np.mean(sources // 30 == graph.indices // 30) > 0.95
     assert graph.nnz > 0.95 * 5 * len(X)
+
+
+def test_a_search_by_held_distances_sees_the_samples_in_their_order(
+    X, monkeypatch, rng
+):
+    order, metric = rng.permutation(len(X)), PairMetric("minkowski", {"p": 3}, X)
+    held = held_if_few(MetricDistances(X, metric, order))
+    expected = graph_by_distances(held, metric, 5, as_samples(X, order), whole(X))
+    monkeypatch.setattr(limits, "EXACT_NEIGHBOR_SAMPLES", 0)
+    search = KNeighborsTransformer(n_neighbors=5, p=3)
+    monkeypatch.setattr(neighbors, "approximate_search", lambda *_: search)
+    found = graph_by_distances(held, metric, 5, as_samples(X, order), whole(X))
+    assert sorted_lists(found) == sorted_lists(expected)
 
 
 def test_without_pynndescent_many_samples_are_refused(X, monkeypatch):
