@@ -1,8 +1,9 @@
 """Maps of MNIST that are drawn by labels, beside the same without, and UMAP.
 
-``python -m benchmarks.labels --data-dir FOLDER [--n-training N] [--n-init N]`` embeds
-images in two components, with no labels, one in a hundred and all, and measures the
-10,000 images for testing:
+``python -m benchmarks.labels --data-dir FOLDER [--n-training N] [--n-init N]
+[--methods NAME ...]`` embeds images in two components, with no labels, one in a hundred
+and all, by perceptrons and by a convolutional encoder, and measures the 10,000 images
+for testing:
 
 - 5-NN accuracy among the codes of all training images, with all of their labels;
 - the fraction of the variance that comes back;
@@ -21,6 +22,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from tqdm.auto import tqdm
 
 from stable_embedding import StableAutoencoder
+from stable_embedding.networks import ConvolutionalEncoder
 from stable_embedding.stability import displacement
 
 from .datasets import MNIST_TRAINING_ROWS, load
@@ -29,7 +31,7 @@ from .results import show, write
 _FRACTION = 0.01
 
 
-def ours(label_weight, n_init):
+def ours(label_weight, n_init, **parameters):
     """Return what fits a stable autoencoder, with neighbors."""
 
     def fit(X, y, unseen, seed):
@@ -38,6 +40,7 @@ def ours(label_weight, n_init):
             label_weight=label_weight,
             n_init=n_init,
             random_state=seed,
+            **parameters,
         ).fit(X, y)
         return model.transform(X), model.transform(unseen), model.score(unseen)
 
@@ -54,6 +57,7 @@ def umap(X, y, unseen, seed):
 
 def methods(n_init):
     """Return what is compared, by its name and the labels that it is given."""
+    convolution = {"encoder": ConvolutionalEncoder((28, 28))}
     return {
         ("label_weight=0", "none"): ours(0, n_init),
         ("label_weight=1", "one in a hundred"): ours(1, n_init),
@@ -61,6 +65,9 @@ def methods(n_init):
         ("label_weight=1", "all"): ours(1, n_init),
         ("label_weight=3", "all"): ours(3, n_init),
         ("label_weight=10", "all"): ours(10, n_init),
+        ("convolution", "none"): ours(0, n_init, **convolution),
+        ("convolution", "one in a hundred"): ours(3, n_init, **convolution),
+        ("convolution", "all"): ours(3, n_init, **convolution),
         ("UMAP", "none"): umap,
         ("UMAP", "one in a hundred"): umap,
         ("UMAP", "all"): umap,
@@ -92,6 +99,7 @@ def main():
     parser.add_argument("--data-dir", required=True)
     parser.add_argument("--n-training", type=int, default=MNIST_TRAINING_ROWS)
     parser.add_argument("--n-init", type=int, default=8)
+    parser.add_argument("--methods", nargs="*", help="names, such as convolution")
     parser.add_argument("--accuracy-alone", action="store_true")
     options = parser.parse_args()
     X, y = load("mnist", options.data_dir)
@@ -105,7 +113,12 @@ def main():
         "all": data[1],
     }
     rows = []
-    for (name, given), fit in tqdm(methods(options.n_init).items()):
+    chosen = {
+        key: fit
+        for key, fit in methods(options.n_init).items()
+        if options.methods is None or key[0] in options.methods
+    }
+    for (name, given), fit in tqdm(chosen.items()):
         start = {"images": len(data[0]), "method": name, "labels": given}
         start |= {"n_init": options.n_init}
         try:
