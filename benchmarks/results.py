@@ -13,6 +13,25 @@ from stable_embedding import __version__
 FOLDER = Path(__file__).parent / "results"
 
 
+def read(name):
+    """Read the rows of a CSV file, each a dict of texts."""
+    with (FOLDER / f"{name}.csv").open(newline="") as file:
+        next(file)  # the versions
+        return list(csv.DictReader(file))
+
+
+def where(name, **values):
+    """Read the rows of a CSV file that have these values; at least one must."""
+    rows = [
+        row
+        for row in read(name)
+        if all(row[field] == value for field, value in values.items())
+    ]
+    if not rows:
+        raise ValueError(f"results/{name}.csv has no row with {values}")
+    return rows
+
+
 def show(row):
     """Print a row on one line."""
     print(*(f"{name}={value}" for name, value in row.items()))
