@@ -68,7 +68,8 @@ look: .venv/docs
 	$(BIN)/python -m pytest docs/check_site.py
 
 clean:
-	rm -rf .venv .venv-lowest build dist docs/_build docs/auto_examples docs/generated
+	rm -rf .venv .venv-lowest build dist docs/_build docs/auto_examples docs/generated \
+		docs/_static/demonstration_data.js
 
 .venv/%: pyproject.toml constraints.txt
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv

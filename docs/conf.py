@@ -1,11 +1,13 @@
 """Sphinx builds the pages from here: ``make docs``."""
 
+import sys
 import warnings
 from pathlib import Path
 
 from stable_embedding import __version__
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
 
 project = "stable_embedding"
 author = "The stable_embedding developers"
@@ -88,3 +90,18 @@ html_theme_options = {
 }
 # The landing page has cards in place of a list of pages.
 html_sidebars = {"index": []}
+
+
+def write_demonstration(app):
+    """Train the maps of the demonstration, unless they are newer than their script."""
+    import demonstration
+
+    path = HERE / "_static" / "demonstration_data.js"
+    script = Path(demonstration.__file__)
+    if not path.exists() or path.stat().st_mtime < script.stat().st_mtime:
+        demonstration.write(path)
+
+
+def setup(app):
+    """Connect what is done before pages are read."""
+    app.connect("builder-inited", write_demonstration)
