@@ -1,12 +1,15 @@
 """All methods on all counts: what moves a map, what it keeps, what it costs.
 
-``python -m benchmarks.compare [--quick] [--data-dir FOLDER] [--n-jobs N]`` first fits
-each method on each data set in a process of its own, after a small fit to warm up;
+``python -m benchmarks.compare [--quick] [--data-dir FOLDER] [--n-jobs N] [--data NAME
+...] [--methods NAME ...]`` first fits each method on each data set in a process of its own, after a small fit to warm up;
 measured are the seconds (the median of three fits, where they are short), the memory
 that a fit adds, what the map keeps of at most 2,000 rows, and what it does with rows
 held out. (UMAP warms up with up to 5,000 rows, so on fewer its memory is what a second
 fit adds.) Let nothing else run meanwhile. It then trains each again and again for
 :func:`stable_embedding.stability_report`, several at once.
+
+Rows of the data sets and methods that are named replace those that the file has, others
+stay; each has its date. A method whose package is not installed is left out.
 
 "no" stands where a method has no such ability, "over" where its process took longer
 than `LONGEST` seconds, or a fit longer than `LONGEST_REPEATED`, to be repeated. Writes
@@ -18,6 +21,7 @@ import json
 import subprocess
 import sys
 import warnings
+from datetime import date
 from itertools import product
 from statistics import median
 
@@ -43,7 +47,7 @@ from stable_embedding.reports.stability import PERTURBATIONS
 from .datasets import MNIST_TRAINING_ROWS, load, split
 from .memory import forget_peak, memory, peak_memory
 from .methods import MAPS, UMAP_WARM_UP_ROWS, MapAlone
-from .results import save, show, write
+from .results import FOLDER, read, save, show, write
 from .timing import seconds, timed
 
 N_FITS = 3
@@ -187,6 +191,25 @@ def moves(data, method, fit_seconds, data_dir, n_runs, n_jobs):
     }
 
 
+def can_be_made(method):
+    """Tell whether the package of a method is installed, and say so if it is not."""
+    try:
+        MAPS[method](0)
+    except ImportError as error:
+        tqdm.write(f"{method}: {error}")
+        return False
+    return True
+
+
+def merged(known, measured):
+    """Return rows with those that were measured now in place of those known before."""
+    rows = {
+        (row["data"], row["method"]): {name: row.get(name, "") for name in measured[0]}
+        for row in [*known, *measured]
+    }
+    return [rows[cell] for cell in product(DATA, MAPS) if cell in rows]
+
+
 def formatted(value):
     """Four digits of a number."""
     return value if isinstance(value, str) else f"{value:.4g}"
@@ -241,13 +264,16 @@ def main():
     parser.add_argument("--quick", action="store_true", help="digits, four methods")
     parser.add_argument("--data-dir", help="folder with mnist.npz; else from OpenML")
     parser.add_argument("--n-jobs", type=int, help="repeated trainings at a time")
+    parser.add_argument("--data", nargs="+", choices=DATA, default=list(DATA))
+    parser.add_argument("--methods", nargs="+", choices=MAPS, default=list(MAPS))
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
         measure(*arguments.one, arguments.data_dir)
         return
     warnings.filterwarnings("ignore")  # the peers' own
-    cells = list(product(DATA, MAPS))
+    methods = [name for name in arguments.methods if can_be_made(name)]
+    cells = list(product(arguments.data, methods))
     if arguments.quick:
         fast = ("PCA", "UMAP", "plain autoencoder", "StableAutoencoder")
         cells = list(product(("digits",), fast))
@@ -264,9 +290,12 @@ def main():
             arguments.n_jobs,
         )
         cells_of_row = {k: formatted(v) for k, v in (moved | values).items()}
-        rows.append({"data": data, "method": method, "runs": n_runs, **cells_of_row})
+        row = {"data": data, "method": method, "date": date.today(), "runs": n_runs}
+        rows.append(row | cells_of_row)
         show(rows[-1])
     if not arguments.quick:
+        known = read("compare") if (FOLDER / "compare.csv").exists() else []
+        rows = merged(known, rows)
         write("compare", rows, seeds="0, and those of stability_report")
         draw(rows)
 

@@ -4,6 +4,7 @@
 """
 
 import functools
+import re
 import shutil
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -126,6 +127,7 @@ def test_each_page_loads_and_its_links_lead_somewhere(site, page):
         "generated/stable_embedding.StableAutoencoder.html",
         "api.html",
         "measured.html",
+        "demonstration.html",
     ],
 )
 def test_nothing_is_cut_off_at_the_edge_of_the_window(site, page, address, width):
@@ -147,6 +149,35 @@ def test_nothing_is_cut_off_at_the_edge_of_the_window(site, page, address, width
 def test_formulas_are_drawn(site, page):
     visit(page, urljoin(site, "recipe.html"))
     page.wait_for_selector("mjx-container")
+
+
+def canvases(page):
+    """What each map of the demonstration shows, as the address of a picture."""
+    return page.eval_on_selector_all(
+        "#demonstration canvas", "all => all.map(one => one.toDataURL())"
+    )
+
+
+def test_the_demonstration_moves_to_other_trainings(site, page):
+    visit(page, urljoin(site, "demonstration.html"))
+    page.emulate_media(reduced_motion="reduce")
+    page.wait_for_selector("#demonstration[data-shown='0']")
+    names = page.locator("#demonstration figcaption strong").all_text_contents()
+    assert names == ["Plain autoencoder", "UMAP", "StableAutoencoder"]
+    first = canvases(page)
+    page.locator("#demonstration-seed").fill("1")
+    page.wait_for_selector("#demonstration[data-shown='3']")
+    other_seed = canvases(page)
+    assert all(one != other for one, other in zip(first, other_seed))
+    said = page.locator("#demonstration figcaption span").all_text_contents()
+    percent = [float(re.search(r"by ([\d.]+) %", one)[1]) for one in said]
+    assert percent[2] < min(percent[:2])
+    page.select_option("#demonstration-left-out", index=1)
+    page.wait_for_selector("#demonstration[data-shown='4']")
+    page.locator("#demonstration-seed").fill("0")
+    page.select_option("#demonstration-left-out", index=0)
+    page.wait_for_selector("#demonstration[data-shown='0']")
+    assert canvases(page) == first
 
 
 def test_search_finds(site, page):
