@@ -20,7 +20,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
 
-import torch
 from tqdm.auto import tqdm
 
 from . import fill
@@ -87,13 +86,20 @@ class Command(NamedTuple):
         missing = [name for name in self.packages if find_spec(name) is None]
         if missing:
             return f"needs {', '.join(missing)}"
-        if self.needs_gpu and not torch.cuda.is_available():
+        if self.needs_gpu and not has_gpu():
             return "needs a GPU"
         if self.needs_data and not data_dir:
             return "needs --data-dir"
         if quick and not self.quick:
             return "has no --quick"
         return None
+
+
+def has_gpu():
+    """Tell whether torch can compute on a GPU."""
+    import torch  # which is slow to import
+
+    return torch.cuda.is_available()
 
 
 COMMANDS = (

@@ -5,11 +5,6 @@ import platform
 from datetime import date
 from pathlib import Path
 
-import sklearn
-import torch
-
-from stable_embedding import __version__
-
 FOLDER = Path(__file__).parent / "results"
 
 
@@ -55,6 +50,12 @@ def save(name, figure, legend_of=None):
 
 def write(name, rows, seeds="in the rows, or the script's"):
     """Write rows, dicts of one length, to a CSV file below a line with the versions."""
+    # Only what writes needs these, which take seconds to import.
+    import sklearn
+    import torch
+
+    from stable_embedding import __version__
+
     FOLDER.mkdir(exist_ok=True)
     path = FOLDER / f"{name}.csv"
     with path.open("w", newline="") as file:
