@@ -116,7 +116,8 @@ class StableAutoencoder(BaseStableAutoencoder):
         the principal axes, and the network itself starts at zero; hidden layers are
         drawn alike for every seed. With "random" there is no such path and all is
         drawn from the seed: together with ``similarity_weight=0`` this is the plain
-        autoencoder.
+        autoencoder. With a larger weight a term guides random starts to one
+        arrangement, see Notes.
 
     layerwise_pretraining : bool, default=False
         Whether to train the hidden layers one after the other before all together. Each
@@ -334,6 +335,19 @@ class StableAutoencoder(BaseStableAutoencoder):
     distances between more than 5,000 samples are those of coordinates, found from
     shortest paths from 1,000 of them. Parts of the graph that no neighbor connects are
     joined where they are nearest, with a warning.
+
+    With ``init="random"`` and a `similarity_weight`, the inner products of centered
+    samples guide the codes in the first two fifths of the steps (a term "guide" of the
+    loss). The term is
+
+    .. math:: g(t) \frac{\operatorname{mean}_{i<j} (z_i \cdot z_j - x_i \cdot x_j)^2}
+        {\operatorname{mean}_{i<j} (x_i \cdot x_j)^2}, \qquad g(t) =
+        \frac{400}{k^2} \max\Bigl(0, 1 - \frac{5 t}{2 T}\Bigr)
+
+    at step :math:`t` of :math:`T`, with :math:`k` components. It has no local minima
+    but rotations of one map, while the loss of distances has many, into which trainings
+    would fall from one start or another. Codes that may not lie anywhere, as sparse or
+    binary ones, are not guided.
 
     With `neighbor_weight` :math:`v` each sample of a batch, the anchor, brings a
     positive, drawn again in each epoch from its neighbors. The nearness of its code has

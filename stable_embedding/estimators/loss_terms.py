@@ -9,7 +9,12 @@ from ..data.neighbors import draw_positives
 from ..data.sample_weights import weights_at
 from ..data.subsample import smallest_hashes
 from ..losses.consensus import ConsensusLoss, auto_consensus_weight
-from ..losses.guide import GUIDE_WEIGHT, GuideLoss
+from ..losses.guide import (
+    GUIDE_WEIGHT,
+    GuideLoss,
+    ScalingGuideLoss,
+    scaling_guide_weight,
+)
 from ..losses.label import LabelLoss
 from ..losses.neighbor import NeighborLoss, initial_kernel_scale
 from ..losses.reconstruction import ReconstructionLoss
@@ -17,6 +22,7 @@ from ..losses.similarity import (
     GivenDistanceLoss,
     SimilarityLoss,
     collapsed_similarity_loss,
+    inner_product,
 )
 from ..networks.inference import apply_in_chunks
 from .reference import has_place, reference_at_start
@@ -65,21 +71,29 @@ def similarity_term(data, plan):
     weight = plan.similarity_weight
     if data.distances is not None:
         return GivenDistanceLoss(data.distances, data.code_scale, weight)
-    collapsed_loss = 1.0
-    if weight:
-        some, weights = torch.from_numpy(data.estimation_subset), None
-        if data.estimation_weights is not None:
-            weights = torch.from_numpy(data.estimation_weights).to(some.dtype)
-        collapsed_loss = collapsed_similarity_loss(some, plan.similarity, weights)
+    collapsed_loss = collapsed_loss_of(data, plan.similarity) if weight else 1.0
     return SimilarityLoss(
         plan.similarity, weight, collapsed_loss, data.discarded_variance
     )
 
 
+def collapsed_loss_of(data, similarity):
+    """Return what a similarity loses of the data when all codes are the origin."""
+    some, weights = torch.from_numpy(data.estimation_subset), None
+    if data.estimation_weights is not None:
+        weights = torch.from_numpy(data.estimation_weights).to(some.dtype)
+    return collapsed_similarity_loss(some, similarity, weights)
+
+
 def guide_terms(network, data, plan, rigid_map, consensus):
-    """Return the term that guides codes, if there are places to guide them to."""
-    if data.places is None or not plan.guided:
+    """Return the term that guides codes, if a start does not already decide on them."""
+    if not plan.guided:
         return []
+    if data.places is None:
+        if plan.init == "pca":
+            return []
+        weight = scaling_guide_weight(plan.n_components)
+        return [ScalingGuideLoss(weight, collapsed_loss_of(data, inner_product))]
     places, reference = data.places, data.training_set.reference
     if reference is not None:
         # The codes are pulled to a reference as well, which decides on the frame.

@@ -1,4 +1,8 @@
-"""How far codes lie from where distances of the input would put them."""
+"""What guides codes while a training is young.
+
+The loss of distances has many local minima: a map that starts folded stays folded. A
+guide has one minimum. It decides on the arrangement of the map first, and then fades.
+"""
 
 from typing import Any
 
@@ -7,21 +11,71 @@ from torch import Tensor
 
 from .._ambient import CPU_FLOAT32
 from .base import Batch, LossTerm, weighted_mean
+from .similarity import inner_product, similarity_loss
 
-# Weight at the first step, and the fraction of the steps in which it falls to 0. With a
-# weight of 1 a rolled sheet of samples stays folded here and there.
+# Weight of given places at the first step, and the fraction of the steps in which it
+# falls to 0. With a weight of 1 a rolled sheet of samples stays folded here and there.
 GUIDE_WEIGHT = 3.0
 _GUIDED_FRACTION = 0.5
 
+# The same for inner products, with one component. They have to outweigh all other terms
+# until the codes are those of classical scaling. The more components, the fewer minima
+# there are to avoid, and the longer it takes to learn the last of the components.
+_SCALING_WEIGHT = 400.0
+_SCALED_FRACTION = 0.4
 
-class GuideLoss(LossTerm):
+
+def scaling_guide_weight(n_components: int) -> float:
+    """Return the weight of inner products at the first step of a training."""
+    return _SCALING_WEIGHT / n_components**2
+
+
+class FadingTerm(LossTerm):
+    r"""A term that falls along a line, from all at the first step to nothing.
+
+    At step :math:`t` of :math:`T` it counts :math:`\max(0, 1 - t / (f T))`.
+
+    Parameters
+    ----------
+    weight : float
+        Weight in the total.
+
+    fraction : float
+        The fraction :math:`f` of the steps in which the term falls to 0.
+    """
+
+    name = "guide"
+
+    def __init__(self, weight: float, fraction: float):
+        super().__init__(weight)
+        self.fraction = fraction
+        self.progress: Tensor
+        self.register_buffer("progress", torch.zeros((), **CPU_FLOAT32))
+        self.step = 0.0
+
+    def begin(self, n_steps: int) -> None:
+        """Learn how many steps there will be."""
+        self.step = 1 / (self.fraction * n_steps)
+
+    def forward(self, outputs: Any, batch: Batch) -> Tensor:
+        """Return the whole term, as far as it counts at this step."""
+        share = (1 - self.progress).clamp_min(0)
+        if self.training:
+            self.progress += self.step
+        return share * self.whole(outputs, batch)
+
+    def whole(self, outputs: Any, batch: Batch) -> Tensor:
+        """Compute the term as it counts at the first step."""
+        raise NotImplementedError(f"{type(self).__name__} must define whole")
+
+
+class GuideLoss(FadingTerm):
     r"""Mean squared distance of codes from given places, while a training is young.
 
     .. math:: L_\text{guide} = \max\Bigl(0, 1 - \frac{2 t}{T}\Bigr)
         \operatorname{mean}_i |z_i - y_i|^2
 
-    at step :math:`t` of :math:`T`. The loss of distances has many local minima: a map
-    that starts folded stays folded. The places are coordinates of classical scaling,
+    at step :math:`t` of :math:`T`. The places are coordinates of classical scaling,
     which are the same for every seed; distances alone then decide in the second half.
 
     Parameters
@@ -33,24 +87,55 @@ class GuideLoss(LossTerm):
         The places :math:`y`, in the units of codes.
     """
 
-    name = "guide"
-
     def __init__(self, weight: float, places: Tensor):
-        super().__init__(weight)
+        super().__init__(weight, _GUIDED_FRACTION)
         self.places: Tensor
-        self.progress: Tensor
         self.register_buffer("places", places)
-        self.register_buffer("progress", torch.zeros((), **CPU_FLOAT32))
-        self.step = 0.0
 
-    def begin(self, n_steps: int) -> None:
-        """Learn how many steps there will be."""
-        self.step = 1 / (_GUIDED_FRACTION * n_steps)
-
-    def forward(self, outputs: Any, batch: Batch) -> Tensor:
-        """Return the mean squared distance, as far as it counts at this step."""
-        share = (1 - self.progress).clamp_min(0)
-        if self.training:
-            self.progress += self.step
+    def whole(self, outputs: Any, batch: Batch) -> Tensor:
+        """Return the mean squared distance from the places of the batch."""
         ways = outputs.codes - self.places[batch.index]
-        return share * weighted_mean(ways.square().sum(-1), batch.weights)
+        return weighted_mean(ways.square().sum(-1), batch.weights)
+
+
+class ScalingGuideLoss(FadingTerm):
+    r"""Loss of the inner products of centered samples, while a training is young.
+
+    .. math:: L_\text{guide} = \max\Bigl(0, 1 - \frac{5 t}{2 T}\Bigr)
+        \frac{\operatorname{mean}_{i<j} (z_i \cdot z_j - x_i \cdot x_j)^2}
+        {\operatorname{mean}_{i<j} (x_i \cdot x_j)^2}
+
+    at step :math:`t` of :math:`T`. Classical scaling minimizes this, with the pairs
+    :math:`i = j`: every minimum is the scores of PCA, rotated, and every other point
+    where the gradient is zero is a saddle. So trainings from any random start come to
+    nearly the same codes, and no principal axes are computed.
+
+    Parameters
+    ----------
+    weight : float
+        Weight in the total.
+
+    collapsed_loss : float
+        The denominator over the training set, see
+        :func:`~stable_embedding.losses.similarity.similarity_loss`.
+
+    References
+    ----------
+    C. Eckart and G. Young, "The approximation of one matrix by another of lower rank",
+    Psychometrika 1, 1936, for the minimum.
+
+    R. Ge, C. Jin and Y. Zheng, "No spurious local minima in nonconvex low rank
+    problems: a unified geometric analysis", ICML 2017, for the saddles.
+    """
+
+    def __init__(self, weight: float, collapsed_loss: float):
+        super().__init__(weight, _SCALED_FRACTION)
+        self.collapsed_loss = collapsed_loss
+
+    def whole(self, outputs: Any, batch: Batch) -> Tensor:
+        """Return the share of inner products that is lost."""
+        samples, codes = batch.samples, outputs.codes
+        weights = batch.weights
+        return similarity_loss(
+            samples, codes, inner_product, self.collapsed_loss, weights=weights
+        )

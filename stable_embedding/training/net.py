@@ -195,7 +195,7 @@ class Net(NeuralNet):
             weights = {
                 f"{name}_weight": weight
                 for name, weight in self.criterion.weights.items()
-                if weight and name != "reconstruction"
+                if weight and name not in ("reconstruction", "guide")
             }
             raise ValueError(
                 f"the training loss became {loss} in epoch {len(self.history)}: lower"

@@ -1,10 +1,14 @@
-"""The term that draws codes to places."""
+"""The terms that guide codes while a training is young."""
 
 import pytest
 import torch
 
 from stable_embedding.losses.base import Batch, Outputs
-from stable_embedding.losses.guide import GuideLoss
+from stable_embedding.losses.guide import (
+    GuideLoss,
+    ScalingGuideLoss,
+    scaling_guide_weight,
+)
 
 
 @pytest.fixture
@@ -52,3 +56,95 @@ def test_its_state_goes_with_it(places):
     again.load_state_dict(term.state_dict())
     batch = given(places, torch.arange(5), 1.0)
     assert again(*batch) == term(*batch)
+
+
+def draw(*shape, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+
+def lost_products(samples, codes):
+    """Mean squared difference of inner products, pair by pair."""
+    centered = [one - one.mean(0) for one in (samples, codes)]
+    n_samples = len(samples)
+    lost = [
+        (centered[0][i] @ centered[0][j] - centered[1][i] @ centered[1][j]) ** 2
+        for i in range(n_samples)
+        for j in range(i)
+    ]
+    return torch.stack(lost).mean()
+
+
+@pytest.mark.numeric
+def test_inner_products_are_compared_pair_by_pair():
+    samples, codes = draw(7, 4), draw(7, 2, seed=1)
+    term = ScalingGuideLoss(1.0, 3.0)
+    found = term(Outputs(codes, None), Batch(samples, torch.arange(7)))
+    torch.testing.assert_close(found, lost_products(samples, codes) / 3)
+
+
+@pytest.mark.numeric
+def test_inner_products_of_several_runs_are_those_of_each():
+    samples, codes = draw(3, 7, 4), draw(3, 7, 2, seed=1)
+    term = ScalingGuideLoss(1.0, 1.0).eval()
+    index = torch.arange(7)
+    found = term(Outputs(codes, None), Batch(samples, index.expand(3, -1)))
+    each = [
+        term(Outputs(one, None), Batch(of_run, index))
+        for one, of_run in zip(codes, samples)
+    ]
+    torch.testing.assert_close(found, torch.stack(each))
+
+
+def test_inner_products_have_the_gradient_of_their_loss():
+    samples, codes = draw(6, 4), draw(6, 2, seed=1).requires_grad_()
+    codes.data[1] = codes.data[0]
+    term = ScalingGuideLoss(1.0, 1.0).eval()
+
+    def loss(codes):
+        return term(Outputs(codes, None), Batch(samples, torch.arange(6)))
+
+    assert torch.autograd.gradcheck(loss, codes)
+    assert torch.autograd.gradcheck(loss, torch.zeros_like(codes).requires_grad_())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_inner_products_lead_from_anywhere_to_the_scores_of_pca(seed):
+    spread = torch.tensor([3.0, 2.0, 1.0, 0.5, 0.2], dtype=torch.float64)
+    samples = draw(60, 5, seed=seed) * spread / spread.norm()
+    samples -= samples.mean(0)
+    codes = draw(60, 2, seed=seed + 10).requires_grad_()
+    term = ScalingGuideLoss(1.0, 1.0).eval()
+    search = torch.optim.LBFGS([codes], max_iter=300, line_search_fn="strong_wolfe")
+
+    def loss():
+        search.zero_grad()
+        value = term(Outputs(codes, None), Batch(samples, torch.arange(60)))
+        value.backward()
+        return value
+
+    search.step(loss)
+    u, s, _ = torch.linalg.svd(samples, full_matrices=False)
+    scores = u[:, :2] * s[:2]
+    with torch.no_grad():
+        apart = torch.cdist(codes, codes) - torch.cdist(scores, scores)
+        # Scores minimize the sum with the pairs of a sample with itself, which are a
+        # sixtieth of all here.
+        assert apart.abs().mean() < 0.05 * torch.cdist(scores, scores).mean()
+
+
+def test_inner_products_fall_to_zero_before_half_of_the_steps():
+    term = ScalingGuideLoss(1.0, 1.0)
+    term.begin(n_steps=100)
+    batch = Outputs(draw(7, 2), None), Batch(draw(7, 4), torch.arange(7))
+    losses = [term(*batch).item() for _ in range(100)]
+    assert losses[20] == pytest.approx(losses[0] / 2, rel=1e-4)
+    assert losses == sorted(losses, reverse=True)
+    assert losses[38] > 0
+    assert max(losses[41:]) == 0
+
+
+def test_inner_products_count_less_in_more_components():
+    weights = [scaling_guide_weight(k) for k in range(1, 12)]
+    assert weights == sorted(weights, reverse=True)
+    assert min(weights) > 0

@@ -11,7 +11,7 @@ from stable_embedding.data.input_distances import MatrixDistances
 from stable_embedding.losses.base import Batch, Outputs
 from stable_embedding.losses.consensus import ConsensusLoss
 from stable_embedding.losses.contraction import ContractionLoss
-from stable_embedding.losses.guide import GuideLoss
+from stable_embedding.losses.guide import GuideLoss, ScalingGuideLoss
 from stable_embedding.losses.label import LabelLoss
 from stable_embedding.losses.neighbor import neighbor_loss, student_kernel
 from stable_embedding.losses.reconstruction import ReconstructionLoss
@@ -81,6 +81,7 @@ def terms(draw):
         L1SparsityLoss(),
         KLSparsityLoss(1.0, 0.2),
         guide.eval(),
+        ScalingGuideLoss(1.0, 0.5).eval(),
         consensus(places),
         GivenDistanceLoss(distances, 1.0),
         *(SimilarityLoss(one, 1.0, 1.0) for one in (distance, inner_product)),
