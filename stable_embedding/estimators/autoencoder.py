@@ -346,8 +346,8 @@ class StableAutoencoder(BaseStableAutoencoder):
 
     at step :math:`t` of :math:`T`, with :math:`k` components. It has no local minima
     but rotations of one map, while the loss of distances has many, into which trainings
-    would fall from one start or another. Codes that may not lie anywhere, as sparse or
-    binary ones, are not guided.
+    would fall from one start or another. Sparse codes, bits and codes of probabilities
+    are not guided, nor is a map that a `reference` decides on.
 
     With `neighbor_weight` :math:`v` each sample of a batch, the anchor, brings a
     positive, drawn again in each epoch from its neighbors. The nearness of its code has

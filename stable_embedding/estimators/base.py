@@ -32,7 +32,7 @@ from ..networks.projection import project_networks
 from ..quality import explained_fraction
 from ..training.plan import TrainingPlan
 from ..training.runs import mean_run
-from .loss_terms import standard_terms
+from .loss_terms import scaling_guide_terms, standard_terms
 from .reference import has_place, placed
 from .sensitivity import SensitivityMixin
 from .state import StateMixin
@@ -545,7 +545,12 @@ class BaseStableAutoencoder(
 
     def _loss_terms(self, networks, data, plan):
         """Return the terms of the loss; hook for terms of a sibling's own."""
-        return standard_terms(networks, data, plan, self._rigid_map)
+        terms = standard_terms(networks, data, plan, self._rigid_map)
+        return [*terms, *self._start_guide(data, plan)]
+
+    def _start_guide(self, data, plan):
+        """Return the term that guides a random start, if there is one; hook."""
+        return scaling_guide_terms(data, plan)
 
     def _rigid_map(self, network, codes, target, weights=None):
         """Find the map by which codes of a network are laid on a target; hook."""

@@ -86,14 +86,9 @@ def collapsed_loss_of(data, similarity):
 
 
 def guide_terms(network, data, plan, rigid_map, consensus):
-    """Return the term that guides codes, if a start does not already decide on them."""
-    if not plan.guided:
+    """Return the term that guides codes, if there are places to guide them to."""
+    if data.places is None or not plan.guided:
         return []
-    if data.places is None:
-        if plan.init == "pca":
-            return []
-        weight = scaling_guide_weight(plan.n_components)
-        return [ScalingGuideLoss(weight, collapsed_loss_of(data, inner_product))]
     places, reference = data.places, data.training_set.reference
     if reference is not None:
         # The codes are pulled to a reference as well, which decides on the frame.
@@ -102,6 +97,18 @@ def guide_terms(network, data, plan, rigid_map, consensus):
         weights = weights_at(data.training_set.weights, known)
         places = rigid_map(network, places[known], laid, weights)(places)
     return [GuideLoss(GUIDE_WEIGHT, torch.from_numpy(places.astype(np.float32)))]
+
+
+def scaling_guide_terms(data, plan):
+    """Return the term that guides a random start, if nothing else decides on the map.
+
+    A reference does, and so do places.
+    """
+    knows_places = data.places is not None or data.training_set.reference is not None
+    if plan.init == "pca" or knows_places or not plan.guided:
+        return []
+    weight = scaling_guide_weight(plan.n_components)
+    return [ScalingGuideLoss(weight, collapsed_loss_of(data, inner_product))]
 
 
 def kernel_scales(networks, training_set):

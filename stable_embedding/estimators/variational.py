@@ -298,6 +298,12 @@ class VariationalAutoencoder(StableAutoencoder):
     def _input_transform(self, data):
         return CodeNoise(self.n_components)
 
+    def _start_guide(self, data, plan):
+        # Probabilities are learned slowly: after a guide too few steps would be left.
+        if self._is_binary(fitted=False):
+            return []
+        return super()._start_guide(data, plan)
+
     def _loss_terms(self, networks, data, plan):
         weight = float(self.kl_weight)
         terms = super()._loss_terms(networks, data, plan)

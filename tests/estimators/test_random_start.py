@@ -9,6 +9,7 @@ from stable_embedding import (
     SemanticHashing,
     SparseAutoencoder,
     StableAutoencoder,
+    VariationalAutoencoder,
     manifold_variance,
 )
 
@@ -83,8 +84,21 @@ def test_codes_that_may_not_lie_anywhere_are_not_guided(iris, cls):
     assert "guide_loss" not in cls(2, **FEW).fit(iris[0]).history_
 
 
+@pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli"])
+def test_probabilities_are_learned_without_a_guide(iris, likelihood):
+    X = iris[0] / iris[0].max()
+    model = VariationalAutoencoder(likelihood=likelihood, **FEW).fit(X)
+    assert ("guide_loss" in model.history_) == (likelihood == "gaussian")
+
+
 def test_distances_of_a_metric_have_places_to_guide_to(iris):
     model = StableAutoencoder(metric="manhattan", **FEW).fit(iris[0])
     plain = StableAutoencoder(metric="manhattan", **FEW, similarity_weight=0)
     assert model.losses_["guide_loss"] == 0
     assert "guide_loss" not in plain.fit(iris[0]).history_
+
+
+def test_a_reference_decides_without_a_guide(iris):
+    X, _ = iris
+    model = StableAutoencoder(**FEW).fit(X, reference=X[:, :2])
+    assert "guide_loss" not in model.history_
