@@ -1,8 +1,8 @@
 """All methods on all counts: what moves a map, what it keeps, what it costs.
 
 ``python -m benchmarks.compare [--quick] [--data-dir FOLDER] [--n-jobs N] [--data NAME
-...] [--methods NAME ...]`` first fits each method on each data set in a process of its own, after a small fit to warm up;
-measured are the seconds (the median of three fits, where they are short), the memory
+...] [--methods NAME ...]`` first fits each method on each data set in a process of its
+own, after a small fit to warm up; measured are the seconds (the median of three fits, where they are short), the memory
 that a fit adds, what the map keeps of at most 2,000 rows, and what it does with rows
 held out. (UMAP warms up with up to 5,000 rows, so on fewer its memory is what a second
 fit adds.) Let nothing else run meanwhile. It then trains each again and again for
