@@ -2,11 +2,12 @@
 
 ``python -m benchmarks.compare [--quick] [--data-dir FOLDER] [--n-jobs N] [--data NAME
 ...] [--methods NAME ...]`` first fits each method on each data set in a process of its
-own, after a small fit to warm up; measured are the seconds (the median of three fits, where they are short), the memory
-that a fit adds, what the map keeps of at most 2,000 rows, and what it does with rows
-held out. (UMAP warms up with up to 5,000 rows, so on fewer its memory is what a second
-fit adds.) Let nothing else run meanwhile. It then trains each again and again for
-:func:`stable_embedding.stability_report`, several at once.
+own, after a small fit to warm up. It measures the seconds (the median of three fits,
+where they are short), the memory that a fit adds, what the map keeps of at most 2,000
+samples, and what it does with unseen ones. (UMAP warms up with up to 5,000 samples, so
+on fewer its memory is what a second fit adds.) Let nothing else run meanwhile. It then
+trains each again and again for :func:`stable_embedding.stability_report`, several at
+once.
 
 Rows of the data sets and methods that are named replace those that the file has, others
 stay; each has its date. A method whose package is not installed is left out.
