@@ -5,6 +5,7 @@ entries of a row are the neighbors of that sample, whatever their values.
 """
 
 import numpy as np
+import torch
 from scipy.sparse import csr_array, issparse
 from sklearn.base import clone
 from sklearn.neighbors import KNeighborsTransformer
@@ -178,7 +179,12 @@ def search_neighbors(transformer, X):
     transformer = clone(transformer)
     if hasattr(transformer, "set_output"):
         transformer.set_output(transform="default")
-    found = transformer.fit_transform(X)
+    n_threads = torch.get_num_threads()
+    try:
+        found = transformer.fit_transform(X)
+    finally:
+        # numba, on which pynndescent runs, gives torch as many as there are cores.
+        torch.set_num_threads(n_threads)
     name = f"neighbors={transformer!r}"
     if not issparse(found):
         raise TypeError(

@@ -2,6 +2,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from scipy.sparse import coo_array, csr_array
 from sklearn import config_context
 from sklearn.neighbors import KNeighborsTransformer, NearestNeighbors
@@ -116,7 +117,9 @@ def approximate(monkeypatch):
 @pytest.mark.slow
 def test_many_samples_are_searched_approximately(approximate, rng):
     X = rng.normal(size=(2_000, 5)).astype(np.float32)
+    n_threads = torch.get_num_threads()
     graph = auto_graph(X, 15)
+    assert torch.get_num_threads() == n_threads  # which numba changes
     assert lists(graph) == lists(auto_graph(X, 15))
     assert not graph.diagonal().any()
     assert np.diff(graph.indptr).max() == 15
