@@ -1,6 +1,7 @@
 """Center and scale samples, and compute the values that the network is trained on."""
 
 import numpy as np
+import torch
 
 from .chunks import feature_means, iterate_chunks, total_squared_deviation
 
@@ -55,31 +56,60 @@ def scale_samples(block, mean, scale):
     return ((block - mean) / scale).astype(np.float64, copy=False)
 
 
-def scale_in_own_precision(block, mean, scale):
-    """Center samples and divide them by the scale, in float32 if that is their type.
+class SampleScaler:
+    """Centers samples and divides them by a scale, chunk after chunk, in float32.
+
+    Samples of float32 are computed in float32, others in float64 and then rounded. All
+    chunks are written to the same memory, which stays in the cache. The division, the
+    longer part, takes as many threads as torch has.
 
     Parameters
     ----------
-    block : ndarray of shape (n_samples, n_features)
-
     mean : ndarray of shape (n_features,)
 
     scale : float
-
-    Returns
-    -------
-    ndarray of shape (n_samples, n_features), dtype float32 or float64
     """
-    if block.dtype != np.float32:
-        return scale_samples(block, mean, scale)
-    # Subtract the mean in two parts, each of which float32 holds: so nothing is lost
-    # where the mean is large beside the deviations.
-    with np.errstate(over="ignore", invalid="ignore"):
-        nearest = mean.astype(np.float32)
-        scaled = block - nearest
-        scaled -= (mean - nearest).astype(np.float32)
-        scaled /= np.float32(scale)
-    return scaled
+
+    def __init__(self, mean, scale):
+        self.mean = mean
+        self.scale = scale
+        # The mean in two parts, each of which float32 holds: so nothing is lost where
+        # it is large beside the deviations.
+        with np.errstate(over="ignore", invalid="ignore"):
+            self._nearest = mean.astype(np.float32)
+            rest = (mean - self._nearest).astype(np.float32)
+        self._rest = torch.from_numpy(rest)
+        self._memory = {}
+
+    def __call__(self, block):
+        """Return a chunk of samples centered and scaled, until the next call.
+
+        Parameters
+        ----------
+        block : ndarray of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features), dtype float32
+        """
+        scaled = self._room(block.shape, torch.float32)
+        # NumPy subtracts first, since torch takes no array that cannot be written to.
+        with np.errstate(over="ignore", invalid="ignore"):
+            if block.dtype == np.float32:
+                centered = scaled
+                np.subtract(block, self._nearest, out=centered.numpy())
+                centered.sub_(self._rest)
+            else:
+                centered = self._room(block.shape, torch.float64)
+                np.subtract(block, self.mean, out=centered.numpy())
+        return torch.div(centered, self.scale, out=scaled).numpy()
+
+    def _room(self, shape, dtype):
+        """Return memory for a chunk: what is held, if it is as large."""
+        held = self._memory.get(dtype)
+        if held is None or len(held) < shape[0]:
+            held = self._memory[dtype] = torch.empty(shape, dtype=dtype, device="cpu")
+        return held[: shape[0]]
 
 
 class ScaledSamples:

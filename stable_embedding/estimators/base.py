@@ -20,7 +20,7 @@ from ..data.chunks import feature_means, total_squared_deviation
 from ..data.dask_arrays import is_dask_array, map_chunks
 from ..data.dominance import warn_of_dominance
 from ..data.sample_weights import check_weights, weights_at
-from ..data.scaling import scale_in_own_precision, scale_samples
+from ..data.scaling import SampleScaler, scale_samples
 from ..data.training_data import TrainingData
 from ..networks.autoencoder import Autoencoder
 from ..networks.base import BaseAutoencoder
@@ -590,7 +590,7 @@ class BaseStableAutoencoder(
             self.network_,
             self.network_.encode_with_std,
             X,
-            self._scale_samples,
+            self._scaler(),
             self._finish_codes,
         )
         out[:] = found[:, :-1]
@@ -598,15 +598,21 @@ class BaseStableAutoencoder(
 
     def _embed(self, network, X, out=None):
         return apply_in_chunks(
-            network, network.encode, X, self._scale_samples, self._finish_codes, out
+            network, network.encode, X, self._scaler(), self._finish_codes, out
         )
 
     def _encode(self, network, X):
-        return apply_in_chunks(network, network.encode, X, self._scale_samples)
+        return apply_in_chunks(network, network.encode, X, self._scaler())
 
-    def _scale_samples(self, chunk):
-        self._check_values(chunk)
-        return scale_in_own_precision(chunk, self.mean_, self.scale_)
+    def _scaler(self):
+        """Return what checks, centers and scales one chunk of samples after another."""
+        scaler = SampleScaler(self.mean_, self.scale_)
+
+        def scale(chunk):
+            self._check_values(chunk)
+            return scaler(chunk)
+
+        return scale
 
     def _scale_exactly(self, chunk):
         self._check_values(chunk)

@@ -112,7 +112,7 @@ class SensitivityMixin:
     def _iterate_jacobians(self, X):
         """Iterate over derivatives of codes, in units of the data."""
         unit = np.float32(self._code_unit / self.scale_)
-        chunks = iterate_jacobians(self.network_, X, self._scale_samples)
+        chunks = iterate_jacobians(self.network_, X, self._scaler())
         return ((steps, unit * jacobian) for steps, jacobian in chunks)
 
     @property

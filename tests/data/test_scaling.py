@@ -4,10 +4,10 @@ from scipy.sparse import csr_array
 
 from stable_embedding.data import limits
 from stable_embedding.data.scaling import (
+    SampleScaler,
     ScaledSamples,
     feature_means,
     mean_and_scale,
-    scale_in_own_precision,
     total_squared_deviation,
 )
 
@@ -48,11 +48,25 @@ def test_a_scale_that_float32_cannot_hold_is_refused(scale, rng):
 def test_single_precision_keeps_what_float32_samples_hold(offset, rng):
     X = (rng.normal(size=(50, 4)) + offset).astype(np.float32)
     mean, scale = X.mean(axis=0, dtype=np.float64), 2.0
-    samples = scale_in_own_precision(X, mean, scale)
+    exact = (X.astype(np.float64) - mean) / scale
+    samples = SampleScaler(mean, scale)(X)
     assert samples.dtype == np.float32
-    exact = scale_in_own_precision(X.astype(np.float64), mean, scale)
-    assert exact.dtype == np.float64
     np.testing.assert_allclose(samples, exact, rtol=1e-6, atol=1e-7)
+    wide = SampleScaler(mean, scale)(X.astype(np.float64))
+    np.testing.assert_array_equal(wide, exact.astype(np.float32))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8])
+def test_chunks_of_any_size_and_layout_are_scaled_in_one_memory(dtype, rng):
+    X = rng.integers(0, 9, size=(20, 4)).astype(dtype)
+    mean, scale = X.mean(axis=0, dtype=np.float64), 3.0
+    expected = SampleScaler(mean, scale)(X).copy()
+    scaler, fixed = SampleScaler(mean, scale), X.copy()
+    fixed.flags.writeable = False
+    for at in (slice(5, 9), slice(0, 20), slice(3, 4), slice(0, 0)):
+        for block in (fixed[at], np.asfortranarray(X)[at]):
+            np.testing.assert_array_equal(scaler(block), expected[at])
+    np.testing.assert_array_equal(X, fixed)
 
 
 @pytest.mark.parametrize("kind", [np.asarray, csr_array])

@@ -109,7 +109,7 @@ def test_a_bounded_number_of_samples_is_in_memory(quick, digits, monkeypatch):
     model = quick().fit(X)
     seen = []
     monkeypatch.setattr(
-        model, "_scale_samples", lambda samples: seen.append(len(samples)) or samples
+        model, "_check_values", lambda samples: seen.append(len(samples))
     )
     model.transform(np.tile(X, (10, 1)))
     assert max(seen) <= limits.CHUNK_SAMPLES < sum(seen)
