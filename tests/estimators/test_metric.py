@@ -9,12 +9,13 @@ import pytest
 import sklearn
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, issparse
 from scipy.spatial.distance import cdist, pdist
 from sklearn.base import clone
 from sklearn.datasets import make_swiss_roll
 from sklearn.metrics import pairwise_distances
 from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import KNeighborsTransformer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -235,16 +236,44 @@ def test_neighbors_are_those_of_the_metric(rng):
     assert kept("cosine") > 1.2 * kept("euclidean")
 
 
-@pytest.mark.slow  # pynndescent compiles
-@pytest.mark.parametrize("metric", ["cosine", "manhattan", "canberra"])
-def test_many_neighbors_are_searched_by_pynndescent(metric, digits, monkeypatch):
+@pytest.mark.slow  # pynndescent compiles, for each metric and kind of samples
+@pytest.mark.parametrize(
+    ("metric", "kind"),
+    [("cosine", csr_array), ("manhattan", np.asarray)],
+)
+def test_many_neighbors_are_searched_by_pynndescent(metric, kind, digits, monkeypatch):
     pytest.importorskip("pynndescent")
     monkeypatch.setattr(limits, "EXACT_NEIGHBOR_SAMPLES", 100)
-    X = digits[0][:400]
+    X = kind(digits[0][:400])
     model = StableAutoencoder(metric=metric, neighbor_weight=1.0, **FEW)
-    assert np.isfinite(model.fit_transform(X)).all()
-    sparse = clone(model).fit(csr_array(X))
-    assert np.isfinite(sparse.transform(X)).all()
+    assert np.isfinite(model.fit(X).transform(X)).all()
+
+
+@pytest.mark.parametrize("kind", [np.asarray, csr_array])
+@pytest.mark.parametrize("metric", ["cosine", "manhattan", "canberra"])
+def test_pynndescent_is_asked_for_the_metric_of_samples_as_they_came(
+    metric, kind, digits, monkeypatch
+):
+    pynndescent = pytest.importorskip("pynndescent")
+    monkeypatch.setattr(limits, "EXACT_NEIGHBOR_SAMPLES", 100)
+    X, asked = kind(digits[0][:150]), []
+
+    class Exact(KNeighborsTransformer):
+        """What stands for pynndescent, which takes long to compile."""
+
+        def __init__(self, n_neighbors, metric, random_state):
+            super().__init__(n_neighbors=n_neighbors, metric=metric)
+            self.random_state = random_state
+
+        def fit_transform(self, X, y=None):
+            asked.append((self.metric, issparse(X), X.shape))
+            dense = X.toarray() if issparse(X) else X
+            return super().fit_transform(dense)
+
+    monkeypatch.setattr(pynndescent, "PyNNDescentTransformer", Exact)
+    model = StableAutoencoder(metric=metric, neighbor_weight=1.0, **FEW).fit(X)
+    assert asked == [(metric, kind is csr_array, X.shape)]
+    assert np.isfinite(model.transform(X)).all()
 
 
 def test_samples_that_are_read_in_chunks_have_a_metric(digits, monkeypatch):
