@@ -5,7 +5,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 TWO := -n 2 --dist worksteal
 
-.PHONY: demo test slow kernels lowest dist lint types spelling docstrings docs site look clean
+.PHONY: demo test slow kernels lowest dist lint types spelling docstrings prose docs site look clean
 
 demo: .venv/plot
 	$(BIN)/python -m stable_embedding
@@ -56,6 +56,10 @@ spelling: .venv/test
 
 docstrings: .venv/test
 	$(BIN)/numpydoc lint $$(find stable_embedding -name '*.py')
+
+# The English of the pages.
+prose: .venv/prose
+	$(BIN)/python -m pytest --quiet docs/check_prose.py
 
 docs: .venv/docs
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs docs/_build/html

@@ -1,0 +1,131 @@
+"""The English of the pages, by proselint and by the rules of ``prose.toml``.
+
+``make prose`` runs this. It needs no network.
+"""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+proselint = pytest.importorskip("proselint")
+
+from markdown_it import MarkdownIt  # noqa: E402
+from mdit_py_plugins.colon_fence import colon_fence_plugin  # noqa: E402
+from mdit_py_plugins.dollarmath import dollarmath_plugin  # noqa: E402
+from proselint.checks import __register__ as CHECKS  # noqa: E402
+from proselint.registry.checks import Check, types  # noqa: E402
+
+ROOT = Path(__file__).parents[1]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
+SETTINGS = tomllib.loads((ROOT / "docs" / "prose.toml").read_text())
+RULES = SETTINGS["rule"]
+MARKDOWN = MarkdownIt().enable("table").use(dollarmath_plugin).use(colon_fence_plugin)
+# Names of papers, which are as their authors wrote them.
+QUOTED = re.compile(r'"[^"]*"')
+SENTENCE = re.compile(r"[^.!?:;]+(?:[.!?:;](?!\s|$)[^.!?:;]*)*")
+
+
+def passages(text):
+    """First line and text of each passage of a page, and whether it is in a table."""
+    tokens = MARKDOWN.parse(text)
+    line, parents = 1, []
+    for token in tokens:
+        if token.map:
+            line = token.map[0] + 1
+        if token.nesting == 1:
+            parents.append(token.type)
+        elif token.nesting == -1:
+            parents.pop()
+        elif token.type == "colon_fence":
+            for inner, words, in_table in passages(token.content):
+                yield line + inner, words, in_table
+        elif token.type == "inline":
+            yield line, plain(token.children), "table_open" in parents
+
+
+def plain(tokens):
+    """Words of inline tokens, with one word for each formula and piece of code."""
+    words = {"text": "{0.content}", "softbreak": " "}
+    # Numbered, since a word that is repeated would be found.
+    words |= {"code_inline": "code{1}", "math_inline": "formula{1}"}
+    text = "".join(
+        words.get(token.type, "").format(token, place)
+        for place, token in enumerate(tokens)
+    )
+    text = re.sub(r"\{[a-z:]+\}(?=code)", "", text)  # roles of Sphinx
+    text = re.sub(r"^:[a-z-]+:.*$", "", text)  # options of directives
+    return QUOTED.sub("title", text)
+
+
+def long_sentences(text, longest):
+    """Sentences that have more words than allowed."""
+    return [
+        sentence.strip()
+        for sentence in SENTENCE.findall(text)
+        if len(sentence.split()) > longest
+    ]
+
+
+def broken_rules(text, *, in_table):
+    """Rules that a passage breaks, with what breaks them."""
+    for rule in RULES:
+        if in_table and not rule.get("tables", True):
+            continue
+        check = Check(
+            check_type=types.Existence(tuple(rule["patterns"])),
+            path=rule["name"],
+            message=f"{{!r}}: {rule['advice']}",
+        )
+        yield from (found.message for found in check.check(f" {text} "))
+    for check in CHECKS:
+        if any(check.matches_partial(name) for name in SETTINGS["proselint"]):
+            found = check.check_with_flags(f" {text} ")
+            yield from (f"{one.check_path}: {one.message}" for one in found)
+    if not in_table:
+        for sentence in long_sentences(text, SETTINGS["longest_sentence"]):
+            yield f"a sentence of {len(sentence.split())} words: {sentence[:50]}..."
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_is_in_plain_english(page):
+    found = [
+        f"{page.relative_to(ROOT)}:{line}: {message}"
+        for line, text, in_table in passages(page.read_text())
+        for message in broken_rules(text, in_table=in_table)
+    ]
+    assert not found, "\n" + "\n".join(found)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["name"])
+def test_a_rule_finds_and_passes_its_examples(rule):
+    assert any(
+        rule["advice"] in message
+        for message in broken_rules(rule["found"], in_table=False)
+    )
+    assert not list(broken_rules(rule["passed"], in_table=False))
+
+
+def test_a_long_sentence_is_found_and_code_and_tables_are_passed():
+    words = "word " * (SETTINGS["longest_sentence"] + 1)
+    page = (
+        f"# Title\n\n{words}.\n\n```python\nrows = {words}\n```\n\n`rows` and $rows$\n"
+    )
+    found = [
+        (line, message)
+        for line, text, in_table in passages(page)
+        for message in broken_rules(text, in_table=in_table)
+    ]
+    assert [line for line, message in found if "a sentence of" in message] == [3]
+    assert not [message for _, message in found if "say samples" in message]
+    table = "| rows |\n|---|\n| rows |\n"
+    cells = list(passages(table))
+    assert [in_table for *_, in_table in cells] == [True, True]
+    assert not [
+        one for _, text, _ in cells for one in broken_rules(text, in_table=True)
+    ]
