@@ -33,9 +33,12 @@ class Table(NamedTuple):
 
     def markdown(self):
         """Return the lines of the table in Markdown."""
-        lines = [self.titles, ["---"] * len(self.titles), *self.rows]
-        head, rule, *body = ("| " + " | ".join(line) + " |" for line in lines)
-        return "\n".join([head, rule.replace(" ", ""), *body])
+        head, *body = (
+            "| " + " | ".join(line) + " |" for line in [self.titles, *self.rows]
+        )
+        # A title may hold several columns.
+        rule = "|" + "---|" * (head.count("|") - 1)
+        return "\n".join([head, rule, *body])
 
 
 def selected(columns, records):

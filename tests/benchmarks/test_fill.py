@@ -111,6 +111,11 @@ def test_a_pivoted_table_leaves_out_what_was_not_measured():
     assert table == Table(["method", "10", "20"], [["PCA", "1", "2"], ["MDS", "3", ""]])
 
 
+def test_every_line_of_a_table_has_as_many_columns():
+    for table in [*(make() for make in TABLES.values()), Table(["a | b"], [["1 | 2"]])]:
+        assert len({line.count("|") for line in table.markdown().splitlines()}) == 1
+
+
 def test_results_come_back_as_they_were_written(tmp_path, monkeypatch):
     monkeypatch.setattr(results, "FOLDER", tmp_path)
     rows = [{"data": "a, b", "figure": "1"}, {"data": "c", "figure": "no"}]
