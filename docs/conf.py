@@ -61,6 +61,7 @@ sphinx_gallery_conf = {
     "reference_url": {"stable_embedding": None},
     "remove_config_comments": True,
     "show_memory": False,
+    "thumbnail_size": (800, 560),  # pages of the guide show them too
     "write_computation_times": False,
     "abort_on_example_error": True,
 }
