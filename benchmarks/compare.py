@@ -1,16 +1,22 @@
 """All methods on all counts: what moves a map, what it keeps, what it costs.
 
 ``python -m benchmarks.compare [--quick] [--data-dir FOLDER] [--n-jobs N] [--data NAME
-...] [--methods NAME ...]`` first fits each method on each data set in a process of its
-own, after a small fit to warm up. It measures the seconds (the median of three fits,
-where they are short), the memory that a fit adds, what the map keeps of at most 2,000
-samples, and what it does with unseen ones. (UMAP warms up with up to 5,000 samples, so
-on fewer its memory is what a second fit adds.) Let nothing else run meanwhile. It then
+...] [--methods NAME ...] [--again]`` fits each method on each data set in a process of
+its own, after a small fit to warm up. It measures the memory that a fit adds, what the
+map keeps of at most 2,000 samples, and what it does with unseen ones. (UMAP warms up
+with up to 5,000 samples, so on fewer its memory is what a second fit adds.) It then
 trains each again and again for :func:`stable_embedding.stability_report`, several at
 once.
 
-Rows of the data sets and methods that are named replace those that the file has, others
-stay; each has its date. A method whose package is not installed is left out.
+Stop it when you like: it writes each row, with its date, when it has found it, and does
+not measure what the file has, unless you pass ``--again``. It leaves out methods whose
+package is not installed.
+
+With ``--time`` it measures seconds alone, and only for the rows that the file has: of a
+fit, and of the embedding of unseen samples. Each runs in a process of its own after a
+small fit to warm up. The methods take turns; the seconds are the medians of three turns,
+or of one if a fit takes more than ten seconds. Let nothing else run meanwhile. Cells of
+seconds are empty until then.
 
 "no" stands where a method has no such ability, "over" where its process took longer
 than `LONGEST` seconds, or a fit longer than `LONGEST_REPEATED`, to be repeated. Writes
@@ -59,6 +65,7 @@ MEASURED_ROWS = 2_000
 RECONSTRUCTED_ROWS = 200  # some inverses take long for each
 WARM_UP_ROWS = 300
 N_BANDS = 8
+REPEATED = ("digits", "wine", "breast cancer")  # these have two runs a perturbation
 
 
 def mnist(n_rows, data_dir):
@@ -92,6 +99,10 @@ def bands(values):
 
 DATA = {
     "digits": lambda data_dir: split("digits", *load("digits"), seed=0),
+    "wine": lambda data_dir: split("wine", *load("wine"), seed=0),
+    "breast cancer": lambda data_dir: split(
+        "breast cancer", *load("breast cancer"), seed=0
+    ),
     "swiss roll": lambda data_dir: swiss_roll(),
     "severed sphere": lambda data_dir: severed_sphere(),
     "MNIST, 2,000 rows": lambda data_dir: mnist(2_000, data_dir),
@@ -106,21 +117,20 @@ def scaled_split(data, data_dir):
     return X / scale, X_unseen / scale, y, y_unseen
 
 
-def measure(data, method, data_dir):
-    """Fit once; print what it cost and what the map keeps. Run in its own process."""
-    warnings.filterwarnings("ignore")  # the peers' own
-    X, X_unseen, y, y_unseen = scaled_split(data, data_dir)
+def warm_up(method, X):
+    """Fit a few samples, so that what is loaded and compiled is not measured."""
     MAPS[method](0).fit(X[: UMAP_WARM_UP_ROWS if method == "UMAP" else WARM_UP_ROWS])
+
+
+def measure(data, method, data_dir):
+    """Fit once; return what it added to memory, what the map keeps, and the seconds."""
+    X, X_unseen, y, y_unseen = scaled_split(data, data_dir)
+    warm_up(method, X)
     model = MAPS[method](0)
     forget_peak()
     before = memory()
     codes, fit_seconds = timed(lambda: model.fit_transform(X))
-    found = {"peak_megabytes": (peak_memory() - before) / 1e6}
-    times = [fit_seconds]
-    if fit_seconds < SHORT_FIT:
-        for _ in range(N_FITS - 1):
-            times.append(seconds(lambda: MAPS[method](0).fit_transform(X)))
-    found["fit_seconds"] = median(times)
+    found = {"peak_megabytes": (peak_memory() - before) / 1e6, "seconds": fit_seconds}
     some = fixed_subsample(len(X), MEASURED_ROWS)
     found |= {
         "trustworthiness": trustworthiness(X[some], codes[some]),
@@ -130,7 +140,7 @@ def measure(data, method, data_dir):
         "accuracy": cross_val_score(KNeighborsClassifier(), codes, y).mean(),
     }
     if hasattr(model, "transform"):
-        unseen, found["transform_seconds"] = timed(lambda: model.transform(X_unseen))
+        unseen = model.transform(X_unseen)
         found |= {
             "unseen_trustworthiness": trustworthiness(X_unseen, unseen),
             "unseen_correlation": distance_correlation(X_unseen, unseen),
@@ -140,20 +150,34 @@ def measure(data, method, data_dir):
             rows = slice(RECONSTRUCTED_ROWS)
             again = model.inverse_transform(unseen[rows])
             found["unseen_r2"] = explained_variance(X_unseen[rows], again)
-    print(json.dumps(found))
+    return found
 
+
+def measure_seconds(data, method, data_dir):
+    """Time a fit, and the embedding of what was held out."""
+    X, X_unseen, *_ = scaled_split(data, data_dir)
+    warm_up(method, X)
+    model = MAPS[method](0)
+    found = {"fit_seconds": seconds(lambda: model.fit_transform(X))}
+    if hasattr(model, "transform"):
+        found["transform_seconds"] = seconds(lambda: model.transform(X_unseen))
+    return found
+
+
+JOBS = {"keeps": measure, "seconds": measure_seconds}
 
 MEASURES = (
     *("trustworthiness", "continuity", "stress", "correlation", "accuracy"),
     *("unseen_trustworthiness", "unseen_correlation", "unseen_accuracy", "unseen_r2"),
-    *("fit_seconds", "transform_seconds", "peak_megabytes"),
+    "peak_megabytes",
 )
+SECONDS = ("fit_seconds", "transform_seconds")
 MOVES = [f"{kind}_{name}" for kind in ("raw", "aligned") for name in PERTURBATIONS]
 
 
-def in_a_process(data, method, data_dir):
-    """Measure a fit in a process of its own; None where it takes too long."""
-    command = [sys.executable, "-m", "benchmarks.compare", "--one", data, method]
+def in_a_process(job, data, method, data_dir):
+    """Run a job of `JOBS` in a process of its own; None where it takes too long."""
+    command = [sys.executable, "-m", "benchmarks.compare", "--one", job, data, method]
     command += ["--data-dir", data_dir] if data_dir else []
     try:
         done = subprocess.run(
@@ -164,23 +188,16 @@ def in_a_process(data, method, data_dir):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def measured(cells, data_dir):
-    """Measure all cells, one after the other."""
-    found = {}
-    for cell in (bar := tqdm(cells, unit="method")):
-        bar.set_description(", ".join(cell))
-        values = in_a_process(*cell, data_dir)
-        found[cell] = {
-            name: "over" if values is None else values.get(name, "no")
-            for name in MEASURES
-        }
-    return found
+def filled(names, values):
+    """Return a cell for each name: "over" without values, "no" without its value."""
+    return {
+        name: "over" if values is None else formatted(values.get(name, "no"))
+        for name in names
+    }
 
 
-def moves(data, method, fit_seconds, data_dir, n_runs, n_jobs):
+def moves(data, method, data_dir, n_runs, n_jobs):
     """How far each perturbation moves the map."""
-    if fit_seconds == "over" or fit_seconds > LONGEST_REPEATED:
-        return dict.fromkeys(MOVES, "over")
     X, *_ = scaled_split(data, data_dir)
     report = stability_report(
         {method: MapAlone(MAPS[method](0))}, X, n_runs=n_runs, n_jobs=n_jobs, verbose=0
@@ -190,6 +207,52 @@ def moves(data, method, fit_seconds, data_dir, n_runs, n_jobs):
         for kind in ("raw", "aligned")
         for row in report.rows
     }
+
+
+def measured(data, method, data_dir, n_runs, n_jobs):
+    """Measure a row of the file, all but its seconds."""
+    values = in_a_process("keeps", data, method, data_dir)
+    long = values is None or values["seconds"] > LONGEST_REPEATED
+    moved = None if long else moves(data, method, data_dir, n_runs, n_jobs)
+    return {
+        "data": data,
+        "method": method,
+        "date": str(date.today()),
+        "runs": n_runs,
+        **filled(MOVES, moved),
+        **filled(MEASURES, values),
+        **dict.fromkeys(SECONDS, ""),
+    }
+
+
+def timed_in_turns(methods, run):
+    """Time methods in turns.
+
+    Parameters
+    ----------
+    methods : sequence of str
+
+    run : callable
+        From a method to its seconds by their names, or None where it takes too long.
+
+    Returns
+    -------
+    dict of str to dict
+        Cells of each method: the medians of its turns.
+    """
+    found = {method: [run(method)] for method in methods}
+    for _ in range(N_FITS - 1):
+        for method, turns in found.items():
+            if turns[0] is not None and turns[0]["fit_seconds"] < SHORT_FIT:
+                turns.append(run(method))
+    return {
+        method: filled(SECONDS, None if None in turns else _medians(turns))
+        for method, turns in found.items()
+    }
+
+
+def _medians(turns):
+    return {name: median(turn[name] for turn in turns) for name in turns[0]}
 
 
 def can_be_made(method):
@@ -209,6 +272,23 @@ def merged(known, measured):
         for row in [*known, *measured]
     }
     return [rows[cell] for cell in product(DATA, MAPS) if cell in rows]
+
+
+def known_rows():
+    """Read the rows that the file has."""
+    return read("compare") if (FOLDER / "compare.csv").exists() else []
+
+
+def keep(rows):
+    """Write rows in place of those of the same data sets and methods."""
+    rows = merged(known_rows(), rows)
+    write("compare", rows, seeds="0, and those of stability_report")
+
+
+def due(cells, known, again):
+    """Return the data sets and methods that have to be measured."""
+    have = set() if again else {(row["data"], row["method"]) for row in known}
+    return [cell for cell in cells if cell not in have]
 
 
 def formatted(value):
@@ -240,7 +320,7 @@ def draw(rows):
                 for row in rows
                 if row["data"] == data
             ]
-            values, heights = np.array(points).T
+            values, heights = np.reshape(points, (-1, 2)).T
             if name in MOVES:
                 values = np.maximum(values, _SMALLEST_MOVE)
             ax.plot(values, heights, "o", markersize=5, alpha=0.8, label=data)
@@ -260,45 +340,51 @@ def number(cell):
 
 
 def main():
-    """Measure all, print, write and draw it."""
+    """Measure what is due, print, write and draw it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="digits, four methods")
     parser.add_argument("--data-dir", help="folder with mnist.npz; else from OpenML")
     parser.add_argument("--n-jobs", type=int, help="repeated trainings at a time")
     parser.add_argument("--data", nargs="+", choices=DATA, default=list(DATA))
     parser.add_argument("--methods", nargs="+", choices=MAPS, default=list(MAPS))
-    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--again", action="store_true", help="what the file has, too")
+    parser.add_argument("--time", action="store_true", help="measure seconds alone")
+    parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.one:
-        measure(*arguments.one, arguments.data_dir)
-        return
     warnings.filterwarnings("ignore")  # the peers' own
+    if arguments.one:
+        job, data, method = arguments.one
+        print(json.dumps(JOBS[job](data, method, arguments.data_dir)))
+        return
     methods = [name for name in arguments.methods if can_be_made(name)]
     cells = list(product(arguments.data, methods))
-    if arguments.quick:
+    if arguments.time:
+        time_all(cells, arguments.data_dir)
+    elif arguments.quick:
         fast = ("PCA", "UMAP", "plain autoencoder", "StableAutoencoder")
-        cells = list(product(("digits",), fast))
-    found = measured(cells, arguments.data_dir)
-    rows = []
-    for (data, method), values in tqdm(found.items(), desc="again and again"):
-        n_runs = 2 if data == "digits" and not arguments.quick else 1
-        moved = moves(
-            data,
-            method,
-            values["fit_seconds"],
-            arguments.data_dir,
-            n_runs,
-            arguments.n_jobs,
-        )
-        cells_of_row = {k: formatted(v) for k, v in (moved | values).items()}
-        row = {"data": data, "method": method, "date": date.today(), "runs": n_runs}
-        rows.append(row | cells_of_row)
-        show(rows[-1])
+        for method in fast:
+            show(measured("digits", method, arguments.data_dir, 1, arguments.n_jobs))
+    else:
+        cells = due(cells, known_rows(), arguments.again)
+        for data, method in (bar := tqdm(cells, unit="method")):
+            bar.set_description(f"{data}, {method}")
+            n_runs = 2 if data in REPEATED else 1
+            keep([measured(data, method, arguments.data_dir, n_runs, arguments.n_jobs)])
     if not arguments.quick:
-        known = read("compare") if (FOLDER / "compare.csv").exists() else []
-        rows = merged(known, rows)
-        write("compare", rows, seeds="0, and those of stability_report")
-        draw(rows)
+        draw(known_rows())
+
+
+def time_all(cells, data_dir):
+    """Time the rows that the file has, one data set after the other."""
+    known = {(row["data"], row["method"]): row for row in known_rows()}
+    for data in dict.fromkeys(data for data, _ in cells):
+        methods = [m for d, m in cells if d == data and (d, m) in known]
+        found = timed_in_turns(
+            tqdm(methods, desc=f"seconds on {data}"),
+            lambda method, data=data: in_a_process("seconds", data, method, data_dir),
+        )
+        if found:
+            keep([known[data, method] | cells for method, cells in found.items()])
 
 
 if __name__ == "__main__":

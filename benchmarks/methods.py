@@ -1,7 +1,8 @@
 """What is compared: methods by name, each made from a seed, and classifiers.
 
 All maps have two components, and otherwise default settings but for what stands here.
-UMAP and PaCMAP are imported when they are made, since that takes long.
+UMAP, PaCMAP and those of :mod:`benchmarks.peers` are imported when they are made, since
+that takes long.
 """
 
 from sklearn.base import BaseEstimator, clone
@@ -19,6 +20,8 @@ from stable_embedding import (
     StableAutoencoder,
     VariationalAutoencoder,
 )
+
+from .peers import PEERS, peer
 
 PLAIN = {"init": "random", "similarity_weight": 0, "learning_rate_init": 1e-3}
 
@@ -71,6 +74,7 @@ MAPS = {
     "t-SNE": lambda seed: TSNE(2, random_state=seed),
     "UMAP": umap,
     "PaCMAP": pacmap,
+    **{name: peer(name) for name in PEERS},
     "plain autoencoder": lambda seed: StableAutoencoder(2, random_state=seed, **PLAIN),
     "StableAutoencoder": lambda seed: StableAutoencoder(2, random_state=seed),
     "StableAutoencoder, neighbor_weight=3": lambda seed: StableAutoencoder(

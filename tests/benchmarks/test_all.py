@@ -20,6 +20,7 @@ NOT_RUN = {
     "methods",
     "page_numbers",
     "page_tables",
+    "peers",
     "results",
     "timing",
 }

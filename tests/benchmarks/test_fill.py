@@ -6,7 +6,14 @@ import pytest
 
 from benchmarks import fill, results
 from benchmarks.page_numbers import NUMBERS
-from benchmarks.page_tables import TABLES, Column, Table, pivoted, selected
+from benchmarks.page_tables import (
+    TABLES,
+    Column,
+    Table,
+    pivoted,
+    selected,
+    with_best_bold,
+)
 
 TABLE = Table(["data", "figure"], [["digits", ".5"], ["wine", ".25"]])
 KNOWN = {"tables": {"some": lambda: TABLE}, "numbers": {"best": lambda: "42"}}
@@ -97,6 +104,28 @@ def test_columns_are_written_by_their_formats():
     ]
     table = selected(columns, [{"who": "a", "value": "3"}])
     assert table == Table(["name", "half"], [["a", "1.5"]])
+
+
+def test_the_best_of_a_column_is_bold():
+    columns = [
+        Column("method", "method"),
+        Column("moved", "moved", best=min),
+        Column("kept", "kept", best=max),
+        Column("size", "size"),
+    ]
+    table = Table(
+        [column.title for column in columns],
+        [
+            ["PCA", "0", ".7", "1"],
+            ["MDS", "0", "no", "2"],
+            ["UMAP", "23", ".95", ""],
+        ],
+    )
+    assert with_best_bold(columns, table).rows == [
+        ["PCA", "**0**", ".7", "1"],
+        ["MDS", "**0**", "no", "2"],
+        ["UMAP", "23", "**.95**", ""],
+    ]
 
 
 def test_a_pivoted_table_leaves_out_what_was_not_measured():
