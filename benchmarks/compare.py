@@ -14,9 +14,9 @@ package is not installed.
 
 With ``--time`` it measures seconds alone, and only for the rows that the file has: of a
 fit, and of the embedding of unseen samples. Each runs in a process of its own after a
-small fit to warm up. The methods take turns; the seconds are the medians of three turns,
-or of one if a fit takes more than ten seconds. Let nothing else run meanwhile. Cells of
-seconds are empty until then.
+small fit to warm up. The methods take turns; the seconds are the medians of three
+turns, or of one if a fit takes more than ten seconds. Let nothing else run meanwhile.
+Cells of seconds are empty until then.
 
 "no" stands where a method has no such ability, "over" where its process took longer
 than `LONGEST` seconds, or a fit longer than `LONGEST_REPEATED`, to be repeated. Writes

@@ -9,6 +9,7 @@ from functools import partial
 from typing import NamedTuple
 
 from .formats import count, fixed, fraction, moved, percent, points, seconds
+from .peers import PEERS
 from .results import read, where
 
 three = partial(fraction, digits=3)
@@ -410,7 +411,7 @@ def compare_briefly():
             Column("trustworthiness", "trustworthiness", two),
             Column("fit, s", "fit_seconds", seconds),
         ],
-        [r for r in where("compare", data="digits") if r["method"] not in _SIBLINGS],
+        [r for r in where("compare", data="digits") if r["method"] not in _NOT_BRIEF],
     )
     ours = ["StableAutoencoder", "StableAutoencoder, neighbor_weight=3"]
     return bold(table, ours)
@@ -420,6 +421,7 @@ _SIBLINGS = {
     f"{name}Autoencoder"
     for name in ("Denoising", "Sparse", "Contractive", "Variational")
 }
+_NOT_BRIEF = _SIBLINGS | PEERS.keys()
 
 
 def _whether(cell):
@@ -644,7 +646,6 @@ TABLES = {
     "thesis-parts": thesis_parts,
     "compare-digits": partial(compare, "digits"),
     "compare-mnist-10000": partial(compare, "MNIST, 10,000 rows"),
-    "published": published,
     "pipeline": pipeline,
     "scaling": scaling,
     "convergence": convergence,
