@@ -21,6 +21,9 @@ from . import limits
 from .chunks import dense_samples
 from .metrics import PairMetric, checked
 
+# Cosine distances up to this are those of one direction, rounded.
+_ROUNDING = 1e-14
+
 
 class InputDistances:
     """Distances between the samples of a training.
@@ -288,6 +291,37 @@ class TorchDistances(MetricDistances):
     def _prepared(self, index):
         rows = dense_samples(self.X, self.order[index]).astype(np.float64)
         return self.prepare(rows, self.mean, self.scale).astype(np.float32)
+
+
+class ChordDistances(InputDistances):
+    r"""Distances of samples after each is divided by its length.
+
+    .. math:: d_{ij} = \sqrt{2 (1 - \cos_{ij})}
+
+    They are Euclidean, so classical scaling of them is kernel PCA with cosines as its
+    kernel. A sample of zeros has the cosine 0 with every other.
+
+    Parameters
+    ----------
+    cosine : InputDistances
+        Cosine distances, ``1 - cos``.
+    """
+
+    def __init__(self, cosine: InputDistances):
+        super().__init__(len(cosine), cosine.order)
+        self.cosine = cosine
+
+    def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Compute the distances of some samples from others."""
+        halves = self.cosine.between(first, second)
+        # What is left of one direction is rounding, whose unit would be as small.
+        halves[halves <= _ROUNDING] = 0
+        halves[first[:, None] == second] = 0
+        return np.sqrt(2 * halves)
+
+    def among(self, index: Tensor) -> Tensor:
+        """Compute the distances among the samples of each of several batches."""
+        return self.cosine.among(index).mul(2).sqrt_()
 
 
 def _scaled(rows, mean, scale):

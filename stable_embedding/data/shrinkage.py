@@ -176,7 +176,8 @@ def auto_alpha_of_places(places, scores, distances, n_samples, weights=None):
     residuals = places - scores
     roots = 1.0 if weights is None else np.sqrt(weights)[:, None]
     total = np.square(roots * places).sum()
-    residual = np.square(roots * residuals).sum() / max(total, _TINY)
+    # Places that are all alike have no size that residuals could be a fraction of.
+    residual = np.square(roots * residuals).sum() / total if total > _TINY else 1.0
     if residual <= 1e-6:
         return _MAX_ALPHA
     n_neighbors = min(_N_NEIGHBORS, len(places) - 1)

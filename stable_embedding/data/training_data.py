@@ -11,7 +11,7 @@ from torch import Tensor
 from . import limits
 from .duplicates import DistinctSamples, merge_duplicates
 from .geodesic import geodesic_distances
-from .input_distances import InputDistances, distances_of_metric
+from .input_distances import ChordDistances, InputDistances, distances_of_metric
 from .labels import is_partial, spread_classes, standardize_targets
 from .lazy_samples import LazySamples, chunk_slices, exceeds_memory
 from .metrics import GEODESIC, PairMetric
@@ -479,6 +479,9 @@ class FoundDistances(NamedTuple):
 def find_distances(samples, hashes, plan, given, chunks, needs_graph, weights=None):
     """Find the distances that codes follow, and the neighbors that the loss needs.
 
+    Where codes follow cosines, these distances are chords; neighbors are still those
+    of the plan's metric.
+
     Parameters
     ----------
     samples : ScaledSamples
@@ -529,8 +532,11 @@ def find_distances(samples, hashes, plan, given, chunks, needs_graph, weights=No
         distances = distances_of_metric(
             samples.X, metric, samples.order, samples.mean, samples.scale, plan.verbose
         )
+    followed = distances
+    if plan.follows_cosines:
+        followed = chord_distances(samples, distances, plan.verbose)
     if not needs_graph:
-        return FoundDistances(distances, None)
+        return FoundDistances(followed, None)
     if distances is not None and isinstance(plan.neighbors, str):
         graph = graph_by_distances(
             distances, metric, plan.n_neighbors, samples, chunks, plan.verbose
@@ -539,7 +545,35 @@ def find_distances(samples, hashes, plan, given, chunks, needs_graph, weights=No
         graph = neighbor_graph(
             plan.neighbors, plan.n_neighbors, samples, chunks, plan.verbose
         )
-    return FoundDistances(distances, plan.broadcast(graph))
+    return FoundDistances(followed, plan.broadcast(graph))
+
+
+def chord_distances(samples, cosine_distances=None, verbose=False):
+    """Return chords of samples as they came, from cosine distances if they are there.
+
+    Parameters
+    ----------
+    samples : ScaledSamples
+
+    cosine_distances : InputDistances or None, default=None
+
+    verbose : bool, default=False
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    ChordDistances
+    """
+    if cosine_distances is None:
+        cosine_distances = distances_of_metric(
+            samples.X,
+            PairMetric("cosine"),
+            samples.order,
+            samples.mean,
+            samples.scale,
+            verbose,
+        )
+    return ChordDistances(cosine_distances)
 
 
 def find_subspace(

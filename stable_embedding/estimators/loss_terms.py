@@ -20,7 +20,9 @@ from ..losses.neighbor import NeighborLoss, initial_kernel_scale
 from ..losses.reconstruction import ReconstructionLoss
 from ..losses.similarity import (
     GivenDistanceLoss,
+    GivenInnerProductLoss,
     SimilarityLoss,
+    collapsed_product_loss,
     collapsed_similarity_loss,
     inner_product,
 )
@@ -69,6 +71,8 @@ def standard_terms(networks, data, plan, rigid_map):
 def similarity_term(data, plan):
     """Return the term of the distances that are given, or else of a similarity."""
     weight = plan.similarity_weight
+    if plan.follows_cosines:
+        return inner_product_term(data, weight)
     if data.distances is not None:
         return GivenDistanceLoss(data.distances, data.code_scale, weight)
     collapsed_loss = collapsed_loss_of(data, plan.similarity) if weight else 1.0
@@ -83,6 +87,20 @@ def collapsed_loss_of(data, similarity):
     if data.estimation_weights is not None:
         weights = torch.from_numpy(data.estimation_weights).to(some.dtype)
     return collapsed_similarity_loss(some, similarity, weights)
+
+
+def inner_product_term(data, weight):
+    """Return the term of the inner products that stand for distances."""
+    training_set, unit = data.training_set, data.code_scale
+    some = smallest_hashes(training_set.hashes, limits.ESTIMATION_SAMPLES)
+    weights = weights_at(training_set.weights, some)
+    collapsed_loss = collapsed_product_loss(
+        data.distances,
+        torch.from_numpy(some),
+        unit,
+        None if weights is None else torch.from_numpy(weights),
+    )
+    return GivenInnerProductLoss(data.distances, unit, weight, collapsed_loss)
 
 
 def guide_terms(network, data, plan, rigid_map, consensus):

@@ -50,7 +50,7 @@ class ValidationMixin:
         """Validate distances of the user's own."""
         if distances is None:
             is_other = resume and self.code_scale_ != self.scale_
-            if is_other and not plan.has_own_metric:
+            if is_other and not (plan.has_own_metric or plan.follows_cosines):
                 raise ValueError(
                     "the fitted map follows other distances than the Euclidean ones of"
                     " its samples, and training cannot go on without them: pass"

@@ -60,7 +60,11 @@ def inner_product(samples: Tensor, weights: Tensor | None = None) -> Tensor:
 
 
 def cosine(samples: Tensor) -> Tensor:
-    """Cosines of the angles between samples; those of a sample of zeros are 0."""
+    """Cosines of the angles between samples; those of a sample of zeros are 0.
+
+    Autoencoders compare them, centered, with inner products of codes, see
+    :class:`GivenInnerProductLoss`. Angles of two components could not follow them.
+    """
     unit = functional.normalize(samples, dim=-1, eps=SMALLEST_DISTANCE)
     return unit @ unit.mT
 
@@ -363,6 +367,133 @@ class GivenDistanceLoss(LossTerm):
         has_unknown = self.distances.has_unknown
         loss = given_distance_loss(wanted, codes, has_unknown, weights)
         return (loss.mean(-1) if is_split else loss) / 2
+
+
+def centered_products(distances: Tensor, weights: Tensor | None = None) -> Tensor:
+    r"""Inner products of centered points that have given Euclidean distances.
+
+    .. math:: b_{ij} = -\tfrac12 (d_{ij}^2 - m_i - m_j + \bar m), \qquad
+              m_i = \operatorname{mean}_j d_{ij}^2
+
+    Parameters
+    ----------
+    distances : Tensor of shape (..., n_samples, n_samples)
+
+    weights : Tensor of shape (..., n_samples) or None, default=None
+        Weights of the samples in the means.
+
+    Returns
+    -------
+    Tensor of shape (..., n_samples, n_samples)
+    """
+    squares = distances.square()
+    if weights is None:
+        means = squares.mean(-1)
+        mean = means.mean(-1)
+    else:
+        total = weights.sum(-1, keepdim=True)
+        fractions = weights / total.clamp_min(torch.finfo(total.dtype).tiny)
+        means = (squares @ fractions.unsqueeze(-1)).squeeze(-1)
+        mean = (means * fractions).sum(-1)
+    squares = squares - means.unsqueeze(-1) - means.unsqueeze(-2)
+    return (squares + mean[..., None, None]) / -2
+
+
+def given_product_loss(
+    distances: Tensor, codes: Tensor, weights: Tensor | None = None
+) -> Tensor:
+    """Mean squared difference of inner products, over pairs; see above for both."""
+    return mean_squared_difference(
+        inner_product(codes, weights), centered_products(distances, weights), weights
+    )
+
+
+class GivenInnerProductLoss(LossTerm):
+    r"""Loss of inner products that stand for given distances: the strain.
+
+    .. math:: L_\text{sim} = \frac1c \operatorname{mean}_{i<j}
+              \bigl(\tilde z_i^\top \tilde z_j - b_{ij} / s_d^2\bigr)^2
+
+    with centered codes :math:`\tilde z`, the inner products :math:`b` of
+    :func:`centered_products`, the unit :math:`s_d`, and the mean :math:`c` for a
+    collapsed map. Its optimum is classical scaling, which is unique up to rotation.
+    For chords of samples, whose :math:`b` are centered cosines, that is kernel PCA.
+    Batches are split as for :func:`distance_loss`.
+
+    Parameters
+    ----------
+    distances : InputDistances
+        Its `among` returns distances for positions, all of them known.
+
+    unit : float
+        The unit :math:`s_d`.
+
+    weight : float, default=1.0
+        Weight in the total.
+
+    collapsed_loss : float, default=1.0
+        Normalizer :math:`c`, see :func:`collapsed_product_loss`.
+
+    References
+    ----------
+    W. S. Torgerson, "Multidimensional scaling: I. Theory and method", Psychometrika,
+    1952.
+    """
+
+    name = "similarity"
+
+    def __init__(
+        self,
+        distances: Any,
+        unit: float,
+        weight: float = 1.0,
+        collapsed_loss: float = 1.0,
+    ):
+        super().__init__(weight)
+        self.distances = distances
+        self.unit = unit
+        self.collapsed_loss = collapsed_loss
+
+    def forward(self, outputs: Any, batch: Batch) -> Tensor:
+        """Return the share of inner products that is lost."""
+        codes, index, weights = outputs.codes, batch.index, batch.weights
+        is_split = codes.shape[-2] > limits.PAIR_BLOCK
+        if is_split:
+            codes = split_into_blocks(codes, limits.PAIR_BLOCK)
+            index, weights = blocks_of(index), blocks_of(weights)
+        distances = self.distances.among(index).to(codes.dtype) / self.unit
+        loss = given_product_loss(distances, codes, weights)
+        return (loss.mean(-1) if is_split else loss) / self.collapsed_loss
+
+
+def collapsed_product_loss(
+    distances: Any, index: Tensor, unit: float, weights: Tensor | None = None
+) -> float:
+    """Mean squared inner product of pairs, which a collapsed map loses.
+
+    Where nothing can be lost, as with samples of one direction, it is 1.
+
+    Parameters
+    ----------
+    distances : InputDistances
+
+    index : Tensor of int of shape (n_samples,)
+        Positions of samples that stand for all.
+
+    unit : float
+        Unit of the distances.
+
+    weights : Tensor of shape (n_samples,) or None, default=None
+        Weights of these samples.
+
+    Returns
+    -------
+    float
+    """
+    wanted = torch.from_numpy(distances.between(index.numpy(), index.numpy()) / unit)
+    weights = None if weights is None else weights.to(wanted.dtype)
+    origin = wanted.new_zeros(len(index), 1)
+    return given_product_loss(wanted, origin, weights).item() or 1.0
 
 
 class SimilarityLoss(LossTerm):

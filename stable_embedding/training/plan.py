@@ -11,7 +11,12 @@ from torch import nn
 
 from ..data.metrics import EUCLIDEAN
 from ..losses.base import LossTerm
-from ..losses.similarity import Similarity, distance, resolve_similarity
+from ..losses.similarity import (
+    Similarity,
+    cosine,
+    distance,
+    resolve_similarity,
+)
 from .distributed import broadcast_from_main, shard_of
 from .identity import stable_hash
 from .seeds import draw_seeds
@@ -169,7 +174,9 @@ class TrainingPlan:
             seeds=draw_seeds(estimator.random_state, resolve_n_init(estimator)),
             stopping_rule=stopping_rule,
             # A user's similarity or loss would get coordinates for features.
-            may_project=projects and similarity is distance and not extra_losses,
+            may_project=projects
+            and similarity in (distance, cosine)
+            and not extra_losses,
             guided=has_free_codes and not resume and estimator.similarity_weight > 0,
             device=device,
             accelerator=accelerator,
@@ -185,6 +192,11 @@ class TrainingPlan:
     def has_own_metric(self) -> bool:
         """Whether distances of the input are not the Euclidean ones."""
         return not (isinstance(self.metric, str) and self.metric in EUCLIDEAN)
+
+    @property
+    def follows_cosines(self) -> bool:
+        """Whether inner products of codes follow cosines of the samples."""
+        return self.similarity is cosine and self.similarity_weight > 0
 
     @property
     def couples_runs(self) -> bool:
@@ -213,6 +225,8 @@ def check_metric_alone(estimator: Any, similarity: Similarity) -> None:
     """Raise if a metric stands beside a similarity that compares no distances."""
     metric = estimator.metric
     if isinstance(metric, str) and metric in EUCLIDEAN:
+        return
+    if similarity is cosine and isinstance(metric, str) and metric == "cosine":
         return
     if similarity is not distance and estimator.similarity_weight:
         raise ValueError(

@@ -5,10 +5,13 @@ import pytest
 import torch
 from scipy.sparse import csr_array
 from scipy.spatial.distance import cdist
+from sklearn.metrics import pairwise_distances
+from sklearn.preprocessing import normalize
 
 from stable_embedding.data import limits
 from stable_embedding.data.input_distances import (
     CallableDistances,
+    ChordDistances,
     CoordinateDistances,
     MatrixDistances,
     SparseMatrixDistances,
@@ -95,3 +98,25 @@ def test_unknown_pairs_are_no_neighbors():
 def test_few_samples_have_all_others_as_neighbors(D):
     counts, _ = nearest(MatrixDistances(D[:3, :3]), 15, slice(0, 3))
     np.testing.assert_array_equal(counts, 2)
+
+
+def test_chords_are_distances_of_samples_of_unit_length(rng):
+    X = rng.normal(size=(20, 4))
+    chords = ChordDistances(MatrixDistances(pairwise_distances(X, metric="cosine")))
+    unit = normalize(X)
+    wanted = cdist(unit, unit)
+    first, second = np.array([3, 1]), np.array([0, 9, 1])
+    np.testing.assert_allclose(
+        chords.between(first, second), wanted[np.ix_(first, second)], atol=1e-7
+    )
+    index = torch.from_numpy(rng.permutation(20)).reshape(2, 10)
+    for batch, at in zip(chords.among(index), index):
+        # In float32, whose rounding the root of small distances enlarges.
+        np.testing.assert_allclose(batch, wanted[np.ix_(at, at)], atol=1e-3)
+
+
+def test_chords_of_one_direction_are_0_without_rounding():
+    X = np.arange(1.0, 9)[:, None] * np.array([[0.1, 0.7]])
+    chords = ChordDistances(MatrixDistances(pairwise_distances(X, metric="cosine")))
+    everyone = np.arange(8)
+    assert not chords.between(everyone, everyone).any()

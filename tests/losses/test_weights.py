@@ -17,6 +17,7 @@ from stable_embedding.losses.neighbor import neighbor_loss, student_kernel
 from stable_embedding.losses.reconstruction import ReconstructionLoss
 from stable_embedding.losses.similarity import (
     GivenDistanceLoss,
+    GivenInnerProductLoss,
     SimilarityLoss,
     cosine,
     distance,
@@ -84,6 +85,7 @@ def terms(draw):
         ScalingGuideLoss(1.0, 0.5).eval(),
         consensus(places),
         GivenDistanceLoss(distances, 1.0),
+        GivenInnerProductLoss(distances, 1.0),
         *(SimilarityLoss(one, 1.0, 1.0) for one in (distance, inner_product)),
         *(SimilarityLoss(one, 1.0, 1.0) for one in (cosine, rbf)),
         TripletLoss(1.0, 0.5),

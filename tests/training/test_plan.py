@@ -164,7 +164,8 @@ def test_what_must_see_features_is_not_projected():
     assert not projects(requires_features=True)
     assert not projects(resume=True)
     assert not projects(init="random")
-    assert not projects(similarity="cosine")
+    assert projects(similarity="cosine")
+    assert not projects(similarity="rbf")
     assert not projects(similarity=wrong_similarity)
     assert not projects(extra_losses=[Term("a")])
 
