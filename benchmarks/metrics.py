@@ -56,6 +56,10 @@ ROLL_METHODS = {
 NEWS_METHODS = {
     "metric='cosine', five layers": ours(metric="cosine", neighbor_weight=3.0, **DEEP),
     "metric='cosine'": ours(metric="cosine", neighbor_weight=3.0),
+    "metric='cosine', no neighbors": ours(metric="cosine"),
+    "similarity='cosine'": ours(similarity="cosine"),
+    "similarity='inner_product'": ours(similarity="inner_product"),
+    "similarity='distance'": ours(),
     "UMAP": umap(metric="cosine"),
 }
 

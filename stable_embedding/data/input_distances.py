@@ -207,12 +207,13 @@ class MetricDistances(InputDistances):
 
     def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Compute the distances of some samples from others."""
-        rows = self._rows(first)
+        rows = self.rows(first)
         if first is second or np.array_equal(first, second):
             return self.metric.between(rows)
-        return self.metric.between(rows, self._rows(second))
+        return self.metric.between(rows, self.rows(second))
 
-    def _rows(self, index):
+    def rows(self, index: np.ndarray) -> Any:
+        """Return the rows at some positions."""
         return self.X[self.order[index]]
 
 
@@ -294,7 +295,7 @@ class TorchDistances(MetricDistances):
 
 
 class ChordDistances(InputDistances):
-    r"""Distances of samples after each is divided by its length.
+    r"""Distances of samples after each is divided by its length, and inner products.
 
     .. math:: d_{ij} = \sqrt{2 (1 - \cos_{ij})}
 
@@ -303,13 +304,23 @@ class ChordDistances(InputDistances):
 
     Parameters
     ----------
-    cosine : InputDistances
+    cosine : MetricDistances
         Cosine distances, ``1 - cos``.
+
+    weights : ndarray of shape (n_samples,) or None, default=None
+        Weights of the samples in their mean; equal ones by default.
     """
 
-    def __init__(self, cosine: InputDistances):
+    def __init__(self, cosine: MetricDistances, weights: np.ndarray | None = None):
         super().__init__(len(cosine), cosine.order)
         self.cosine = cosine
+        parts = list(gen_batches(len(self), limits.CHUNK_SAMPLES))
+        weights = np.ones(len(self)) if weights is None else weights
+        mean = sum(weights[part] @ self._unit(part) for part in parts) / weights.sum()
+        to_mean = np.concatenate([self._unit(part) @ mean for part in parts])
+        # Less 1, so that float32 holds differences of samples of nearly one direction.
+        self._to_mean = torch.from_numpy((1 - to_mean).astype(np.float32))
+        self._of_mean = float(1 - mean @ mean)
 
     def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Compute the distances of some samples from others."""
@@ -322,6 +333,28 @@ class ChordDistances(InputDistances):
     def among(self, index: Tensor) -> Tensor:
         """Compute the distances among the samples of each of several batches."""
         return self.cosine.among(index).mul(2).sqrt_()
+
+    def products(self, index: Tensor) -> Tensor:
+        """Compute centered cosines among the samples of each of several batches.
+
+        Parameters
+        ----------
+        index : Tensor of int of shape (..., n_samples_of_batch)
+            Positions.
+
+        Returns
+        -------
+        Tensor of shape (..., n_samples_of_batch, n_samples_of_batch), dtype float32
+            Products of different samples, each of unit length, less their mean.
+        """
+        self._to_mean = self._to_mean.to(index.device)
+        to_mean = self._to_mean[index]
+        sums = to_mean.unsqueeze(-1) + to_mean.unsqueeze(-2)
+        return sums - self._of_mean - self.cosine.among(index)
+
+    def _unit(self, part):
+        rows = self.cosine.rows(np.arange(len(self))[part])
+        return normalize(rows.astype(np.float64))
 
 
 def _scaled(rows, mean, scale):

@@ -534,7 +534,7 @@ def find_distances(samples, hashes, plan, given, chunks, needs_graph, weights=No
         )
     followed = distances
     if plan.follows_cosines:
-        followed = chord_distances(samples, distances, plan.verbose)
+        followed = chord_distances(samples, distances, weights, plan.verbose)
     if not needs_graph:
         return FoundDistances(followed, None)
     if distances is not None and isinstance(plan.neighbors, str):
@@ -548,14 +548,16 @@ def find_distances(samples, hashes, plan, given, chunks, needs_graph, weights=No
     return FoundDistances(followed, plan.broadcast(graph))
 
 
-def chord_distances(samples, cosine_distances=None, verbose=False):
+def chord_distances(samples, cosine_distances=None, weights=None, verbose=False):
     """Return chords of samples as they came, from cosine distances if they are there.
 
     Parameters
     ----------
     samples : ScaledSamples
 
-    cosine_distances : InputDistances or None, default=None
+    cosine_distances : MetricDistances or None, default=None
+
+    weights : ndarray of shape (n_samples,) or None, default=None
 
     verbose : bool, default=False
         Whether to show a progress bar.
@@ -573,7 +575,7 @@ def chord_distances(samples, cosine_distances=None, verbose=False):
             samples.scale,
             verbose,
         )
-    return ChordDistances(cosine_distances)
+    return ChordDistances(cosine_distances, weights)
 
 
 def find_subspace(

@@ -70,9 +70,11 @@ class StableAutoencoder(BaseStableAutoencoder):
 
     similarity : str or callable, default="distance"
         Pairwise similarity that codes should share with the data: "distance",
-        "inner_product" (of centered samples; its linear optimum is PCA), "cosine",
-        "rbf" (Gaussian, as wide as the data), or a callable from a tensor of shape
-        (n_samples, n_features) to one of shape (n_samples, n_samples).
+        "inner_product" (of centered samples; its linear optimum is PCA), "cosine" (of
+        samples as they came, which inner products of codes follow; see Notes), "rbf"
+        (Gaussian, as wide as the data), or a callable from a tensor of shape
+        (n_samples, n_features) to one of shape (n_samples, n_samples). Other metrics
+        than the Euclidean one need "distance"; the metric "cosine" takes "cosine" too.
 
     similarity_weight : float, default=1.0
         Weight :math:`w` of the similarity loss. With 0 only reconstruction counts.
@@ -314,9 +316,9 @@ class StableAutoencoder(BaseStableAutoencoder):
     the training works on as many coordinates, at least eight for each component. The
     rotation is then absorbed into the network, so nothing else changes: what the other
     axes hold counts as not explained, and its mean is added to squared distances. That
-    needs ``init="pca"``, ``similarity="distance"`` and no `extra_losses`; it is not
-    done where training resumes. Of sparse samples the leading 256 axes are enough even
-    if they hold less.
+    needs ``init="pca"``, ``similarity="distance"`` or "cosine", and no `extra_losses`;
+    it is not done where training resumes. Of sparse samples the leading 256 axes are
+    enough even if they hold less.
 
     Sparse samples, or their coordinates, are made dense a batch at a time; a sample of
     them, by which the frame is found, is dense as a whole. Data of more than half a
@@ -348,6 +350,19 @@ class StableAutoencoder(BaseStableAutoencoder):
     but rotations of one map, while the loss of distances has many, into which trainings
     would fall from one start or another. Sparse codes, bits and codes of probabilities
     are not guided, nor is a map that a `reference` decides on.
+
+    With ``similarity="cosine"`` lengths of samples do not count. Samples are divided by
+    their lengths, :math:`u_i = x_i / |x_i|`, and 0 stays 0. Inner products of codes
+    follow centered cosines,
+
+    .. math:: L_\text{sim} = \frac1c \operatorname{mean}_{i<j} \Bigl(z_i^\top z_j
+        - \frac{1}{s_u^2} (u_i - \bar u)^\top (u_j - \bar u) \Bigr)^2
+
+    with the mean :math:`\bar u` and the total variance :math:`s_u^2` of :math:`u`, and
+    the mean :math:`c` for a collapsed map. The optimum is kernel PCA with the kernel
+    "cosine". It is unique up to rotation, and codes are drawn to it in the first half
+    of the steps. `code_scale_` is :math:`s_u`, so inner products of the embedding are
+    centered cosines. Neighbors are those of `metric`.
 
     With `neighbor_weight` :math:`v` each sample of a batch, the anchor, brings a
     positive, drawn again in each epoch from its neighbors. The nearness of its code has

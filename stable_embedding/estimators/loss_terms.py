@@ -90,7 +90,7 @@ def collapsed_loss_of(data, similarity):
 
 
 def inner_product_term(data, weight):
-    """Return the term of the inner products that stand for distances."""
+    """Return the term of the centered cosines of the samples."""
     training_set, unit = data.training_set, data.code_scale
     some = smallest_hashes(training_set.hashes, limits.ESTIMATION_SAMPLES)
     weights = weights_at(training_set.weights, some)

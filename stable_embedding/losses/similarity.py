@@ -369,61 +369,21 @@ class GivenDistanceLoss(LossTerm):
         return (loss.mean(-1) if is_split else loss) / 2
 
 
-def centered_products(distances: Tensor, weights: Tensor | None = None) -> Tensor:
-    r"""Inner products of centered points that have given Euclidean distances.
-
-    .. math:: b_{ij} = -\tfrac12 (d_{ij}^2 - m_i - m_j + \bar m), \qquad
-              m_i = \operatorname{mean}_j d_{ij}^2
-
-    Parameters
-    ----------
-    distances : Tensor of shape (..., n_samples, n_samples)
-
-    weights : Tensor of shape (..., n_samples) or None, default=None
-        Weights of the samples in the means.
-
-    Returns
-    -------
-    Tensor of shape (..., n_samples, n_samples)
-    """
-    squares = distances.square()
-    if weights is None:
-        means = squares.mean(-1)
-        mean = means.mean(-1)
-    else:
-        total = weights.sum(-1, keepdim=True)
-        fractions = weights / total.clamp_min(torch.finfo(total.dtype).tiny)
-        means = (squares @ fractions.unsqueeze(-1)).squeeze(-1)
-        mean = (means * fractions).sum(-1)
-    squares = squares - means.unsqueeze(-1) - means.unsqueeze(-2)
-    return (squares + mean[..., None, None]) / -2
-
-
-def given_product_loss(
-    distances: Tensor, codes: Tensor, weights: Tensor | None = None
-) -> Tensor:
-    """Mean squared difference of inner products, over pairs; see above for both."""
-    return mean_squared_difference(
-        inner_product(codes, weights), centered_products(distances, weights), weights
-    )
-
-
 class GivenInnerProductLoss(LossTerm):
-    r"""Loss of inner products that stand for given distances: the strain.
+    r"""Loss of inner products that are given for pairs of samples, by their positions.
 
     .. math:: L_\text{sim} = \frac1c \operatorname{mean}_{i<j}
-              \bigl(\tilde z_i^\top \tilde z_j - b_{ij} / s_d^2\bigr)^2
+              \bigl(z_i^\top z_j - b_{ij} / s_d^2\bigr)^2
 
-    with centered codes :math:`\tilde z`, the inner products :math:`b` of
-    :func:`centered_products`, the unit :math:`s_d`, and the mean :math:`c` for a
-    collapsed map. Its optimum is classical scaling, which is unique up to rotation.
-    For chords of samples, whose :math:`b` are centered cosines, that is kernel PCA.
-    Batches are split as for :func:`distance_loss`.
+    with the given products :math:`b`, those of centered points, the unit :math:`s_d`,
+    and the mean :math:`c` for a collapsed map. For distances of these points, it is the
+    strain of classical scaling, whose optimum is unique up to rotation. Batches are
+    split as for :func:`distance_loss`.
 
     Parameters
     ----------
-    distances : InputDistances
-        Its `among` returns distances for positions, all of them known.
+    products : ChordDistances
+        Its `products` returns inner products for positions.
 
     unit : float
         The unit :math:`s_d`.
@@ -444,13 +404,13 @@ class GivenInnerProductLoss(LossTerm):
 
     def __init__(
         self,
-        distances: Any,
+        products: Any,
         unit: float,
         weight: float = 1.0,
         collapsed_loss: float = 1.0,
     ):
         super().__init__(weight)
-        self.distances = distances
+        self.products = products
         self.unit = unit
         self.collapsed_loss = collapsed_loss
 
@@ -461,13 +421,13 @@ class GivenInnerProductLoss(LossTerm):
         if is_split:
             codes = split_into_blocks(codes, limits.PAIR_BLOCK)
             index, weights = blocks_of(index), blocks_of(weights)
-        distances = self.distances.among(index).to(codes.dtype) / self.unit
-        loss = given_product_loss(distances, codes, weights)
+        wanted = self.products.products(index).to(codes.dtype) / self.unit**2
+        loss = mean_squared_difference(codes @ codes.mT, wanted, weights)
         return (loss.mean(-1) if is_split else loss) / self.collapsed_loss
 
 
 def collapsed_product_loss(
-    distances: Any, index: Tensor, unit: float, weights: Tensor | None = None
+    products: Any, index: Tensor, unit: float, weights: Tensor | None = None
 ) -> float:
     """Mean squared inner product of pairs, which a collapsed map loses.
 
@@ -475,13 +435,13 @@ def collapsed_product_loss(
 
     Parameters
     ----------
-    distances : InputDistances
+    products : ChordDistances
 
     index : Tensor of int of shape (n_samples,)
         Positions of samples that stand for all.
 
     unit : float
-        Unit of the distances.
+        The unit.
 
     weights : Tensor of shape (n_samples,) or None, default=None
         Weights of these samples.
@@ -490,10 +450,10 @@ def collapsed_product_loss(
     -------
     float
     """
-    wanted = torch.from_numpy(distances.between(index.numpy(), index.numpy()) / unit)
+    wanted = products.products(index) / unit**2
     weights = None if weights is None else weights.to(wanted.dtype)
-    origin = wanted.new_zeros(len(index), 1)
-    return given_product_loss(wanted, origin, weights).item() or 1.0
+    origin = torch.zeros_like(wanted)
+    return mean_squared_difference(origin, wanted, weights).item() or 1.0
 
 
 class SimilarityLoss(LossTerm):

@@ -5,7 +5,6 @@ import pytest
 import torch
 from scipy.sparse import csr_array
 from scipy.spatial.distance import cdist
-from sklearn.metrics import pairwise_distances
 from sklearn.preprocessing import normalize
 
 from stable_embedding.data import limits
@@ -15,9 +14,12 @@ from stable_embedding.data.input_distances import (
     CoordinateDistances,
     MatrixDistances,
     SparseMatrixDistances,
+    distances_of_metric,
     held_if_few,
     nearest,
 )
+from stable_embedding.data.metrics import PairMetric
+from stable_embedding.data.scaling import mean_and_scale
 
 pytestmark = pytest.mark.numeric
 
@@ -100,23 +102,43 @@ def test_few_samples_have_all_others_as_neighbors(D):
     np.testing.assert_array_equal(counts, 2)
 
 
-def test_chords_are_distances_of_samples_of_unit_length(rng):
-    X = rng.normal(size=(20, 4))
-    chords = ChordDistances(MatrixDistances(pairwise_distances(X, metric="cosine")))
-    unit = normalize(X)
-    wanted = cdist(unit, unit)
-    first, second = np.array([3, 1]), np.array([0, 9, 1])
+def chords_of(X, weights=None):
+    distances = distances_of_metric(X, PairMetric("cosine"), None, *mean_and_scale(X))
+    return ChordDistances(distances, weights)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, csr_array])
+@pytest.mark.parametrize("is_weighted", [False, True])
+@pytest.mark.parametrize("offset", [0.0, 1e3])
+def test_chords_are_those_of_samples_of_unit_length(kind, is_weighted, offset, rng):
+    X = rng.normal(size=(20, 4)) + offset
+    weights = rng.integers(3, size=20).astype(float) if is_weighted else None
+    chords, unit = chords_of(kind(X), weights), normalize(X)
+    wanted, first, second = cdist(unit, unit), np.array([3, 1]), np.array([0, 9, 1])
+    atol = 1e-5 * wanted.max()
     np.testing.assert_allclose(
-        chords.between(first, second), wanted[np.ix_(first, second)], atol=1e-7
+        chords.between(first, second), wanted[np.ix_(first, second)], atol=atol
     )
+    unit = unit - np.average(unit, axis=0, weights=weights)
     index = torch.from_numpy(rng.permutation(20)).reshape(2, 10)
-    for batch, at in zip(chords.among(index), index):
-        # In float32, whose rounding the root of small distances enlarges.
-        np.testing.assert_allclose(batch, wanted[np.ix_(at, at)], atol=1e-3)
+    between, products = ~np.eye(10, dtype=bool), chords.products(index)
+    for batch, found, at in zip(chords.among(index), products, index):
+        expected = unit[at] @ unit[at].T
+        # Of float32; offsets leave nearly one direction, and must not enlarge it.
+        np.testing.assert_allclose(batch, wanted[np.ix_(at, at)], atol=100 * atol)
+        np.testing.assert_allclose(
+            found[between], expected[between], atol=1e-4 * np.abs(expected).max()
+        )
 
 
 def test_chords_of_one_direction_are_0_without_rounding():
     X = np.arange(1.0, 9)[:, None] * np.array([[0.1, 0.7]])
-    chords = ChordDistances(MatrixDistances(pairwise_distances(X, metric="cosine")))
     everyone = np.arange(8)
-    assert not chords.between(everyone, everyone).any()
+    assert not chords_of(X).between(everyone, everyone).any()
+
+
+def test_a_sample_of_zeros_has_the_cosine_0():
+    X = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 2.0], [3.0, 3.0]])
+    unit = normalize(X) - normalize(X).mean(axis=0)
+    found = chords_of(X).products(torch.arange(4))[0, 1:]
+    np.testing.assert_allclose(found, (unit @ unit.T)[0, 1:], atol=1e-6)

@@ -4,7 +4,6 @@ import torch
 from scipy.spatial.distance import cdist, pdist
 from sklearn.metrics.pairwise import cosine_similarity, rbf_kernel
 
-from stable_embedding.data.input_distances import CoordinateDistances, MatrixDistances
 from stable_embedding.losses.base import Batch, Outputs, TotalLoss
 from stable_embedding.losses.reconstruction import (
     ReconstructionLoss,
@@ -14,14 +13,11 @@ from stable_embedding.losses.similarity import (
     SIMILARITIES,
     GivenInnerProductLoss,
     SimilarityLoss,
-    centered_products,
     check_similarity,
     collapsed_product_loss,
     collapsed_similarity_loss,
     distance,
     distance_loss,
-    given_product_loss,
-    inner_product,
     mean_squared_difference,
     resolve_similarity,
     similarity_loss,
@@ -233,40 +229,35 @@ def test_a_users_similarity_is_tried(similarity, error, message):
         check_similarity(similarity, 4)
 
 
-@pytest.mark.numeric
-@pytest.mark.parametrize("is_weighted", [False, True])
-def test_products_of_distances_are_those_of_centered_points(is_weighted, rng):
-    points = torch.from_numpy(rng.normal(size=(2, 9, 3)) + 5)
-    weights = torch.from_numpy(rng.uniform(size=(2, 9))) if is_weighted else None
-    found = centered_products(torch.cdist(points, points), weights)
-    torch.testing.assert_close(found, inner_product(points, weights))
+class Products:
+    """Inner products of points, less their mean."""
+
+    def __init__(self, points):
+        self.points = torch.from_numpy(points - points.mean(axis=0))
+
+    def products(self, index):
+        return self.points[index] @ self.points[index].mT
 
 
 @pytest.mark.numeric
 def test_products_agree_with_a_slow_reference(rng):
     points, codes = rng.normal(size=(2, 9, 3))
-    D = cdist(points, points)
-    center = np.eye(9) - 1 / 9
-    wanted = -0.5 * center @ D**2 @ center / 4
-    found = center @ codes @ codes.T @ center
-    pairs = np.triu_indices(9, 1)
-    expected = np.mean((found - wanted)[pairs] ** 2)
-    collapsed = np.mean(wanted[pairs] ** 2)
-    distances, index = MatrixDistances(D), torch.arange(9)
-    normalizer = collapsed_product_loss(distances, index, 2.0)
-    assert normalizer == pytest.approx(collapsed)
-    term = GivenInnerProductLoss(distances, 2.0, 1.0, normalizer)
-    outputs = Outputs(torch.from_numpy(codes), torch.from_numpy(points))
-    lost = term(outputs, Batch(outputs.reconstruction, index)).item()
-    assert lost == pytest.approx(expected / collapsed)
+    wanted, index = Products(points), torch.arange(9)
+    pairs = [(i, j) for i in range(9) for j in range(i)]
+    given = wanted.points.numpy()
+    products = np.array([given[i] @ given[j] for i, j in pairs]) / 4
+    expected = [(codes[i] @ codes[j] - b) ** 2 for (i, j), b in zip(pairs, products)]
+    normalizer = collapsed_product_loss(wanted, index, 2.0)
+    assert normalizer == pytest.approx(np.mean(products**2))
+    term = GivenInnerProductLoss(wanted, 2.0, 1.0, normalizer)
+    lost = term(Outputs(torch.from_numpy(codes), None), Batch(None, index)).item()
+    assert lost == pytest.approx(np.mean(expected) / normalizer)
 
 
 @pytest.mark.numeric
 def test_products_of_large_batches_are_compared_within_blocks(rng):
     codes = torch.from_numpy(rng.normal(size=(2, 300, 2)))
-    points = rng.normal(size=(300, 3))
-    distances = CoordinateDistances(points)
-    term = GivenInnerProductLoss(distances, 1.0)
+    term = GivenInnerProductLoss(Products(rng.normal(size=(300, 3))), 1.0)
     index = torch.stack([torch.arange(300), torch.arange(300).flip(0)])
     found = term(Outputs(codes, codes), Batch(codes, index))
     for run in (0, 1):
@@ -279,20 +270,21 @@ def test_products_of_large_batches_are_compared_within_blocks(rng):
 
 @pytest.mark.numeric
 def test_the_gradient_of_products_is_finite_and_right(rng):
-    distances = torch.from_numpy(cdist(*[rng.normal(size=(6, 3))] * 2))
+    term = GivenInnerProductLoss(Products(rng.normal(size=(6, 3))), 1.0)
+    batch = Batch(None, torch.arange(6))
     codes = torch.from_numpy(rng.normal(size=(6, 2)))
     codes[0] = codes[1]
     codes[2] = 0
     codes.requires_grad_()
-    assert torch.autograd.gradcheck(lambda z: given_product_loss(distances, z), codes)
+    assert torch.autograd.gradcheck(lambda z: term(Outputs(z, None), batch), codes)
 
 
-def test_a_collapsed_map_loses_all_products(rng):
-    points = rng.normal(size=(50, 4))
-    distances, index = CoordinateDistances(points), torch.arange(50)
-    normalizer = collapsed_product_loss(distances, index, 1.0)
-    term = GivenInnerProductLoss(distances, 1.0, 1.0, normalizer)
-    outputs = Outputs(torch.zeros(50, 2), None)
-    assert term(outputs, Batch(None, index)).item() == pytest.approx(1)
-    alike = CoordinateDistances(np.zeros((5, 2)))
+def test_a_map_that_keeps_products_loses_nothing_and_a_collapsed_one_all(rng):
+    wanted, index = Products(rng.normal(size=(50, 4))), torch.arange(50)
+    normalizer = collapsed_product_loss(wanted, index, 1.0)
+    term = GivenInnerProductLoss(wanted, 1.0, 1.0, normalizer)
+    for codes, lost in ((wanted.points, 0), (torch.zeros(50, 2).double(), 1)):
+        found = term(Outputs(codes, None), Batch(None, index)).item()
+        assert found == pytest.approx(lost, abs=1e-9)
+    alike = Products(np.zeros((5, 2)))
     assert collapsed_product_loss(alike, torch.arange(5), 1.0) == 1.0

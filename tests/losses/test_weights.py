@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from stable_embedding.data.input_distances import MatrixDistances
+from stable_embedding.data.input_distances import (
+    ChordDistances,
+    MatrixDistances,
+    MetricDistances,
+)
+from stable_embedding.data.metrics import PairMetric
 from stable_embedding.losses.base import Batch, Outputs
 from stable_embedding.losses.consensus import ConsensusLoss
 from stable_embedding.losses.contraction import ContractionLoss
@@ -74,6 +79,8 @@ def terms(draw):
     """One of every term, in float64."""
     places = draw(N_SAMPLES, 2)
     distances = MatrixDistances(torch.cdist(places, places).numpy())
+    points = draw(N_SAMPLES, 3).numpy()
+    cosines = ChordDistances(MetricDistances(points, PairMetric("cosine")))
     guide = GuideLoss(1.0, places)
     guide.begin(10)
     return [
@@ -85,7 +92,7 @@ def terms(draw):
         ScalingGuideLoss(1.0, 0.5).eval(),
         consensus(places),
         GivenDistanceLoss(distances, 1.0),
-        GivenInnerProductLoss(distances, 1.0),
+        GivenInnerProductLoss(cosines, 1.0),
         *(SimilarityLoss(one, 1.0, 1.0) for one in (distance, inner_product)),
         *(SimilarityLoss(one, 1.0, 1.0) for one in (cosine, rbf)),
         TripletLoss(1.0, 0.5),
