@@ -28,12 +28,14 @@ kernels: .venv/test
 # empty.
 LOWEST_TORCH ?= 2.13.0
 EXTRAS ?= distributed,interactive,neighbors,onnx,plot
-lowest:
+lowest: lowest-versions
+	.venv-lowest/bin/python -m pytest $(TWO) -m "not slow"
+
+lowest-versions:
 	$(PYTHON) -m venv .venv-lowest
 	.venv-lowest/bin/python -m pip install --quiet \
 		--constraint lowest-constraints.txt --editable '.[lowest,$(EXTRAS)]' \
 		torch==$(LOWEST_TORCH)
-	.venv-lowest/bin/python -m pytest $(TWO) -m "not slow"
 
 # The source distribution and the wheel: what they hold, and that the wheel works where
 # nothing else is installed.
