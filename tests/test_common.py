@@ -40,14 +40,13 @@ CONFIGURATIONS = [
     SemanticHashing(n_init=2, max_iter=3),
     ReconstructionOutlierDetector(StableAutoencoder(n_init=2, max_iter=3)),
 ]
-# All of the default's epochs, and other settings with few.
+# One run with all of the default's epochs, and other settings with few.
 FEW = {"n_init": 2, "max_iter": 5}
 SETTINGS = [
-    StableAutoencoder(n_init=2),
+    StableAutoencoder(n_init=1),
     StableAutoencoder(init="random", similarity_weight=0, **FEW),
     StableAutoencoder(neighbor_weight=1.0, **FEW),
     StableAutoencoder(layerwise_pretraining=True, **FEW),
-    StableAutoencoder(n_init=1, max_iter=5),
     DenoisingAutoencoder(corruption="salt_and_pepper", **FEW),
     SparseAutoencoder(penalty="l1", **FEW),
     SparseAutoencoder(penalty="k_sparse", **FEW),
