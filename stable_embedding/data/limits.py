@@ -22,6 +22,9 @@ SUBSET_SAMPLES_PER_COMPONENT = 10
 # Samples on which constants of the loss and variances are estimated.
 ESTIMATION_SAMPLES = 1_000
 
+# Samples whose pairs set thresholds of distances at the start.
+THRESHOLD_SAMPLES = 256
+
 # Samples by which the residuals of PCA are predicted, and residuals of neighbors that
 # are held at once, in samples.
 SHRINKAGE_SAMPLES = 5_000

@@ -1,14 +1,22 @@
 """An autoencoder whose codes are bits."""
 
+from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
+import torch
 from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn import Interval
+from ..data import limits
 from ..data.corruption import CodeNoise
+from ..data.quantization import binary_rotation
+from ..data.sample_weights import weights_at
+from ..data.subsample import smallest_hashes
+from ..losses.hamming import HammingLoss, first_thresholds
 from ..networks.frame import axis_map_onto
 from ..networks.hashing import HashingNetwork
+from ..networks.inference import apply_in_chunks
 from .autoencoder import StableAutoencoder
 from .registry import register
 
@@ -30,7 +38,14 @@ class SemanticHashing(StableAutoencoder):
     must be far from 0, so that codes are near 0 or :math:`h`; `transform` cuts them in
     the middle. With :math:`h = 2 / \sqrt{k}` for :math:`k` bits distances between codes
     are comparable with those of the data, and the similarity loss makes Hamming
-    distances follow them.
+    distances follow them. The Hamming loss :math:`L_\text{ham}` makes neighbors of the
+    data the samples with the nearest bits:
+
+    .. math:: L = L_\text{rec} + w L_\text{sim} + v L_\text{ham}
+
+    It is the cross-entropy of a logistic regression on the Hamming distance, which
+    tells the nearest samples of a batch, 1, 2, 4 and 8 of them, from all others. It is
+    0 if bits tell all of them, and 1 if they tell nothing.
 
     All other parameters and attributes are those of :class:`StableAutoencoder`, less
     `n_components`, less `encoder` and less `decoder`.
@@ -40,6 +55,9 @@ class SemanticHashing(StableAutoencoder):
     n_bits : int, default=32
         Number of bits.
 
+    hamming_weight : float, default=1.0
+        Weight :math:`v` of the Hamming loss.
+
     noise : float, default=4.0
         Standard deviation :math:`s` of the noise.
 
@@ -48,6 +66,10 @@ class SemanticHashing(StableAutoencoder):
 
     Attributes
     ----------
+    hamming_loss_ : float
+        The Hamming loss without its weight, over batches of the training data; 0 if the
+        weight is 0.
+
     packed_ : bool
         Whether the fitted map packs bits.
 
@@ -57,12 +79,18 @@ class SemanticHashing(StableAutoencoder):
 
     Notes
     -----
+    A training starts from principal axes, in a rotation under which the signs of scores
+    tell most of them, found as by iterative quantization.
+
     Bits have a meaning of their own. So the map that lays codes in their frame permutes
     bits and inverts some, and does nothing else. Losses, also those on validation
     samples, are of codes that are not yet cut; `score` is of bits.
 
     References
     ----------
+    Y. Gong and S. Lazebnik, "Iterative quantization: a Procrustean approach to learning
+    binary codes", CVPR 2011.
+
     R. Salakhutdinov and G. Hinton, "Semantic hashing", International Journal of
     Approximate Reasoning 50, 2009.
 
@@ -82,6 +110,7 @@ class SemanticHashing(StableAutoencoder):
     _parameter_constraints = {
         **StableAutoencoder._parameter_constraints,
         "n_bits": [Interval(Integral, 1, None, closed="left")],
+        "hamming_weight": [Interval(Real, 0, None, closed="left")],
         "noise": [Interval(Real, 0, None, closed="left")],
         "packed": ["boolean"],
     }
@@ -96,6 +125,7 @@ class SemanticHashing(StableAutoencoder):
         self,
         n_bits=32,
         *,
+        hamming_weight=1.0,
         noise=4.0,
         packed=False,
         hidden_layer_sizes="auto",
@@ -164,6 +194,7 @@ class SemanticHashing(StableAutoencoder):
             random_state=random_state,
             verbose=verbose,
         )
+        self.hamming_weight = hamming_weight
         self.noise = noise
         self.packed = packed
 
@@ -241,6 +272,34 @@ class SemanticHashing(StableAutoencoder):
     def _architecture(self, plan):
         return super()._architecture(plan) | {"noise": self.noise}
 
+    def _initialize(self, data, plan):
+        rotation = binary_rotation(data.frame, data.axes, data.subset_weights)
+        axes = (rotation.T @ data.axes).astype(np.float32)
+        frame = data.frame @ rotation.astype(np.float32)
+        return super()._initialize(replace(data, axes=axes, frame=frame), plan)
+
+    def _loss_terms(self, networks, data, plan):
+        training_set = data.training_set
+        some = smallest_hashes(training_set.hashes, limits.THRESHOLD_SAMPLES)
+        inputs = training_set.inputs_of(some)
+        weights = weights_at(training_set.weights, some)
+        thresholds = torch.stack(
+            [
+                first_thresholds(apply_in_chunks(one, one.encode, inputs), weights)
+                for one in networks
+            ]
+        )
+        own = HammingLoss(
+            float(self.hamming_weight),
+            plan.n_components,
+            thresholds.squeeze(0),
+            data.distances,
+        )
+        return [*super()._loss_terms(networks, data, plan), own]
+
+    def _finalize_fit(self, data):
+        self.hamming_loss_ = self.losses_["hamming_loss"]
+
     def _input_transform(self, data):
         return CodeNoise(self.n_bits) if self.noise else None
 
@@ -293,6 +352,7 @@ class SemanticHashing(StableAutoencoder):
     def _upgrade(cls, state):
         if "networks_" in state:
             state.setdefault("packed_", bool(state["packed"]))
+            state.setdefault("hamming_loss_", 0.0)
         return super()._upgrade(state)
 
     def __sklearn_tags__(self):

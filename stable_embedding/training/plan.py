@@ -37,6 +37,7 @@ _RESERVED_NAMES = {
     "sparsity",
     "contraction",
     "guide",
+    "hamming",
     "label",
     "kl",
     "triplet",

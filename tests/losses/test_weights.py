@@ -17,6 +17,7 @@ from stable_embedding.losses.base import Batch, Outputs
 from stable_embedding.losses.consensus import ConsensusLoss
 from stable_embedding.losses.contraction import ContractionLoss
 from stable_embedding.losses.guide import GuideLoss, ScalingGuideLoss
+from stable_embedding.losses.hamming import HammingLoss
 from stable_embedding.losses.label import LabelLoss
 from stable_embedding.losses.neighbor import neighbor_loss, student_kernel
 from stable_embedding.losses.reconstruction import ReconstructionLoss
@@ -97,6 +98,7 @@ def terms(draw):
         *(SimilarityLoss(one, 1.0, 1.0) for one in (cosine, rbf)),
         TripletLoss(1.0, 0.5),
         LabelLoss(1.0).double(),
+        HammingLoss(1.0, 2, torch.full((4,), 0.3)).double(),
         GaussianKLLoss(1.0, 4),
         BernoulliKLLoss(1.0, 2.0),
         CrossEntropyLoss(torch.full((4,), 0.4, dtype=torch.float64), 0.2),

@@ -1,0 +1,268 @@
+"""How far bits are from telling which samples are near each other."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional
+
+from .._ambient import CPU_FLOAT32
+from ..data import limits
+from .base import Batch, LossTerm, split_into_blocks
+from .similarity import squared_distance
+
+# Numbers of nearest samples of a block that should be told from all others.
+NEIGHBORHOODS = (1, 2, 4, 8)
+
+# The first slope of the logistic function, over the root of the number of bits: in
+# standard deviations of the Hamming distance of random bits it is 1.75.
+_FIRST_SLOPE = 3.5
+
+# Samples of a block for which the first thresholds are right.
+_USUAL_BLOCK = 256
+
+
+def hamming_distance(codes: Tensor) -> Tensor:
+    r"""Return the fraction of bits in which codes differ.
+
+    Parameters
+    ----------
+    codes : Tensor of shape (..., n_samples, n_bits)
+        Codes between 0 and :math:`h = 2 / \sqrt{k}` for :math:`k` bits.
+
+    Returns
+    -------
+    Tensor of shape (..., n_samples, n_samples)
+        Of codes that are not quite bits, the mean over independent bits with these
+        probabilities.
+    """
+    centered = codes - codes.shape[-1] ** -0.5
+    return 0.5 - 0.5 * (centered @ centered.mT)
+
+
+@torch.no_grad()
+def near_pairs(distances: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Tell which pairs are near: one is among the nearest of the other.
+
+    Parameters
+    ----------
+    distances : Tensor of shape (..., n_samples, n_samples)
+        Distances of two samples or more, or their squares; nan where they are unknown.
+
+    weights : Tensor of shape (..., n_samples) or None, default=None
+        Weights of the samples; one of weight 2 counts as two.
+
+    Returns
+    -------
+    Tensor of shape (..., n_neighborhoods, n_samples, n_samples)
+        Booleans, for 1, 2, 4 and 8 nearest others, or at most half of all others.
+    """
+    n_others = distances.shape[-1] - 1
+    counts = [min(count, max(1, n_others // 2)) for count in NEIGHBORHOODS]
+    distances = distances.nan_to_num(torch.inf)
+    distances.diagonal(dim1=-2, dim2=-1).fill_(torch.inf)
+    if weights is None:
+        nearest = distances.topk(counts[-1], largest=False).values
+        radii = nearest[..., [count - 1 for count in counts]]
+    else:
+        ordered, index = distances.sort(dim=-1)
+        others = weights.unsqueeze(-2).expand_as(distances).gather(-1, index)
+        wanted = others.new_tensor(counts).expand(*others.shape[:-1], -1)
+        at = torch.searchsorted(others.cumsum(-1), wanted.contiguous())
+        radii = ordered.gather(-1, at.clamp_max(n_others - 1))
+    near = distances.unsqueeze(-3) <= radii.mT.unsqueeze(-1)
+    # Not by the radius of the other: rounding may differ between a row and a column.
+    return near | near.mT
+
+
+def pair_weights(distances: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Return the weight of each pair, 0 of a sample with itself or if it is unknown."""
+    known = (~distances.isnan()).to(distances.dtype)
+    known.diagonal(dim1=-2, dim2=-1).zero_()
+    if weights is None:
+        return known
+    return known * weights.unsqueeze(-1) * weights.unsqueeze(-2)
+
+
+class _HammingLoss(torch.autograd.Function):
+    r"""Cross-entropy of near pairs, with its gradient by hand.
+
+    With logits :math:`u = a (\theta - d)`, a pair adds
+    :math:`\log(1 + e^u) - y u` for the label :math:`y`, whose slope in :math:`u` is
+    :math:`\sigma(u) - y`. One matrix of these, summed over neighborhoods, is all that
+    the codes' gradient needs.
+    """
+
+    @staticmethod
+    def forward(ctx, codes, log_slope, thresholds, near, pairs):
+        slope = log_slope.exp()[..., None, None]
+        distances = hamming_distance(codes)
+        total = pairs.sum((-2, -1))
+        loss, of_slope, of_thresholds = 0.0, 0.0, []
+        residuals = torch.zeros_like(distances)
+        for threshold, labels in zip(thresholds.unbind(-1), near.unbind(-3)):
+            labels = labels.to(codes.dtype)
+            fraction = (pairs * labels).sum((-2, -1)) / total.clamp_min(1e-12)
+            entropy = torch.special.entr(fraction) + torch.special.entr(1 - fraction)
+            # Where all pairs are near, or none is, there is nothing to tell.
+            counts = (entropy > 1e-6) & (total > 0)
+            unit = counts / torch.where(counts, total * entropy, 1.0)
+            logits = slope * (threshold[..., None, None] - distances)
+            lost = pairs * (functional.softplus(logits) - labels * logits)
+            slopes = logits.sigmoid().sub_(labels).mul_(pairs)
+            slopes *= unit[..., None, None]
+            loss = loss + unit * lost.sum((-2, -1))
+            of_slope = of_slope + (slopes * logits).sum((-2, -1))
+            of_thresholds.append(slopes.sum((-2, -1)))
+            residuals += slopes
+        ctx.save_for_backward(
+            codes, residuals, slope, of_slope, torch.stack(of_thresholds, -1)
+        )
+        ctx.fraction = 1 / len(of_thresholds)
+        return loss * ctx.fraction
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient):
+        codes, residuals, slope, of_slope, of_thresholds = ctx.saved_tensors
+        gradient = gradient * ctx.fraction
+        centered = codes - codes.shape[-1] ** -0.5
+        of_codes = slope * (residuals @ centered) * gradient[..., None, None]
+        return (
+            of_codes,
+            of_slope * gradient,
+            slope.squeeze(-1) * of_thresholds * gradient.unsqueeze(-1),
+            None,
+            None,
+        )
+
+
+def hamming_loss(
+    codes: Tensor,
+    distances: Tensor,
+    log_slope: Tensor,
+    thresholds: Tensor,
+    weights: Tensor | None = None,
+) -> Tensor:
+    r"""Cross-entropy of near pairs by their Hamming distance.
+
+    .. math:: L_\text{ham} = \operatorname{mean}_m \frac{1}{H(p_m)}
+              \operatorname{mean}_{i \ne j}
+              \log\bigl(1 + e^{u_{mij}}\bigr) - y_{mij} u_{mij}, \qquad
+              u_{mij} = a (\theta_m - d_{ij})
+
+    with the Hamming distance :math:`d`, as a fraction of the bits. The label
+    :math:`y_{mij}` is 1 if :math:`i` is one of the :math:`m` samples nearest to
+    :math:`j`, or :math:`j` to :math:`i`, for :math:`m` = 1, 2, 4 and 8. Pairs that
+    lie in a sparse region are near at a larger distance than others are; one threshold
+    for all makes Hamming distances of both comparable. :math:`p_m` is the fraction of
+    pairs that are near and :math:`H` its entropy, so that the loss is 1 where bits tell
+    nothing.
+
+    Parameters
+    ----------
+    codes : Tensor of shape (..., n_samples, n_bits)
+        Codes between 0 and :math:`2 / \sqrt{k}` for :math:`k` bits.
+
+    distances : Tensor of shape (..., n_samples, n_samples)
+        Distances of the samples, or their squares; pairs of which they are nan do not
+        count.
+
+    log_slope : Tensor of shape (...)
+        Logarithm of the slope :math:`a`.
+
+    thresholds : Tensor of shape (..., n_neighborhoods)
+        The thresholds :math:`\theta_m`.
+
+    weights : Tensor of shape (..., n_samples) or None, default=None
+        Weights of the samples; that of a pair is their product.
+
+    Returns
+    -------
+    Tensor of shape (...)
+        0 if there are no pairs, or all are near.
+    """
+    if codes.shape[-2] < 2:
+        return 0 * codes.sum((-2, -1))
+    near = near_pairs(distances, weights)
+    pairs = pair_weights(distances, weights)
+    return _HammingLoss.apply(codes, log_slope, thresholds, near, pairs)
+
+
+def first_thresholds(codes: np.ndarray, weights: np.ndarray | None = None) -> Tensor:
+    """Return thresholds that as many pairs are below as are near.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n_samples, n_bits)
+        Codes of some samples at the start.
+
+    weights : ndarray of shape (n_samples,) or None, default=None
+        Weights of the samples; those of weight 0 do not count.
+
+    Returns
+    -------
+    Tensor of shape (n_neighborhoods,)
+    """
+    if weights is not None:
+        codes = codes[weights > 0]
+    some = torch.from_numpy(codes)
+    of_pairs = hamming_distance(some)[*torch.triu_indices(len(some), len(some), 1)]
+    fractions = some.new_tensor(NEIGHBORHOODS) / _USUAL_BLOCK
+    return of_pairs.quantile(fractions)
+
+
+class HammingLoss(LossTerm):
+    """Loss of neighborhoods in Hamming distance.
+
+    Batches of more than 512 samples are split into blocks of at most 512; a few samples
+    at their end may be left out.
+
+    Parameters
+    ----------
+    weight : float
+        Weight in the total.
+
+    n_bits : int
+        Number of bits.
+
+    thresholds : Tensor of shape (n_runs, n_neighborhoods) or (n_neighborhoods,)
+        Initial thresholds, which are learned.
+
+    distances : InputDistances or None, default=None
+        Its `among` returns distances for positions, some of which may be unknown; by
+        default they are the Euclidean ones of samples.
+    """
+
+    name = "hamming"
+
+    def __init__(
+        self, weight: float, n_bits: int, thresholds: Tensor, distances: Any = None
+    ):
+        super().__init__(weight)
+        slope = torch.tensor(_FIRST_SLOPE * n_bits**0.5, **CPU_FLOAT32)
+        self.log_slope = nn.Parameter(slope.log().expand(thresholds.shape[:-1]).clone())
+        self.thresholds = nn.Parameter(thresholds)
+        self.distances = distances
+
+    def forward(self, outputs: Any, batch: Batch) -> Tensor:
+        """Return the cross-entropy of near pairs, as a share of a uniform guess's."""
+        codes = split_into_blocks(outputs.codes, limits.NEGATIVE_BLOCK)
+        weights = batch.weights
+        if weights is not None:
+            weights = _blocks_of(weights)
+        if self.distances is None:
+            samples = split_into_blocks(batch.samples, limits.NEGATIVE_BLOCK)
+            distances = squared_distance(samples)
+        else:
+            distances = self.distances.among(_blocks_of(batch.index)).to(codes.dtype)
+        log_slope = self.log_slope.unsqueeze(-1)
+        thresholds = self.thresholds.unsqueeze(-2)
+        return hamming_loss(codes, distances, log_slope, thresholds, weights).mean(-1)
+
+
+def _blocks_of(values: Tensor) -> Tensor:
+    """Split one value of each sample into blocks."""
+    return split_into_blocks(values.unsqueeze(-1), limits.NEGATIVE_BLOCK).squeeze(-1)
