@@ -15,12 +15,10 @@ from functools import cache, partial
 from itertools import product
 
 import numpy as np
-from scipy.spatial.distance import cdist
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
-from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tqdm.auto import tqdm
@@ -260,37 +258,6 @@ def binary(images):
     return ((probabilities > 0.1) & (probabilities < 0.9)).mean(), 0.2
 
 
-def within(bits, unseen_bits, neighbors):
-    """By Hamming radius: the shares of neighbors, and of all rows, that are in it."""
-    n_bits, shares = bits.shape[1], []
-    radii = np.rint(n_bits * cdist(unseen_bits, bits, "hamming")).astype(np.uint8)
-    for of in (np.take_along_axis(radii, neighbors, axis=1), radii):
-        counts = np.bincount(of.ravel(), minlength=n_bits + 1)
-        shares.append(np.cumsum(counts) / of.size)
-    return shares
-
-
-def retrieved(images, equal_rows):
-    """Share of 50 neighbors within 4 of 32 bits; of PCA's signs beside it.
-
-    Or of PCA's within the radius that holds as many rows.
-    """
-    nearest = NearestNeighbors(n_neighbors=50).fit(images.part)
-    neighbors = nearest.kneighbors(images.unseen, return_distance=False)
-    model = SemanticHashing(32, random_state=0).fit(images.part)
-    pca = PCA(32, random_state=0).fit(images.part)
-    maps = model.transform, lambda X: pca.transform(X) > 0
-    (ours, rows), (signs, rows_of_signs) = (
-        within(to_bits(images.part), to_bits(images.unseen), neighbors)
-        for to_bits in maps
-    )
-    radius = 4
-    other = (
-        np.interp(rows[radius], rows_of_signs, signs) if equal_rows else signs[radius]
-    )
-    return ours[radius], other
-
-
 def detected(name):
     """Area under the curve of planted outliers, ours and that of PCA."""
     X = StandardScaler().fit_transform(load(name)[0])
@@ -316,8 +283,6 @@ CLAIMS = {
     "linear": (linear, "about"),
     "deep": (deep, "less"),
     "binary": (binary, "less"),
-    "retrieved within 4 bits": (partial(retrieved, equal_rows=False), "more"),
-    "retrieved among as many rows": (partial(retrieved, equal_rows=True), "more"),
     **{
         f"detected, {name}": (lambda _, name=name: detected(name), "more")
         for name in ("wine", "breast cancer", "digits")

@@ -10,7 +10,7 @@ _MOST_SAMPLES = 10_000
 # By which scores are multiplied, in units of their standard deviation. With a large one
 # targets are signs: a sample more or fewer then changes some of them, and with them all
 # that follow.
-_STEEPNESS = 1.0
+_STEEPNESS = 0.5
 
 
 def binary_rotation(scores, axes, weights=None):
@@ -18,7 +18,7 @@ def binary_rotation(scores, axes, weights=None):
 
     Iterative quantization, with soft signs: rotation and targets are found in turns,
 
-    .. math:: b_i = \tanh(z_i R / s), \qquad
+    .. math:: b_i = \tanh(z_i R / 2s), \qquad
               R = \operatorname{argmin}_R \sum_i w_i |b_i - z_i R|^2
 
     over orthogonal :math:`R`, with the root mean square :math:`s` of scores. They start

@@ -90,8 +90,8 @@ class _HammingLoss(torch.autograd.Function):
     r"""Cross-entropy of near pairs, with its gradient by hand.
 
     With logits :math:`u = a (\theta - d)`, a pair adds
-    :math:`\log(1 + e^u) - y u` for the label :math:`y`, whose slope in :math:`u` is
-    :math:`\sigma(u) - y`. One matrix of these, summed over neighborhoods, is all that
+    :math:`\log(1 + e^{su})` with the sign :math:`s = 1 - 2y` of its label :math:`y`,
+    whose slope in :math:`u` is :math:`s \sigma(su)`. One matrix of these, summed over neighborhoods, is all that
     the codes' gradient needs.
     """
 
@@ -103,18 +103,19 @@ class _HammingLoss(torch.autograd.Function):
         loss, of_slope, of_thresholds = 0.0, 0.0, []
         residuals = torch.zeros_like(distances)
         for threshold, labels in zip(thresholds.unbind(-1), near.unbind(-3)):
-            labels = labels.to(codes.dtype)
             fraction = (pairs * labels).sum((-2, -1)) / total.clamp_min(1e-12)
             entropy = torch.special.entr(fraction) + torch.special.entr(1 - fraction)
             # Where all pairs are near, or none is, there is nothing to tell.
             counts = (entropy > 1e-6) & (total > 0)
             unit = counts / torch.where(counts, total * entropy, 1.0)
-            logits = slope * (threshold[..., None, None] - distances)
-            lost = pairs * (functional.softplus(logits) - labels * logits)
-            slopes = logits.sigmoid().sub_(labels).mul_(pairs)
-            slopes *= unit[..., None, None]
-            loss = loss + unit * lost.sum((-2, -1))
-            of_slope = of_slope + (slopes * logits).sum((-2, -1))
+            # Of the logits of what is wrong, both are one function.
+            signs = 1 - 2 * labels.to(codes.dtype)
+            wrong = torch.sub(threshold[..., None, None], distances)
+            wrong.mul_(slope).mul_(signs)
+            loss = loss + unit * (pairs * functional.softplus(wrong)).sum((-2, -1))
+            slopes = wrong.sigmoid().mul_(pairs).mul_(unit[..., None, None])
+            of_slope = of_slope + (slopes * wrong).sum((-2, -1))
+            slopes.mul_(signs)
             of_thresholds.append(slopes.sum((-2, -1)))
             residuals += slopes
         ctx.save_for_backward(
