@@ -133,6 +133,7 @@ COMMANDS = (
     Command("compare", ("--time",), data=True, packages=("umap", "pacmap")),
     Command("family", data=True),
     Command("family", ("--claims",), data=True, quick=False),
+    Command("hashing", data=True, needs_data=True),
     Command("thesis", data=True),
     Command("labels", data=True, needs_data=True, quick=False),
     Command("images", data=True, needs_data=True, quick=False),

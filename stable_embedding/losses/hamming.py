@@ -91,8 +91,8 @@ class _HammingLoss(torch.autograd.Function):
 
     With logits :math:`u = a (\theta - d)`, a pair adds
     :math:`\log(1 + e^{su})` with the sign :math:`s = 1 - 2y` of its label :math:`y`,
-    whose slope in :math:`u` is :math:`s \sigma(su)`. One matrix of these, summed over neighborhoods, is all that
-    the codes' gradient needs.
+    whose slope in :math:`u` is :math:`s \sigma(su)`. One matrix of these, summed over
+    neighborhoods, is all that the codes' gradient needs.
     """
 
     @staticmethod

@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
+from scipy.spatial.distance import cdist
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
@@ -23,7 +25,7 @@ def recall(bits, unseen_bits, neighbors):
 
 @pytest.fixture(scope="module")
 def model(digits):
-    return SemanticHashing(16, n_init=2, random_state=0).fit(digits[0][:1_200])
+    return SemanticHashing(16, n_init=1, random_state=0).fit(digits[0][:1_200])
 
 
 def test_codes_are_bits(model, digits):
@@ -141,6 +143,50 @@ def test_of_a_lazy_array_the_bits_are_lazy(model, digits):
     assert codes.dtype == np.uint8
     # Chunks of another size may be multiplied by another kernel.
     assert np.mean(codes.compute() != model.transform(digits[0])) < ROUNDED
+
+
+@pytest.mark.parametrize("weight", [-1, "1", None])
+def test_a_bad_weight_is_named_and_an_earlier_fit_survives(weight, digits):
+    X = digits[0][:50]
+    model = SemanticHashing(8, n_init=1, max_iter=1, random_state=0).fit(X)
+    bits = model.transform(X)
+    with pytest.raises(ValueError, match="hamming_weight"):
+        model.set_params(hamming_weight=weight).fit(X)
+    np.testing.assert_array_equal(model.transform(X), bits)
+
+
+def test_the_hamming_loss_falls_by_its_weight(digits):
+    X = digits[0][:500]
+    few = {"n_init": 1, "max_iter": 20, "random_state": 0}
+    losses = [
+        SemanticHashing(16, hamming_weight=weight, **few).fit(X).hamming_loss_
+        for weight in (0.0, 0.01, 1.0)
+    ]
+    assert losses[0] == 0
+    assert losses[2] < losses[1] < 1
+
+
+def test_bits_start_from_the_signs_of_rotated_scores(digits):
+    X = digits[0][:500]
+    model = SemanticHashing(8, n_init=1, learning_rate_init=1e-9, max_iter=1)
+    scores = PCA(8).fit_transform(X)
+    # Up to the bits of scores near 0, these are half-spaces of principal scores.
+    found = np.linalg.lstsq(scores, 2.0 * model.fit(X).transform(X) - 1, rcond=None)
+    rotation = found[0] / np.linalg.norm(found[0], axis=0)
+    assert np.mean((scores @ rotation > 0) == model.transform(X)) > 0.9
+    assert model.transform(X).mean(axis=0).min() > 0.35
+
+
+def test_neighbors_are_found_where_distances_are_given(digits):
+    X = digits[0][:300]
+    places = np.random.default_rng(0).normal(size=(300, 4))
+    distances = cdist(places, places)
+    model = SemanticHashing(8, n_init=1, max_iter=5, random_state=0)
+    model.fit(X, distances=distances)
+    assert 0 < model.hamming_loss_ < 2
+    distances[:150, 150:] = distances[150:, :150] = 0
+    known = csr_array(distances)  # pairs that are not stored do not count
+    assert 0 < model.fit(X, distances=known).hamming_loss_ < 2
 
 
 def test_the_number_of_bits_is_a_parameter_like_others():
