@@ -640,31 +640,6 @@ def family():
     return Table(["member", *fields], rows)
 
 
-def hashing():
-    """Compare our bits, those of iterative quantization, and signs of PCA."""
-    fields = {
-        "average precision": "average_precision",
-        "of each sample": "mean_average_precision",
-        "recall of 1 in 100": "recall_of_1_in_100",
-        "other bits, other seed": "changed_by_seed",
-        "other bits, a sample less": "changed_by_a_sample_less",
-    }
-    groups = {}
-    for record in read("hashing"):
-        groups.setdefault((record["data"], record["bits"]), []).append(record)
-    rows = [
-        [
-            *key,
-            *(
-                " / ".join(_blank(three(r[field])) for r in group)
-                for field in fields.values()
-            ),
-        ]
-        for key, group in groups.items()
-    ]
-    return Table(["data", "bits", *fields], rows)
-
-
 TABLES = {
     "stability": stability,
     "thesis": thesis,
@@ -687,5 +662,4 @@ TABLES = {
     "weight": weight,
     "page-sizes": page_sizes,
     "family": family,
-    "hashing": hashing,
 }
