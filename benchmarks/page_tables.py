@@ -646,6 +646,7 @@ TABLES = {
     "thesis-parts": thesis_parts,
     "compare-digits": partial(compare, "digits"),
     "compare-mnist-10000": partial(compare, "MNIST, 10,000 rows"),
+    "published": published,
     "pipeline": pipeline,
     "scaling": scaling,
     "convergence": convergence,

@@ -5,18 +5,11 @@ which package a method needs and how it is fitted: a function of samples and a s
 returns codes and, if the method can embed new samples, a function that does. Settings
 are the package's own but for what stands here: two components, and a seed.
 
-Methods whose defaults are meant for something else stand here twice, or with the
-setting that their documentation gives for the case:
+TorchDR's methods are not parametric unless they are given an encoder, and their default
+steps are those of free codes. They stand here with an encoder of the sizes of ours, and
+with Adam and a step size of .001, as is usual for networks.
 
-- PyMDE has no default. It stands here with its recipe for neighbors and with the one
-  for distances.
-- TorchDR's methods are not parametric unless they are given an encoder, and their step
-  sizes are those of free codes. They stand here with an encoder of the sizes of ours,
-  and with Adam and a step size of .001, as is usual for networks.
-
-``pip install --constraint constraints.txt -e '.[bench,peers]'`` installs all but
-ParamRepulsor, which pins versions of numba and NumPy that are older than ours; it runs
-with ours: ``pip install annoy`` and ``pip install --no-deps parampacmap==0.1.0``.
+``pip install --constraint constraints.txt -e '.[bench,peers]'`` installs all of them.
 """
 
 from importlib import import_module
@@ -104,19 +97,6 @@ def trimap(X, random_state):
     return TRIMAP().fit_transform(X), None
 
 
-def pymde(recipe):
-    """Describe a recipe of PyMDE, which fits codes alone."""
-
-    def fit(X, random_state):
-        import pymde
-
-        pymde.seed(random_state)
-        problem = getattr(pymde, recipe)(np.asarray(X, dtype=np.float32))
-        return problem.embed(), None
-
-    return Method("pymde", fit)
-
-
 def torchdr(name):
     """Describe a method of TorchDR with an encoder."""
 
@@ -160,12 +140,7 @@ PEERS = {
     "LocalMAP": Method("pacmap", localmap),
     "TriMap": Method("trimap", trimap),
     "PHATE": estimator("phate", "PHATE", verbose=0),
-    "UMATO": estimator("umato", "UMATO", transforms=False),
-    "PyMDE, neighbors": pymde("preserve_neighbors"),
-    "PyMDE, distances": pymde("preserve_distances"),
     "TorchDR's UMAP, encoder": torchdr("UMAP"),
-    "TorchDR's InfoTSNE, encoder": torchdr("InfoTSNE"),
-    "ParamRepulsor": estimator("parampacmap", "ParamPaCMAP", seed="seed"),
 }
 
 
