@@ -89,8 +89,8 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-# The landing page has cards in place of a list of pages.
-html_sidebars = {"index": []}
+# The landing page has cards in place of a list of pages, the demonstration has maps.
+html_sidebars = {"index": [], "demonstration": []}
 
 
 def write_demonstration(app):
