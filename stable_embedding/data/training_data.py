@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from scipy.sparse import csr_array, issparse
+from sklearn.utils import gen_batches
 from torch import Tensor
 
 from . import limits
@@ -650,6 +651,30 @@ def discarded_variance(inputs, weights=None):
         return max(0.0, 1 - squares.mean(dtype=torch.float64).item())
     kept = np.average(squares.numpy(), weights=weights[: len(squares)])
     return max(0.0, 1 - float(kept))
+
+
+def discarded_squares(samples, training_set):
+    """Find the squared length that each sample lacks in a narrow basis.
+
+    Parameters
+    ----------
+    samples : ScaledSamples
+        With all features.
+
+    training_set : TrainingSet
+        The same samples as they are trained on.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,), dtype float32
+    """
+    lost = np.empty(len(samples), dtype=np.float32)
+    for part in gen_batches(len(samples), limits.CHUNK_SAMPLES):
+        index = np.arange(part.start, part.stop)
+        whole = np.square(samples[index]).sum(axis=1)
+        kept = np.square(training_set.inputs_of(index)).sum(axis=1)
+        lost[part] = whole - kept
+    return lost.clip(min=0)
 
 
 def weight_decay(plan, subset, axes, n_samples, weights=None):

@@ -12,7 +12,9 @@ from ..data import limits
 from ..data.corruption import CodeNoise
 from ..data.quantization import binary_rotation
 from ..data.sample_weights import weights_at
+from ..data.shrinkage import alpha_of_size
 from ..data.subsample import smallest_hashes
+from ..data.training_data import discarded_squares
 from ..losses.hamming import HammingLoss, first_thresholds
 from ..networks.frame import axis_map_onto
 from ..networks.hashing import HashingNetwork
@@ -80,7 +82,9 @@ class SemanticHashing(StableAutoencoder):
     Notes
     -----
     A training starts from principal axes, in a rotation under which the signs of scores
-    tell most of them, found as by iterative quantization.
+    tell most of them, found as by iterative quantization. With ``alpha="auto"`` the
+    weight decay is at most :math:`(1000/n)^{1.2}` for :math:`n` samples, also where PCA
+    leaves little: bits lose much that it keeps.
 
     Bits have a meaning of their own. So the map that lays codes in their frame permutes
     bits and inverts some, and does nothing else. Losses, also those on validation
@@ -289,13 +293,25 @@ class SemanticHashing(StableAutoencoder):
                 for one in networks
             ]
         )
+        discarded = None
+        if self.hamming_weight and data.basis is not None and data.distances is None:
+            discarded = torch.from_numpy(discarded_squares(data.samples, training_set))
         own = HammingLoss(
             float(self.hamming_weight),
             plan.n_components,
             thresholds.squeeze(0),
             data.distances,
+            discarded,
         )
         return [*super()._loss_terms(networks, data, plan), own]
+
+    def _train(self, networks, data, plan):
+        if plan.alpha == "auto" and plan.init == "pca":
+            # What PCA leaves says little about how much there is to gain for bits: they
+            # lose much that PCA keeps, also where it keeps all.
+            alpha = min(data.alpha, alpha_of_size(data.n_samples_seen))
+            data = replace(data, alpha=alpha)
+        return super()._train(networks, data, plan)
 
     def _finalize_fit(self, data):
         self.hamming_loss_ = self.losses_["hamming_loss"]

@@ -235,18 +235,29 @@ class HammingLoss(LossTerm):
     distances : InputDistances or None, default=None
         Its `among` returns distances for positions, some of which may be unknown; by
         default they are the Euclidean ones of samples.
+
+    discarded : Tensor of shape (n_samples_trained_on,) or None, default=None
+        Squared length that each sample lost before it reached the network. Two samples
+        that lost much would seem near each other without it.
     """
 
     name = "hamming"
+    discarded: Tensor | None
 
     def __init__(
-        self, weight: float, n_bits: int, thresholds: Tensor, distances: Any = None
+        self,
+        weight: float,
+        n_bits: int,
+        thresholds: Tensor,
+        distances: Any = None,
+        discarded: Tensor | None = None,
     ):
         super().__init__(weight)
         slope = torch.tensor(_FIRST_SLOPE * n_bits**0.5, **CPU_FLOAT32)
         self.log_slope = nn.Parameter(slope.log().expand(thresholds.shape[:-1]).clone())
         self.thresholds = nn.Parameter(thresholds)
         self.distances = distances
+        self.register_buffer("discarded", discarded)
 
     def forward(self, outputs: Any, batch: Batch) -> Tensor:
         """Return the cross-entropy of near pairs, as a share of a uniform guess's."""
@@ -257,6 +268,10 @@ class HammingLoss(LossTerm):
         if self.distances is None:
             samples = split_into_blocks(batch.samples, limits.NEGATIVE_BLOCK)
             distances = squared_distance(samples)
+            if self.discarded is not None:
+                # What two samples lost is nearly orthogonal in many dimensions.
+                lost = self.discarded[_blocks_of(batch.index)]
+                distances = distances + lost.unsqueeze(-1) + lost.unsqueeze(-2)
         else:
             distances = self.distances.among(_blocks_of(batch.index)).to(codes.dtype)
         log_slope = self.log_slope.unsqueeze(-1)

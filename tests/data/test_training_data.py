@@ -11,6 +11,7 @@ from stable_embedding.data.scaling import ScaledSamples
 from stable_embedding.data.shrinkage import auto_alpha
 from stable_embedding.data.training_data import (
     TrainingData,
+    discarded_squares,
     discarded_variance,
     distinct_samples,
     representative_samples,
@@ -186,6 +187,11 @@ def test_wide_samples_are_projected_where_that_is_allowed(rng, monkeypatch):
         data.basis @ data.basis.T, np.eye(n_coordinates), atol=1e-5
     )
     assert 0 <= data.discarded_variance < 0.02
+    lost = discarded_squares(data.samples, data.training_set)
+    whole = data.samples[:]
+    expected = np.square(whole - whole @ data.basis.T @ data.basis).sum(axis=1)
+    # Differences of squares of unit size, in float32.
+    np.testing.assert_allclose(lost, expected, atol=1e-5)
     whole = TrainingData.prepare(X, None, plan(init="random"))
     assert whole.basis is None
     assert whole.discarded_variance == 0

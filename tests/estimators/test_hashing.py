@@ -80,8 +80,8 @@ def test_bits_reconstruct(model, digits):
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_map_is_laid_on_another_by_its_bits(packed, digits):
     X = digits[0]
-    model = SemanticHashing(8, packed=packed, max_iter=20, random_state=0).fit(X)
-    codes = model.transform(X)
+    model = SemanticHashing(8, packed=packed, n_init=2, max_iter=20, random_state=0)
+    codes = model.fit(X).transform(X)
     samples = model.inverse_transform(codes)
     bits = np.unpackbits(codes, axis=1) if packed else codes
     elsewhere = bits[:, [3, 0, 1, 2, 7, 6, 5, 4]]
@@ -175,6 +175,13 @@ def test_bits_start_from_the_signs_of_rotated_scores(digits):
     rotation = found[0] / np.linalg.norm(found[0], axis=0)
     assert np.mean((scores @ rotation > 0) == model.transform(X)) > 0.9
     assert model.transform(X).mean(axis=0).min() > 0.35
+
+
+def test_bits_are_trained_also_where_pca_keeps_all(iris):
+    X = iris[0]
+    shared = {"n_init": 1, "max_iter": 100, "random_state": 0}
+    held = SemanticHashing(4, alpha=100.0, **shared).fit(X)
+    assert SemanticHashing(4, **shared).fit(X).hamming_loss_ < held.hamming_loss_
 
 
 def test_neighbors_are_found_where_distances_are_given(digits):

@@ -209,3 +209,16 @@ def test_distances_that_are_given_take_the_place_of_those_of_samples(samples, co
         rtol=1e-5,
         atol=1e-6,
     )
+
+
+def test_what_samples_lost_is_added_to_their_distances(draw, codes):
+    kept, lost = draw(N_SAMPLES, 5), 0.5 * draw(N_SAMPLES, N_SAMPLES).diag().diag()
+    whole = torch.cat([kept, lost], dim=1)  # each lost what is orthogonal to others
+    thresholds = torch.full((4,), 0.3)
+    outputs, index = Outputs(codes, codes), torch.arange(N_SAMPLES)
+    discarded = lost.square().sum(1)
+    term = HammingLoss(1.0, N_BITS, thresholds, discarded=discarded).double()
+    of_whole = HammingLoss(1.0, N_BITS, thresholds).double()
+    found = term(outputs, Batch(kept, index))
+    torch.testing.assert_close(found, of_whole(outputs, Batch(whole, index)))
+    assert not torch.isclose(found, of_whole(outputs, Batch(kept, index)))
