@@ -640,6 +640,31 @@ def family():
     return Table(["member", *fields], rows)
 
 
+def hashing():
+    """Compare our bits, those of iterative quantization, and signs of PCA."""
+    fields = {
+        "average precision": "average_precision",
+        "the same, sample by sample": "mean_average_precision",
+        "recall among 1 of 100": "recall_of_1_in_100",
+        "changed by another seed": "changed_by_seed",
+        "changed by a sample less": "changed_by_a_sample_less",
+    }
+    groups = {}
+    for record in read("hashing"):
+        groups.setdefault((record["data"], record["bits"]), []).append(record)
+    rows = [
+        [
+            *key,
+            *(
+                " / ".join(_blank(three(record[field])) for record in group)
+                for field in fields.values()
+            ),
+        ]
+        for key, group in groups.items()
+    ]
+    return Table(["data", "bits", *fields], rows)
+
+
 TABLES = {
     "stability": stability,
     "thesis": thesis,
@@ -663,4 +688,5 @@ TABLES = {
     "weight": weight,
     "page-sizes": page_sizes,
     "family": family,
+    "hashing": hashing,
 }
