@@ -96,7 +96,7 @@ def taxicab(samples):
 
 @pytest.mark.parametrize(
     "parameters",
-    [{"init": "random"}, {"similarity": "cosine"}, {"similarity": taxicab}],
+    [{"init": "random"}, {"similarity": "rbf"}, {"similarity": taxicab}],
 )
 def test_only_what_a_rotation_leaves_alone_is_trained_in_a_basis(
     parameters, wide, monkeypatch
