@@ -181,9 +181,9 @@ class MovementReport:
     def _headline(self):
         found = self.summary
         return (
-            f"{found['n_common']:,} samples are in both maps,"
-            f" {found['n_only_old']:,} only in the old one,"
-            f" {found['n_only_new']:,} only in the new one.\n"
+            f"{found['n_common']:,} samples were embedded by both,"
+            f" {found['n_only_old']:,} by the old one alone,"
+            f" {found['n_only_new']:,} by the new one alone.\n"
             "Mean squared displacement over the map's variance:"
             f" {found['displacement']:.3%}, after the best rigid map"
             f" {found['aligned_displacement']:.3%}.\n"

@@ -220,7 +220,7 @@ def test_it_prints_what_matters(stored):
     old, new = stored
     new.loc["c20"] += 9.0
     text = repr(movement_report(old, new, groups=["a", "b"] * 17 + ["a"]))
-    assert "30 samples are in both maps, 5 only in the old one, 5 only in" in text
+    assert "30 samples were embedded by both, 5 by the old one alone, 5 by" in text
     assert "id c20" in text
     assert "group a" in text
 
