@@ -192,14 +192,17 @@ class Ledger:
         self.path = path
         self.entries = json.loads(path.read_text()) if path.exists() else {}
 
-    def holds(self, name, sources):
-        """Tell whether a command was run with these sources."""
-        return self.entries.get(name, {}).get("sources") == sources
+    def holds(self, name, sources, with_data):
+        """Tell whether a command was run with these sources, and no less data."""
+        entry = self.entries.get(name, {})
+        enough = entry.get("with_data", False) or not with_data
+        return entry.get("sources") == sources and enough
 
-    def add(self, name, sources, seconds):
+    def add(self, name, sources, with_data, seconds):
         """Note that a command was run."""
         self.entries[name] = {
             "date": str(date.today()),
+            "with_data": with_data,
             "seconds": round(seconds),
             "sources": sources,
         }
@@ -247,7 +250,8 @@ def run_all(commands, ledger, data_dir=None, *, force=False, quick=False, run=ru
             tqdm.write(f"{command.name}: not run, it {obstacle}")
             continue
         sources = fingerprint(command.module)
-        if not (force or quick) and ledger.holds(command.name, sources):
+        with_data = command.data and data_dir is not None
+        if not (force or quick) and ledger.holds(command.name, sources, with_data):
             tqdm.write(f"{command.name}: was run with these sources")
             continue
         start = perf_counter()
@@ -256,7 +260,7 @@ def run_all(commands, ledger, data_dir=None, *, force=False, quick=False, run=ru
             failed[command.name] = tail
             tqdm.write(f"{command.name}: failed")
         elif not quick:
-            ledger.add(command.name, sources, perf_counter() - start)
+            ledger.add(command.name, sources, with_data, perf_counter() - start)
     return failed
 
 

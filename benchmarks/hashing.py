@@ -135,11 +135,7 @@ def mean_average_precision(found, neighbors):
 
 def changed(name, n_bits, X, unseen, unseen_bits):
     """Return which part of the bits another seed and a sample less change."""
-    if name != "SemanticHashing":
-        seed = METHODS[name](n_bits)
-        seed.random_state = 1
-    else:
-        seed = METHODS[name](n_bits, random_state=1)
+    seed = METHODS[name](n_bits, random_state=1)
     dropped = METHODS[name](n_bits)
     return [
         (one.fit(some).transform(unseen) != unseen_bits).mean()

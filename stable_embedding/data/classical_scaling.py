@@ -93,11 +93,9 @@ def classical_scaling(
     gram = -0.5 * (squares - means - means[:, None] + means.mean())
     n_landmarks = len(gram)
     n_found = min(at_most or n_coordinates, n_landmarks)
-    leading = [n_landmarks - n_found, n_landmarks - 1]
-    variances, vectors = eigh(gram, subset_by_index=leading)
-    variances, vectors = variances[::-1], vectors.T[::-1]
+    variances, vectors = leading_eigenvectors(gram, n_found)
     if at_most is not None:
-        [lowest] = eigh(gram, eigvals_only=True, subset_by_index=[0, 0])
+        lowest = eigh(gram, eigvals_only=True, subset_by_index=[0, 0]).min(initial=0.0)
         n_above = np.count_nonzero(variances > max(0.0, -lowest))
         n_coordinates = max(n_coordinates, int(n_above))
     n_found = min(n_coordinates, n_found)
@@ -107,6 +105,31 @@ def classical_scaling(
     is_found = variances > _ROUNDING * max(variances[0], 0.0)
     kept[:n_found] = np.where(is_found, variances, 0.0)[:n_found]
     return ClassicalScaling(axes, kept, means)
+
+
+def leading_eigenvectors(gram: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Find the largest eigenvalues of a symmetric matrix, and their vectors as rows.
+
+    Parameters
+    ----------
+    gram : ndarray of shape (n_samples, n_samples)
+
+    n : int
+        How many.
+
+    Returns
+    -------
+    values : ndarray of shape (n,)
+        The largest first.
+
+    vectors : ndarray of shape (n, n_samples)
+    """
+    size = len(gram)
+    values, vectors = eigh(gram, subset_by_index=[size - n, size - 1])
+    if len(values) < n:
+        # LAPACK may find none of several equal eigenvalues by their places.
+        values, vectors = eigh(gram)
+    return values[::-1][:n], vectors.T[::-1][:n]
 
 
 def place_by_landmarks(

@@ -176,10 +176,11 @@ def auto_alpha_of_places(places, scores, distances, n_samples, weights=None):
     residuals = places - scores
     roots = 1.0 if weights is None else np.sqrt(weights)[:, None]
     total = np.square(roots * places).sum()
-    # Places that are all alike have no size that residuals could be a fraction of.
-    residual = np.square(roots * residuals).sum() / total if total > _TINY else 1.0
-    if residual <= 1e-6:
+    lost = np.square(roots * residuals).sum()
+    if lost <= 1e-6 * total:
         return _MAX_ALPHA
+    # Places that are all alike have no size that residuals could be a fraction of.
+    residual = lost / total if total > _TINY else 1.0
     n_neighbors = min(_N_NEIGHBORS, len(places) - 1)
     others = distances + np.diag(np.full(len(places), np.inf))
     index = others.argsort(axis=1, kind="stable")[:, :n_neighbors]

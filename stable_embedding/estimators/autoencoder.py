@@ -344,7 +344,7 @@ class StableAutoencoder(BaseStableAutoencoder):
 
     .. math:: g(t) \frac{\operatorname{mean}_{i<j} (z_i \cdot z_j - x_i \cdot x_j)^2}
         {\operatorname{mean}_{i<j} (x_i \cdot x_j)^2}, \qquad g(t) =
-        \frac{400}{k^2} \max\Bigl(0, 1 - \frac{5 t}{2 T}\Bigr)
+        \frac{400}{k^2} \min(1, w) \max\Bigl(0, 1 - \frac{5 t}{2 T}\Bigr)
 
     at step :math:`t` of :math:`T`, with :math:`k` components. It has no local minima
     but rotations of one map, while the loss of distances has many, into which trainings

@@ -125,7 +125,7 @@ def scaling_guide_terms(data, plan):
     knows_places = data.places is not None or data.training_set.reference is not None
     if plan.init == "pca" or knows_places or not plan.guided:
         return []
-    weight = scaling_guide_weight(plan.n_components)
+    weight = scaling_guide_weight(plan.n_components, plan.similarity_weight)
     return [ScalingGuideLoss(weight, collapsed_loss_of(data, inner_product))]
 
 

@@ -25,9 +25,9 @@ _SCALING_WEIGHT = 400.0
 _SCALED_FRACTION = 0.4
 
 
-def scaling_guide_weight(n_components: int) -> float:
+def scaling_guide_weight(n_components: int, similarity_weight: float) -> float:
     """Return the weight of inner products at the first step of a training."""
-    return _SCALING_WEIGHT / n_components**2
+    return _SCALING_WEIGHT / n_components**2 * min(1.0, similarity_weight)
 
 
 class FadingTerm(LossTerm):

@@ -87,6 +87,17 @@ def test_what_was_run_is_not_run_again(ledger, sources):
 
 
 @pytest.mark.usefixtures("sources")
+def test_what_was_run_without_data_is_run_with_them(ledger):
+    commands, runner = [Command("one", data=True), Command("two")], Runner()
+    run_all(commands, ledger, run=runner)
+    run_all(commands, ledger, "folder", run=runner)
+    assert runner.modules == ["one", "two", "one"]
+    run_all(commands, ledger, "folder", run=runner)
+    run_all(commands, ledger, run=runner)
+    assert runner.modules == ["one", "two", "one"]
+
+
+@pytest.mark.usefixtures("sources")
 def test_a_failure_is_told_and_tried_again(ledger):
     commands = [Command("one"), Command("two")]
     runner = Runner(failing=["one"])

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
+from stable_embedding import StableAutoencoder
 from stable_embedding.data.classical_scaling import (
     classical_scaling,
+    leading_eigenvectors,
     place_by_landmarks,
 )
 from stable_embedding.data.input_distances import MatrixDistances
@@ -51,3 +53,21 @@ def test_as_many_coordinates_are_taken_as_are_known(rng):
     noisy = np.abs(noisy + noisy.T) / 2 * (1 - np.eye(50))
     assert 4 <= classical_scaling(noisy, 1, at_most=40).axes.shape[0] < 25
     assert classical_scaling(D, 1, at_most=2).axes.shape[0] == 2
+
+
+def test_equal_eigenvalues_are_found():
+    n = 60
+    gram = 0.5 * (np.eye(n) - 1 / n)
+    values, vectors = leading_eigenvectors(gram, 2)
+    np.testing.assert_allclose(values, 0.5, rtol=1e-12)
+    np.testing.assert_allclose(vectors @ vectors.T, np.eye(2), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{"similarity": "cosine"}, {"metric": "cosine"}, {"metric": "manhattan"}],
+)
+@pytest.mark.parametrize("n_samples", [10, 60])
+def test_samples_that_are_all_equally_far_are_embedded(parameters, n_samples):
+    model = StableAutoencoder(max_iter=2, n_init=1, random_state=0, **parameters)
+    assert np.isfinite(model.fit_transform(np.eye(n_samples))).all()

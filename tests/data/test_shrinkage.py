@@ -4,7 +4,11 @@ from sklearn.datasets import make_swiss_roll
 
 from stable_embedding.data import limits
 from stable_embedding.data.pca import principal_axes
-from stable_embedding.data.shrinkage import auto_alpha, predictable_fraction
+from stable_embedding.data.shrinkage import (
+    auto_alpha,
+    auto_alpha_of_places,
+    predictable_fraction,
+)
 
 
 def fraction_and_alpha(X, n_components=2):
@@ -85,3 +89,10 @@ def test_of_many_samples_a_subset_is_used(digits, monkeypatch):
     monkeypatch.setattr(limits, "SHRINKAGE_SAMPLES", 500)
     fraction, _ = fraction_and_alpha(digits[0])
     assert 0.1 < fraction < 0.3
+
+
+@pytest.mark.parametrize("size", [0.0, 1.0])
+def test_places_that_are_all_alike_leave_a_finite_alpha(size):
+    scores = size * np.random.default_rng(0).normal(size=(20, 2))
+    alpha = auto_alpha_of_places(np.zeros((20, 2)), scores, np.zeros((20, 20)), 20)
+    assert 0 < alpha <= 100

@@ -145,6 +145,14 @@ def test_inner_products_fall_to_zero_before_half_of_the_steps():
 
 
 def test_inner_products_count_less_in_more_components():
-    weights = [scaling_guide_weight(k) for k in range(1, 12)]
+    weights = [scaling_guide_weight(k, 1.0) for k in range(1, 12)]
     assert weights == sorted(weights, reverse=True)
     assert min(weights) > 0
+
+
+def test_the_guide_vanishes_with_the_similarity_weight():
+    weights = [scaling_guide_weight(2, w) for w in (0.0, 1e-12, 0.5, 1.0, 3.0)]
+    assert weights[0] == 0
+    assert weights[1] < 1e-8
+    assert weights[2] == weights[3] / 2
+    assert weights[3] == weights[4]
