@@ -25,7 +25,8 @@ def recall(bits, unseen_bits, neighbors):
 
 @pytest.fixture(scope="module")
 def model(digits):
-    return SemanticHashing(16, n_init=1, random_state=0).fit(digits[0][:1_200])
+    parameters = {"n_init": 1, "max_iter": 20, "random_state": 0}
+    return SemanticHashing(16, **parameters).fit(digits[0][:1_200])
 
 
 def test_codes_are_bits(model, digits):
