@@ -103,7 +103,7 @@ class SemanticHashing(StableAutoencoder):
     >>> from sklearn.datasets import load_digits
     >>> from stable_embedding import SemanticHashing
     >>> X, _ = load_digits(return_X_y=True)
-    >>> model = SemanticHashing(16, packed=True, n_init=2).fit(X)
+    >>> model = SemanticHashing(16, packed=True, n_init=1).fit(X)
     >>> codes = model.transform(X)
     >>> codes.shape, codes.dtype
     ((1797, 2), dtype('uint8'))
