@@ -199,3 +199,11 @@ def split_into_blocks(samples: Tensor, size: int) -> Tensor:
     n_block_samples = n_samples // n_blocks
     whole = samples[..., : n_blocks * n_block_samples, :]
     return whole.unflatten(-2, (n_blocks, n_block_samples))
+
+
+def split_values(values: Tensor, size: int) -> Tensor:
+    """Split one value of each sample into the same blocks as samples.
+
+    Returns shape (..., n_blocks, n_block_samples).
+    """
+    return split_into_blocks(values.unsqueeze(-1), size).squeeze(-1)

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from .._ambient import CPU_FLOAT32
 from ..data import limits
-from .base import Batch, LossTerm, split_into_blocks
+from .base import Batch, LossTerm, split_into_blocks, split_values
 from .similarity import squared_distance
 
 # Numbers of nearest samples of a block that should be told from all others.
@@ -262,23 +262,24 @@ class HammingLoss(LossTerm):
     def forward(self, outputs: Any, batch: Batch) -> Tensor:
         """Return the cross-entropy of near pairs, as a share of a uniform guess's."""
         codes = split_into_blocks(outputs.codes, limits.NEGATIVE_BLOCK)
+        distances = self._distances(batch).to(codes.dtype)
         weights = batch.weights
         if weights is not None:
-            weights = _blocks_of(weights)
-        if self.distances is None:
-            samples = split_into_blocks(batch.samples, limits.NEGATIVE_BLOCK)
-            distances = squared_distance(samples)
-            if self.discarded is not None:
-                # What two samples lost is nearly orthogonal in many dimensions.
-                lost = self.discarded[_blocks_of(batch.index)]
-                distances = distances + lost.unsqueeze(-1) + lost.unsqueeze(-2)
-        else:
-            distances = self.distances.among(_blocks_of(batch.index)).to(codes.dtype)
+            weights = split_values(weights, limits.NEGATIVE_BLOCK)
         log_slope = self.log_slope.unsqueeze(-1)
         thresholds = self.thresholds.unsqueeze(-2)
         return hamming_loss(codes, distances, log_slope, thresholds, weights).mean(-1)
 
-
-def _blocks_of(values: Tensor) -> Tensor:
-    """Split one value of each sample into blocks."""
-    return split_into_blocks(values.unsqueeze(-1), limits.NEGATIVE_BLOCK).squeeze(-1)
+    def _distances(self, batch):
+        """Return distances within blocks, or squared ones of the samples."""
+        if self.distances is not None:
+            return self.distances.among(
+                split_values(batch.index, limits.NEGATIVE_BLOCK)
+            )
+        samples = split_into_blocks(batch.samples, limits.NEGATIVE_BLOCK)
+        squares = squared_distance(samples)
+        if self.discarded is None:
+            return squares
+        # What two samples lost is nearly orthogonal in many dimensions.
+        lost = self.discarded[split_values(batch.index, limits.NEGATIVE_BLOCK)]
+        return squares + lost.unsqueeze(-1) + lost.unsqueeze(-2)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from .._ambient import CPU_FLOAT32
 from ..data import limits
-from .base import Batch, LossTerm, split_into_blocks
+from .base import Batch, LossTerm, split_into_blocks, split_values
 from .neighbor import student_kernel
 
 # The kernel's first scale, for codes of unit variance. It is learned.
@@ -103,8 +103,7 @@ def label_loss(
     labels = split_into_blocks(labels, limits.NEGATIVE_BLOCK)
     counted, weights = weights, certainty(labels)
     if counted is not None:
-        counted = split_into_blocks(counted.unsqueeze(-1), limits.NEGATIVE_BLOCK)
-        weights = weights * counted.squeeze(-1)
+        weights = weights * split_values(counted, limits.NEGATIVE_BLOCK)
     others = weights.unsqueeze(-2).repeat_interleave(weights.shape[-1], -2)
     others.diagonal(dim1=-2, dim2=-1).zero_()
     alike = others * agreement(labels)

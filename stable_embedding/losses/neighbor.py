@@ -9,7 +9,13 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from ..data import limits
-from .base import Batch, LossTerm, split_into_blocks, weighted_mean
+from .base import (
+    Batch,
+    LossTerm,
+    split_into_blocks,
+    split_values,
+    weighted_mean,
+)
 
 # Over the root mean squared distance of neighbors it is the kernel's first scale, so
 # that neighbors are drawn nearer than they are.
@@ -138,8 +144,8 @@ def neighbor_loss(
     codes = torch.cat(blocks, dim=-2)
     log_scale = log_scale.unsqueeze(-1).expand(codes.shape[:-2])
     if weights is not None:
-        block = split_into_blocks(weights.unsqueeze(-1), limits.NEGATIVE_BLOCK)
-        weights = torch.cat([block, block], dim=-2).squeeze(-1)
+        block = split_values(weights, limits.NEGATIVE_BLOCK)
+        weights = torch.cat([block, block], dim=-1)
     return _NeighborLoss.apply(codes, log_scale, weights).mean(-1)
 
 

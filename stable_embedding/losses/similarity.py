@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from .._ambient import CPU_FLOAT32
 from ..data import limits
-from .base import Batch, LossTerm, split_into_blocks
+from .base import Batch, LossTerm, split_into_blocks, split_values
 
 Similarity = Callable[[Tensor], Tensor]
 
@@ -272,16 +272,39 @@ def distance_loss(
         return given_distance_loss(wanted, codes, weights=weights)
     samples = split_into_blocks(samples, limits.PAIR_BLOCK)
     codes = split_into_blocks(codes, limits.PAIR_BLOCK)
-    weights = blocks_of(weights)
+    if weights is not None:
+        weights = split_values(weights, limits.PAIR_BLOCK)
     wanted = distance(samples, 2 * discarded_variance)
     return given_distance_loss(wanted, codes, weights=weights).mean(-1)
 
 
-def blocks_of(values: Any) -> Any:
-    """Split one value of each sample into the same blocks as samples."""
-    if values is None:
-        return None
-    return split_into_blocks(values.unsqueeze(-1), limits.PAIR_BLOCK).squeeze(-1)
+def mean_over_blocks(
+    loss: Callable[[Tensor, Tensor, Tensor | None], Tensor], codes: Tensor, batch: Batch
+) -> Tensor:
+    """Mean of a loss of pairs over the blocks of a batch, split as for `distance_loss`.
+
+    Parameters
+    ----------
+    loss : callable
+        A function of codes, positions and weights or None.
+
+    codes : Tensor of shape (..., n_samples, n_components)
+
+    batch : Batch
+        With the positions of the samples.
+
+    Returns
+    -------
+    Tensor of shape (...)
+    """
+    index, weights = batch.index, batch.weights
+    if codes.shape[-2] <= limits.PAIR_BLOCK:
+        return loss(codes, index, weights)
+    codes = split_into_blocks(codes, limits.PAIR_BLOCK)
+    index = split_values(index, limits.PAIR_BLOCK)
+    if weights is not None:
+        weights = split_values(weights, limits.PAIR_BLOCK)
+    return loss(codes, index, weights).mean(-1)
 
 
 def similarity_loss(
@@ -358,15 +381,12 @@ class GivenDistanceLoss(LossTerm):
 
     def forward(self, outputs: Any, batch: Batch) -> Tensor:
         """Return the share of distances that is lost."""
-        codes, index, weights = outputs.codes, batch.index, batch.weights
-        is_split = codes.shape[-2] > limits.PAIR_BLOCK
-        if is_split:
-            codes = split_into_blocks(codes, limits.PAIR_BLOCK)
-            index, weights = blocks_of(index), blocks_of(weights)
+        return mean_over_blocks(self._lost, outputs.codes, batch) / 2
+
+    def _lost(self, codes, index, weights):
         wanted = self.distances.among(index).to(codes.dtype) / self.unit
         has_unknown = self.distances.has_unknown
-        loss = given_distance_loss(wanted, codes, has_unknown, weights)
-        return (loss.mean(-1) if is_split else loss) / 2
+        return given_distance_loss(wanted, codes, has_unknown, weights)
 
 
 class GivenInnerProductLoss(LossTerm):
@@ -416,14 +436,11 @@ class GivenInnerProductLoss(LossTerm):
 
     def forward(self, outputs: Any, batch: Batch) -> Tensor:
         """Return the share of inner products that is lost."""
-        codes, index, weights = outputs.codes, batch.index, batch.weights
-        is_split = codes.shape[-2] > limits.PAIR_BLOCK
-        if is_split:
-            codes = split_into_blocks(codes, limits.PAIR_BLOCK)
-            index, weights = blocks_of(index), blocks_of(weights)
+        return mean_over_blocks(self._lost, outputs.codes, batch) / self.collapsed_loss
+
+    def _lost(self, codes, index, weights):
         wanted = self.products.products(index).to(codes.dtype) / self.unit**2
-        loss = mean_squared_difference(codes @ codes.mT, wanted, weights)
-        return (loss.mean(-1) if is_split else loss) / self.collapsed_loss
+        return mean_squared_difference(codes @ codes.mT, wanted, weights)
 
 
 def collapsed_product_loss(
