@@ -52,9 +52,10 @@ from stable_embedding.quality import (
 from stable_embedding.reports.stability import PERTURBATIONS
 
 from .datasets import MNIST_TRAINING_ROWS, load, split
+from .formats import number
 from .memory import forget_peak, memory, peak_memory
 from .methods import MAPS, UMAP_WARM_UP_ROWS, MapAlone
-from .results import FOLDER, read, save, show, write
+from .results import read_earlier, save, show, write
 from .timing import seconds, timed
 
 N_FITS = 3
@@ -274,14 +275,9 @@ def merged(known, measured):
     return [rows[cell] for cell in product(DATA, MAPS) if cell in rows]
 
 
-def known_rows():
-    """Read the rows that the file has."""
-    return read("compare") if (FOLDER / "compare.csv").exists() else []
-
-
 def keep(rows):
     """Write rows in place of those of the same data sets and methods."""
-    rows = merged(known_rows(), rows)
+    rows = merged(read_earlier("compare"), rows)
     write("compare", rows, seeds="0, and those of stability_report")
 
 
@@ -331,14 +327,6 @@ def draw(rows):
     save("compare", figure, legend_of=grid[0])
 
 
-def number(cell):
-    """Value of a cell, NaN where it has none."""
-    try:
-        return float(cell)
-    except ValueError:
-        return float("nan")
-
-
 def main():
     """Measure what is due, print, write and draw it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -365,18 +353,18 @@ def main():
         for method in fast:
             show(measured("digits", method, arguments.data_dir, 1, arguments.n_jobs))
     else:
-        cells = due(cells, known_rows(), arguments.again)
+        cells = due(cells, read_earlier("compare"), arguments.again)
         for data, method in (bar := tqdm(cells, unit="method")):
             bar.set_description(f"{data}, {method}")
             n_runs = 2 if data in REPEATED else 1
             keep([measured(data, method, arguments.data_dir, n_runs, arguments.n_jobs)])
     if not arguments.quick:
-        draw(known_rows())
+        draw(read_earlier("compare"))
 
 
 def time_all(cells, data_dir):
     """Time the rows that the file has, one data set after the other."""
-    known = {(row["data"], row["method"]): row for row in known_rows()}
+    known = {(row["data"], row["method"]): row for row in read_earlier("compare")}
     for data in dict.fromkeys(data for data, _ in cells):
         methods = [m for d, m in cells if d == data and (d, m) in known]
         found = timed_in_turns(

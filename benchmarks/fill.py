@@ -56,30 +56,26 @@ def filled(text, tables=TABLES, numbers=NUMBERS):
     ValueError
         If a mark has a name that is not known, or no end.
     """
-    n_filled = 0
-
-    def of_table(match):
-        nonlocal n_filled
-        n_filled += 1
-        start, name, _, end = match.groups()
-        return start + _known(name, tables)().markdown() + end
-
-    def of_number(match):
-        nonlocal n_filled
-        n_filled += 1
-        start, name, _, end = match.groups()
-        return start + _known(name, numbers)() + end
-
-    text = _NUMBER.sub(of_number, _TABLE.sub(of_table, text))
-    if n_filled != len(_MARK.findall(text)):
+    n_marks = len(_MARK.findall(text))
+    text, n_tables = _TABLE.subn(_filler(tables, lambda table: table.markdown()), text)
+    text, n_numbers = _NUMBER.subn(_filler(numbers, str), text)
+    if n_tables + n_numbers != n_marks:
         raise ValueError(f"one of the marks {_MARK.findall(text)} has no end")
     return text
 
 
-def _known(name, known):
-    if name not in known:
-        raise ValueError(f"a mark is named {name!r}, which is none of {sorted(known)}")
-    return known[name]
+def _filler(known, write):
+    """Return what replaces a mark's old content by what it names."""
+
+    def fill(match):
+        start, name, _, end = match.groups()
+        if name not in known:
+            raise ValueError(
+                f"a mark is named {name!r}, which is none of {sorted(known)}"
+            )
+        return start + write(known[name]()) + end
+
+    return fill
 
 
 def stale(root=ROOT):

@@ -4,7 +4,16 @@ Each function takes a cell as text. Words, such as "no" where a method cannot do
 something, stay as they are.
 """
 
-from functools import wraps
+import math
+from functools import partial, wraps
+
+
+def number(cell):
+    """Value of a cell, NaN where it has none."""
+    try:
+        return float(cell)
+    except ValueError:
+        return math.nan
 
 
 def of_numbers(write):
@@ -66,3 +75,6 @@ def moved(value):
 def seconds(value):
     """Write seconds, the shorter the more digits."""
     return f"{value:.{4 if value < 0.095 else 2 if value < 9.95 else 1}f}"
+
+
+whole = partial(fixed, digits=0)

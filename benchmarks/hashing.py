@@ -21,6 +21,7 @@ from itertools import product
 
 import matplotlib.pyplot as plt
 import numpy as np
+from scipy.linalg import orthogonal_procrustes
 from scipy.spatial.distance import cdist
 from scipy.stats import ortho_group
 from sklearn.decomposition import PCA
@@ -76,8 +77,7 @@ def iterative_quantization(scores, random_state):
     rotation = ortho_group.rvs(scores.shape[1], random_state=random_state)
     for _ in range(N_TURNS):
         signs = np.where(scores @ rotation > 0, 1, -1)
-        left, _, right = np.linalg.svd(scores.T @ signs)
-        rotation = left @ right
+        rotation, _ = orthogonal_procrustes(scores, signs)
     return rotation
 
 

@@ -6,10 +6,8 @@ Each entry is a function without arguments that returns a text.
 
 from functools import partial
 
-from .formats import fixed
+from .formats import fixed, whole
 from .results import read, where
-
-whole = partial(fixed, digits=0)
 
 
 def _gains(measure):

@@ -8,26 +8,41 @@ import math
 from functools import partial
 from typing import NamedTuple
 
-from .formats import count, fixed, fraction, moved, percent, points, seconds
+from .formats import (
+    count,
+    fixed,
+    fraction,
+    moved,
+    number,
+    percent,
+    points,
+    seconds,
+    whole,
+)
 from .peers import PEERS
 from .results import read, where
 
 three = partial(fraction, digits=3)
 four = partial(fraction, digits=4)
 two = partial(fraction, digits=2)
-whole = partial(fixed, digits=0)
 
 
 class Column(NamedTuple):
     """A column of a page: its title, the field of the CSV file, and its format.
 
-    `best` is `min` or `max` where one of them is the best of the column.
+    A function in place of the field makes the cell of a whole record. `best` is `min`
+    or `max` where one of them is the best of the column.
     """
 
     title: str
-    field: str
+    field: object
     write: object = str
     best: object = None
+
+    def cell(self, record):
+        """Write the cell of a record."""
+        cell = self.field(record) if callable(self.field) else record[self.field]
+        return self.write(cell)
 
 
 class Table(NamedTuple):
@@ -48,8 +63,33 @@ class Table(NamedTuple):
 
 def selected(columns, records):
     """Return a table of records, whose columns are fields of a CSV file."""
-    rows = [[c.write(record[c.field]) for c in columns] for record in records]
+    rows = [[c.cell(record) for c in columns] for record in records]
     return Table([c.title for c in columns], rows)
+
+
+def grouped(titles, columns, records, key):
+    """Return a table with a row for each key, whose records stand beside each other.
+
+    Parameters
+    ----------
+    titles : list of str
+        Titles of the key.
+
+    columns : sequence of Column
+
+    records : list of dict
+
+    key : callable
+        From a record to a tuple of texts.
+    """
+    groups = {}
+    for record in records:
+        groups.setdefault(key(record), []).append(record)
+    rows = [
+        [*name, *(" / ".join(c.cell(record) for record in group) for c in columns)]
+        for name, group in groups.items()
+    ]
+    return Table([*titles, *(c.title for c in columns)], rows)
 
 
 def with_best_bold(columns, table):
@@ -67,18 +107,10 @@ def with_best_bold(columns, table):
 
 def _best(column, cells):
     """Return the best of the cells that are numbers, or None."""
-    values = {cell: float(cell) for cell in cells if _is_number(cell)}
+    values = {cell: number(cell) for cell in cells if not math.isnan(number(cell))}
     if column.best is None or not values:
         return None
     return column.best(values, key=values.get)
-
-
-def _is_number(cell):
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
 
 
 def pivoted(title, records, by, across, write):
@@ -245,26 +277,24 @@ def published():
 
 def pipeline():
     """Accuracy of classifiers behind each transformer."""
-    records = read("pipeline")
-    table = selected(
+
+    def gain(record):
+        gain, least, largest = (
+            points(record[field]) for field in ("gain_on_PCA", "least", "largest")
+        )
+        return f"{gain} ({least} to {largest})"
+
+    return selected(
         [
+            Column("data, components", _cell_name),
             Column("classifier", "classifier"),
             Column("features", "features", three),
             Column("PCA", "PCA", three),
             Column("StableAutoencoder", "StableAutoencoder", three),
+            Column("gain on PCA", gain),
         ],
-        records,
+        read("pipeline"),
     )
-    rows = [
-        [
-            _cell_name(record),
-            *cells,
-            f"{points(record['gain_on_PCA'])}"
-            f" ({points(record['least'])} to {points(record['largest'])})",
-        ]
-        for record, cells in zip(records, table.rows)
-    ]
-    return Table(["data, components", *table.titles, "gain on PCA"], rows)
 
 
 _ONE_MILLION = "1000000"
@@ -289,29 +319,28 @@ def scaling():
     )
 
 
-def number(cell):
-    """Value of a cell, NaN where it has none."""
-    try:
-        return float(cell)
-    except ValueError:
-        return float("nan")
-
-
 def convergence():
     """Epochs until the reconstruction is as good as a plain one's."""
     names = {"mnist": "MNIST, 10,000"}
-    rows = [
+    return selected(
         [
-            f"{names.get(r['data'], r['data'])}, {r['n_components']}",
-            fraction(r["learning_rate_init"], 3).rstrip("0"),
-            f"{r['our_epochs']}, {r['plain_epochs']}",
-            fraction(r["epochs_ratio"], 2),
-            fraction(r["seconds_ratio"], 2),
-        ]
-        for r in read("convergence")
-    ]
-    titles = ["data, components", "learning rate", "epochs, plain's", "share"]
-    return Table([*titles, "share of seconds"], rows)
+            Column(
+                "data, components",
+                lambda r: f"{names.get(r['data'], r['data'])}, {r['n_components']}",
+            ),
+            Column(
+                "learning rate",
+                "learning_rate_init",
+                lambda cell: three(cell).rstrip("0"),
+            ),
+            Column(
+                "epochs, plain's", lambda r: f"{r['our_epochs']}, {r['plain_epochs']}"
+            ),
+            Column("share", "epochs_ratio", two),
+            Column("share of seconds", "seconds_ratio", two),
+        ],
+        read("convergence"),
+    )
 
 
 def stream():
@@ -335,9 +364,16 @@ _WIDE = {
 
 def wide():
     """Training by coordinates in a narrow basis, and by features."""
-    records = read("wide")
-    table = selected(
+
+    def variant(record):
+        written = _WIDE[record["variant"]]
+        if record["n_components"] != "2":
+            written = written.removesuffix(": a narrow basis of 96")
+        return f"{record['n_components']}, {written}"
+
+    return selected(
         [
+            Column("components, variant", variant),
             Column("unexplained", "unexplained", three),
             Column("5-NN", "knn_accuracy", three),
             Column("correlation of distances", "distance_correlation", three),
@@ -345,15 +381,8 @@ def wide():
             Column("a row dropped", "drop_one", three),
             Column("seconds", "seconds", fixed),
         ],
-        records,
+        read("wide"),
     )
-    rows = []
-    for record, cells in zip(records, table.rows):
-        variant = _WIDE[record["variant"]].removesuffix(
-            "" if record["n_components"] == "2" else ": a narrow basis of 96"
-        )
-        rows.append([f"{record['n_components']}, {variant}", *cells])
-    return Table(["components, variant", *table.titles], rows)
 
 
 def _variance(cell):
@@ -575,24 +604,23 @@ def true_alarms():
 
 def encodings():
     """Compare encodings of numbers and categories."""
-    records = read("tables")
-    table = selected(
+    moved_by = partial(percent_alone, digits=2)
+    return selected(
         [
-            Column("other seed, %", "seed", partial(percent_alone, digits=2)),
-            Column("a row dropped, %", "dropped", partial(percent_alone, digits=2)),
+            Column(
+                "components, encoding",
+                lambda r: ", ".join(filter(None, (r["components"], r["method"]))),
+            ),
+            Column("other seed, %", "seed", moved_by),
+            Column("a row dropped, %", "dropped", moved_by),
             Column("5-NN income", "income", three),
             Column("5-NN occupation", "occupation", three),
             Column("categories", "categories", three),
             Column("Pearson", "pearson", three),
             Column("Spearman", "spearman", three),
         ],
-        records,
+        read("tables"),
     )
-    rows = [
-        [", ".join(filter(None, (r["components"], r["method"]))), *cells]
-        for r, cells in zip(records, table.rows)
-    ]
-    return Table(["components, encoding", *table.titles], rows)
 
 
 def page_sizes():
@@ -613,56 +641,41 @@ def page_sizes():
 
 def family():
     """All estimators on MNIST, without and with the similarity loss."""
-    fields = {
-        "manifold variance": ("manifold_variance", four),
-        "a row dropped": ("row_dropped", three),
-        "unexplained": ("unexplained", three),
-        "5-NN": ("accuracy_5nn", three),
-        "logistic regression": ("accuracy_linear", three),
-        "trustworthiness": ("trustworthiness", three),
-        "correlation of distances": ("correlation", two),
-        "steepest": ("lipschitz", two),
-    }
-    records = where("family", data="mnist")
-    pairs = {}
-    for record in records:
-        pairs.setdefault(record["member"], []).append(record)
-    rows = [
+    return grouped(
+        ["member"],
         [
-            member,
-            *(
-                " / ".join(write(r[field]) for r in pair)
-                for field, write in fields.values()
-            ),
-        ]
-        for member, pair in pairs.items()
-    ]
-    return Table(["member", *fields], rows)
+            Column("manifold variance", "manifold_variance", four),
+            Column("a row dropped", "row_dropped", three),
+            Column("unexplained", "unexplained", three),
+            Column("5-NN", "accuracy_5nn", three),
+            Column("logistic regression", "accuracy_linear", three),
+            Column("trustworthiness", "trustworthiness", three),
+            Column("correlation of distances", "correlation", two),
+            Column("steepest", "lipschitz", two),
+        ],
+        where("family", data="mnist"),
+        lambda record: (record["member"],),
+    )
 
 
 def hashing():
     """Compare our bits, those of iterative quantization, and signs of PCA."""
-    fields = {
-        "average precision": "average_precision",
-        "the same, sample by sample": "mean_average_precision",
-        "recall among 1 of 100": "recall_of_1_in_100",
-        "changed by another seed": "changed_by_seed",
-        "changed by a sample less": "changed_by_a_sample_less",
-    }
-    groups = {}
-    for record in read("hashing"):
-        groups.setdefault((record["data"], record["bits"]), []).append(record)
-    rows = [
+
+    def written(cell):
+        return _blank(three(cell))
+
+    return grouped(
+        ["data", "bits"],
         [
-            *key,
-            *(
-                " / ".join(_blank(three(record[field])) for record in group)
-                for field in fields.values()
-            ),
-        ]
-        for key, group in groups.items()
-    ]
-    return Table(["data", "bits", *fields], rows)
+            Column("average precision", "average_precision", written),
+            Column("the same, sample by sample", "mean_average_precision", written),
+            Column("recall among 1 of 100", "recall_of_1_in_100", written),
+            Column("changed by another seed", "changed_by_seed", written),
+            Column("changed by a sample less", "changed_by_a_sample_less", written),
+        ],
+        read("hashing"),
+        lambda record: (record["data"], record["bits"]),
+    )
 
 
 TABLES = {

@@ -27,7 +27,7 @@ from tqdm.auto import tqdm
 
 from .datasets import load
 from .methods import MAPS
-from .results import FOLDER, read, show, write
+from .results import read_earlier, show, write
 
 NAME = "published"
 N_NEIGHBORS = (10, 20, 40, 80, 160)
@@ -163,8 +163,7 @@ def main():
         for found in rows:
             show(found)
         if not arguments.quick:
-            known = read(NAME) if (FOLDER / f"{NAME}.csv").exists() else []
-            write(NAME, kept(known, rows), seeds="0")
+            write(NAME, kept(read_earlier(NAME), rows), seeds="0")
 
 
 if __name__ == "__main__":

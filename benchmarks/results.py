@@ -15,6 +15,11 @@ def read(name):
         return list(csv.DictReader(file))
 
 
+def read_earlier(name):
+    """Read the rows of a CSV file, of which there are none before it is written."""
+    return read(name) if (FOLDER / f"{name}.csv").exists() else []
+
+
 def where(name, **values):
     """Read the rows of a CSV file that have these values; at least one must."""
     rows = [

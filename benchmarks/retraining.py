@@ -31,7 +31,6 @@ Appends to ``benchmarks/results/retraining.csv``.
 """
 
 import argparse
-import csv
 from copy import deepcopy
 from pathlib import Path
 from typing import NamedTuple
@@ -47,7 +46,7 @@ from stable_embedding.preprocessing import MixedDataEncoder
 from stable_embedding.stability import displacement
 
 from .datasets import customers, load, one_hot_and_standard
-from .results import FOLDER, show, write
+from .results import read_earlier, show, write
 
 N_OLD, N_ALL = 2_000, 5_000
 
@@ -218,12 +217,8 @@ KEY = ("data", "change", "neighbor_weight", "seed", "method")
 
 def earlier_rows():
     """Read what was measured before, by what it was measured of."""
-    path = FOLDER / "retraining.csv"
-    if not path.exists():
-        return {}
-    with path.open() as file:
-        next(file)
-        return {tuple(row[name] for name in KEY): row for row in csv.DictReader(file)}
+    rows = read_earlier("retraining")
+    return {tuple(row[name] for name in KEY): row for row in rows}
 
 
 def main():

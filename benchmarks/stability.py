@@ -17,7 +17,6 @@ to ``benchmarks/results/stability.csv``.
 """
 
 import argparse
-import csv
 from functools import partial
 from itertools import combinations
 
@@ -42,7 +41,7 @@ from .datasets import (
     one_hot_and_standard,
     split,
 )
-from .results import FOLDER, show, write
+from .results import read_earlier, show, write
 
 MNIST_UNSEEN = 10_000
 NEIGHBORS = {"neighbor_weight": 3}
@@ -154,16 +153,6 @@ def measure(case, data_dir, n_seeds, n_dropped):
     }
 
 
-def earlier_rows():
-    """Read what was measured before."""
-    path = FOLDER / "stability.csv"
-    if not path.exists():
-        return []
-    with path.open() as file:
-        next(file)
-        return list(csv.DictReader(file))
-
-
 def main():
     """Measure the cases one after the other, print and write each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -178,7 +167,10 @@ def main():
         row = measure(case, arguments.data_dir, n_seeds=4, n_dropped=3)
         show(row)
         # What was measured before may lack a column.
-        rows = {of["case"]: dict.fromkeys(row, "") | of for of in earlier_rows()}
+        rows = {
+            earlier["case"]: dict.fromkeys(row, "") | earlier
+            for earlier in read_earlier("stability")
+        }
         rows[case] = row
         write("stability", [rows[case] for case in CASES if case in rows])
 

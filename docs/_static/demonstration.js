@@ -79,8 +79,10 @@ document.addEventListener("DOMContentLoaded", () => {
     const begin = performance.now()
     cancelAnimationFrame(frame)
     const step = now => {
-      const part = still.matches ? 1 : Math.min((now - begin) / MILLISECONDS, 1)
-      const eased = Math.max(part, 0) ** 2 * (3 - 2 * Math.max(part, 0))
+      // A frame may have begun before its request.
+      const passed = Math.max((now - begin) / MILLISECONDS, 0)
+      const part = still.matches ? 1 : Math.min(passed, 1)
+      const eased = part ** 2 * (3 - 2 * part)
       panels.forEach((panel, k) => {
         panel.points = part === 1 ? ends[k] : starts[k].map(([x, y], j) => [
           x + eased * (ends[k][j][0] - x),
