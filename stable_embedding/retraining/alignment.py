@@ -52,10 +52,13 @@ def align(estimator, X, codes):
     >>> from stable_embedding import StableAutoencoder, align
     >>> from stable_embedding.stability import displacement
     >>> X, _ = load_iris(return_X_y=True)
-    >>> old = make_pipeline(StandardScaler(), StableAutoencoder(random_state=0))
+    >>> old, new = (
+    ...     make_pipeline(StandardScaler(), StableAutoencoder(n_init=2, random_state=i))
+    ...     for i in (0, 1)
+    ... )
     >>> codes = old.fit_transform(X[::2])
-    >>> new = make_pipeline(StandardScaler(), StableAutoencoder(random_state=1)).fit(X)
-    >>> displacement(align(new, X[::2], codes).transform(X[::2]), codes) < 0.02
+    >>> new = align(new.fit(X), X[::2], codes)
+    >>> displacement(new.transform(X[::2]), codes) < 0.02
     True
     """
     path = path_to_map(estimator)

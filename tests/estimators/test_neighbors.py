@@ -42,6 +42,7 @@ def with_neighbors(digits):
     return split, models
 
 
+@pytest.mark.slow
 def test_neighbors_in_the_data_become_neighbors_in_the_map(with_neighbors):
     (X, X_unseen, y, y_unseen), models = with_neighbors
     accuracy, trust = {}, {}
@@ -61,6 +62,7 @@ def test_neighbors_in_the_data_become_neighbors_in_the_map(with_neighbors):
     assert trust[1] > trust[0] + 0.01
 
 
+@pytest.mark.slow
 def test_with_the_term_the_map_stays_stable_and_inverts(with_neighbors):
     (X, X_unseen, _, _), models = with_neighbors
     assert manifold_variance([m.transform(X_unseen) for m in models[1]]) < 0.02
@@ -71,6 +73,7 @@ def test_with_the_term_the_map_stays_stable_and_inverts(with_neighbors):
     assert lost[0] < 0.95 * lost[1]
 
 
+@pytest.mark.slow
 def test_with_the_term_the_map_lies_on_the_pca_scores(with_neighbors):
     (X, *_), models = with_neighbors
     codes = models[1][0].transform(X)
@@ -79,6 +82,7 @@ def test_with_the_term_the_map_lies_on_the_pca_scores(with_neighbors):
     assert_same_map(codes, aligned)
 
 
+@pytest.mark.slow
 def test_the_neighbor_loss_falls_and_is_recorded(with_neighbors):
     _, models = with_neighbors
     model = models[1][0]
@@ -92,6 +96,7 @@ def test_the_neighbor_loss_falls_and_is_recorded(with_neighbors):
     assert models[0][0].neighbor_loss_ == 0
 
 
+@pytest.mark.slow
 def test_the_reconstruction_loss_is_that_of_the_samples_alone(with_neighbors):
     (X, *_), models = with_neighbors
     model = models[1][0]
