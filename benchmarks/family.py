@@ -1,13 +1,12 @@
 """The family side by side, and what each member claims.
 
-``python -m benchmarks.family [--quick] [--data-dir FOLDER]`` has two parts. It trains
-all members on digits and on 10,000 images of MNIST (with 4,000 others to measure on),
-ten components each, with and without the similarity loss, and measures how stable they
-are, what they reconstruct, and what they keep. Then each shows what it was added for,
-beside what it has to beat.
+``python -m benchmarks.family [--quick] [--data-dir FOLDER]`` trains all members on
+digits and on 10,000 images of MNIST (with 4,000 others to measure on), ten components
+each, with and without the similarity loss. It measures how stable they are, what they
+reconstruct, and what they keep, and writes ``benchmarks/results/family.csv``.
 
-Writes ``benchmarks/results/family.csv`` and ``claims.csv``. With ``--claims NAME ...``
-it shows these claims alone, and writes nothing.
+With ``--claims [NAME ...]`` each member shows what it was added for, beside what it has
+to beat. The rows of these claims, of all by default, are written to ``claims.csv``.
 """
 
 import argparse
@@ -45,7 +44,7 @@ from stable_embedding.quality import (
 from stable_embedding.stability import displacement
 
 from .datasets import load
-from .results import show, write
+from .results import read_earlier, show, write
 from .timing import timed
 
 N_SEEDS = 3
@@ -303,17 +302,24 @@ def claim(name, images):
     }
 
 
+def show_claims(names, images):
+    """Measure claims one by one, and keep each beside what was measured before."""
+    for name in tqdm(names, desc="claims"):
+        found = claim(name, images)
+        show(found)
+        rows = {row["claim"]: row for row in read_earlier("claims")} | {name: found}
+        write("claims", list(rows.values()))
+
+
 def main():
-    """Compare, show the claims, and write both."""
+    """Compare the members, or show what they were added for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="digits, two seeds")
-    parser.add_argument("--claims", nargs="+", choices=CLAIMS, help="these alone")
+    parser.add_argument("--claims", nargs="*", choices=CLAIMS, help="of all by default")
     parser.add_argument("--data-dir", help="folder with mnist.npz; else from OpenML")
     arguments = parser.parse_args()
-    if arguments.claims:
-        images = Images(arguments.data_dir)
-        for name in arguments.claims:
-            show(claim(name, images))
+    if arguments.claims is not None:
+        show_claims(arguments.claims or list(CLAIMS), Images(arguments.data_dir))
         return
     X, y = load("digits")
     # Between 0 and 1, as a Bernoulli likelihood asks for.
@@ -326,11 +332,6 @@ def main():
     images = Images(arguments.data_dir)
     split = images.part, images.unseen, images.y[:10_000], images.y_test[:4_000]
     write("family", compared + compare("mnist", split, N_SEEDS))
-    claims = []
-    for name in tqdm(CLAIMS, desc="claims"):
-        claims.append(claim(name, images))
-        show(claims[-1])
-    write("claims", claims)
 
 
 if __name__ == "__main__":

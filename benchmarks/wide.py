@@ -27,8 +27,8 @@ from .timing import seconds
 
 N_TRAIN, N_TEST = 10_000, 4_000
 VARIANTS = {
-    "the default": (pca, "_WIDE", pca._WIDE),
-    "all features": (pca, "_WIDE", np.inf),
+    "the default": (pca, "_WIDE_FEATURES", pca._WIDE_FEATURES),
+    "all features": (pca, "_WIDE_FEATURES", np.inf),
     "all pairs": (limits, "PAIR_BLOCK", np.inf),
 }
 

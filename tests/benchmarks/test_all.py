@@ -1,6 +1,8 @@
 """Every benchmark is run once, and again when its sources change."""
 
 import sys
+from argparse import ArgumentParser
+from importlib import import_module
 
 import pytest
 
@@ -54,6 +56,32 @@ class Runner:
     @property
     def modules(self):
         return [line[2].removeprefix("benchmarks.") for line in self.lines]
+
+
+class Parsed(Exception):
+    """Ends a benchmark once its arguments are read."""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [command for command in COMMANDS if command.module != "picture"],  # takes none
+    ids=lambda command: command.name,
+)
+def test_benchmarks_take_the_arguments_that_they_are_run_with(command, monkeypatch):
+    for package in command.packages:
+        pytest.importorskip(package)
+    parse_args = ArgumentParser.parse_args
+
+    def parse_and_stop(parser, *given):
+        parse_args(parser, *given)
+        raise Parsed
+
+    monkeypatch.setattr(ArgumentParser, "parse_args", parse_and_stop)
+    for quick in (False, command.quick):
+        _, _, module, *arguments = command.arguments("folder", quick)
+        monkeypatch.setattr(sys, "argv", [module, *arguments])
+        with pytest.raises(Parsed):
+            import_module(module).main()
 
 
 def test_no_benchmark_is_forgotten():
