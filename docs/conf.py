@@ -1,5 +1,6 @@
 """Sphinx builds the pages from here: ``make docs``."""
 
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -8,6 +9,8 @@ from stable_embedding import __version__
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
+
+import versions  # noqa: E402  a module beside this file
 
 project = "stable_embedding"
 author = "The stable_embedding developers"
@@ -89,6 +92,10 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
+# Where the pages of all versions are published, if these are to be published.
+site_url = os.environ.get("SITE_URL")
+if site_url:
+    html_theme_options |= versions.theme_options(site_url, release)
 # The landing page has cards in place of a list of pages, the demonstration has maps.
 html_sidebars = {"index": [], "demonstration": []}
 
