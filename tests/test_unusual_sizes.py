@@ -12,7 +12,7 @@ from stable_embedding import (
     StableAutoencoder,
     manifold_variance,
 )
-from stable_embedding.data import limits, pca, training_data
+from stable_embedding.data import limits, pca, subspace
 from stable_embedding.networks import Autoencoder
 from stable_embedding.stability import displacement
 from tests.precision import assert_near, assert_same_map
@@ -208,7 +208,7 @@ def test_wide_files_are_held_by_their_coordinates(wide, tmp_path, monkeypatch):
     np.save(tmp_path / "X.npy", wide.astype(np.float32))
     X = np.load(tmp_path / "X.npy", mmap_mode="r")
     monkeypatch.setattr(limits, "IN_MEMORY_BYTES", 4 * 40 * len(wide))
-    monkeypatch.setattr(training_data, "LazySamples", None)
+    monkeypatch.setattr(subspace, "LazySamples", None)
     model = StableAutoencoder(n_init=2, random_state=0).fit(X)
     monkeypatch.setattr(limits, "IN_MEMORY_BYTES", wide.nbytes)
     held = StableAutoencoder(n_init=2, random_state=0).fit(wide)

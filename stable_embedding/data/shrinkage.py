@@ -192,3 +192,14 @@ def _alpha(fraction, residual, n_samples):
     doubt = max(1.0, _CLEAR_FRACTION / fraction) ** 2
     doubt *= max(1.0, _CLEAR_RESIDUAL / residual) ** 0.5
     return min(_MAX_ALPHA, doubt * alpha_of_size(n_samples))
+
+
+def weight_decay(plan, subset, axes, n_samples):
+    """Return the weight decay that a plan names, or one that suits the data."""
+    if plan.alpha != "auto":
+        return plan.alpha
+    if plan.init == "random":
+        return 0.0
+    alpha = auto_alpha(subset.samples, axes, n_samples, subset.weights)
+    # Labels say what the residuals of PCA may not: no doubt about these holds the map.
+    return min(alpha, alpha_of_size(n_samples)) if plan.label_weight else alpha

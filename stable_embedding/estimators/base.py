@@ -454,7 +454,9 @@ class BaseStableAutoencoder(
     def _resume(self, data):
         """Copy the networks of the last training, which keeps their frames."""
         networks = deepcopy(self.networks_)
-        codes = [apply_in_chunks(one, one.encode, data.subset) for one in networks]
+        codes = [
+            apply_in_chunks(one, one.encode, data.subset.samples) for one in networks
+        ]
         return Start(networks, codes)
 
     def _train(self, networks, data, plan):
@@ -474,14 +476,14 @@ class BaseStableAutoencoder(
 
     def _set_fitted(self, data, start, runs):
         """Lay the trained networks in their frame, and set what was learned."""
-        networks, inputs = start.networks, data.subset
+        networks, inputs = start.networks, data.subset.samples
         if data.basis is not None:
             inputs = inputs @ data.basis.T
         codes = [apply_in_chunks(one, one.encode, inputs) for one in networks]
         if data.basis is not None:
             networks = project_networks(networks, data.basis.T)
         maps = [
-            self._rigid_map(*each, data.subset_weights)
+            self._rigid_map(*each, data.subset.weights)
             for each in zip(networks, codes, start.targets)
         ]
         self._set_networks(list(map(apply_rigid_map, networks, maps)))

@@ -181,5 +181,6 @@ class DenoisingAutoencoder(StableAutoencoder):
             return None
         if self.corruption == "gaussian":
             return Corruption("gaussian", level / self.n_features_in_**0.5)
-        extremes = data.subset.min(axis=0), data.subset.max(axis=0)
+        samples = data.subset.samples
+        extremes = samples.min(axis=0), samples.max(axis=0)
         return Corruption(self.corruption, level, *map(torch.from_numpy, extremes))

@@ -14,7 +14,7 @@ from ..data.quantization import binary_rotation
 from ..data.sample_weights import weights_at
 from ..data.shrinkage import alpha_of_size
 from ..data.subsample import smallest_hashes
-from ..data.training_data import discarded_squares
+from ..data.subspace import discarded_squares
 from ..losses.hamming import HammingLoss, first_thresholds
 from ..networks.frame import axis_map_onto
 from ..networks.hashing import HashingNetwork
@@ -277,7 +277,7 @@ class SemanticHashing(StableAutoencoder):
         return super()._architecture(plan) | {"noise": self.noise}
 
     def _initialize(self, data, plan):
-        rotation = binary_rotation(data.frame, data.axes, data.subset_weights)
+        rotation = binary_rotation(data.frame, data.axes, data.subset.weights)
         axes = (rotation.T @ data.axes).astype(np.float32)
         frame = data.frame @ rotation.astype(np.float32)
         return super()._initialize(replace(data, axes=axes, frame=frame), plan)

@@ -83,9 +83,9 @@ def similarity_term(data, plan):
 
 def collapsed_loss_of(data, similarity):
     """Return what a similarity loses of the data when all codes are the origin."""
-    some, weights = torch.from_numpy(data.estimation_subset), None
-    if data.estimation_weights is not None:
-        weights = torch.from_numpy(data.estimation_weights).to(some.dtype)
+    some, weights = torch.from_numpy(data.estimation_subset.samples), None
+    if data.estimation_subset.weights is not None:
+        weights = torch.from_numpy(data.estimation_subset.weights).to(some.dtype)
     return collapsed_similarity_loss(some, similarity, weights)
 
 

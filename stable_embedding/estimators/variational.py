@@ -259,8 +259,8 @@ class VariationalAutoencoder(StableAutoencoder):
         self.kl_loss_ = self.losses_["kl_loss"]
         self.noise_variance_ = np.nan
         if self._run.likelihood == "gaussian":
-            costs = self._costs(data.estimation_subset)[:, 0]
-            error = np.average(costs, weights=data.estimation_weights)
+            costs = self._costs(data.estimation_subset.samples)[:, 0]
+            error = np.average(costs, weights=data.estimation_subset.weights)
             self.noise_variance_ = error * self.scale_**2 / self.n_features_in_
 
     def _decode(self, codes):

@@ -4,7 +4,8 @@ import numpy as np
 from sklearn.utils import check_consistent_length
 
 from ..data.containers import dense
-from ..stability.scoring import embed, embed_with_std, embeddings_of
+from ..stability.pipelines import embed, embed_with_std
+from ..stability.scoring import embeddings_of
 from .base import Display, as_written, check_two_components, label_components
 from .colors import (
     COLORMAP,

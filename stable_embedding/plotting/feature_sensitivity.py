@@ -5,7 +5,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from ..data.containers import check_samples
-from ..stability.scoring import (
+from ..stability.pipelines import (
     embedding_steps,
     inputs_of_last,
     last_step,

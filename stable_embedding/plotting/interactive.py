@@ -10,7 +10,7 @@ from sklearn.utils import check_consistent_length
 from .._sklearn import num_samples
 from ..data.columns import column_names
 from ..data.sample_ids import sample_ids
-from ..stability.scoring import embed, embed_with_std
+from ..stability.pipelines import embed, embed_with_std
 from .base import check_two_components
 from .colors import (
     as_objects,

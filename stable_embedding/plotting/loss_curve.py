@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ..stability.scoring import last_step
+from ..stability.pipelines import last_step
 from .base import Display
 from .colors import COLORS
 

@@ -8,7 +8,7 @@ from ..data import limits
 from ..data.containers import check_samples
 from ..data.distances import pair_distances
 from ..data.subsample import fixed_subsample
-from ..stability.scoring import embed, embedding_steps, inputs_of_last
+from ..stability.pipelines import embed, embedding_steps, inputs_of_last
 from .base import Display
 from .colors import COLORMAP, COLORS
 

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ..data.containers import dense
-from ..stability.scoring import (
+from ..stability.pipelines import (
     embedding_steps,
     inputs_of_last,
     last_step,

@@ -23,7 +23,7 @@ from ..stability.measures import (
     manifold_variance,
     neighbor_overlap,
 )
-from ..stability.scoring import embedding_steps, inputs_of_last, last_step
+from ..stability.pipelines import embedding_steps, inputs_of_last, last_step
 from ..training.seeds import draw_seeds, with_seed
 from .html import display_section, table_section, write_page
 from .perturbations import (

@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..data.containers import dense, readable
 from ..estimators.base import BaseStableAutoencoder
-from ..stability.scoring import advice_where_held, embed
+from ..stability.pipelines import advice_where_held, embed
 
 
 def paths_to_maps(estimator):

@@ -2,13 +2,17 @@ import numpy as np
 import pytest
 from sklearn.datasets import make_swiss_roll
 
+from stable_embedding import StableAutoencoder
 from stable_embedding.data import limits
 from stable_embedding.data.pca import principal_axes
 from stable_embedding.data.shrinkage import (
     auto_alpha,
     auto_alpha_of_places,
     predictable_fraction,
+    weight_decay,
 )
+from stable_embedding.data.subset import Subset
+from stable_embedding.training.plan import TrainingPlan
 
 
 def fraction_and_alpha(X, n_components=2):
@@ -96,3 +100,17 @@ def test_places_that_are_all_alike_leave_a_finite_alpha(size):
     scores = size * np.random.default_rng(0).normal(size=(20, 2))
     alpha = auto_alpha_of_places(np.zeros((20, 2)), scores, np.zeros((20, 20)), 20)
     assert 0 < alpha <= 100
+
+
+def test_weight_decay_is_given_or_suits_the_data(rng):
+    X = rng.normal(size=(500, 4)).astype(np.float32)
+    axes = np.eye(2, 4, dtype=np.float32)
+    subset = Subset(np.arange(500), X, np.arange(500), None)
+
+    def found(**parameters):
+        plan = TrainingPlan.from_estimator(StableAutoencoder(**parameters))
+        return weight_decay(plan, subset, axes, 500)
+
+    assert found(alpha=0.25) == 0.25
+    assert found(init="random") == 0
+    assert found() == auto_alpha(X, axes, 500)

@@ -1,29 +1,13 @@
 import numpy as np
 import pytest
 import torch
-from scipy.sparse import csr_array
 from sklearn.decomposition import PCA
 
 from stable_embedding import StableAutoencoder
-from stable_embedding.data import limits, pca
-from stable_embedding.data.lazy_samples import LazySamples
-from stable_embedding.data.scaling import ScaledSamples
-from stable_embedding.data.shrinkage import auto_alpha
-from stable_embedding.data.training_data import (
-    TrainingData,
-    discarded_squares,
-    discarded_variance,
-    distinct_samples,
-    representative_samples,
-    training_inputs,
-    weight_decay,
-)
+from stable_embedding.data import pca
+from stable_embedding.data.subspace import discarded_squares
+from stable_embedding.data.training_data import TrainingData, distinct_samples
 from stable_embedding.training.plan import TrainingPlan
-
-
-def plain(X):
-    """Samples as they are."""
-    return ScaledSamples(X, np.zeros(X.shape[1]), 1.0)
 
 
 def plan(**parameters):
@@ -36,45 +20,9 @@ def X(rng):
     return rng.normal(size=(500, 4)).astype(np.float32)
 
 
-@pytest.fixture
-def little_memory(monkeypatch):
-    monkeypatch.setattr(limits, "IN_MEMORY_BYTES", 1)
-    monkeypatch.setattr(limits, "SUBSET_BYTES", 1)
-    monkeypatch.setattr(limits, "SPARSE_SUBSET_BYTES", 1)
-    monkeypatch.setattr(limits, "SUBSET_SAMPLES", 50)
-
-
 def order_and_hashes(X):
     """The order by content and the hashes that a training has."""
     return distinct_samples(X)[:2]
-
-
-def test_small_data_are_their_own_subset(X):
-    hashes = order_and_hashes(X)[1]
-    subset = representative_samples(plain(X), hashes, 2)
-    np.testing.assert_array_equal(subset, np.arange(len(X)))
-    assert isinstance(training_inputs(plain(X), X, None), torch.Tensor)
-
-
-@pytest.mark.parametrize("kind", [np.asarray, csr_array])
-def test_a_subset_is_drawn_by_content(kind, X, rng, little_memory):
-    def subset_of(X):
-        order, hashes = order_and_hashes(kind(X))
-        samples = ScaledSamples(kind(X), np.zeros(4), 1.0, order)
-        subset = representative_samples(samples, hashes, 2)
-        assert max(hashes[subset]) == np.sort(hashes)[len(subset) - 1]
-        return set(map(tuple, samples[subset].tolist()))
-
-    subset = subset_of(X)
-    assert len(subset) == 50
-    assert subset_of(rng.permutation(X)) == subset
-    assert len(subset_of(X[1:]) & subset) >= 49
-
-
-def test_a_subset_has_samples_enough_for_a_frame(X, little_memory):
-    hashes = order_and_hashes(X)[1]
-    assert len(representative_samples(plain(X), hashes, 2)) == 50
-    assert len(representative_samples(plain(X), hashes, 20)) == 200
 
 
 def test_copies_in_large_data_have_hashes_of_their_own(little_memory):
@@ -86,26 +34,6 @@ def test_hashes_of_large_data_are_those_of_their_samples(X, rng, little_memory):
     shuffled = rng.permutation(500)
     _, hashes = order_and_hashes(X)
     np.testing.assert_array_equal(order_and_hashes(X[shuffled])[1], hashes[shuffled])
-
-
-@pytest.mark.parametrize("is_projected", [False, True])
-def test_what_is_too_large_is_read_when_needed(is_projected, X, little_memory):
-    basis = np.eye(2, 4, dtype=np.float32) if is_projected else None
-    samples = training_inputs(plain(X), X[:100], basis)
-    assert isinstance(samples, LazySamples)
-    expected = X if basis is None else X[:, :2]
-    np.testing.assert_array_equal(samples[slice(0, 500)], expected)
-
-
-@pytest.mark.numeric
-def test_discarded_variance_is_what_a_basis_lacks(X):
-    X = X - X.mean(axis=0)
-    X /= np.sqrt(np.square(X).sum(axis=1).mean())
-    expected = np.square(X[:, 2:]).sum(axis=1).mean()
-    found = discarded_variance(torch.from_numpy(X[:, :2]))
-    assert found == pytest.approx(expected, rel=1e-5)
-    assert discarded_variance(torch.from_numpy(X)) == pytest.approx(0, abs=1e-6)
-    assert discarded_variance(torch.from_numpy(2 * X)) == 0
 
 
 @pytest.mark.numeric
@@ -196,10 +124,3 @@ def test_wide_samples_are_projected_where_that_is_allowed(rng, monkeypatch):
     assert whole.basis is None
     assert whole.discarded_variance == 0
     assert whole.training_set.inputs.shape == (300, 80)
-
-
-def test_weight_decay_is_given_or_suits_the_data(X):
-    axes = np.eye(2, 4, dtype=np.float32)
-    assert weight_decay(plan(alpha=0.25), X, axes, 500) == 0.25
-    assert weight_decay(plan(init="random"), X, axes, 500) == 0
-    assert weight_decay(plan(), X, axes, 500) == auto_alpha(X, axes, 500)

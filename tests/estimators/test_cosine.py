@@ -10,8 +10,8 @@ from sklearn.preprocessing import normalize
 
 from stable_embedding import StableAutoencoder
 from stable_embedding.data.placement import unit_of
+from stable_embedding.data.relations import chord_distances
 from stable_embedding.data.scaling import ScaledSamples, mean_and_scale
-from stable_embedding.data.training_data import chord_distances
 from stable_embedding.losses.base import Batch, Outputs
 from stable_embedding.losses.similarity import (
     GivenInnerProductLoss,

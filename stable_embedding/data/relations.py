@@ -1,0 +1,132 @@
+"""How samples are related: distances that codes follow, and neighbors."""
+
+from typing import NamedTuple
+
+from scipy.sparse import csr_array
+
+from . import limits
+from .geodesic import geodesic_distances
+from .input_distances import ChordDistances, InputDistances, distances_of_metric
+from .lazy_samples import exceeds_memory
+from .metrics import GEODESIC, PairMetric
+from .neighbors import graph_by_distances, neighbor_graph, within_chunks
+from .sample_distances import user_distances
+from .sample_weights import weights_at
+from .subsample import smallest_hashes
+
+
+class Relations(NamedTuple):
+    """Distances that codes follow, and neighbors.
+
+    Attributes
+    ----------
+    distances : InputDistances or None
+        None where they are the Euclidean ones of the samples.
+
+    graph : csr_array of shape (n_samples, n_samples) or None
+        Neighbors, from which positives are drawn.
+    """
+
+    distances: InputDistances | None
+    graph: csr_array | None
+
+
+def find_relations(samples, hashes, plan, given, chunks, needs_graph, weights=None):
+    """Find the distances that codes follow, and the neighbors that the loss needs.
+
+    Where codes follow cosines, these distances are chords; neighbors are still those
+    of the plan's metric.
+
+    Parameters
+    ----------
+    samples : ScaledSamples
+        Among which Euclidean neighbors are searched.
+
+    hashes : ndarray of shape (n_samples,)
+
+    plan : TrainingPlan
+
+    given : {ndarray, sparse matrix}, callable or None
+        Distances of the user's own.
+
+    chunks : list of slice
+        Samples that are read together.
+
+    needs_graph : bool
+        Whether neighbors are searched.
+
+    weights : ndarray of shape (n_samples,) or None, default=None
+        Weights of the samples; equal ones by default.
+
+    Returns
+    -------
+    Relations
+    """
+    if plan.metric == GEODESIC:
+        everyone = [slice(0, len(samples))]
+        graph = neighbor_graph(
+            plan.neighbors, plan.n_neighbors, samples, everyone, plan.verbose
+        )
+        graph = plan.broadcast(graph)
+        landmarks = smallest_hashes(hashes, limits.LANDMARKS)
+        distances = geodesic_distances(
+            graph, samples[:], landmarks, plan.n_components, plan.verbose
+        )
+        return Relations(distances, within_chunks(graph, chunks))
+    distances, metric = None, None
+    if given is not None:
+        distances = user_distances(given, len(samples), samples.order, plan.verbose)
+    elif plan.has_own_metric:
+        if exceeds_memory(samples.X):
+            some = smallest_hashes(hashes, limits.SHRINKAGE_SAMPLES)
+            typical, typical_weights = samples.X[some], weights_at(weights, some)
+        else:
+            typical, typical_weights = samples.unscaled(weights), weights
+        metric = PairMetric(plan.metric, plan.metric_params, typical, typical_weights)
+        distances = distances_of_metric(
+            samples.X, metric, samples.order, samples.mean, samples.scale, plan.verbose
+        )
+    followed = distances
+    if plan.follows_cosines:
+        followed = chord_distances(samples, distances, weights, plan.verbose)
+    if not needs_graph:
+        return Relations(followed, None)
+    if distances is not None and isinstance(plan.neighbors, str):
+        graph = graph_by_distances(
+            distances, metric, plan.n_neighbors, samples, chunks, plan.verbose
+        )
+    else:
+        graph = neighbor_graph(
+            plan.neighbors, plan.n_neighbors, samples, chunks, plan.verbose
+        )
+    return Relations(followed, plan.broadcast(graph))
+
+
+def chord_distances(samples, cosine_distances=None, weights=None, verbose=False):
+    """Return chords of samples as they came, from cosine distances if they are there.
+
+    Parameters
+    ----------
+    samples : ScaledSamples
+
+    cosine_distances : MetricDistances or None, default=None
+
+    weights : ndarray of shape (n_samples,) or None, default=None
+
+    verbose : bool, default=False
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    ChordDistances
+    """
+    if cosine_distances is None:
+        cosine_distances = distances_of_metric(
+            samples.X,
+            PairMetric("cosine"),
+            samples.order,
+            samples.mean,
+            samples.scale,
+            verbose,
+        )
+    return ChordDistances(cosine_distances, weights)

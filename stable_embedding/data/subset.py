@@ -1,0 +1,101 @@
+"""Samples that stand for all where axes, frames and constants are found."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+
+from . import limits
+from .sample_weights import weights_at
+from .subsample import smallest_hashes
+
+
+@dataclass(frozen=True)
+class Subset:
+    """Some of the samples, chosen by content.
+
+    Attributes
+    ----------
+    index : ndarray of int of shape (n_subset,)
+        Their positions among all samples.
+
+    samples : ndarray of shape (n_subset, n_features)
+        The samples, scaled.
+
+    hashes : ndarray of shape (n_subset,), dtype uint64
+        Their hashes.
+
+    weights : ndarray of shape (n_subset,) or None
+        Their weights; None where all are the same.
+    """
+
+    index: np.ndarray
+    samples: np.ndarray
+    hashes: np.ndarray
+    weights: np.ndarray | None
+
+    @classmethod
+    def at(
+        cls,
+        index: np.ndarray,
+        samples: Any,
+        hashes: np.ndarray,
+        weights: np.ndarray | None = None,
+    ) -> "Subset":
+        """Return the samples at some positions.
+
+        Parameters
+        ----------
+        index : ndarray of int of shape (n_subset,)
+
+        samples : ScaledSamples or ndarray of shape (n_samples, n_features)
+
+        hashes : ndarray of shape (n_samples,)
+
+        weights : ndarray of shape (n_samples,) or None, default=None
+        """
+        return cls(index, samples[index], hashes[index], weights_at(weights, index))
+
+    def smallest(self, n_kept: int) -> "Subset":
+        """Return at most so many of these samples, those with the smallest hashes."""
+        some = smallest_hashes(self.hashes, n_kept)
+        found = Subset.at(some, self.samples, self.hashes, self.weights)
+        return replace(found, index=self.index[some])
+
+
+def choose_subset(samples, hashes, n_components, weights=None):
+    """Choose the samples that stand for all.
+
+    All of them if they can be held, else those with the smallest hashes.
+
+    Parameters
+    ----------
+    samples : ScaledSamples
+
+    hashes : ndarray of shape (n_samples,)
+
+    n_components : int
+
+    weights : ndarray of shape (n_samples,) or None, default=None
+        Weights of the samples; equal ones by default.
+
+    Returns
+    -------
+    Subset
+    """
+    index = smallest_hashes(hashes, _size_of_subset(samples, n_components))
+    return Subset.at(index, samples, hashes, weights)
+
+
+def _size_of_subset(samples, n_components):
+    """Return the most samples that stand for all."""
+    sparse = issparse(samples.X)
+    if not sparse and samples.order is not None:  # they are held
+        return len(samples)
+    n_bytes = limits.SPARSE_SUBSET_BYTES if sparse else limits.SUBSET_BYTES
+    return max(
+        n_bytes // samples.sample_bytes,
+        limits.SUBSET_SAMPLES,
+        limits.SUBSET_SAMPLES_PER_COMPONENT * n_components,
+    )
