@@ -4,13 +4,14 @@ import re
 import runpy
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 
 from stable_embedding import StableAutoencoder
 from stable_embedding.quality import distance_correlation
-from stable_embedding.training import plan
+from stable_embedding.training import batches, plan
 
 plt = pytest.importorskip("matplotlib.pyplot")
 
@@ -122,6 +123,22 @@ def test_distances_along_a_sheet_unroll_it_and_others_do_not():
 def test_labels_part_classes_of_unseen_samples():
     without, _, with_all = found_by("labels")["accuracies"]
     assert with_all > without + 0.02
+
+
+def test_parameters_do_what_the_pages_say(monkeypatch):
+    monkeypatch.setattr(batches, "_MIN_STEPS", 60)  # to take less time
+    found = found_by("parameters")
+    explained = {k: v for k, (v, _) in found["by_similarity_weight"].items()}
+    assert explained[0] > explained[10] > explained[30]
+    accuracies = [accuracy for _, accuracy in found["by_neighbor_weight"].values()]
+    assert accuracies[3] > accuracies[0] + 0.05
+    accuracies = {k: accuracy for k, (_, accuracy) in found["by_n_neighbors"].items()}
+    assert accuracies[15] > accuracies[150] + 0.03
+    explained = {k: v for k, (v, _) in found["by_alpha"].items()}
+    assert explained["auto"] > explained[10] > explained[100]
+    assert np.all(np.diff(list(found["by_n_components"].values())) > 0.1)
+    moved = found["by_n_init"]
+    assert moved[8] < moved[1]
 
 
 def test_images_come_back_from_their_codes():
