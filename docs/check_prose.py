@@ -1,4 +1,4 @@
-"""The English of the pages, by proselint and by the rules of ``prose.toml``.
+"""The English of pages and gallery, by proselint and the rules of ``prose.toml``.
 
 ``make prose`` runs this. It needs no network.
 """
@@ -23,11 +23,20 @@ PAGES = [
     ROOT / "CONTRIBUTING.md",
     *sorted((ROOT / "docs").glob("*.md")),
 ]
+GALLERY = ROOT / "docs" / "gallery"
+EXAMPLES = [GALLERY / "README.txt", *sorted(GALLERY.glob("*.py"))]
 SETTINGS = tomllib.loads((ROOT / "docs" / "prose.toml").read_text())
 RULES = SETTINGS["rule"]
 MARKDOWN = MarkdownIt().enable("table").use(dollarmath_plugin).use(colon_fence_plugin)
 # Names of papers, which are as their authors wrote them.
 QUOTED = re.compile(r'"[^"]*"')
+# Code, formulas and references in reStructuredText.
+CODE = re.compile(r"(?::[\w:]+:)?``?[^`]+``?")
+# The docstring of an example, and the comments that its pages show as text.
+EXAMPLE_TEXT = re.compile(
+    r'\A"""(.*?)"""|^# %%\n((?:#[^\n]*\n)+)', re.DOTALL | re.MULTILINE
+)
+UNDERLINE = re.compile(r"^([=-])\1+$", re.MULTILINE)
 SENTENCE = re.compile(r"[^.!?:;]+(?:[.!?:;](?!\s|$)[^.!?:;]*)*")
 
 
@@ -61,6 +70,27 @@ def plain(tokens):
     text = re.sub(r"\{[a-z:]+\}(?=code)", "", text)  # roles of Sphinx
     text = re.sub(r"^:[a-z-]+:.*$", "", text)  # options of directives
     return QUOTED.sub("title", text)
+
+
+def example_passages(text):
+    """First line and text of each paragraph that the page of an example shows."""
+    for found in EXAMPLE_TEXT.finditer(text):
+        block = re.sub(r"^#(?: |$)", "", found[1] or found[2], flags=re.MULTILINE)
+        line = text[: found.start(found.lastindex)].count("\n") + 1
+        for paragraph in re.split(r"\n(?=\n)", UNDERLINE.sub("", block)):
+            if paragraph.strip():
+                blank = len(paragraph) - len(paragraph.lstrip("\n"))
+                yield line + blank, without_code(paragraph)
+            line += paragraph.count("\n") + 1
+
+
+def without_code(text):
+    """Text with one word for each formula, reference and piece of code."""
+    parts = CODE.split(text)
+    # Numbered, since a word that is repeated would be found.
+    words = [part + f"code{place}" for place, part in enumerate(parts)]
+    text = "".join(words).removesuffix(f"code{len(parts) - 1}")
+    return QUOTED.sub("title", " ".join(text.replace("**", "").split()))
 
 
 def long_sentences(text, longest):
@@ -102,6 +132,21 @@ def test_a_page_is_in_plain_english(page):
     assert not found, "\n" + "\n".join(found)
 
 
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
+def test_an_example_is_in_plain_english(example):
+    text = example.read_text()
+    if example.suffix != ".py":
+        text = f'"""{text}"""'
+    shown = list(example_passages(text))
+    assert shown
+    found = [
+        f"{example.relative_to(ROOT)}:{line}: {message}"
+        for line, text in shown
+        for message in broken_rules(text, in_table=False)
+    ]
+    assert not found, "\n" + "\n".join(found)
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["name"])
 def test_a_rule_finds_and_passes_its_examples(rule):
     assert any(
@@ -128,4 +173,28 @@ def test_a_long_sentence_is_found_and_code_and_tables_are_passed():
     assert [in_table for *_, in_table in cells] == [True, True]
     assert not [
         one for _, text, _ in cells for one in broken_rules(text, in_table=True)
+    ]
+
+
+def test_text_of_an_example_is_found_with_its_line_and_its_code_is_passed():
+    example = '''"""
+Drop rows
+=========
+
+Take :class:`~rows.rows` for two rows.
+"""
+
+# %%
+# First words.
+#
+# No ``rows`` here, but some rows.
+rows = 1  # rows
+
+# rows
+'''
+    assert list(example_passages(example)) == [
+        (2, "Drop rows"),
+        (5, "Take code0 for two rows."),
+        (9, "First words."),
+        (11, "No code0 here, but some rows."),
     ]

@@ -1,14 +1,15 @@
 """
-Quick start
-===========
+Get the same map from each training
+===================================
 
-Train an autoencoder three times, and it gives three maps. Train a
-:class:`~stable_embedding.StableAutoencoder` three times, and it gives one.
+Use :class:`~stable_embedding.StableAutoencoder` like any transformer of scikit-learn.
+Its map is the same from training to training. A plain autoencoder gives another map
+each time.
 """
 
 # %%
-# The digits have 64 features. Two thirds of the rows are trained on, and all that is
-# shown and measured is of the others.
+# Load the digits, which have 64 features. Train on two thirds of the samples. All
+# pictures and scores show the other third.
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -22,9 +23,10 @@ X_train, X_test, y_train, y_test = train_test_split(
 )
 
 # %%
-# ``n_init`` trains several times at once, from several seeds. A random start without
-# the similarity loss is the plain autoencoder; it has the same network and as many
-# epochs. ``consensus_weight=0`` lets each training go its own way.
+# Set ``n_init=3`` to train three times at once, from three seeds. For a plain
+# autoencoder, start at random and set ``similarity_weight=0``: the network and the
+# number of epochs stay the same. ``consensus_weight=0`` makes the trainings
+# independent.
 plain = StableAutoencoder(
     n_components=2,
     n_init=3,
@@ -46,8 +48,8 @@ handles, names = grid[0, 0].get_legend_handles_labels()
 figure.legend(handles, names, title="digit", loc="outside right center", markerscale=3)
 
 # %%
-# The score is 1 where all trainings give one map, up to a shift, a rotation, a
-# reflection and a unit; it is about 0 for maps that have nothing to do with each other.
+# Compare the maps by one score. It is 1 if all trainings give the same map, up to a
+# shift, a rotation, a reflection and a scale. It is about 0 for unrelated maps.
 scores = {
     name: 1 - manifold_variance(model.transform_runs(X_test), relative=True)
     for name, model in (("plain", plain), ("stable", stable))
@@ -55,8 +57,8 @@ scores = {
 print(scores)
 
 # %%
-# The model is a transformer like any other, and has an inverse: here are digits that it
-# has not seen, above, and what two numbers a digit bring back of them, below.
+# Invert the map with ``inverse_transform``. The upper images are unseen digits. The
+# lower ones are what the model recovers from two numbers for each digit.
 rows = X_test[:8]
 again = stable.inverse_transform(stable.transform(rows))
 
@@ -67,5 +69,5 @@ for column, pair in zip(grid.T, zip(rows, again)):
         ax.set_axis_off()
 
 # %%
-# ``score`` is the share of the variance of unseen rows that comes back.
+# Measure the explained variance of unseen samples with ``score``.
 print(f"{stable.score(X_test):.3f}")

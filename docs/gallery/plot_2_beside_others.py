@@ -1,15 +1,13 @@
 """
-Beside PCA, Isomap, MDS and t-SNE
-=================================
+Compare with PCA, Isomap, MDS and t-SNE
+=======================================
 
-Each of these makes a map of two components. They differ in what the map keeps, in
-whether it stays where it is when a tenth of the rows are missing, and in what else they
-can do.
+Choose a method by what its map keeps, by how far a few missing samples move it, and by
+whether it can embed new samples. This example shows all three for five methods.
 """
 
 # %%
-# MDS and t-SNE take the better part of the seconds here, though there are but 901
-# images, those of the digits 0 to 4.
+# Take a few classes of the digits. MDS and t-SNE need most of the time here.
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
@@ -30,7 +28,7 @@ methods = {
 }
 
 # %%
-# The maps themselves.
+# Draw the five maps.
 figure, grid = plt.subplots(2, 3, figsize=(9, 6), layout="constrained")
 maps = {}
 for ax, (name, method) in zip(grid.ravel(), methods.items()):
@@ -42,23 +40,23 @@ grid[1, 2].set_axis_off()
 grid[1, 2].legend(handles, names, title="digit", loc="center", markerscale=3, ncols=2)
 
 # %%
-# What they keep, and what they can do. t-SNE keeps neighbors best, and distances
-# worst; MDS keeps distances and cannot place a new row.
-print(f"{'':18} neighbors  distances  new rows  inverse")
+# Compare what they keep and what they can do. t-SNE keeps neighbors best, and distances
+# worst. MDS keeps distances, and cannot embed new samples.
+print(f"{'':18} neighbors  distances  new samples  inverse")
 for name, method in methods.items():
     has = [hasattr(method, what) for what in ("transform", "inverse_transform")]
     print(
         f"{name:18} {trustworthiness(X, maps[name]):10.3f}"
         f"  {distance_correlation(X, maps[name]):9.3f}"
-        f"  {'yes' if has[0] else 'no':>8}  {'yes' if has[1] else 'no':>7}"
+        f"  {'yes' if has[0] else 'no':>11}  {'yes' if has[1] else 'no':>7}"
     )
 
 # %%
-# And what moves them: the share of the map's variance by which its points are
-# displaced, from another seed, and when a tenth of the rows are missing.
+# Measure how far each map moves with another seed, and without a tenth of the samples.
+# The displacement is a fraction of the variance of the map.
 report = stability_report(methods, X, n_runs=2, perturbations=["seed", "drop_tenth"])
 report.plot()
 
 # %%
-# As numbers:
+# Read the same numbers in a table:
 report

@@ -1,17 +1,16 @@
 """
-Search for the similarity weight
-================================
+Search for the best similarity weight
+=====================================
 
-How much should distances count, against reconstruction? That depends on what the map is
-for. A search answers by cross-validation, for what matters to you: here how well unseen
-rows are reconstructed, how alike trainings are, and how well a classifier does that
-reads the codes.
+Search over ``similarity_weight`` by the scores that matter to you. This example uses
+three: the explained variance, the stability of the map, and the accuracy of a
+classifier that reads the codes.
 """
 
 # %%
-# With ``n_init=3`` each candidate is trained three times at once, so that
-# :func:`~stable_embedding.manifold_variance_score` compares maps that never saw the
-# rows held out. ``consensus_weight=0`` keeps the trainings independent.
+# Set ``n_init=3`` so that each candidate is trained three times.
+# :func:`~stable_embedding.manifold_variance_score` compares these trainings on the
+# validation samples. ``consensus_weight=0`` makes them independent.
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
@@ -31,7 +30,7 @@ pipeline = make_pipeline(
 
 
 def explained_variance(pipeline, X, y):
-    """Share of the variance of unseen rows that the embedding explains."""
+    """Fraction of the variance of unseen samples that the embedding explains."""
     return pipeline[0].score(X)
 
 
@@ -48,8 +47,9 @@ search = GridSearchCV(
 ).fit(X_train, y_train)
 
 # %%
-# Stability rises with the weight, and reconstruction falls: little up to 1, and more
-# from 3 on, since five components cannot hold all distances of the digits.
+# Look at all three scores. Stability rises with the weight, and the explained variance
+# falls. It falls little up to 1, and more from 3 on, because five components cannot
+# keep all distances of the digits.
 figure, axes = plt.subplots(1, 3, figsize=(10, 3.2), layout="constrained")
 places = range(len(weights))
 for ax, name in zip(axes, search.scoring):
@@ -60,5 +60,6 @@ for ax, name in zip(axes, search.scoring):
     ax.set_xticks(places, weights)
 
 # %%
-# The best pipeline is fitted on all rows for training, and asked about those held out.
+# Use the best pipeline. The search has fitted it on all training samples; the accuracy
+# is that of the test samples.
 print(search.best_params_, f"accuracy {search.score(X_test, y_test):.3f}")

@@ -1,16 +1,15 @@
 """
-Retrain without breaking what is downstream
-===========================================
+Retrain without breaking a classifier
+=====================================
 
-A map is in use: a classifier was trained on its codes. Then the data double, and the
-map should be trained on all of them, without retraining whatever reads its codes.
-:func:`~stable_embedding.retrain` retrains the pipeline and keeps its map where it
-was. A plain autoencoder finds another map, and no rigid map brings it back.
+Use :func:`~stable_embedding.retrain` when new samples arrive. It trains a new map and
+keeps it where the old one was. A classifier that was trained on the old codes then
+works on the new ones. With a plain autoencoder it fails.
 """
 
 # %%
-# Half of the digits are there at first. Each has an id, as customers have: the index of
-# a data frame. A classifier is trained on the codes of the first map.
+# Start with half of the digits. Give each sample an id in the index of the data frame,
+# as a customer has one. Train a classifier on the codes of the first map.
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -31,21 +30,21 @@ old = make_pipeline(ink, StableAutoencoder(2, random_state=0)).fit(X_old)
 classifier = KNeighborsClassifier().fit(old.transform(X_old), y_old)
 
 # %%
-# Three lines train the map on all digits, keep it where those of the first half lay,
-# and report what moved.
+# Retrain on all digits, and report what moved. ``reference`` holds the samples that
+# keep their place.
 result = retrain(old, X, reference=X_old)
 report = movement_report(old, result.estimator, X_old, groups=y_old)
 display = report.plot(n_arrows=300)
 print(result)
 
 # %%
-# The report prints the digits that moved most, and the classes that moved together;
-# ``report.to_html("july.html")`` writes it to a page that can be mailed.
+# Read which samples and which classes moved most. ``report.to_html("july.html")``
+# writes the report to a file.
 report
 
 # %%
-# A plain autoencoder is trained twice for comparison, and its second map is laid on the
-# first as well as a shift, a rotation and a reflection can do it.
+# Train a plain autoencoder twice for comparison. ``align`` lays its second map on the
+# first by the best shift, rotation and reflection.
 plain = {"init": "random", "similarity_weight": 0, "learning_rate_init": 1e-3}
 first, second = (
     make_pipeline(ink, StableAutoencoder(2, random_state=seed, **plain))
@@ -56,8 +55,8 @@ align(second.fit(X), X_old, first.transform(X_old))
 classifier_of_plain = KNeighborsClassifier().fit(first.transform(X_old), y_old)
 
 # %%
-# The classifiers are not touched. They are asked about the digits that came later:
-# first by the codes of the map that they were trained on, then by those of the new one.
+# Apply the old classifiers to the samples that are new. They read the codes of the old
+# map first, and those of the new map second.
 methods = {
     "plain autoencoder": (classifier_of_plain, first, second),
     "StableAutoencoder": (classifier, old, result.estimator),
@@ -74,8 +73,8 @@ handles, names = grid[0, 0].get_legend_handles_labels()
 figure.legend(handles, names, title="digit", loc="outside right center", markerscale=3)
 
 # %%
-# The stable map keeps the classifier at work. It even gains, since the new map has seen
-# the digits that are asked about. Behind the plain autoencoder the same classifier
+# Compare the accuracies. Behind the stable map, the classifier is as good as before or
+# better, because the new map has seen these digits. Behind the plain autoencoder it
 # fails.
 for name, (before, after) in accuracy.items():
     print(f"{name:18} old map {before:.3f}, new map {after:.3f}")

@@ -1,13 +1,14 @@
 """
-Which parts of a map may be trusted?
-====================================
+See which parts of a map to trust
+=================================
 
-One number says how stable a map is; the manifold variance matrix says where.
-:class:`~stable_embedding.plotting.ManifoldVarianceDisplay` draws it in two ways.
+Draw the manifold variance matrix with
+:class:`~stable_embedding.plotting.ManifoldVarianceDisplay`. One score says how stable a
+map is. The matrix says which samples and which pairs of classes move.
 """
 
 # %%
-# Five trainings of a plain autoencoder and of a stable one.
+# Train a plain autoencoder and a stable one, five times each.
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -32,24 +33,25 @@ for name, model in models.items():
 print(variances)
 
 # %%
-# The matrix: how much the normalized distance of two rows varies over trainings. Rows
-# are sorted by class, so a block shows which two classes lie now near and now far.
+# Draw the matrix. It shows how much the normalized distance of two samples varies
+# between trainings. Samples are sorted by class. A bright block marks two classes whose
+# distance changes.
 figure, axes = plt.subplots(1, 2, figsize=(10, 4.5), layout="constrained")
 for ax, (name, model) in zip(axes, models.items()):
     ManifoldVarianceDisplay.from_estimator(model, X_test, y_test, ax=ax)
     ax.set_title(name)
 
 # %%
-# The same as a map: each point has the color of its own variance, its mean over all
-# others. The two have scales of their own; the stable map's ends two orders lower.
+# Draw the variance on the map. The color of a sample is its mean variance over all
+# others. The two color bars differ: that of the stable map ends much lower.
 figure, axes = plt.subplots(1, 2, figsize=(10, 4.5), layout="constrained")
 for ax, (name, model) in zip(axes, models.items()):
     ManifoldVarianceDisplay.from_estimator(model, X_test, y_test, kind="map", ax=ax)
     ax.set_title(name)
 
 # %%
-# Stable is not yet right: which distances are kept is another question. A Shepard
-# diagram sets distances of the map against those of the data.
+# Check separately whether distances are right: a stable map can still distort them. A
+# Shepard diagram plots distances in the map over distances in the data.
 figure, axes = plt.subplots(1, 2, figsize=(10, 4.5), layout="constrained")
 for ax, (name, model) in zip(axes, models.items()):
     ShepardDisplay.from_estimator(model, X_test, ax=ax)

@@ -1,14 +1,14 @@
 """
-Clean noisy rows
-================
+Remove noise from samples
+=========================
 
-A :class:`~stable_embedding.DenoisingAutoencoder` sees corrupted rows in training and
-has to bring back the clean ones. Given noisy rows, it cleans them.
+Use a :class:`~stable_embedding.DenoisingAutoencoder` if your samples are noisy. It sees
+corrupted samples while it trains, and learns to recover the clean ones.
 """
 
 # %%
-# The noise is about as strong as the digits: a pixel's standard deviation is 4.3. PCA
-# and the autoencoders all have twenty components.
+# Add strong noise to the digits. Its standard deviation is 4.0, and that of the pixels
+# is 4.3. PCA and both autoencoders have twenty components.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
@@ -23,8 +23,8 @@ noise = 4.0  # of pixels from 0 to 16
 noisy = X_test + noise * np.random.default_rng(0).normal(size=X_test.shape)
 
 # %%
-# ``corruption_level`` is in units of the pixels' root mean variance, so that it need
-# not change with the unit of the data.
+# Set ``corruption_level`` to the noise that you expect. Its unit is the root of the
+# mean variance of the features, so it does not depend on the unit of the data.
 spread = np.sqrt(X_train.var(axis=0).mean())
 models = {
     "PCA": PCA(20),
@@ -39,13 +39,13 @@ for name, model in models.items():
     cleaned[name] = model.inverse_transform(model.transform(noisy))
 
 # %%
-# How far each is from the truth: the mean squared error of a pixel.
+# Compare the mean squared errors of a pixel.
 errors = {name: np.mean((rows - X_test) ** 2) for name, rows in cleaned.items()}
 for name, error in errors.items():
     print(f"{name:20} {error:5.2f}")
 
 # %%
-# Some of the rows.
+# Look at some of the samples.
 shown = {"clean": X_test, **cleaned}
 figure, grid = plt.subplots(len(shown), 9, figsize=(9, 5.4), layout="constrained")
 for axes, (name, rows) in zip(grid, shown.items()):

@@ -1,17 +1,15 @@
 """
-Find anomalies
-==============
+Find outliers by their reconstruction error
+===========================================
 
-A row that the network has learned to reconstruct is ordinary; one that it cannot
-reconstruct is not. :class:`~stable_embedding.ReconstructionOutlierDetector` puts a
-threshold on the error, and speaks scikit-learn's language of outlier detectors. Since
-the map is stable, so are the rows that are called out.
+Use :class:`~stable_embedding.ReconstructionOutlierDetector` like any outlier detector
+of scikit-learn. It marks samples that the network reconstructs badly. Another training
+marks nearly the same samples, because the map is stable.
 """
 
 # %%
-# Of the tumours in the breast cancer data only benign ones are trained on, as when
-# what is rare has hardly been seen. The malignant ones come later, among other benign
-# ones.
+# Train on benign tumors of the breast cancer data. Test on other benign tumors and on
+# the malignant ones.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_breast_cancer
@@ -30,7 +28,7 @@ is_malignant = np.repeat([False, True], [len(X_benign), len(malignant)])
 
 
 def detector(seed):
-    """Call out what is reconstructed worse than all but 5 % of the benign rows."""
+    """Mark what is reconstructed worse than all but 5 % of benign samples."""
     return make_pipeline(
         StandardScaler(),
         ReconstructionOutlierDetector(
@@ -40,29 +38,29 @@ def detector(seed):
 
 
 # %%
-# ``score_samples`` is lower the stranger a row is.
+# Rank samples with ``score_samples``. Lower scores are more abnormal.
 first = detector(seed=0)
 scores = first.score_samples(X_new)
 RocCurveDisplay.from_predictions(is_malignant, -scores, name="StableAutoencoder(5)")
 
 # %%
-# ``predict`` says -1 where a row is an outlier. What is called out, and does another
-# training call out the same rows?
+# Mark outliers with ``predict``, which returns -1 for them. Train once more, and count
+# the samples on which both trainings agree.
 found = first.predict(X_new) == -1
 again = detector(seed=1).predict(X_new) == -1
 area = roc_auc_score(is_malignant, -scores)
 agreement = (found == again).mean()
 print(f"area under the curve {area:.3f}")
-print(f"malignant tumours found {found[is_malignant].mean():.2f}")
-print(f"benign ones called out {found[~is_malignant].mean():.2f}")
-print(f"rows on which two trainings agree {agreement:.3f}")
+print(f"malignant tumors found {found[is_malignant].mean():.2f}")
+print(f"benign tumors marked {found[~is_malignant].mean():.2f}")
+print(f"samples on which two trainings agree {agreement:.3f}")
 
 # %%
-# Errors of both kinds of rows, and the threshold, which only benign rows decided on.
+# Look at the errors of both classes. The threshold comes from benign samples alone.
 figure, ax = plt.subplots(figsize=(7, 3.5), layout="constrained")
 errors = [-scores[~is_malignant], -scores[is_malignant]]
 bins = np.geomspace(min(map(np.min, errors)), max(map(np.max, errors)), 40)
 ax.hist(errors, bins, stacked=True, label=["benign", "malignant"])
 ax.axvline(-first[-1].offset_, color="0.2", linestyle="--", label="threshold")
-ax.set(xscale="log", xlabel="squared error of reconstruction", ylabel="tumours")
+ax.set(xscale="log", xlabel="squared error of reconstruction", ylabel="tumors")
 ax.legend()

@@ -2,12 +2,13 @@
 Serve a pipeline with ONNX
 ==========================
 
-A fitted pipeline is turned into one ONNX graph, which runs without Python's scientific
-stack: in a service, a browser, a phone. The extra ``onnx`` brings what this needs.
+Export a fitted pipeline with :func:`~stable_embedding.to_onnx` to run it without
+Python. The result is one ONNX graph for a service, a browser or a phone. Install the
+extra ``onnx`` first.
 """
 
 # %%
-# The pipeline that is to be served.
+# Fit the pipeline.
 import matplotlib.pyplot as plt
 import numpy as np
 import onnxruntime
@@ -28,13 +29,15 @@ pipeline = make_pipeline(
 ).fit(X_train, y_train)
 
 # %%
-# It takes one call. A path as second argument writes the graph to a file.
+# Export it in one call, and run the graph. Give a path as the second argument to write
+# the graph to a file.
 graph = to_onnx(pipeline)
 session = onnxruntime.InferenceSession(graph.SerializeToString())
 labels, probabilities = session.run(None, {"X": X_test})
 
 # %%
-# The service says what the pipeline says. Its probabilities come with their classes.
+# Compare the outputs of the graph with those of the pipeline. The graph returns the
+# probabilities with the names of their classes.
 probabilities = np.array([list(row.values()) for row in probabilities])
 same = bool((labels == pipeline.predict(X_test)).all())
 difference = np.abs(probabilities - pipeline.predict_proba(X_test)).max()
@@ -42,8 +45,7 @@ print(f"labels agree: {same}, probabilities differ by {difference:.1e} at most")
 print(f"{len(graph.SerializeToString()):,} bytes, {len(graph.graph.node)} operations")
 
 # %%
-# The encoder alone, which answers with the map; ``part="decoder"`` would be the way
-# back.
+# Export the encoder alone to get the codes. ``part="decoder"`` exports the decoder.
 encoder = onnxruntime.InferenceSession(to_onnx(pipeline[1]).SerializeToString())
 (codes,) = encoder.run(None, {"X": pipeline[0].transform(X_test)})
 

@@ -1,15 +1,14 @@
 """
-Has the data changed?
-=====================
+Detect that new data differ
+===========================
 
-A map is made for data like those it was trained on. Before you trust it with a new
-batch, ask :func:`~stable_embedding.drift_report` whether the batch looks like samples
-that were set aside.
+Call :func:`~stable_embedding.drift_report` before you embed a new batch. It compares
+the batch with samples that you set aside, and names the features that changed.
 """
 
 # %%
-# Set some samples aside: the autoencoder reconstructs those it was trained on better
-# than any others.
+# Set some samples aside. Do not compare with training samples: the autoencoder
+# reconstructs them better than any others.
 from sklearn.datasets import load_wine
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
@@ -24,23 +23,23 @@ pipeline = make_pipeline(StandardScaler(), StableAutoencoder(2, random_state=0))
 pipeline.fit(X_train)
 
 # %%
-# A batch of the same kind:
+# Compare a batch of the same kind:
 same = drift_report(pipeline, X_new, reference)
 print(same)
 
 # %%
-# The next batch comes from a laboratory that gives the ash in another unit.
+# Compare a batch from a laboratory that measures ash in another unit:
 changed = X_new.assign(ash=1.3 * X_new["ash"])
 report = drift_report(pipeline, changed, reference)
 print(report)
 
 # %%
-# Each bar is a statistic, what drifted first. It is the largest difference of two
-# distribution functions: that of the new samples, and that of the reference. Of
-# "largest errors" it is the difference of two fractions of samples.
+# Draw the report. Each bar is the largest difference between two distribution
+# functions: that of the batch and that of the reference. For "largest errors" it is the
+# difference between two fractions of samples. Statistics that drifted come first.
 display = report.plot()
 
 # %%
-# ``report.to_html("drift.html")`` writes a page to pass on, and the table is a frame.
+# Save a page with ``report.to_html("drift.html")``, or use the table as a data frame.
 frame = report.to_frame()
 frame.sort_values("p_value").head()

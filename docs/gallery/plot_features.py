@@ -1,13 +1,15 @@
 """
-See which features make the map
+See which features move the map
 ===============================
 
-Components of an autoencoder have no loadings, as those of PCA have. But the encoder can
-be differentiated: how far does the map move with a feature, at each sample?
+Draw the sensitivity of the codes with
+:class:`~stable_embedding.plotting.FeatureSensitivityDisplay`. An autoencoder has no
+loadings, as PCA has. But its encoder has derivatives: they say how far a sample moves
+with a feature.
 """
 
 # %%
-# Thirteen measurements of wines, standardized.
+# Standardize thirteen measurements of wines, and fit a map.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_wine
@@ -21,22 +23,21 @@ X, y = load_wine(return_X_y=True, as_frame=True)
 pipeline = make_pipeline(StandardScaler(), StableAutoencoder(random_state=0)).fit(X)
 
 # %%
-# ``feature_sensitivity`` is the root mean square of the derivatives over the samples,
-# times the standard deviation of the feature. The display takes the names that the
-# steps of a pipeline pass on. Bars of all components together do not depend on how the
-# map is rotated.
+# Start with the sum over all components, which does not depend on the rotation of the
+# map. A bar is the root mean square of the derivatives over the samples, times the
+# standard deviation of the feature. A pipeline passes on the names of the features.
 total = FeatureSensitivityDisplay.from_estimator(pipeline, X)
 
 # %%
-# Those of each component do.
+# Draw each component separately if the axes matter to you.
 each = FeatureSensitivityDisplay.from_estimator(
     pipeline, X, per_component=True, max_features=8
 )
 
 # %%
-# The map is not linear, so a feature counts more at some samples than at others.
-# ``jacobian`` has the derivatives at each sample: here those of the feature that the
-# map responds to most, as arrows.
+# Look at single samples with ``jacobian``. The map is not linear, so a feature moves
+# some samples more than others. The arrows show the feature with the largest
+# sensitivity.
 inputs = pipeline[0].transform(X)
 codes, jacobian = pipeline.transform(X), pipeline[-1].jacobian(inputs)
 totals = np.linalg.norm(total.sensitivity, axis=0)
@@ -53,7 +54,7 @@ ax.set(
 )
 
 # %%
-# A small step of a feature moves the codes as the derivative says.
+# Check the derivatives: a small step of the feature moves the codes as predicted.
 step = 0.01
 moved = inputs.copy()
 moved[:, strongest] += step

@@ -1,13 +1,14 @@
 """
-Embed images with a convolutional encoder
+Embed images with a convolutional network
 =========================================
 
-An encoder of your own takes the place of the perceptron. Here it is a convolutional
-one, which takes images as they are.
+Pass a :class:`~stable_embedding.networks.ConvolutionalEncoder` and a
+:class:`~stable_embedding.networks.ConvolutionalDecoder` to embed images as they are.
+Any ``torch.nn.Module`` can take their place.
 """
 
 # %%
-# Images of handwritten digits, 8 by 8 pixels, are not flattened.
+# Load images of digits, of 8 by 8 pixels. Do not flatten them.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
@@ -26,8 +27,9 @@ images_train, images_test, y_train, y_test = train_test_split(
 images_train.shape
 
 # %%
-# The number of components need not be repeated: layers are built at `fit`. One
-# short run keeps the example short; take more where the map has to stay put.
+# Fit the model. The layers take the number of components from the estimator. One short
+# run is enough for this example. Keep the default ``n_init`` if the map has to be
+# stable.
 model = StableAutoencoder(
     encoder=ConvolutionalEncoder((8, 8), n_maps=(8,)),
     decoder=ConvolutionalDecoder((8, 8), n_maps=(8,)),
@@ -40,13 +42,12 @@ codes = model.transform(images_test)
 EmbeddingDisplay(codes[None], y_test).plot()
 
 # %%
-# New images lie among those of their digit.
+# Classify unseen images by their neighbors in the map.
 knn = KNeighborsClassifier().fit(model.transform(images_train), y_train)
 print(f"5-NN accuracy of new images: {knn.score(codes, y_test):.3f}")
 
 # %%
-# What comes back from a code has the shape of an image. Here are images between two
-# digits, along a line in the map.
+# Decode points between two digits. The result has the shape of an image.
 ends = codes[y_test == 0].mean(axis=0), codes[y_test == 6].mean(axis=0)
 path = np.linspace(*ends, 7)
 _, axes = plt.subplots(1, len(path), figsize=(7, 1.3))

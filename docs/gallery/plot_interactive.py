@@ -1,15 +1,15 @@
 """
-A map to look around in
-=======================
+Explore a map in the browser
+============================
 
-:class:`~stable_embedding.plotting.InteractiveDisplay` makes a page: the pointer
-shows who a point is, the wheel zooms, a lasso selects, and a slider leads from month to
-month. The page is one file, which needs no network.
+Draw a map with :class:`~stable_embedding.plotting.InteractiveDisplay` to look at single
+samples. Point at a sample to see its columns, zoom with the wheel, select with a lasso,
+and change the month with a slider. The page is one file that needs no network.
 """
 
 # %%
-# Tumors of two months, with their ids as the index. The map of July is that of June,
-# retrained on the tumors of both.
+# Fit a map for June, and retrain it with the tumors of July. The ids of the tumors are
+# the index of the data frame.
 import pandas as pd
 from sklearn.datasets import load_breast_cancer
 from sklearn.pipeline import make_pipeline
@@ -27,13 +27,13 @@ result = retrain(pipeline, july, reference=june)
 print(result)
 
 # %%
-# A picture of the map of June, colored by a feature. Points whose place the runs of the
-# training do not agree on are faint.
+# Draw a picture first. The color is a feature. Points are faint where the runs of the
+# training disagree.
 _ = EmbeddingDisplay.from_estimator(pipeline, june, june["mean area"], return_std=True)
 
 # %%
-# The page of both months. The diagnosis is a column that the map was not trained on.
-# Those who came in July are not drawn in June.
+# Draw both months in one page. Color it by the diagnosis, which was not used to fit the
+# map. Tumors that came in July are missing in June.
 maps = {"June": pipeline, "July": result.estimator}
 diagnosis = data.target_names[data.target]
 tables = {
@@ -46,4 +46,4 @@ display = InteractiveDisplay.from_estimator(
 display
 
 # %%
-# ``display.save("tumors.html")`` writes the page to a file, to be sent by mail.
+# Write the page to a file with ``display.save("tumors.html")``.

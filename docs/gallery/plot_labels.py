@@ -1,13 +1,13 @@
 """
-Draw a map by a few labels
-==========================
+Separate classes with a few labels
+==================================
 
-Labels of a few samples part the classes in the map, also for samples without one and
-for unseen ones.
+Set ``label_weight=1`` and pass labels to ``fit``. They separate the classes, for
+samples without a label too. Mark samples without a label by -1.
 """
 
 # %%
-# Digits, of which one in twenty has a label.
+# Load the digits, and keep one label in twenty.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
@@ -27,7 +27,8 @@ labels = {
 }
 
 # %%
-# The same estimator three times. Unseen digits are drawn, whose labels nobody used.
+# Fit the same estimator with no labels, with a few and with all. The pictures show
+# unseen digits.
 _, axes = plt.subplots(1, 3, figsize=(10, 3.4))
 accuracies = []
 for ax, (name, given) in zip(axes, labels.items()):

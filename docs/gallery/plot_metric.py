@@ -1,13 +1,14 @@
 """
-Unroll a sheet
-==============
+Unroll a sheet with geodesic distances
+======================================
 
-Euclidean distances see through the layers of a rolled sheet. With ``metric="geodesic"``
-the map follows distances along the sheet, embeds unseen samples, and inverts.
+Set ``metric="geodesic"`` if your data lie on a curved surface. The map then keeps
+distances along the surface. It also embeds unseen samples and inverts. Straight lines
+cut through the layers of a rolled sheet.
 """
 
 # %%
-# A swiss roll. Its color is the angle of the spiral.
+# Make a Swiss roll. The color of a sample is its angle on the spiral.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -20,8 +21,8 @@ X, angle = make_swiss_roll(1_500, random_state=0)
 X_train, X_new = X[:1_000], X[1_000:]
 
 # %%
-# The same network, with distances through space and along the sheet. Take few neighbors
-# where there are few samples: their graph must not leap from one layer to the next.
+# Fit one map for each metric. Take few neighbors if you have few samples: their graph
+# must not connect two layers.
 
 models = {
     metric: StableAutoencoder(
@@ -31,7 +32,7 @@ models = {
 }
 
 # %%
-# Unseen samples in both maps.
+# Draw unseen samples in both maps.
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
 for ax, (metric, model) in zip(axes, models.items()):
@@ -40,8 +41,8 @@ for ax, (metric, model) in zip(axes, models.items()):
     ax.set_aspect("equal")
 
 # %%
-# On the sheet a sample lies at the length of the spiral up to it, and at its height. We
-# compare distances there with those in the maps.
+# Compare distances in the maps with true distances on the sheet. The true coordinates
+# of a sample are the length of the spiral up to it, and its height.
 
 length = (angle * np.sqrt(1 + angle**2) + np.arcsinh(angle)) / 2
 sheet = np.stack([length, X[:, 1]], axis=1)[1_000:]
@@ -52,7 +53,6 @@ agreement = {
 agreement
 
 # %%
-# The inverse rolls the map up again: this is the fraction of the variance of unseen
-# samples that comes back.
+# Measure how much of the variance of unseen samples the inverse recovers.
 
 {metric: model.score(X_new) for metric, model in models.items()}

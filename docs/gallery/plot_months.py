@@ -1,15 +1,15 @@
 """
-Keep a map in place for a year
-==============================
+Keep a map in place for twelve months
+=====================================
 
-A dashboard shows a map of customers. Each month some leave, others come, and the map is
-retrained from a CSV file. It must look the same, and tell when new customers are not
-like those who were there.
+Retrain the map each month with :func:`~stable_embedding.retrain`, and check new samples
+with :func:`~stable_embedding.drift_report`. The map on a dashboard then looks the same
+all year, and an alarm says when new customers differ.
 """
 
 # %%
-# Customers are a table of numbers and categories, with ids. In month 7 a third of those
-# who come are of a new kind: they visit often and spend little.
+# Make a table of customers with numbers, categories and ids. In month 7 a third of the
+# new customers are of another kind: they visit often and spend little.
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -49,8 +49,7 @@ def customers(month, n_customers, n_odd=0):
 
 
 # %%
-# The first map. A hundred customers are set aside: it is never trained on them, so that
-# new ones can be compared with them.
+# Fit the first map. Set a hundred customers aside for the comparison.
 folder = TemporaryDirectory()
 file = Path(folder.name) / "customers.csv"
 everyone = customers(0, 600)
@@ -60,9 +59,9 @@ pipeline = make_pipeline(MixedDataEncoder(), model).fit(table)
 first_codes = pd.DataFrame(pipeline.transform(table), table.index)
 
 # %%
-# Each month a file comes. The monthly job is three lines: read it, retrain, and keep
-# the new pipeline. New customers are also compared with those set aside, by a map that
-# has seen neither. A false alarm has a probability of one in a thousand.
+# Read the file of each month, retrain, and keep the new pipeline. Compare new customers
+# with those that are set aside, by the old map, which has seen neither. ``level=1e-3``
+# means a false alarm in one of a thousand months.
 moved, alarms = {}, []
 for month in range(1, 12):
     new = customers(month, 50, n_odd=17 * (month == 7))
@@ -82,8 +81,8 @@ for month in range(1, 12):
 print(f"alarms in months {alarms}")
 
 # %%
-# The map stays where it was, and the new kind gets a place of its own. Movement is in
-# percent of the map's variance.
+# Look at the result. The map stays in place, and the new kind gets a separate place.
+# The movement is a percentage of the variance of the map.
 report = movement_report(first_codes, pipeline, table, groups="plan")
 print(report)
 

@@ -2,14 +2,14 @@
 Map a table of numbers and categories
 =====================================
 
-One-hot encoding lets a column count by its number of levels. With
-:class:`~stable_embedding.preprocessing.MixedDataEncoder` each column counts the same,
-and what the autoencoder reconstructs becomes a table again.
+Put a :class:`~stable_embedding.preprocessing.MixedDataEncoder` before the autoencoder.
+Each column then counts the same, and ``inverse_transform`` returns a table. After
+one-hot encoding, a column of forty levels would count forty times.
 """
 
 # %%
-# Customers of four kinds, which differ in their plan, their age and what they spend.
-# The city has forty levels, and nothing to do with the kind.
+# Make a table of four kinds of customers. They differ in plan, age and spending. The
+# city has forty levels, and is unrelated to the kind.
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -42,8 +42,8 @@ frame_train, frame_test, kind_train, kind_test = train_test_split(
 frame_train.head()
 
 # %%
-# Both pipelines end with the same autoencoder. In the first each indicator of a level
-# is standardized like a number, so that the city counts forty times.
+# Fit two pipelines with the same autoencoder. The first standardizes each indicator of
+# a level like a number.
 plain = make_column_transformer(
     (StandardScaler(), ["age", "spend"]),
     (
@@ -64,8 +64,7 @@ pipelines = {
 }
 
 # %%
-# How well do the neighbors in the map tell the kind of a customer that was not trained
-# on?
+# Compare how well neighbors in the map predict the kind of unseen customers.
 accuracy = {}
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
 for ax, (name, pipeline) in zip(axes, pipelines.items()):
@@ -76,8 +75,8 @@ for ax, (name, pipeline) in zip(axes, pipelines.items()):
     ax.set_title(f"{name}: {accuracy[name]:.2f}")
 
 # %%
-# The inverse is a table of numbers and levels. Two components hold the plans, but not
-# the cities.
+# Invert the map to get a table of numbers and levels. Two components keep the plans,
+# but not the cities.
 pipeline = pipelines["MixedDataEncoder"]
 again = pipeline.inverse_transform(pipeline.transform(frame_test))
 kept = {
@@ -88,8 +87,8 @@ print(f"plan {kept['plan']:.2f}, city {kept['city']:.2f}")
 again.head()
 
 # %%
-# What does the map respond to? The levels of a column are taken together if they are
-# given its name.
+# Ask which columns the map depends on. Give all levels of a column the name of the
+# column to add them up.
 names = np.array(frame.columns)[pipeline[0].column_indices_]
 display = FeatureSensitivityDisplay.from_estimator(
     pipeline, frame_train, feature_names=names
