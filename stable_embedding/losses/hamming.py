@@ -69,8 +69,11 @@ def near_pairs(distances: Tensor, weights: Tensor | None = None) -> Tensor:
     else:
         ordered, index = distances.sort(dim=-1)
         others = weights.unsqueeze(-2).expand_as(distances).gather(-1, index)
-        wanted = others.new_tensor(counts).expand(*others.shape[:-1], -1)
-        at = torch.searchsorted(others.cumsum(-1), wanted.contiguous())
+        half = (others.sum(-1, keepdim=True) - weights.unsqueeze(-1)) / 2
+        # In whole samples, unless others together stand for less than two.
+        most = torch.where(half < 1, half, half.floor())
+        wanted = others.new_tensor(counts).minimum(most)
+        at = torch.searchsorted(others.cumsum(-1), wanted)
         radii = ordered.gather(-1, at.clamp_max(n_others - 1))
     near = distances.unsqueeze(-3) <= radii.mT.unsqueeze(-1)
     # Not by the radius of the other: rounding may differ between a row and a column.

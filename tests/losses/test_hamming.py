@@ -131,6 +131,22 @@ def test_a_weight_is_how_often_a_sample_counts_for_neighborhoods(samples, rng):
             assert (near <= expected).all()
 
 
+@pytest.mark.parametrize("scale", [1e-3, 0.02, 0.1, 1.0])
+def test_of_light_samples_at_most_half_are_near(samples, rng, scale):
+    weights = torch.from_numpy(scale * rng.uniform(0.5, 1.5, N_SAMPLES))
+    for labels in near_pairs(distances_of(samples), weights):
+        # Those within the radius of a sample, or it in theirs.
+        assert labels.double().mean() < 0.8
+
+
+def test_equal_weights_of_one_are_no_weights(samples):
+    distances = distances_of(samples)
+    for n_samples in (2, 3, 5, 8, N_SAMPLES):
+        part = distances[:n_samples, :n_samples]
+        found = near_pairs(part, torch.ones(n_samples).double())
+        assert torch.equal(found, near_pairs(part))
+
+
 def test_codes_that_tell_neighbors_lose_less_than_those_that_tell_nothing(rng):
     group = np.repeat(np.arange(16), 5)
     samples = torch.from_numpy(np.eye(16)[group] + 0.01 * rng.normal(size=(80, 16)))
