@@ -9,14 +9,11 @@ commands that failed.
 """
 
 import argparse
-import ast
-import hashlib
 import json
 import subprocess
 import sys
 from datetime import date
 from importlib.util import find_spec
-from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
 
@@ -24,9 +21,7 @@ from tqdm.auto import tqdm
 
 from . import fill
 from .results import FOLDER
-
-HERE = Path(__file__).parent
-PACKAGE = HERE.parent / "stable_embedding"
+from .sources import fingerprint
 
 # Lines of a failed command that are printed at the end.
 N_LINES = 15
@@ -138,45 +133,6 @@ COMMANDS = (
     Command("labels", data=True, needs_data=True, quick=False),
     Command("images", data=True, needs_data=True, quick=False),
 )
-
-
-def sources_of(module, here=HERE):
-    """Return the files of a benchmark: its own, and those that it imports from here.
-
-    Parameters
-    ----------
-    module : str
-
-    here : Path
-        Folder of the benchmarks.
-
-    Returns
-    -------
-    set of Path
-    """
-    found, waiting = set(), [here / f"{module}.py"]
-    while waiting:
-        path = waiting.pop()
-        if path in found:
-            continue
-        found.add(path)
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom):
-                package = (node.module or "").removeprefix("benchmarks").strip(".")
-                names = [package] if package else [alias.name for alias in node.names]
-                candidates = (here / f"{name}.py" for name in names)
-                waiting += [candidate for candidate in candidates if candidate.exists()]
-    return found
-
-
-def fingerprint(module, here=HERE, package=PACKAGE):
-    """Hash the sources on which a benchmark's figures depend."""
-    files = sorted([*sources_of(module, here), *package.rglob("*.py")])
-    digest = hashlib.sha256()
-    for path in files:
-        digest.update(path.name.encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
 
 
 class Ledger:

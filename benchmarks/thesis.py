@@ -12,6 +12,8 @@ are trained for as many epochs on the same rows, and measured on rows held out:
   each trained on the codes of at most 5,000 of the rows trained on.
 
 Intervals of 95 % are over seeds: runs of both arms are drawn again, and not points.
+Stop it when you like: it keeps each training in ``benchmarks/results/trainings``, and
+resumes from there unless the sources have changed.
 Writes each run to ``benchmarks/results/thesis_runs.csv``, what is gained on the plain
 one to ``thesis.csv``, and ``thesis.png``.
 """
@@ -22,7 +24,7 @@ from itertools import product
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from joblib import Parallel, delayed
+from joblib import Memory, Parallel, delayed
 from scipy.spatial.distance import pdist
 from scipy.stats import bootstrap
 from sklearn.pipeline import make_pipeline
@@ -34,7 +36,8 @@ from stable_embedding import StableAutoencoder
 
 from .datasets import MNIST_TRAINING_ROWS, load, split
 from .methods import CLASSIFIERS, PLAIN
-from .results import save, show, write
+from .results import FOLDER, save, show, write
+from .sources import fingerprint
 
 N_SEEDS = 10
 COMPARED_ROWS = 1_000
@@ -90,8 +93,11 @@ def some(n_kept, *arrays):
     return resample(*arrays, replace=False, n_samples=n_kept, random_state=0)
 
 
-def run(data, n_components, arm, seed, data_dir):
-    """Train once; return what is measured and the codes of some rows held out."""
+def run(data, n_components, arm, seed, data_dir, sources):
+    """Train once; return what is measured and the codes of some rows held out.
+
+    What was measured with the same `sources`, a digest, need not be measured again.
+    """
     torch.set_num_threads(1)
     X, X_unseen, y, y_unseen = rows_of(data, data_dir)
     model = StableAutoencoder(n_components, random_state=seed, **ARMS[arm]).fit(X)
@@ -227,8 +233,11 @@ def main():
     arguments = parser.parse_args()
     data, n_seeds = (("wine", "digits"), 3) if arguments.quick else (DATA, N_SEEDS)
     jobs = list(product(data, N_COMPONENTS, ARMS, range(n_seeds)))
+    memory = Memory(FOLDER / "trainings", verbose=0)
+    kept = memory.cache(run, ignore=["data_dir"])
+    sources = fingerprint("thesis")
     trained = Parallel(arguments.n_jobs, return_as="generator")(
-        delayed(run)(*job, arguments.data_dir) for job in jobs
+        delayed(kept)(*job, arguments.data_dir, sources) for job in jobs
     )
     runs = {}
     for (*key, _), found in zip(jobs, tqdm(trained, total=len(jobs), unit="training")):
