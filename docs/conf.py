@@ -28,6 +28,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     # Formulas are drawn without a foreign server, so that pages can be read offline.
     "sphinx-mathjax-offline",
+    "parameter_groups",  # a module beside this file
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "gallery"]

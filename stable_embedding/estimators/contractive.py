@@ -1,4 +1,4 @@
-"""An autoencoder whose codes move little with its input."""
+"""An autoencoder whose codes change little with its input."""
 
 from numbers import Real
 
@@ -13,15 +13,9 @@ from .registry import register
 class ContractiveAutoencoder(StableAutoencoder):
     r"""Autoencoder with a penalty on the slope of its encoder.
 
-    .. math:: L = L_\text{rec} + w L_\text{sim} + \frac{v}{k} \operatorname{mean}_i
-        \left\| \frac{\partial z}{\partial x}(x_i) \right\|_F^2
-
-    for :math:`k` components. The norm is computed exactly, by the chain rule through
-    the layers. The last term is 1 for PCA, as for any encoder that projects without
-    stretching.
-
-    All other parameters and attributes are those of :class:`StableAutoencoder`, less
-    `encoder` and less `decoder`.
+    Use it for codes that change little when the input does. This class also has the
+    parameters and attributes of :class:`StableAutoencoder`. It does not take `encoder`
+    and `decoder`.
 
     Parameters
     ----------
@@ -29,12 +23,12 @@ class ContractiveAutoencoder(StableAutoencoder):
         Number of components of the embedding.
 
     contraction_weight : float, default=0.1
-        Weight :math:`v` of the last term.
+        Weight :math:`v` of the penalty.
 
     Attributes
     ----------
     contraction_loss_ : float
-        The last term without its weight, over the training data; 0 if the weight is 0.
+        The penalty without its weight, over the training data; 0 if the weight is 0.
 
     See Also
     --------
@@ -42,9 +36,18 @@ class ContractiveAutoencoder(StableAutoencoder):
 
     Notes
     -----
-    Keep a similarity loss beside the penalty. Without it small codes with a decoder
-    that magnifies them would meet the penalty; with it distances stay in the units of
-    the data.
+    Keep a similarity loss beside the penalty. Without it the network can avoid the
+    penalty by small codes that the decoder magnifies. With it distances stay in the
+    units of the data.
+
+    The loss is
+
+    .. math:: L = L_\text{rec} + w L_\text{sim} + \frac{v}{k} \operatorname{mean}_i
+        \left\| \frac{\partial z}{\partial x}(x_i) \right\|_F^2
+
+    for :math:`k` components. The norm is computed exactly, by the chain rule through
+    the layers. Without its weight the penalty is 1 for PCA and for any other encoder
+    that projects without stretching.
 
     References
     ----------

@@ -13,18 +13,11 @@ from .registry import register
 
 @register
 class DenoisingAutoencoder(StableAutoencoder):
-    r"""Autoencoder that is trained to reconstruct samples from corrupted ones.
+    r"""Autoencoder that learns to reconstruct samples from corrupted ones.
 
-    In training, batches are corrupted before the network sees them. The network should
-    return the clean samples, and its codes should keep their distances:
-
-    .. math:: L = \operatorname{mean}_i |x_i - \hat x(\tilde x_i)|^2
-        + w L_\text{sim}(x, z(\tilde x))
-
-    The corruption :math:`\tilde x` of a sample is drawn again in each epoch, from its
-    content and the seed, so that it stays the same when other samples come or go.
-
-    All other parameters and attributes are those of :class:`StableAutoencoder`.
+    Use it for noisy samples. The training corrupts each batch; the network should
+    return the clean samples, and its codes should keep their distances. This class
+    also has the parameters and attributes of :class:`StableAutoencoder`.
 
     Parameters
     ----------
@@ -32,13 +25,14 @@ class DenoisingAutoencoder(StableAutoencoder):
         Number of components of the embedding.
 
     corruption : {"gaussian", "masking", "salt_and_pepper"}, default="gaussian"
-        Normal noise on each value; values replaced by the mean of their feature; or
-        values replaced by the smallest or largest of their feature, equally likely.
+        What is done to samples. "gaussian" adds normal noise to each value. "masking"
+        replaces values by the mean of their feature, and "salt_and_pepper" by its
+        minimum or maximum, with equal probability.
 
     corruption_level : float, default=0.3
-        With "gaussian" the standard deviation of the noise, over the root of the mean
-        variance of the features; else the fraction of the values that are replaced.
-        With 0 this is a `StableAutoencoder`.
+        With "gaussian" the standard deviation of the noise, divided by the root of the
+        mean variance of the features; otherwise the fraction of the values that are
+        replaced. With 0 this is a `StableAutoencoder`.
 
     See Also
     --------
@@ -46,7 +40,15 @@ class DenoisingAutoencoder(StableAutoencoder):
 
     Notes
     -----
-    If values are replaced, wide samples are trained on by all of their features.
+    With the corruption :math:`\tilde x` of a sample the loss is
+
+    .. math:: L = \operatorname{mean}_i |x_i - \hat x(\tilde x_i)|^2
+        + w L_\text{sim}(x, z(\tilde x))
+
+    Each epoch draws the corruption of a sample again, from its content and the seed. So
+    it does not depend on the other samples.
+
+    If values are replaced, wide samples are trained on with all of their features.
 
     References
     ----------
@@ -148,7 +150,7 @@ class DenoisingAutoencoder(StableAutoencoder):
         self.corruption_level = corruption_level
 
     def denoise(self, X):
-        """Return samples as they come back from their codes.
+        """Reconstruct clean samples from noisy ones.
 
         Parameters
         ----------
@@ -158,7 +160,7 @@ class DenoisingAutoencoder(StableAutoencoder):
         Returns
         -------
         ndarray of shape (n_samples, n_features), dtype float64
-            The samples as they may have been without noise.
+            Estimates of the samples without noise.
         """
         check_is_fitted(self)
         return self.inverse_transform(self._codes(X))
@@ -171,7 +173,7 @@ class DenoisingAutoencoder(StableAutoencoder):
         if self.corruption != "gaussian" and self.corruption_level > 1:
             raise ValueError(
                 f"corruption_level={self.corruption_level} must be a fraction between 0"
-                f" and 1 where corruption={self.corruption!r}"
+                f" and 1 with corruption={self.corruption!r}"
             )
         return super()._plan(resume)
 

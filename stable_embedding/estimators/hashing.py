@@ -35,22 +35,10 @@ def place_values(n_bits):
 class SemanticHashing(StableAutoencoder):
     r"""Autoencoder that gives similar samples similar strings of bits.
 
-    Codes are logistic, :math:`z = h\,\sigma(a + s \varepsilon)`, with normal noise
-    :math:`\varepsilon` on the logits in training. To come through the noise, logits
-    must be far from 0, so that codes are near 0 or :math:`h`; `transform` cuts them in
-    the middle. With :math:`h = 2 / \sqrt{k}` for :math:`k` bits distances between codes
-    are comparable with those of the data, and the similarity loss makes Hamming
-    distances follow them. The Hamming loss :math:`L_\text{ham}` makes neighbors of the
-    data the samples with the nearest bits:
-
-    .. math:: L = L_\text{rec} + w L_\text{sim} + v L_\text{ham}
-
-    It is the cross-entropy of a logistic regression on the Hamming distance, which
-    tells the nearest samples of a batch, 1, 2, 4 and 8 of them, from all others. It is
-    0 if bits tell all of them, and 1 if they tell nothing.
-
-    All other parameters and attributes are those of :class:`StableAutoencoder`, less
-    `n_components`, less `encoder` and less `decoder`.
+    Use it to search many samples by short codes: Hamming distances between bits follow
+    distances in the data. This class also has the parameters and attributes of
+    :class:`StableAutoencoder`. It does not take `n_components`, `encoder` and
+    `decoder`.
 
     Parameters
     ----------
@@ -61,10 +49,10 @@ class SemanticHashing(StableAutoencoder):
         Weight :math:`v` of the Hamming loss.
 
     noise : float, default=4.0
-        Standard deviation :math:`s` of the noise.
+        Standard deviation :math:`s` of the noise on logits in training.
 
     packed : bool, default=False
-        Whether `transform` packs eight bits into a byte, the first one highest.
+        Whether `transform` packs eight bits into a byte. The first bit is the highest.
 
     Attributes
     ----------
@@ -81,14 +69,28 @@ class SemanticHashing(StableAutoencoder):
 
     Notes
     -----
-    A training starts from principal axes, in a rotation under which the signs of scores
-    tell most of them, found as by iterative quantization. With ``alpha="auto"`` the
-    weight decay is at most :math:`(1000/n)^{1.2}` for :math:`n` samples, also where PCA
-    leaves little: bits lose much that it keeps.
+    In training, codes are logistic: :math:`z = h\,\sigma(a + s \varepsilon)` with
+    logits :math:`a` and normal noise :math:`\varepsilon`. The noise pushes logits away
+    from 0, so codes are near 0 or :math:`h`; `transform` cuts them in the middle. With
+    :math:`h = 2 / \sqrt{k}` for :math:`k` bits, distances between codes are comparable
+    with those of the data, and the similarity loss makes Hamming distances follow them.
+    The loss is
 
-    Bits have a meaning of their own. So the map that lays codes in their frame permutes
-    bits and inverts some, and does nothing else. Losses, also those on validation
-    samples, are of codes that are not yet cut; `score` is of bits.
+    .. math:: L = L_\text{rec} + w L_\text{sim} + v L_\text{ham}
+
+    The Hamming loss :math:`L_\text{ham}` gives neighbors in the data the nearest bits.
+    It is the cross-entropy of a logistic regression on the Hamming distance, which
+    separates the nearest 1, 2, 4 and 8 samples of a batch from all others. It is 0 if
+    bits separate all of them, and 1 if they carry no information.
+
+    Training starts from principal axes. They are rotated, by iterative quantization, so
+    that the signs of scores carry the most information. With ``alpha="auto"`` the
+    weight decay is at most :math:`(1000/n)^{1.2}` for :math:`n` samples, even where PCA
+    leaves little variance: bits lose much of what PCA keeps.
+
+    Each bit has its own meaning, so trained codes are aligned by a permutation of bits
+    and an inversion of some. Losses, and those on validation samples, are computed from
+    logistic codes, and `score` from bits.
 
     References
     ----------

@@ -89,27 +89,26 @@ def far_out(scores, weights=None, rounding=None):
 class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
     """Outlier detection by reconstruction error, or by another score of an estimator.
 
-    What most samples have in common comes through the bottleneck of an autoencoder;
-    what a single sample has of its own does not. A sample is an outlier if its score is
-    below a quantile of the training samples' scores.
+    An autoencoder reconstructs what most samples have in common, and not what a single
+    sample alone has. A sample is an outlier if its score is below a quantile of the
+    training samples' scores.
 
     Parameters
     ----------
     estimator : estimator or None, default=None
-        Its `score_samples` must be low for anomalous samples, as that of any
-        autoencoder of this package and of :class:`sklearn.decomposition.PCA` is. By
-        default a `StableAutoencoder`.
+        Estimator whose `score_samples` is low for anomalous samples, such as an
+        autoencoder of this package or :class:`sklearn.decomposition.PCA`. None is a
+        `StableAutoencoder`.
 
     contamination : float or "auto", default=0.1
         Fraction of the training samples that are outliers, at most a half. With "auto"
-        the scores decide: an outlier is below the first quartile :math:`Q_1` of the
-        training samples' by more than three times the distance of the quartiles,
-        :math:`Q_1 - 3 (Q_3 - Q_1)`. These are Tukey's values far out. There may be
-        none. Where nearly all scores are the same, a score that rounding alone may put
-        below the others is no outlier.
+        the scores decide, by Tukey's rule for values that are far out: an outlier has a
+        score below :math:`Q_1 - 3 (Q_3 - Q_1)` with the quartiles :math:`Q_1` and
+        :math:`Q_3` of the training samples' scores. There may be no outlier. If nearly
+        all scores are equal, a difference within rounding makes no outlier.
 
     random_state : int, RandomState instance or None, default=None
-        Seed that replaces the estimator's own; with None the estimator keeps its own.
+        Seed that replaces that of the estimator. With None the estimator keeps its own.
 
     Attributes
     ----------
@@ -162,7 +161,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None):
-        """Learn what most samples have in common.
+        """Fit the estimator, and the score below which samples are outliers.
 
         Parameters
         ----------
@@ -184,7 +183,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
         Raises
         ------
         TypeError, ValueError
-            If `sample_weight` is not as described, or the estimator takes none.
+            If `sample_weight` is not as described, or the estimator does not take it.
         """
         weights = None
         if sample_weight is not None:
@@ -246,7 +245,8 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples,)
-            For an autoencoder minus the squared reconstruction error.
+            Scores of the estimator. For an autoencoder, minus the squared
+            reconstruction error.
         """
         check_is_fitted(self)
         return self.estimator_.score_samples(X)
@@ -267,12 +267,12 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
         return self.score_samples(X) - self.offset_
 
     def predict(self, X):
-        """Tell outliers from inliers.
+        """Predict which samples are outliers.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples to judge.
+            Samples to classify.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""An autoencoder of whose components few are active."""
+"""An autoencoder with few active components in each sample."""
 
 from numbers import Integral, Real
 
@@ -12,27 +12,11 @@ from .registry import register
 
 @register
 class SparseAutoencoder(StableAutoencoder):
-    r"""Autoencoder of whose components few are active in a sample.
+    r"""Autoencoder with few active components in each sample.
 
-    .. math:: L = L_\text{rec} + w L_\text{sim} + v P
-
-    with a penalty :math:`P` of one of three kinds. With "kl" codes :math:`z` are
-    logistic, between 0 and `code_scale_`, and the mean of each component over a batch,
-    as a fraction of it, should be :math:`\rho`:
-
-    .. math:: P = \operatorname{mean}_j \Bigl[\rho \log \frac{\rho}{\hat\rho_j}
-        + (1 - \rho) \log \frac{1 - \rho}{1 - \hat\rho_j} \Bigr]
-
-    With "l1" the components of a code should be small in sum beside its length, so that
-    smaller codes do not lower the penalty:
-
-    .. math:: P = \operatorname{mean}_i \frac{\sum_j |z_{ij}|}{\sqrt{k}\, |z_i|}
-
-    With "k_sparse" there is no penalty: only the components of a sample that are
-    largest in absolute value are kept.
-
-    All other parameters and attributes are those of :class:`StableAutoencoder`, less
-    `encoder` and less `decoder`.
+    Use it for components that can be read one by one. This class also has the
+    parameters and attributes of :class:`StableAutoencoder`. It does not take `encoder`
+    and `decoder`.
 
     Parameters
     ----------
@@ -40,11 +24,14 @@ class SparseAutoencoder(StableAutoencoder):
         Number of components of the embedding.
 
     penalty : {"kl", "l1", "k_sparse"}, default="kl"
-        What makes codes sparse.
+        What makes codes sparse. "kl" and "l1" add a penalty to the loss, see Notes.
+        With "k_sparse" there is none: a code keeps its components with the largest
+        absolute values, and the others are 0.
 
     sparsity : float or int, default=0.05
         With "kl" the mean activation :math:`\rho`. With "k_sparse" the number of
-        components that are kept, or as a float the fraction of them, at least one.
+        components that a code keeps, or as a float their fraction; it is at least one
+        component.
 
     sparsity_weight : float, default=0.1
         Weight :math:`v` of the penalty.
@@ -52,7 +39,7 @@ class SparseAutoencoder(StableAutoencoder):
     Attributes
     ----------
     sparsity_loss_ : float
-        The penalty without its weight, over batches of the training data; 0 if the
+        The penalty without its weight, over batches of the training data. 0 if the
         weight is 0, and with "k_sparse".
 
     See Also
@@ -61,8 +48,22 @@ class SparseAutoencoder(StableAutoencoder):
 
     Notes
     -----
-    Axes of sparse codes have a meaning of their own. So the map that lays them in their
-    frame permutes axes and changes signs, or with "kl" permutes them only.
+    The loss is :math:`L = L_\text{rec} + w L_\text{sim} + v P` with a penalty
+    :math:`P`. With "kl" codes :math:`z` are logistic, between 0 and `code_scale_`. The
+    mean :math:`\hat\rho_j` of each component over a batch, divided by `code_scale_`,
+    should be :math:`\rho`:
+
+    .. math:: P = \operatorname{mean}_j \Bigl[\rho \log \frac{\rho}{\hat\rho_j}
+        + (1 - \rho) \log \frac{1 - \rho}{1 - \hat\rho_j} \Bigr]
+
+    With "l1" the sum of the absolute components should be small in comparison with the
+    length of the code, so that smaller codes do not lower the penalty:
+
+    .. math:: P = \operatorname{mean}_i \frac{\sum_j |z_{ij}|}{\sqrt{k}\, |z_i|}
+
+    Each axis of a sparse code has its own meaning, which a rotation would lose. So
+    trained codes are aligned by a permutation of axes, and by changes of signs except
+    with "kl".
 
     References
     ----------
@@ -191,15 +192,15 @@ class SparseAutoencoder(StableAutoencoder):
         if self.penalty != "k_sparse":
             if isinstance(self.sparsity, Integral) and self.penalty == "kl":
                 raise ValueError(
-                    f"sparsity={self.sparsity} must be a float between 0 and 1 where"
-                    " penalty='kl': it is the mean activation"
+                    f"sparsity={self.sparsity} must be a float between 0 and 1 with"
+                    " penalty='kl', where it is the mean activation"
                 )
             return self.n_components
         if not isinstance(self.sparsity, Integral):
             return max(1, round(self.sparsity * self.n_components))
         if self.sparsity > self.n_components:
             raise ValueError(
-                f"sparsity={self.sparsity} components cannot be kept of"
+                f"sparsity={self.sparsity} must be at most"
                 f" n_components={self.n_components}"
             )
         return int(self.sparsity)

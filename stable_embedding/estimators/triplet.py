@@ -1,4 +1,4 @@
-"""A variational autoencoder that knows the classes of its samples."""
+"""A variational autoencoder that separates labeled classes."""
 
 from numbers import Real
 
@@ -15,17 +15,10 @@ from .variational import VariationalAutoencoder
 class TripletVariationalAutoencoder(VariationalAutoencoder):
     r"""Variational autoencoder that draws samples of one class together.
 
-    .. math:: L = L_\text{VAE} + u \operatorname{mean}_{a, p, n} \max\bigl(0,\,
-        \tfrac12 |\mu_a - \mu_p|^2 - \tfrac12 |\mu_a - \mu_n|^2 + m \bigr)
-
-    over triplets of a sample :math:`a`, another :math:`p` of its class and one
-    :math:`n` of another class, within blocks of 64 samples of a batch, with codes over
-    `code_scale_`. Samples without a label, whose `y` is -1, None or nan, are in no
-    triplet; all other terms learn from them.
-
-    All other parameters and attributes are those of :class:`VariationalAutoencoder`,
-    less `label_weight` and less `target_type`; these are those of
-    :class:`StableAutoencoder`, less `encoder` and less `decoder`.
+    Use it to separate labeled classes. Samples may lack a label: mark them by -1, None
+    or nan in `y`. This class also has the parameters and attributes of
+    :class:`VariationalAutoencoder` and of :class:`StableAutoencoder`. It does not take
+    `encoder`, `decoder`, `label_weight` and `target_type`.
 
     Parameters
     ----------
@@ -33,21 +26,39 @@ class TripletVariationalAutoencoder(VariationalAutoencoder):
         Number of components of the embedding.
 
     margin : float, default=1.0
-        The :math:`m` by which half the squared distances should differ. For two codes
-        from the prior half the squared distance is 1 in the mean.
+        Margin :math:`m` by which half the squared distances should differ. Half the
+        squared distance of two codes from the prior has the mean 1.
 
     triplet_weight : float, default=1.0
-        Weight :math:`u` of the last term.
+        Weight :math:`u` of the triplet loss.
+
+    kl_weight : float, default=1.0
+        As in :class:`VariationalAutoencoder`.
+
+    likelihood : {"gaussian", "bernoulli"}, default="gaussian"
+        As in :class:`VariationalAutoencoder`.
 
     Attributes
     ----------
     triplet_loss_ : float
-        The last term without its weight, within batches of the training data; 0 if the
-        weight is 0.
+        The triplet loss without its weight, within batches of the training data; 0 if
+        the weight is 0.
 
     See Also
     --------
     VariationalAutoencoder : The same without labels.
+
+    Notes
+    -----
+    The loss is
+
+    .. math:: L = L_\text{VAE} + u \operatorname{mean}_{a, p, n} \max\bigl(0,\,
+        \tfrac12 |\mu_a - \mu_p|^2 - \tfrac12 |\mu_a - \mu_n|^2 + m \bigr)
+
+    over triplets within blocks of 64 samples of a batch: a sample :math:`a`, another
+    :math:`p` of its class and one :math:`n` of another class. Codes are divided by
+    `code_scale_`. Samples without a label are in no triplet; all other terms learn from
+    them.
 
     References
     ----------
@@ -150,7 +161,7 @@ class TripletVariationalAutoencoder(VariationalAutoencoder):
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is"
-                " None: it holds the class of each sample"
+                " None; pass the class of each sample"
             )
         labels = encode_classes(y)
         check_consistent_length(X, labels)

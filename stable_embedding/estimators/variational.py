@@ -23,23 +23,12 @@ _ROUNDING = 1e-6
 
 @register
 class VariationalAutoencoder(StableAutoencoder):
-    r"""Autoencoder with a probabilistic code.
+    r"""Autoencoder whose codes are distributions.
 
-    The code of a sample is a normal distribution with mean :math:`\mu(x)` and diagonal
-    covariance :math:`\Sigma(x)`. The decoder reconstructs from a draw of it, and its
-    divergence from a prior :math:`p(z) = N(0, I s^2 / k)`, as wide as the data, counts:
-
-    .. math:: L = L_\text{rec} + w L_\text{sim}(x, \mu) + v\, \frac{2 L_\text{rec}}{p}
-        \operatorname{mean}_i \mathrm{KL}\bigl(N(\mu_i, \Sigma_i) \,\|\, p(z)\bigr)
-
-    for :math:`p` features. With :math:`v = 1` its slope is that of minus the evidence
-    lower bound for normal noise of the likeliest variance, which the factor
-    :math:`2 L_\text{rec} / p` puts into the units of the first term. With
-    ``likelihood="bernoulli"`` features are between 0 and 1, the decoder gives logits,
-    and minus the bound is divided by the cross-entropy of the mean sample.
-
-    All other parameters and attributes are those of :class:`StableAutoencoder`, less
-    `encoder` and less `decoder`.
+    Use it to draw new samples, or to score how likely samples are. The code of a sample
+    is a normal distribution, and `transform` returns its mean. This class also has the
+    parameters and attributes of :class:`StableAutoencoder`. It does not take `encoder`
+    and `decoder`.
 
     Parameters
     ----------
@@ -47,7 +36,7 @@ class VariationalAutoencoder(StableAutoencoder):
         Number of components of the embedding.
 
     kl_weight : float, default=1.0
-        Weight :math:`v` of the divergence.
+        Weight :math:`v` of the divergence of codes from their prior.
 
     likelihood : {"gaussian", "bernoulli"}, default="gaussian"
         Distribution of a sample given its code: normal with one variance for all
@@ -57,7 +46,7 @@ class VariationalAutoencoder(StableAutoencoder):
     ----------
     reconstruction_loss_ : float
         Fraction of the training data's variance that the means of the codes do not
-        explain; with "bernoulli" the cross-entropy, as a fraction of that of the mean
+        explain. With "bernoulli" it is the cross-entropy, divided by that of the mean
         sample.
 
     kl_loss_ : float
@@ -75,11 +64,25 @@ class VariationalAutoencoder(StableAutoencoder):
 
     Notes
     -----
-    `transform` gives the means. Axes have variances of their own, so the map that lays
-    codes in their frame permutes axes and changes signs. Final losses, and those on
-    validation samples, are of the means too, without noise.
+    The code of a sample has the mean :math:`\mu(x)` and the diagonal covariance
+    :math:`\Sigma(x)`. The decoder reconstructs the sample from a draw of it. The prior
+    :math:`p(z) = N(0, I s^2 / k)` is as wide as the data. For :math:`p` features the
+    loss is
 
-    `alpha` shrinks all but the linear path and the bias of the log variances.
+    .. math:: L = L_\text{rec} + w L_\text{sim}(x, \mu) + v\, \frac{2 L_\text{rec}}{p}
+        \operatorname{mean}_i \mathrm{KL}\bigl(N(\mu_i, \Sigma_i) \,\|\, p(z)\bigr)
+
+    With :math:`v = 1` and :math:`w = 0` its gradient is that of minus the evidence
+    lower bound for normal noise of the likeliest variance, times the factor
+    :math:`2 L_\text{rec} / p`, which puts it into the units of the first term. With
+    ``likelihood="bernoulli"`` features are between 0 and 1, the decoder returns logits,
+    and minus the bound is divided by the cross-entropy of the mean sample.
+
+    Each axis has its own variance, so trained codes are aligned by a permutation of
+    axes and by changes of signs. Final losses, and those on validation samples, are
+    computed from the means, without noise.
+
+    `alpha` shrinks all weights but the linear path and the bias of the log variances.
 
     References
     ----------

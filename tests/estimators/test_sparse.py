@@ -104,7 +104,7 @@ def test_a_penalty_that_is_set_later_lays_no_axes(penalty, other, digits):
 
 
 def test_what_makes_no_sense_is_refused(iris):
-    with pytest.raises(ValueError, match="sparsity=3 components cannot be kept of"):
+    with pytest.raises(ValueError, match="sparsity=3 must be at most"):
         SparseAutoencoder(2, penalty="k_sparse", sparsity=3).fit(iris[0])
     with pytest.raises(ValueError, match="sparsity=1 must be a float"):
         SparseAutoencoder(2, sparsity=1).fit(iris[0])

@@ -61,7 +61,7 @@ BAD = [
     (
         SparseAutoencoder(2, penalty="k_sparse", sparsity=5),
         ValueError,
-        "sparsity=5 components cannot be kept of n_components=2",
+        "sparsity=5 must be at most n_components=2",
     ),
     (SparseAutoencoder(2, sparsity=1), ValueError, "sparsity=1 must be a float"),
     (
