@@ -1,8 +1,10 @@
-"""The English of pages and gallery, by proselint and the rules of ``prose.toml``.
+"""The English of pages, gallery and docstrings, by proselint and ``prose.toml``.
 
 ``make prose`` runs this. It needs no network.
 """
 
+import importlib
+import inspect
 import re
 import tomllib
 from pathlib import Path
@@ -14,6 +16,7 @@ proselint = pytest.importorskip("proselint")
 from markdown_it import MarkdownIt  # noqa: E402
 from mdit_py_plugins.colon_fence import colon_fence_plugin  # noqa: E402
 from mdit_py_plugins.dollarmath import dollarmath_plugin  # noqa: E402
+from numpydoc.docscrape import NumpyDocString  # noqa: E402
 from proselint.checks import __register__ as CHECKS  # noqa: E402
 from proselint.registry.checks import Check, types  # noqa: E402
 
@@ -84,6 +87,44 @@ def example_passages(text):
             line += paragraph.count("\n") + 1
 
 
+def public_docstrings():
+    """Names and docstrings of what the reference lists, and of public methods."""
+    reference = (ROOT / "docs" / "api.rst").read_text()
+    for name in re.findall(r"^   ([\w.]+)$", reference, flags=re.MULTILINE):
+        module, _, of_module = name.rpartition(".")
+        module = importlib.import_module(f"stable_embedding.{module}".rstrip("."))
+        thing = getattr(module, of_module)
+        yield name, inspect.cleandoc(thing.__doc__)
+        for method in inspect.getmembers(thing, inspect.isroutine):
+            module = getattr(method[1], "__module__", None) or ""
+            is_own = module.startswith("stable_embedding")
+            if inspect.isclass(thing) and is_own and not method[0].startswith("_"):
+                yield f"{name}.{method[0]}", inspect.cleandoc(method[1].__doc__)
+
+
+DOCSTRINGS = dict(public_docstrings())
+
+# Sections of a docstring that hold prose.
+PROSE = ("Summary", "Extended Summary", "Notes")
+DESCRIPTIONS = ("Parameters", "Attributes", "Returns", "Yields", "Raises", "Warns")
+
+
+def prose_of(docstring):
+    """Passages of a docstring that are prose, without formulas and code."""
+    sections = NumpyDocString(docstring)
+    texts = [sections[name] for name in PROSE]
+    texts += [item.desc for name in DESCRIPTIONS for item in sections[name]]
+    for lines in texts:
+        for paragraph in "\n".join(lines).split("\n\n"):
+            # A formula, or a list of code, is no sentence.
+            paragraph = re.sub(r"^\s*\.\. \w+::.*", "", paragraph, flags=re.DOTALL)
+            if re.match(r"\s*=+ ", paragraph):
+                continue  # a table
+            for item in re.split(r"^\s*- ", paragraph, flags=re.MULTILINE):
+                if item.strip():
+                    yield without_code(item)
+
+
 def without_code(text):
     """Text with one word for each formula, reference and piece of code."""
     parts = CODE.split(text)
@@ -142,6 +183,16 @@ def test_an_example_is_in_plain_english(example):
     found = [
         f"{example.relative_to(ROOT)}:{line}: {message}"
         for line, text in shown
+        for message in broken_rules(text, in_table=False)
+    ]
+    assert not found, "\n" + "\n".join(found)
+
+
+@pytest.mark.parametrize("name", DOCSTRINGS)
+def test_a_docstring_is_in_plain_english(name):
+    found = [
+        f"{name}: {message}"
+        for text in prose_of(DOCSTRINGS[name])
         for message in broken_rules(text, in_table=False)
     ]
     assert not found, "\n" + "\n".join(found)

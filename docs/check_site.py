@@ -146,6 +146,73 @@ def test_nothing_is_cut_off_at_the_edge_of_the_window(site, page, address, width
     assert not beyond
 
 
+def built_pages():
+    """Addresses of all pages, within the site."""
+    pages = (path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html"))
+    return sorted(one for one in pages if not one.startswith(("_static", "search")))
+
+
+def found_on_pages(page, site, width, script):
+    """Run a script on all pages in a window of a width; return what it found on each.
+
+    The script is a function that returns a list, which is empty if all is well.
+    """
+    page.set_viewport_size({"width": width, "height": 900})
+    found = {}
+    for address in built_pages():
+        page.goto(urljoin(site, address), wait_until="load")
+        if here := page.evaluate(script):
+            found[address] = here
+    return found
+
+
+def test_code_fits_beside_the_sidebars(site, page):
+    script = """() => [...document.querySelectorAll(".bd-article pre")]
+        .filter(one => one.scrollWidth > one.clientWidth)
+        .map(one => one.textContent.slice(0, 80))"""
+    assert not found_on_pages(page, site, WIDTHS["desktop"], script)
+
+
+def test_no_page_and_no_table_scrolls_sideways_on_a_telephone(site, page):
+    script = """() => [document.documentElement,
+            ...document.querySelectorAll(".bd-article table")]
+        .filter(one => one.scrollWidth > one.clientWidth
+            && !one.querySelector(":is(td, th):is([colspan], [rowspan])"))
+        .map(one => one.textContent.trim().slice(0, 80))"""
+    assert not found_on_pages(page, site, WIDTHS["telephone"], script)
+
+
+def test_names_in_the_sidebars_break_between_words_alone(site, page):
+    # A part of a name is in two lines if it has two rectangles. Parts begin with a
+    # capital or after "_".
+    script = """() => [...document.querySelectorAll(
+            ":is(.bd-sidebar-primary, .bd-sidebar-secondary) a")]
+        .filter(link => {
+            const walker = document.createTreeWalker(link, NodeFilter.SHOW_TEXT)
+            while (walker.nextNode()) {
+                const text = walker.currentNode
+                for (const part of text.data.matchAll(/[A-Z]?[a-z0-9]+|[A-Z]+/g)) {
+                    const range = document.createRange()
+                    range.setStart(text, part.index)
+                    range.setEnd(text, part.index + part[0].length)
+                    const lines = [...range.getClientRects()].map(one => one.top)
+                    if (new Set(lines).size > 1) return true
+                }
+            }
+            return false
+        }).map(one => one.textContent.trim())"""
+    assert not found_on_pages(page, site, WIDTHS["desktop"], script)
+
+
+def test_a_wide_table_becomes_a_list_with_the_names_of_its_columns(site, page):
+    page.set_viewport_size({"width": WIDTHS["telephone"], "height": 900})
+    visit(page, urljoin(site, "api.html"))
+    cell = page.locator("table.becomes-list td[data-label]").first
+    assert cell.evaluate("one => getComputedStyle(one).display") == "block"
+    label = cell.evaluate("one => getComputedStyle(one, '::before').content")
+    assert label.startswith(f'"{cell.get_attribute("data-label")}')
+
+
 def test_formulas_are_drawn(site, page):
     visit(page, urljoin(site, "recipe.html"))
     page.wait_for_selector("mjx-container")

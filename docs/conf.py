@@ -28,7 +28,9 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     # Formulas are drawn without a foreign server, so that pages can be read offline.
     "sphinx-mathjax-offline",
-    "parameter_groups",  # a module beside this file
+    # Modules beside this file.
+    "narrow_tables",
+    "parameter_groups",
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "gallery"]
@@ -79,6 +81,7 @@ html_title = "stable_embedding"
 html_favicon = "_static/logo.svg"
 html_static_path = ["_static"]
 html_css_files = ["stable_embedding.css"]
+html_js_files = ["names.js"]
 html_show_sourcelink = False
 html_context = {"default_mode": "auto"}  # light or dark, as the reader's screen
 html_theme_options = {

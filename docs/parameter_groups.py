@@ -97,7 +97,7 @@ def grouped(lines, *, labels=False, common=()):
         reStructuredText of an object, as numpydoc writes it.
 
     labels : bool, default=False
-        Whether other pages can refer to the headings.
+        Whether pages can refer to the headings, to which links then come first.
 
     common : sequence of str, default=()
         Parameters that are described elsewhere, to which a last group links.
@@ -113,7 +113,7 @@ def grouped(lines, *, labels=False, common=()):
     while end < len(lines) and (not lines[end] or lines[end].startswith("    ")):
         end += 1
     of_name = entries(lines[start:end])
-    body = [""]
+    body = ["", *(links_to_groups(of_name) if labels else [])]
     for group, names in GROUPS.items():
         # In the order of the docstring, which is that of the signature.
         of_group = [name for name in of_name if name in names]
@@ -123,7 +123,9 @@ def grouped(lines, *, labels=False, common=()):
             body += of_name.pop(name)
     if of_name:
         raise ValueError(f"docs/parameter_groups.py has no group for {list(of_name)}")
-    return [*lines[:start], *body, *links_to_common(common), "", *lines[end:]]
+    if common:
+        body += [*heading("Common parameters"), *links_to_groups(common)]
+    return [*lines[:start], *body, "", *lines[end:]]
 
 
 def heading(text, label=None):
@@ -146,15 +148,15 @@ def parameters_in(docstring):
     return re.findall(r"^(\w+) : ", section, re.MULTILINE)
 
 
-def links_to_common(names):
-    """Return lines that name common parameters, and link to their descriptions."""
-    lines = heading("Common parameters") if names else []
+def links_to_groups(names):
+    """Return lines that name parameters, and link to the groups that describe them."""
+    lines = []
     for group, members in GROUPS.items():
         of_group = [f"`{name}`" for name in names if name in members]
         if of_group:
             link = f":ref:`{group} <{label_of(group)}>`"
             lines += [f"    - {link}: {', '.join(of_group)}"]
-    return lines
+    return [*lines, ""]
 
 
 def is_estimator(what, thing):
@@ -170,11 +172,17 @@ def group_parameters(app, what, name, thing, options, lines):
 
 
 def shorten_signature(app, what, name, thing, options, signature, returned):
-    """Leave common parameters out of a sibling: ``autodoc-process-signature``."""
+    """Show no more of a signature than is read: ``autodoc-process-signature``.
+
+    A sibling shows what it adds. The common class shows its first parameter, and the
+    names of the others in the list of groups.
+    """
     if not is_estimator(what, thing):
         return None
     whole = inspect.signature(thing)
     left_out = common_parameters(thing, ESTIMATORS[COMMON])
+    if thing.__name__ == COMMON:
+        left_out = list(whole.parameters)[1:]
     if not left_out:
         return None
     own = [one for name, one in whole.parameters.items() if name not in left_out]

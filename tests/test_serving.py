@@ -270,7 +270,8 @@ def test_what_is_served_with_is_what_is_tested_with():
 
 def steps_of(dockerfile):
     """Instructions of a Dockerfile, by kind."""
-    return [line.split(" ", 1) for line in dockerfile.read_text().splitlines() if line]
+    lines = re.sub(r"\\\n\s*", "", dockerfile.read_text()).splitlines()
+    return [line.split(" ", 1) for line in lines if line]
 
 
 @pytest.mark.slow

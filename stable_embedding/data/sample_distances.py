@@ -24,20 +24,21 @@ _ROUNDING = 1e-5
 
 
 class SampleDistances:
-    """Distances that follow their samples through the splits of a search.
+    """Distances that are split with their samples in a search.
 
-    A search gives each fit some of the rows of what it is given. Of a square matrix
-    that would be a rectangle. These are split on both sides, without a copy.
+    Use them to pass `distances` to a search. A search splits arguments along their
+    first axis, which would make a rectangle of a square matrix. These distances are
+    split along both axes, without a copy.
 
     Parameters
     ----------
     distances : {array-like, sparse matrix} of shape (n_all, n_all) or callable
-        A matrix, or a callable from two arrays of ids to an array of the distances of
-        the first from the second.
+        A matrix, or a callable from two arrays of ids to an array of the distances
+        between samples of the first and of the second.
 
     ids : array-like of shape (n_samples,) or None, default=None
-        For each sample what the callable is given, or its place in the matrix. By
-        default the samples are those of the matrix, in its order.
+        Id of each sample, which is an argument of the callable or a position in the
+        matrix. By default the samples are those of the matrix, in its order.
 
     Attributes
     ----------
@@ -61,8 +62,8 @@ class SampleDistances:
     def __init__(self, distances, ids=None):
         if callable(distances) and ids is None:
             raise ValueError(
-                f"ids=None, but distances={distances!r} is a callable: give the id of"
-                " each sample, which it is called with"
+                f"ids=None, but distances={distances!r} is a callable; pass the ids of"
+                " the samples, with which it is called"
             )
         if not callable(distances):
             distances = distances if issparse(distances) else np.asanyarray(distances)

@@ -154,8 +154,8 @@ class StableAutoencoder(BaseStableAutoencoder):
 
     max_iter : int or "auto", default="auto"
         Number of epochs. With "auto" the training has 600 steps for 1,000 samples or
-        fewer, 2,349 for 60,000, and one for every 51 samples of very many. The last
-        epoch may then be shorter.
+        fewer, 2,349 for 60,000, and approaches one for every 51 samples. The last epoch
+        may then be shorter.
 
     alpha : float or "auto", default="auto"
         Shrinkage toward PCA: decoupled weight decay on all weights but those of the

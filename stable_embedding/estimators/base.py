@@ -105,23 +105,25 @@ class BaseStableAutoencoder(
             Training data, two samples or more.
 
         y : array-like of shape (n_samples,) or None
-            Class of each sample, for an estimator that uses it; else ignored.
+            Class or number of each sample, for an estimator that uses it. Otherwise
+            ignored.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            How often each sample counts, 0 or more. A weight of 2 is the sample twice,
-            0 its absence; by default each counts once.
+            Weight of each sample, 0 or more; 1 by default. A sample with weight 2
+            counts as two samples, one with weight 0 as none.
 
         distances : {array-like, sparse matrix} of shape (n_samples, n_samples), \
                 callable or SampleDistances, default=None
-            Distances of the samples that those of codes should follow, in place of
-            `metric`. A callable is given two arrays of positions in X, and returns an
-            array of the distances of the first from the second. Pairs that a sparse
-            matrix does not store are unknown, and do not count.
+            Distances that codes should follow, instead of those of `metric`. A callable
+            takes two arrays of positions in X, and returns an array of the distances
+            between samples at the first and at the second. Pairs that a sparse matrix
+            does not store are unknown and ignored.
 
         reference : array-like of shape (n_samples, n_components), default=None
-            Where samples should lie, for instance codes of last month's map; a row of
-            nan for a sample that has no place yet. Codes are pulled there in training,
-            by `consensus_weight`, and in the end the map is laid there, as by `align`.
+            Target codes of the samples, for instance those of last month's embedding.
+            Give nan for samples without a target. Training pulls codes toward them with
+            `consensus_weight`. The trained embedding is then aligned with them, as by
+            `align`.
 
         Returns
         -------
@@ -149,13 +151,12 @@ class BaseStableAutoencoder(
     def partial_fit(self, X, y=None, sample_weight=None):
         """Train on one more chunk of data.
 
-        The mean, the scale, the start and the frame are those of the first chunk whose
-        samples are not all alike, with which the training starts. Each chunk is
-        trained on for `max_iter` epochs, where "auto" is 600 steps or more. The weights
-        then move from the last ones toward those that were trained on the chunk, by the
-        square root of the chunk's fraction of all samples seen, so that earlier chunks
-        are not forgotten. Finally the map is laid on where it put the samples of the
-        chunk before.
+        The first chunk with different samples decides on the mean, the scale, the start
+        and the frame. Each chunk is trained on for `max_iter` epochs; "auto" is 600
+        steps or more. The weights then move from their last values toward the trained
+        ones, by the square root of the chunk's fraction of all samples seen. So earlier
+        chunks are not forgotten. Finally, the embedding of the chunk is aligned with
+        its embedding before this call.
 
         Parameters
         ----------
@@ -163,10 +164,11 @@ class BaseStableAutoencoder(
             A chunk of the training data, two samples or more.
 
         y : array-like of shape (n_samples,) or None
-            Class of each sample, for an estimator that uses it; else ignored.
+            Class or number of each sample, for an estimator that uses it. Otherwise
+            ignored.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            How often each sample counts, 0 or more; by default once.
+            Weight of each sample, 0 or more; 1 by default.
 
         Returns
         -------
@@ -181,7 +183,7 @@ class BaseStableAutoencoder(
         """
         if self.checkpoint is not None:
             raise ValueError(
-                f"checkpoint={self.checkpoint!r} must be None for partial_fit: save the"
+                f"checkpoint={self.checkpoint!r} must be None for partial_fit; save the"
                 " estimator after each chunk instead"
             )
         n_seen = self.n_samples_seen_ if self._is_fitted() else 0
@@ -193,22 +195,23 @@ class BaseStableAutoencoder(
         Parameters
         ----------
         X : {array-like, sparse matrix, dask array} of shape (n_samples, n_features)
-            Samples to embed, seen in training or not. Each is embedded by itself.
+            Samples to embed, of the training data or not. The codes of a sample do not
+            depend on the other samples.
 
         out : ndarray of floats of shape (n_samples, n_components), default=None
-            Where to write the codes, for instance a file mapped into memory; a new
+            Array that receives the codes, for instance a memory-mapped file; a new
             array by default.
 
         return_std : bool, default=False
-            Whether to return how far the runs put each sample apart as well. It needs
-            two runs or more, and no dask array.
+            Whether to also return the deviation of each sample's codes between runs. It
+            needs at least two runs, and X that is not a dask array.
 
         Returns
         -------
         codes : ndarray of shape (n_samples, n_components), dtype float32
-            Codes, in the units of the data; `out` if it is given. For a dask array it
-            is a dask array, whose chunks are embedded when their values are needed;
-            if data frames were asked for by ``set_output``, they are computed.
+            Codes, in the units of the data; `out` if it is given. For a dask array, a
+            dask array whose chunks are embedded when their values are needed, or a
+            computed data frame if ``set_output`` asks for one.
 
         std : ndarray of shape (n_samples,), dtype float32
             Root of the total variance of each sample's codes over the runs, in the
@@ -217,7 +220,8 @@ class BaseStableAutoencoder(
         Raises
         ------
         TypeError, ValueError
-            If X or `out` is not as described, or there is one run and no deviation.
+            If X or `out` is not as described, or `return_std` is true and there is
+            only one run.
         """
         check_is_fitted(self)
         if return_std:
@@ -234,14 +238,14 @@ class BaseStableAutoencoder(
         return self._codes(X, out)
 
     def transform_runs(self, X):
-        """Embed X by every run of ``n_init``, all in one frame.
+        """Embed X by each run of ``n_init``.
 
-        The codes of `transform` are their mean.
+        All runs are aligned. The mean of their codes is what `transform` returns.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples to embed, seen in training or not.
+            Samples to embed, of the training data or not.
 
         Returns
         -------
@@ -263,8 +267,7 @@ class BaseStableAutoencoder(
         Returns
         -------
         ndarray of shape (n_samples, n_features), dtype float64
-            Reconstruction. In float32 a large mean would round it. If `fit` was given
-            images, it has their shape.
+            Reconstructed samples. They are images if `fit` was given images.
         """
         check_is_fitted(self)
         samples = self._decode(self._network_codes(X, "X"))
@@ -285,12 +288,12 @@ class BaseStableAutoencoder(
             Ignored.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights :math:`w`; equal ones by default.
+            Weights :math:`w`; all equal by default.
 
         Returns
         -------
         float
-            1.0 at best; 0.0 is as good as the mean of X.
+            The best score is 1.0; the mean of X as its reconstruction has 0.0.
         """
         check_is_fitted(self)
         X = self._validate_all_but_values(X)
@@ -312,7 +315,8 @@ class BaseStableAutoencoder(
         Returns
         -------
         ndarray of shape (n_samples,)
-            In squared units of the data, 0.0 at best; low is anomalous.
+            Scores in squared units of the data. The best is 0.0; low ones are
+            anomalous.
         """
         check_is_fitted(self)
         return -self._squared_errors(self._validate_all_but_values(X))
@@ -327,25 +331,26 @@ class BaseStableAutoencoder(
         return 2 * np.sqrt(abs(score)) * off + off**2
 
     def align(self, X, reference):
-        """Lay the map of X on a reference with one rigid map, within the weights.
+        """Align the embedding of X with a reference by one rigid map.
 
-        After retraining, lay the new map on the old one: what was trained on old codes
-        then keeps working. No distance in the map and no reconstruction changes. All
-        runs of ``n_init`` are moved by the same rigid map. If axes have a meaning of
-        their own, as those of sparse codes, the map permutes them.
+        Use it after retraining, to align the new embedding with the old one: models
+        that were trained on old codes then keep working. The rigid map shifts, rotates
+        and reflects codes, the same for all runs, and becomes part of the weights.
+        Distances between codes and reconstructions do not change. Where axes have a
+        meaning, as in sparse codes, they are permuted and not rotated.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples whose codes are laid on the reference.
+            Samples whose codes are aligned with the reference.
 
         reference : array-like of shape (n_samples, n_components)
-            Where these samples should lie, for instance the predecessor's codes.
+            Target codes of these samples, for instance those of the predecessor.
 
         Returns
         -------
         self : StableAutoencoder
-            The same estimator, in another frame.
+            This estimator, aligned.
         """
         check_is_fitted(self)
         X = self._validate_all_but_values(X)
@@ -353,7 +358,7 @@ class BaseStableAutoencoder(
         if len(target) != X.shape[0]:
             raise ValueError(
                 f"reference has {len(target)} samples, but X has {X.shape[0]}; it"
-                " must be where the samples of X should lie"
+                " must hold the target codes of the samples of X"
             )
         self._lay_on(X, target.astype(np.float64))
         return self
@@ -414,8 +419,8 @@ class BaseStableAutoencoder(
             self._network_class, Autoencoder
         ):
             raise ValueError(
-                "layerwise_pretraining=True needs a network of perceptrons, and"
-                f" {self._network_class.__name__} is none; set it to False"
+                "layerwise_pretraining=True needs a network of perceptrons, but"
+                f" {self._network_class.__name__} is not one; set it to False"
             )
         if resume:
             self._check_resumable(plan)
@@ -436,7 +441,7 @@ class BaseStableAutoencoder(
         changed = [name for name in wanted if wanted[name] != fitted[name]]
         if changed:
             raise ValueError(
-                f"training cannot go on with { {n: wanted[n] for n in changed} }: the"
+                f"training cannot resume with { {n: wanted[n] for n in changed} }: the"
                 f" fitted network has { {n: fitted[n] for n in changed} }; use fit with"
                 " warm_start=False"
             )
@@ -581,7 +586,7 @@ class BaseStableAutoencoder(
         if len(self.networks_) == 1:
             raise ValueError(
                 "return_std=True needs an estimator that was fitted with n_init=2 or"
-                " more: one run has no deviation"
+                " more, because one run has no deviation"
             )
         X = self._validate_all_but_values(X)
         shape = X.shape[0], self._n_features_out

@@ -14,8 +14,8 @@ class ContractiveAutoencoder(StableAutoencoder):
     r"""Autoencoder with a penalty on the slope of its encoder.
 
     Use it for codes that change little when the input does. This class also has the
-    parameters and attributes of :class:`StableAutoencoder`. It does not take `encoder`
-    and `decoder`.
+    parameters, attributes and methods of :class:`StableAutoencoder`. It does not take
+    `encoder` and `decoder`.
 
     Parameters
     ----------

@@ -16,8 +16,8 @@ class DenoisingAutoencoder(StableAutoencoder):
     r"""Autoencoder that learns to reconstruct samples from corrupted ones.
 
     Use it for noisy samples. The training corrupts each batch; the network should
-    return the clean samples, and its codes should keep their distances. This class
-    also has the parameters and attributes of :class:`StableAutoencoder`.
+    return the clean samples, and its codes should keep their distances. This class also
+    has the parameters, attributes and methods of :class:`StableAutoencoder`.
 
     Parameters
     ----------

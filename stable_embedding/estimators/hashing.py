@@ -36,7 +36,7 @@ class SemanticHashing(StableAutoencoder):
     r"""Autoencoder that gives similar samples similar strings of bits.
 
     Use it to search many samples by short codes: Hamming distances between bits follow
-    distances in the data. This class also has the parameters and attributes of
+    distances in the data. This class also has the parameters, attributes and methods of
     :class:`StableAutoencoder`. It does not take `n_components`, `encoder` and
     `decoder`.
 
@@ -214,7 +214,7 @@ class SemanticHashing(StableAutoencoder):
         self.n_bits = value
 
     def bit_probabilities(self, X):
-        """Return the probabilities that bits are cut from.
+        """Return the probability of each bit, which `transform` cuts at a half.
 
         Parameters
         ----------
@@ -224,7 +224,7 @@ class SemanticHashing(StableAutoencoder):
         Returns
         -------
         ndarray of shape (n_samples, n_bits), dtype float32
-            Between 0 and 1, mostly near one of them.
+            Probabilities, most of them near 0 or 1.
         """
         check_is_fitted(self)
         codes = self._encode(self.network_, self._validate_all_but_values(X))
@@ -236,10 +236,10 @@ class SemanticHashing(StableAutoencoder):
         Parameters
         ----------
         X : {array-like, sparse matrix, dask array} of shape (n_samples, n_features)
-            Samples to embed, seen in training or not.
+            Samples to embed, of the training data or not.
 
         out : ndarray of numbers, of the shape of the bits, default=None
-            Where to write the bits; a new array by default.
+            Array that receives the bits; a new array by default.
 
         Returns
         -------
@@ -254,7 +254,7 @@ class SemanticHashing(StableAutoencoder):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_bits) or (n_samples, n_bytes)
-            Bits as `transform` returns them, packed or not.
+            Bits as `transform` returns them, packed if the estimator packs them.
 
         Returns
         -------
@@ -272,7 +272,8 @@ class SemanticHashing(StableAutoencoder):
     def _check_reference(self, reference, X, plan):
         if reference is not None:
             raise ValueError(
-                "reference must be None: bits cannot be pulled to a place; use align"
+                "reference must be None, because bits cannot be pulled to a target;"
+                " use align instead"
             )
 
     def _architecture(self, plan):

@@ -23,8 +23,9 @@ class SensitivityMixin:
         Returns
         -------
         ndarray of shape (n_samples, n_components, n_features), dtype float32
-            Units of the codes for one unit of each feature. With many samples of many
-            features this is large; :meth:`feature_sensitivity` never holds all of it.
+            Derivatives, in units of the codes for one unit of each feature. The array
+            is large for many samples with many features; :meth:`feature_sensitivity`
+            never holds all of it.
 
         Raises
         ------
@@ -37,10 +38,10 @@ class SensitivityMixin:
 
         Notes
         -----
-        The derivative of the consensus is the mean over runs. Where a network has a
-        kink, as with ``activation="relu"``, it is the derivative on one side. The bits
-        of :class:`~stable_embedding.SemanticHashing` are cut and have no slope; there
-        it is that of their probabilities.
+        The derivative of the consensus is the mean over runs. At a kink of the network,
+        as with ``activation="relu"``, it is the derivative on one side. The bits of
+        :class:`~stable_embedding.SemanticHashing` have no derivative, so their
+        probabilities are differentiated instead.
         """
         check_is_fitted(self)
         X = self._validate_all_but_values(X)
@@ -51,23 +52,23 @@ class SensitivityMixin:
         return found
 
     def feature_sensitivity(self, X):
-        r"""Return how far the map moves with one standard deviation of each feature.
+        r"""Return how far codes move with one standard deviation of each feature.
 
         .. math:: S_{kj} = \sigma_j \sqrt{\operatorname{mean}_i J_{ikj}^2}
 
         with the :meth:`jacobian` :math:`J` and the standard deviation :math:`\sigma_j`
-        of feature :math:`j` in X. Features with large values make the map.
+        of feature :math:`j` in X. Features with large values determine the embedding.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples over which the mean is taken, two or more.
+            At least two samples, over which the mean is taken.
 
         Returns
         -------
         ndarray of shape (n_components, n_features), dtype float64
-            In the units of the codes. The root of the sum of squares over components
-            does not depend on how the map is rotated.
+            Sensitivities in the units of the codes. The root of their sum of squares
+            over components does not depend on the rotation of the embedding.
 
         Raises
         ------
@@ -81,8 +82,8 @@ class SensitivityMixin:
 
         Notes
         -----
-        It says what the map responds to, not what causes what. Where features are
-        correlated, the network may read the same from one or the other.
+        Sensitivities do not show causes. With correlated features, the network may read
+        the same information from one or the other.
 
         References
         ----------

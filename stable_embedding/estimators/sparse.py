@@ -15,8 +15,8 @@ class SparseAutoencoder(StableAutoencoder):
     r"""Autoencoder with few active components in each sample.
 
     Use it for components that can be read one by one. This class also has the
-    parameters and attributes of :class:`StableAutoencoder`. It does not take `encoder`
-    and `decoder`.
+    parameters, attributes and methods of :class:`StableAutoencoder`. It does not take
+    `encoder` and `decoder`.
 
     Parameters
     ----------

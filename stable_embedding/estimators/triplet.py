@@ -16,7 +16,7 @@ class TripletVariationalAutoencoder(VariationalAutoencoder):
     r"""Variational autoencoder that draws samples of one class together.
 
     Use it to separate labeled classes. Samples may lack a label: mark them by -1, None
-    or nan in `y`. This class also has the parameters and attributes of
+    or nan in `y`. This class also has the parameters, attributes and methods of
     :class:`VariationalAutoencoder` and of :class:`StableAutoencoder`. It does not take
     `encoder`, `decoder`, `label_weight` and `target_type`.
 

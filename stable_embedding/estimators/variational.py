@@ -27,8 +27,8 @@ class VariationalAutoencoder(StableAutoencoder):
 
     Use it to draw new samples, or to score how likely samples are. The code of a sample
     is a normal distribution, and `transform` returns its mean. This class also has the
-    parameters and attributes of :class:`StableAutoencoder`. It does not take `encoder`
-    and `decoder`.
+    parameters, attributes and methods of :class:`StableAutoencoder`. It does not take
+    `encoder` and `decoder`.
 
     Parameters
     ----------
@@ -188,7 +188,7 @@ class VariationalAutoencoder(StableAutoencoder):
         self.likelihood = likelihood
 
     def sample(self, n_samples=1, random_state=None):
-        """Draw samples: codes from the prior, and what the decoder makes of them.
+        """Draw new samples, by decoding codes that are drawn from the prior.
 
         Parameters
         ----------
@@ -201,7 +201,7 @@ class VariationalAutoencoder(StableAutoencoder):
         Returns
         -------
         ndarray of shape (n_samples, n_features), dtype float64
-            Means of the samples given their codes, without noise of their own.
+            Means of the samples given their codes, without noise.
         """
         check_is_fitted(self)
         if not isinstance(n_samples, Integral) or n_samples < 1:
@@ -216,8 +216,8 @@ class VariationalAutoencoder(StableAutoencoder):
         .. math:: \operatorname{E}_{z \sim N(\mu, \Sigma)} \log p(x | z)
             - \mathrm{KL}\bigl(N(\mu, \Sigma) \,\|\, p(z)\bigr) \le \log p(x)
 
-        The expectation is a mean over 16 codes, at the same places of the distribution
-        for every sample.
+        The expectation is a mean over 16 codes, which are at the same quantiles of the
+        distribution for every sample.
 
         Parameters
         ----------
@@ -227,7 +227,8 @@ class VariationalAutoencoder(StableAutoencoder):
         Returns
         -------
         ndarray of shape (n_samples,)
-            In nats; of a density in the units of the data, or of binary features.
+            Bounds in nats, on the log density in the units of the data, or on the log
+            probability of binary features.
         """
         check_is_fitted(self)
         costs = self._costs(self._validate_all_but_values(X), self._scale_exactly)
@@ -294,7 +295,7 @@ class VariationalAutoencoder(StableAutoencoder):
         least, largest = chunk.min(), chunk.max()
         if least < -_ROUNDING or largest > 1 + _ROUNDING:
             raise ValueError(
-                f"X holds values from {least} to {largest}; with likelihood='bernoulli'"
+                f"X has values from {least} to {largest}; with likelihood='bernoulli'"
                 " all must be between 0 and 1"
             )
 

@@ -32,8 +32,9 @@ def to_onnx(
 ):
     """Convert a fitted estimator to ONNX.
 
-    Samples are scaled in float64, whatever type the graph is given, so that a large
-    mean costs no precision. Preprocessing in a pipeline computes in float64 too.
+    Use it to serve an estimator without this package. The graph scales samples in
+    float64 for any type of input, so that a large mean costs no precision.
+    Preprocessing in a pipeline is computed in float64 too.
 
     Parameters
     ----------
@@ -42,21 +43,21 @@ def to_onnx(
         estimators that skl2onnx converts.
 
     path : str, path or None, default=None
-        Where to write the model.
+        File to write the model to.
 
     part : {"encoder", "decoder", "both"}, default="encoder"
-        What of an autoencoder: `transform`, `inverse_transform`, or one after the
-        other, with the codes as a second output. Of a pipeline or a detector it is
-        "encoder", all of it.
+        Part of an autoencoder: `transform`, `inverse_transform`, or one after the
+        other, with the codes as a second output. A pipeline or a detector needs
+        "encoder", which converts all of it.
 
     X : {array-like, sparse matrix, data frame}, default=None
-        Some samples as the graph will be given them, or codes for a decoder; one is
-        enough, and only their types are read. A data frame makes a graph with one input
-        of shape (n_samples, 1) for each column, with the column's name and type.
-        Anything else makes a graph with one input "X".
+        Examples of the graph's input: samples, or codes for a decoder. One is enough,
+        and only types are read. For a data frame the graph has one input of shape
+        (n_samples, 1) for each column, with the column's name and type. Otherwise it
+        has one input "X".
 
     initial_types : list of (str, object), default=None
-        Names of inputs and their types of skl2onnx, in place of `X`, such as
+        Names of inputs and their types of skl2onnx, instead of `X`, such as
         ``[("X", FloatTensorType([None, 4]))]``.
 
     **settings : object
@@ -66,32 +67,31 @@ def to_onnx(
     Returns
     -------
     onnx.ModelProto
-        With neither `X` nor `initial_types` its input is "X", float64 of shape
+        Model. Without `X` and `initial_types` its input is "X": float64 of shape
         (n_samples, n_features) for any number of samples, or codes as `transform`
         returns them for the decoder. Codes are float32 or bits, as those of
         `transform`; reconstructions are float64. A detector has the outputs "label" and
         "scores", those of `predict` and `decision_function`, of shape (n_samples, 1).
-        An output that has the name of an input gets another one. Values that are not
-        finite give anything, where `transform` raises.
+        An output with the name of an input is renamed. For values that are not finite,
+        where `transform` raises, the output is undefined.
 
     Raises
     ------
     ImportError
-        If skl2onnx is not there: ``pip install 'stable_embedding[onnx]'``.
+        If skl2onnx is not installed: ``pip install 'stable_embedding[onnx]'``.
 
     TypeError
         If an estimator, a sample or an input has a type that cannot be converted.
 
     ValueError
-        If `part` is not one of those, or not one of the estimator's, if inputs are not
-        the columns that the estimator was fitted on, or skl2onnx fails.
+        If the estimator has no such `part`, if inputs are not the columns that the
+        estimator was fitted on, or if skl2onnx fails.
 
     Notes
     -----
-    A graph gives what the estimator gives for the same samples. Samples that a service
-    rounds to float32 before the graph sees them are those samples no longer: float32
-    holds a time in seconds to two minutes. Ask for float32 input only if the samples
-    are float32.
+    Ask for float32 input only if the samples are float32. For the same samples a graph
+    returns what the estimator returns, but a service that rounds samples to float32
+    changes them: float32 holds a time in seconds only to two minutes.
 
     Examples
     --------
@@ -217,7 +217,7 @@ def register_converters():
     Raises
     ------
     ImportError
-        If skl2onnx is not there: ``pip install 'stable_embedding[onnx]'``.
+        If skl2onnx is not installed: ``pip install 'stable_embedding[onnx]'``.
     """
     try:
         from skl2onnx import update_registered_converter

@@ -38,9 +38,9 @@ _ATTRIBUTES_OF_SCIKIT_LEARN = {"_sklearn_output_config", "_metadata_request"}
 def save(estimator, path):
     """Write an estimator to a file, fitted or not.
 
-    Weights and arrays are tensors in the format of safetensors; parameters, attributes
-    and versions are JSON in its header. The file is replaced as a whole: a save that is
-    killed leaves the old one.
+    The file has the format of safetensors: weights and arrays are tensors, and
+    parameters, attributes and versions are JSON in its header. An existing file is
+    replaced as a whole: if the process dies while it writes, the old file remains.
 
     Parameters
     ----------
@@ -53,14 +53,15 @@ def save(estimator, path):
     Raises
     ------
     TypeError
-        If the estimator is of another kind, or holds what is neither number nor text: a
-        function as `similarity`, a module of your own as `encoder`, a transformer as
-        `neighbors`, terms as `extra_losses`, callbacks, a generator as `random_state`.
-        The file is then left as it was. The message says what to do.
+        If the estimator is not of this package, or has an attribute that a file without
+        code cannot hold: a function as `similarity`, your module as `encoder`, a
+        transformer as `neighbors`, terms as `extra_losses`, callbacks, or a generator
+        as `random_state`. An existing file does not change. The message says what to
+        do.
 
     See Also
     --------
-    load : Read it.
+    load : Read an estimator from a file.
 
     Examples
     --------
@@ -93,7 +94,8 @@ def save(estimator, path):
 def load(path):
     """Read an estimator from a file.
 
-    Nothing in the file is executed, and no module is imported that its text names.
+    No code is executed, and no module that the file names is imported. So you can load
+    files that you do not trust.
 
     Parameters
     ----------
@@ -103,20 +105,20 @@ def load(path):
     Returns
     -------
     estimator
-        As it was when it was saved, on the CPU.
+        The estimator as it was saved, on the CPU.
 
     Raises
     ------
     ValueError
-        If the file is none of this package, was cut or altered, or was written by a
-        later version.
+        If the file was not written by this package, was truncated or changed, or was
+        written by a later version.
 
     OSError
-        If it cannot be read.
+        If the file cannot be read.
 
     See Also
     --------
-    save : Write it.
+    save : Write an estimator to a file.
     """
     text, tensors = read(path, KIND)
     try:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 class Outputs(NamedTuple):
     """What a network makes of a batch.
 
-    A network that returns more has a named tuple of its own with these fields first.
+    A network that returns more has its named tuple, with these fields first.
 
     Attributes
     ----------

@@ -124,7 +124,7 @@ class BaseAutoencoder(nn.Module):
         Parameters
         ----------
         basis : Tensor of shape (n_coordinates, n_features)
-            The matrix :math:`B`, with orthonormal rows or columns.
+            The matrix :math:`B`. It or its transpose has orthonormal columns.
 
         gain : float, default=1.0
             By which the copy's encoder multiplies its input; its decoder multiplies

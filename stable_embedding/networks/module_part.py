@@ -114,7 +114,7 @@ class ModulePart(nn.Module):
         Raises
         ------
         TypeError
-            If a layer of the module is not known, and has no `add_to_graph` of its own.
+            If a layer of the module is unknown and has no method `add_to_graph`.
         """
         if self.before is not None:
             value = _add_affine(graph, value, self.before)

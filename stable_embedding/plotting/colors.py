@@ -104,7 +104,7 @@ def column_or_values(y, X, name="y"):
         )
     if y not in names:
         listed = ", ".join(map(repr, names[:20])) + (", ..." if names[20:] else "")
-        raise ValueError(f"{name}={y!r} is no column of X; it has {listed}")
+        raise ValueError(f"{name}={y!r} is not a column of X; it has {listed}")
     return X[y]
 
 

@@ -95,9 +95,9 @@ def chosen_columns(chosen, names):
             mask[names.index(one)] = True
         else:
             raise ValueError(
-                f"categorical_features holds {one!r}, which is no column of X; it must"
-                f" hold names of {named(range(len(names)), names)}, places from 0 to"
-                f" {len(names) - 1}, or be a mask"
+                f"categorical_features holds {one!r}, which is not a column of X; it"
+                f" must hold names of {named(range(len(names)), names)}, positions from"
+                f" 0 to {len(names) - 1}, or be a mask"
             )
     return mask
 
@@ -126,7 +126,7 @@ def column_groups(groups, names):
         strangers = [name for name in groups if name not in names]
         if strangers:
             raise ValueError(
-                f"groups holds {strangers[0]!r}, which is no column of X; X has"
+                f"groups holds {strangers[0]!r}, which is not a column of X; X has"
                 f" {named(range(len(names)), names)}"
             )
         labels = [(groups[name],) if name in groups else name for name in names]

@@ -40,16 +40,15 @@ from .norms import (
 
 
 class MixedDataEncoder(TransformerMixin, BaseEstimator):
-    r"""Encode numbers and categories, such that each column counts the same.
+    r"""Encode numbers and categories so that each column has the same weight.
 
-    Numbers are standardized. Categories are one-hot encoded, and all indicators of a
-    column divided by one number, such that the column has total variance 1, as a number
-    has, however many levels there are. So in squared Euclidean distances, and in the
-    variance that PCA and autoencoders explain, no column counts more than another. With
-    plain one-hot encoding a column counts by its levels.
+    Use it before an autoencoder or PCA of a table. Numbers are standardized. Categories
+    are one-hot encoded, and all indicators of a column are divided by one number, so
+    that the column has total variance 1, like a number, for any number of levels. So
+    all columns have the same weight in squared Euclidean distances and in explained
+    variance. With plain one-hot encoding the weight of a column depends on its levels.
 
-    The indicator :math:`y_l` of a level that a fraction :math:`p_l` of the samples has
-    becomes
+    The indicator :math:`y_l` of a level with the frequency :math:`p_l` becomes
 
     .. math:: x_l = \frac{y_l - p_l}{c\, d_l}
 
@@ -61,59 +60,57 @@ class MixedDataEncoder(TransformerMixin, BaseEstimator):
     Parameters
     ----------
     categorical_features : "from_dtype" or array-like, default="from_dtype"
-        Columns that hold categories: names, places or a mask. By default those of text,
-        booleans or a categorical type, and those of Python objects that are not all
+        Columns of categories: names, positions or a mask. By default columns of text,
+        booleans or a categorical type, and columns of Python objects unless all are
         numbers.
 
     distance : {"matching", "chi2"}, default="matching"
-        Distances between levels of a column. With "matching" they are all equal, and
-        rare levels need no care. With "chi2" rare levels are far from all others: set
-        `min_frequency`.
+        Distances between levels of a column. With "matching" they are all equal. With
+        "chi2" rare levels are far from all others; set `min_frequency` then.
 
     norm : {"variance", "eigenvalue"}, default="variance"
-        What is 1 for each column: its total variance, or its variance along the leading
-        principal axis. The latter balances principal axes, but in distances a
-        column with many levels counts more than one with few.
+        Quantity that is 1 for each column: its total variance, or its variance along
+        the leading principal axis. The latter balances principal axes, but gives
+        columns with many levels more weight in distances.
 
     groups : mapping, callable or None, default=None
-        Columns that count as one together, such as the parts of a date: a mapping or a
-        function from the name of a column, or its place in an array, to a group.
-        Columns that a mapping lacks count alone. The ``output_to_input_`` of a fitted
-        skrub ``TableVectorizer`` is such a mapping.
+        Columns that together have the weight of one, such as the parts of a date: a
+        mapping or a function from the name of a column, or its position in an array, to
+        a group. A column that is not in the mapping is its own group. The
+        ``output_to_input_`` of a fitted skrub ``TableVectorizer`` is such a mapping.
 
     handle_unknown : {"error", "ignore", "infrequent_if_exist"}, default="error"
-        What `transform` does with a level that it was not fitted on: it raises, or puts
-        the level at the mean of its column, where it is neutral, or among the merged
-        levels, if there are any.
+        How `transform` treats a level that was not in the training data. "error"
+        raises. "ignore" gives it the mean of its column. "infrequent_if_exist" gives it
+        the level of merged ones, or the mean if there is none.
 
     min_frequency : int, float or None, default=None
-        Levels with fewer samples, as a number or a fraction, are merged into one.
+        Number or fraction of samples. Levels with fewer samples are merged into one.
 
     max_categories : int or None, default=None
         Largest number of levels of a column. The rarest are merged into one.
 
     sparse_output : bool, default=False
-        Whether to return a sparse matrix. Indicators are then not centered, which
-        changes no distance.
+        Whether to return a sparse matrix. Its indicators are not centered; distances
+        are the same.
 
     Attributes
     ----------
     is_categorical_ : ndarray of shape (`n_features_in_`,), dtype bool
-        Which columns hold categories.
+        Whether each column holds categories.
 
     categories_ : list of ndarray
-        Levels of each column that holds categories, in order. A missing value is a
-        level of its own, nan.
+        Levels of each column of categories, sorted. Missing values are one level, nan.
 
     column_indices_ : ndarray of shape (n_features_out,)
-        Which column each feature of the output comes from: first the numbers, and after
-        them the levels of each category.
+        Column of each output feature: first the numbers, and then the levels of each
+        category.
 
     mean_ : ndarray of shape (n_features_out,)
         Mean of each number, and frequency of each level.
 
     scale_ : ndarray of shape (n_features_out,)
-        What numbers and indicators are divided by.
+        Divisors of numbers and indicators.
 
     n_features_in_ : int
         Number of columns.

@@ -1,4 +1,4 @@
-"""Report of whether new samples look like those that a map was made for."""
+"""Report of whether new samples have the distribution of a reference."""
 
 from numbers import Real
 
@@ -24,36 +24,37 @@ _EXACT_SAMPLES = 300
 
 
 class DriftReport:
-    """How new samples differ from a reference, as found by :func:`drift_report`.
+    """Differences between new samples and a reference, from :func:`drift_report`.
 
     Parameters
     ----------
     rows : list of dict
-        One for each comparison, with the items "kind" ("error", "largest", "code" or
-        "feature"), "name", "statistic" and "p_value".
+        Comparisons, with the items "kind" ("error", "largest", "code" or "feature"),
+        "name", "statistic" and "p_value".
 
     shares : list of dict
-        Items "fraction" of the reference whose error is below a limit, "limit",
-        "expected" fraction above it, and the fraction "found" among new samples.
+        Limits of the error, with the items "fraction" (of the reference below the
+        limit), "limit", "expected" (fraction above it) and "found" (fraction of new
+        samples above it).
 
     n_reference, n_new : int
         Numbers of samples.
 
     level : float, default=0.05
-        Probability of an alarm where nothing has changed.
+        Probability of an alarm if nothing has changed.
 
     Attributes
     ----------
     rows : list of dict
-        The same rows with the items "p_adjusted", the p-value that accounts for the
-        number of comparisons, and "drifted".
+        Comparisons, with two more items: "p_adjusted", the p-value that accounts for
+        the number of comparisons, and "drifted".
 
     drifted : bool
         Whether any comparison differs by more than chance.
 
     See Also
     --------
-    drift_report : Makes it.
+    drift_report : Makes the report.
     """
 
     def __init__(self, rows, shares, n_reference, n_new, level=0.05):
@@ -74,7 +75,7 @@ class DriftReport:
         Returns
         -------
         pandas.DataFrame
-            One row for each comparison; kind and name form the index.
+            Comparisons, indexed by kind and name.
         """
         import pandas as pd
 
@@ -104,7 +105,7 @@ class DriftReport:
         Parameters
         ----------
         path : str or path
-            File to write. It holds all it needs.
+            File to write. It needs no other files.
         """
         picture = display_section(
             "Differences",
@@ -146,24 +147,22 @@ class DriftReport:
 def drift_report(estimator, X_new, reference, *, level=0.05):
     r"""Test whether new samples have the distribution of a reference.
 
-    Give samples as the reference that the estimator was *not* trained on, such as a
-    tenth that was set aside: a network reconstructs its training samples better than
-    others, so these would differ from new ones where nothing has changed.
+    Use a reference of samples that the estimator was *not* trained on, such as a tenth
+    that you set aside. A network reconstructs its training samples better than others,
+    so these differ from new samples even if nothing has changed.
 
     Both are embedded and reconstructed. Two-sample Kolmogorov-Smirnov tests compare
 
     - the error of a sample, minus `score_samples`,
     - each component of its code,
-    - the residual of each feature, :math:`x_j - \hat x_j`, which tells the features
-      that have changed.
+    - the residual of each feature, :math:`x_j - \hat x_j`, which identifies the
+      features that have changed.
 
-    Of the largest errors, a fiftieth of those of both, no more should be new than their
-    number says, by the hypergeometric distribution. That finds a small group of a new
-    kind.
+    A hypergeometric test compares how many of the largest errors, a fiftieth of all,
+    are those of new samples. It finds a small group of a new kind.
 
     P-values are adjusted by Holm's method. So if nothing has changed, the probability
-    that any comparison gives an alarm is `level` at most, however many features there
-    are and however the estimator fits.
+    of an alarm is at most `level`, for any number of features and any estimator.
 
     Parameters
     ----------
@@ -172,20 +171,20 @@ def drift_report(estimator, X_new, reference, *, level=0.05):
         step that embeds. Features are those that the autoencoder sees.
 
     X_new : {array-like, sparse matrix} of shape (n_new, n_features)
-        New samples, in whatever form the estimator takes.
+        New samples, in a form that the estimator accepts.
 
     reference : DriftReference or {array-like, sparse matrix} of n_reference samples
-        Samples to compare with, not used in training, or what was measured on them.
+        Samples that were not used in training, or the measurements of such samples.
 
     level : float, default=0.05
-        Probability of an alarm where nothing has changed, at most.
+        Largest probability of an alarm if nothing has changed.
 
     Returns
     -------
     DriftReport
-        Its text says in one line whether the new samples are the same as the
-        reference. The shares of new samples whose error exceeds quantiles of the
-        reference's are in ``shares``.
+        Report, whose text says in one line whether the new samples are the same as the
+        reference. Its attribute ``shares`` has the fractions of new samples whose error
+        exceeds quantiles of the errors of the reference.
 
     Raises
     ------

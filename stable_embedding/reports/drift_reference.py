@@ -1,4 +1,4 @@
-"""What new samples are compared with: numbers without the samples."""
+"""Numbers with which new samples are compared, without samples."""
 
 from dataclasses import dataclass
 
@@ -16,28 +16,28 @@ from ..stability.pipelines import (
 
 @dataclass(frozen=True, repr=False)
 class DriftReference:
-    """Distributions of what an estimator makes of some samples.
+    """Distributions of the errors, codes and residuals of some samples.
 
-    Keep it beside the estimator: :func:`drift_report` then works without the samples.
-    Each column of numbers is sorted by itself, so rows are lost. Extreme values remain,
-    and an unusual sample may be guessed from them.
+    Save it with the estimator: :func:`drift_report` then works without the samples.
+    Each column of numbers is sorted separately, so it contains no samples. It does
+    contain extreme values, from which an unusual sample may be guessed.
 
     Attributes
     ----------
     values : dict of ndarray of shape (n_samples, n_columns)
-        Under "error" the reconstruction errors, under "code" the codes, and under
-        "feature" the residuals of the features, all sorted by columns.
+        Reconstruction errors ("error"), codes ("code") and residuals of the features
+        ("feature"). Each column is sorted.
 
     names : dict of list of str
         Names of the columns.
 
     landmarks : ndarray of shape (n_components + 1, n_features)
-        What the estimator decodes the origin and unit codes to, which tells its map
-        from others.
+        Samples to which the estimator decodes the origin and unit codes. They identify
+        its embedding.
 
     See Also
     --------
-    drift_report : Compares new samples with it.
+    drift_report : Compares new samples with a reference.
 
     Examples
     --------
@@ -60,7 +60,7 @@ class DriftReference:
 
     @classmethod
     def from_estimator(cls, estimator, X):
-        """Measure samples by an estimator.
+        """Measure samples with an estimator.
 
         Parameters
         ----------
@@ -69,7 +69,7 @@ class DriftReference:
             last step that embeds.
 
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples that it was not trained on, in whatever form it takes.
+            Samples that the estimator was not trained on, in a form that it accepts.
 
         Returns
         -------

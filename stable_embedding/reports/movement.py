@@ -1,4 +1,4 @@
-"""Report of which samples moved from one map to another, and which groups of them."""
+"""Report of which samples and groups moved from one embedding to another."""
 
 from numbers import Integral
 
@@ -18,24 +18,24 @@ _N_LARGEST = 10
 
 
 class MovementReport:
-    """Where samples moved, as found by :func:`movement_report`.
+    """Movement of samples between two embeddings, from :func:`movement_report`.
 
     Parameters
     ----------
     ids : list
-        Ids of the samples that both maps hold.
+        Ids of the samples that are in both embeddings.
 
     old_codes, new_codes : ndarray of shape (n_common, n_components)
-        Where they lay, and where they lie.
+        Their codes in the old embedding and in the new one.
 
     std : ndarray of shape (n_common,) or None
-        How far the runs of an estimator put each sample apart.
+        Deviation of each sample's codes between the runs of an estimator.
 
     groups : list or None
         Group of each sample.
 
     n_only_old, n_only_new : int
-        Number of samples that only one map holds.
+        Numbers of samples that are in one embedding only.
 
     n_neighbors : int
         Number of neighbors to compare.
@@ -46,7 +46,7 @@ class MovementReport:
         Distance that each sample moved, in the units of codes.
 
     displacement_in_std : ndarray of shape (n_common,)
-        The same divided by `std`; nan where there is none.
+        This distance divided by `std`; nan without `std`, or if it is 0.
 
     summary : dict of str to int or float
         Numbers of samples; "displacement" and "aligned_displacement", see
@@ -54,9 +54,9 @@ class MovementReport:
         :func:`~stable_embedding.stability.neighbor_overlap`.
 
     rows : list of dict
-        For each group its number of samples; the mean, the median and the largest
-        distance that they moved; and as "shift" the distance that their mean moved.
-        The group that shifted most comes first. Without groups it is empty.
+        Groups, that with the largest shift first. Items are the number of samples,
+        the mean, the median and the largest distance that they moved, and as "shift"
+        the distance that their mean moved. The list is empty without groups.
     """
 
     def __init__(
@@ -97,13 +97,13 @@ class MovementReport:
         Parameters
         ----------
         n_samples : int, default=10
-            Number of samples at most.
+            Largest number of samples.
 
         Returns
         -------
         list of dict
-            The items "id", "displacement", "displacement_in_std" and, if there are
-            groups, "group".
+            Samples, with the items "id", "displacement", "displacement_in_std" and, if
+            there are groups, "group".
         """
         order = np.argsort(-self.sample_displacement, kind="stable")[:n_samples]
         return [self._row(i) for i in order]
@@ -123,8 +123,9 @@ class MovementReport:
         Returns
         -------
         pandas.DataFrame
-            One row for each sample, by its id: "displacement", "displacement_in_std",
-            "group" if there are groups, and codes as "old_0", "new_0" and so on.
+            Samples, indexed by their ids. Columns are "displacement",
+            "displacement_in_std", "group" if there are groups, and codes as "old_0",
+            "new_0" and so on.
         """
         import pandas as pd
 
@@ -137,12 +138,12 @@ class MovementReport:
         return frame
 
     def plot(self, *, n_arrows=1_000, ax=None):
-        """Draw arrows from where samples lay to where they lie.
+        """Draw arrows from the old codes of samples to the new ones.
 
         Parameters
         ----------
         n_arrows : int, default=1000
-            Number of arrows at most, those of the samples that moved most.
+            Largest number of arrows. The samples that moved most have them.
 
         ax : matplotlib Axes or None, default=None
             Axes to draw on, by default those of a new figure.
@@ -160,8 +161,8 @@ class MovementReport:
         Parameters
         ----------
         path : str or path
-            File to write. It holds all it needs. A picture is part of it if there are
-            two components.
+            File to write. It needs no other files. It has a picture if there are two
+            components.
         """
         sections = [text_section("Summary", self._headline())]
         if self.new_codes.shape[1] == 2:
@@ -169,8 +170,8 @@ class MovementReport:
                 display_section(
                     "Where samples moved",
                     self.plot(),
-                    "Arrows from where samples lay in the old map to where they lie in"
-                    " the new one. Those that moved most are in a table below.",
+                    "Arrows from the codes of samples in the old embedding to those in"
+                    " the new one. The samples that moved most are in a table below.",
                 )
             )
         sections.append(table_section("Samples that moved most", self.largest()))
@@ -240,32 +241,33 @@ def _group_rows(groups, moved, ways):
     prefer_skip_nested_validation=True,
 )
 def movement_report(old, new, X=None, *, ids=None, groups=None, n_neighbors=10):
-    """Report which samples moved from an old map to a new one, and how far.
+    """Report which samples moved from an old embedding to a new one, and how far.
 
-    Look at it after retraining, before the new map goes into use. Distances are in the
-    units of codes. They are also given as multiples of a sample's own standard
-    deviation, ``transform(X, return_std=True)``: that of the old estimator, or else of
-    the new one. A sample that moves by less moves by no more than two runs differ.
+    Use it after retraining, before the new embedding goes into use. Distances are in
+    the units of codes. They are also divided by the standard deviation of a sample,
+    ``transform(X, return_std=True)``, of the old estimator or, without one, of the new
+    estimator. A result below 1 is no more than the difference between two runs.
 
     Parameters
     ----------
     old, new : fitted estimator, Pipeline or data frame
-        Maps: estimators, which embed X, or codes that were stored as a pandas data
-        frame, by the ids of samples in its index. Of a pipeline the codes are those of
-        its autoencoder, whatever steps come after it.
+        Embeddings: estimators, which embed X, or stored codes in a pandas data frame,
+        with the ids of samples in its index. The codes of a pipeline are those of its
+        autoencoder; later steps are ignored.
 
     X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features) or \
             None, default=None
-        Samples, in whatever form the estimators take. None if both maps are frames.
+        Samples, in a form that the estimators accept. None if `old` and `new` are data
+        frames.
 
     ids : array-like of shape (n_samples,) or None, default=None
-        Ids of the samples of X; by default the index of a pandas data frame, unless it
-        only counts.
+        Ids of the samples of X. The default is the index of a pandas data frame, unless
+        it is a range of numbers.
 
     groups : str or array-like of shape (n_samples,) or None, default=None
-        Group of each sample: the name of a column of X, on which the estimators need
-        not be fitted, or one value for each sample
-        of X, or of `new` where X is None. Cut numbers into intervals first.
+        Group of each sample: the name of a column of X, which the estimators may not
+        have been fitted on, or one value for each sample of X, or of `new` if X is
+        None. Cut numbers into intervals first.
 
     n_neighbors : int, default=10
         Number of neighbors to compare.
@@ -273,21 +275,21 @@ def movement_report(old, new, X=None, *, ids=None, groups=None, n_neighbors=10):
     Returns
     -------
     MovementReport
-        It prints as text, has a table of all samples as ``to_frame()``, a picture as
-        ``plot()``, and a page to mail as ``to_html(path)``.
+        Report, which prints as text. ``to_frame()`` returns a table of all samples,
+        ``plot()`` draws a picture, and ``to_html(path)`` writes a page to mail.
 
     Raises
     ------
     TypeError
-        If a map is neither an estimator nor a data frame, or X is missing.
+        If `old` or `new` is not an estimator or a data frame, or X is missing.
 
     ValueError
-        If ids are missing or not unique, the maps have too few of them in common, or
-        their numbers of components differ.
+        If ids are missing or not unique, if too few of them are in common, or if the
+        numbers of components differ.
 
     See Also
     --------
-    retrain : Train anew, and keep the map where it was.
+    retrain : Retrain an estimator, and keep the embedding where it was.
     stability_report : What changes a map: seeds, samples, noise.
 
     Examples
@@ -310,7 +312,7 @@ def movement_report(old, new, X=None, *, ids=None, groups=None, n_neighbors=10):
     if old_codes.shape[1] != new_codes.shape[1]:
         raise ValueError(
             f"old has codes of {old_codes.shape[1]} components and new of"
-            f" {new_codes.shape[1]}; both maps must have as many"
+            f" {new_codes.shape[1]}; both must have the same number"
         )
     both_of_X = old_ids is None and new_ids is None
     if both_of_X:
@@ -345,9 +347,8 @@ def _side(given, name, X, ids):
         found = sample_ids(given, input_name=name)
         if found is None:
             raise ValueError(
-                f"{name} is a data frame with an index that only counts, which does not"
-                f" say whose codes they are; pass {name}.set_index(...) with the ids of"
-                " the samples"
+                f"{name} is a data frame whose index is a range of numbers, not the ids"
+                f" of samples; pass {name}.set_index(...) with the ids of the samples"
             )
         return found, check_samples(given, name), None
     if isinstance(given, type) or not hasattr(given, "fit"):
@@ -362,8 +363,8 @@ def _side(given, name, X, ids):
 
 def _nameless():
     return ValueError(
-        "X does not say who its samples are, whose stored codes are given: pass ids, or"
-        " a data frame with their ids in its index, as X.set_index(...)"
+        "X has no ids, which identify samples among the stored codes; pass ids, or a"
+        " data frame with the ids in its index, as X.set_index(...)"
     )
 
 
@@ -381,8 +382,8 @@ def _groups_of(groups, X, of_ids, common):
     at_common, at_values = positions_in_common(common, of_ids)
     if len(at_common) < len(common):
         raise ValueError(
-            f"X lacks {len(common) - len(at_common)} of the samples that both maps"
-            " hold, whose groups are not known"
+            f"X lacks {len(common) - len(at_common)} of the samples in both old and"
+            " new, so their groups are unknown; pass an X that has them"
         )
     return [values[i] for i in at_values]
 
@@ -392,7 +393,7 @@ def _group_values(groups, X):
         names = None if X is None else column_names(X)
         if names is None or groups not in names:
             raise ValueError(
-                f"groups={groups!r} is no column of X"
+                f"groups={groups!r} is not a column of X"
                 f"{'' if names is None else f', which has {names}'}; pass one value for"
                 " each sample instead"
             )

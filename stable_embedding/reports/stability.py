@@ -44,20 +44,19 @@ _MEASURES = _COMPARED | {"r2_sd": "standard deviation of $R^2$"}
 
 
 class StabilityReport:
-    """How much embeddings changed, as measured by :func:`stability_report`.
+    """Changes of embeddings, from :func:`stability_report`.
 
     Parameters
     ----------
     comparisons : list of dict
-        One for each training under a perturbation, with the items "estimator",
-        "perturbation", "run", "raw", "aligned", "manifold_variance",
-        "neighbor_overlap" and "r2".
+        Trainings under perturbations, with the items "estimator", "perturbation",
+        "run", "raw", "aligned", "manifold_variance", "neighbor_overlap" and "r2".
 
     Attributes
     ----------
     rows : list of dict
-        The rows of the table, one for each estimator and perturbation. They hold the
-        means of the measures over runs, and as "r2_sd" the standard deviation of "r2".
+        Means of the measures over runs, for each estimator and perturbation. The item
+        "r2_sd" is the standard deviation of "r2".
     """
 
     def __init__(self, comparisons):
@@ -74,8 +73,7 @@ class StabilityReport:
         Returns
         -------
         pandas.DataFrame
-            One row for each estimator and perturbation, which form the index, and one
-            column for each measure.
+            Measures in columns, indexed by estimator and perturbation.
         """
         import pandas as pd
 
@@ -113,7 +111,7 @@ class StabilityReport:
         Parameters
         ----------
         path : str or path
-            File to write. It holds all it needs.
+            File to write. It needs no other files.
         """
         picture = display_section(
             "Raw displacement",
@@ -191,8 +189,8 @@ def stability_report(
 ):
     """Measure what changes the embeddings of several estimators.
 
-    Each estimator is trained on X once for reference, and then `n_runs` times under
-    each perturbation:
+    Use it to compare estimators before you choose one. Each is trained on X once for
+    reference, and then `n_runs` times under each perturbation:
 
     ============  ==================================================================
     perturbation  what differs from the reference
@@ -201,9 +199,9 @@ def stability_report(
     "order"       the order of the samples
     "drop_one"    one sample is missing
     "drop_tenth"  a tenth of the samples are missing
-    "noise"       Gaussian noise, 1 % of the standard deviation of each feature; of a
-                  data frame each column of numbers, of a sparse matrix each value
-                  that is stored
+    "noise"       Gaussian noise, 1 % of the standard deviation of each feature. In a
+                  data frame, columns of numbers get it; in a sparse matrix, stored
+                  values.
     "growth"      a third of the samples are missing, so the reference shows the
                   embedding after the data have grown by a half
     ============  ==================================================================
@@ -215,11 +213,12 @@ def stability_report(
     Parameters
     ----------
     estimators : dict of str to estimator object
-        Transformers, or pipelines with one, by the names to show. If the last step of
-        a pipeline has `predict`, the steps before it are used. Estimators are cloned.
+        Transformers, or pipelines with one, by their names in the report. If the last
+        step of a pipeline has `predict`, only the steps before it are used. Estimators
+        are cloned.
 
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        Samples to train on, in whatever form all estimators take: for instance a data
+        Samples to train on, in a form that all estimators accept: for instance a data
         frame with text and missing values for pipelines that encode and impute.
 
     y : array-like of shape (n_samples,) or None, default=None
@@ -231,8 +230,7 @@ def stability_report(
     perturbations : sequence of str
         Perturbations to apply, by default all. "noise" is left out, with a warning, if
         X has no column of numbers. Missing values stay missing, and text and booleans
-        get no noise. An integer that names a category does, unless its column has a
-        categorical type.
+        get no noise. Integers get noise unless their column has a categorical type.
 
     n_neighbors : int, default=10
         Number of neighbors to compare.
@@ -251,7 +249,7 @@ def stability_report(
     Returns
     -------
     StabilityReport
-        A table of
+        Report, which has
 
         - the raw displacement, see :func:`~stable_embedding.stability.displacement`,
         - the displacement after the best rigid map,
@@ -259,13 +257,13 @@ def stability_report(
         - the overlap of nearest neighbors, see
           :func:`~stable_embedding.stability.neighbor_overlap`,
         - the standard deviation over runs of the fraction of variance explained, on all
-          samples or on the same 1,000. It is the variance of X if X is numbers and the
-          whole pipeline has an inverse, else that of what the last step sees.
+          samples or on the same 1,000. If X is numbers and the whole pipeline has an
+          inverse, it is the variance of X, otherwise that of the last step's input.
 
         All but the last are means over runs. They are NaN if the embedding has
         collapsed, is not finite, or has another number of components than the
         reference. The standard deviation is NaN without an inverse, with one run, or
-        if an encoder refuses a category that it did not see in a training, as
+        if an encoder rejects a category that was not in its training data, as
         ``OneHotEncoder()`` does without ``handle_unknown="ignore"``.
 
     Raises
@@ -333,7 +331,7 @@ def stability_report(
 
 def _check_estimators(estimators):
     if not estimators:
-        raise ValueError("estimators is empty; give one or more by name")
+        raise ValueError("estimators is empty; pass at least one by name")
     return {name: embedding_steps(one) for name, one in estimators.items()}
 
 

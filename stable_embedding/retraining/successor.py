@@ -39,37 +39,38 @@ STRATEGIES = ("pull", "align", "warm_start")
 
 @dataclass(frozen=True, repr=False)
 class Retraining:
-    """What :func:`retrain` returns: the new estimator, and how far its map moved.
+    """New estimator, and how far its embedding moved, from :func:`retrain`.
 
     Attributes
     ----------
     estimator : estimator or Pipeline
-        The new one, fitted.
+        New estimator, fitted.
 
     strategy : str
-        How it was trained.
+        Strategy of the training.
 
     ids : list
-        Ids of the samples that both maps know; their places in X if they have none.
+        Ids of the samples that are in both embeddings; their positions in X if they
+        have no ids.
 
     displacement : float
-        Mean squared distance that these samples moved, over the map's variance, see
-        :func:`~stable_embedding.stability.displacement`.
+        Mean squared distance that these samples moved, divided by the variance of the
+        embedding, see :func:`~stable_embedding.stability.displacement`.
 
     aligned_displacement : float
-        The same after the best rigid map.
+        The same after the best rigid alignment.
 
     sample_displacement : ndarray of shape (n_common,)
-        Distance that each of them moved, in the units of codes.
+        Distance that each of these samples moved, in the units of codes.
 
     neighbor_overlap : float
-        Fraction of their nearest neighbors that both maps have in common, see
+        Fraction of nearest neighbors that both embeddings have in common, see
         :func:`~stable_embedding.stability.neighbor_overlap`.
 
     r2_before, r2_after : float
-        Fraction of the variance that the old and the new estimator explain, each of
-        what it was given: of all samples, or with `refit_preprocessing` of those that
-        both know.
+        Fraction of the variance of its input that the old and the new estimator
+        explain. It is computed for all samples, or with `refit_preprocessing` for those
+        in both embeddings.
     """
 
     estimator: Any
@@ -83,13 +84,13 @@ class Retraining:
     r2_after: float
 
     def to_frame(self):
-        """Return how far each sample moved as a pandas data frame. This needs pandas.
+        """Return how far samples moved, as a pandas data frame. This needs pandas.
 
         Returns
         -------
         pandas.DataFrame
-            One row for each sample that both maps know, by its id, and the column
-            "displacement".
+            The column "displacement" of the samples in both embeddings, indexed by
+            their ids.
         """
         import pandas as pd
 
@@ -126,11 +127,11 @@ def retrain(
     n_neighbors=10,
     **fit_params,
 ):
-    """Retrain an estimator or a pipeline, and keep its map where it was.
+    """Retrain an estimator or a pipeline, and keep its embedding where it was.
 
-    The new estimator has the parameters of the old one, and its map lies on the old
-    one by the samples that both know. Of a pipeline the fitted steps before the
-    autoencoder are kept, since a scale or a category that changes moves the map; the
+    The new estimator has the parameters of the old one. Its embedding is aligned with
+    the old one by the samples in both. In a pipeline, the fitted steps before the
+    autoencoder are kept, because a new scale or category would move the embedding. The
     steps after it, such as a classifier, are fitted again, unless they are a
     ``FrozenEstimator``.
 
@@ -138,69 +139,67 @@ def retrain(
     ----------
     previous : estimator or Pipeline
         A fitted autoencoder of this package, or a fitted pipeline with one among its
-        steps. It stays as it is.
+        steps. It does not change.
 
     X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
-        All samples to train on, in whatever form `previous` takes.
+        All samples to train on, in a form that `previous` accepts.
 
     y : array-like of shape (n_samples,) or None, default=None
-        Labels, where a step of the pipeline needs them.
+        Labels, if a step of the pipeline needs them.
 
     reference : {data frame, array-like of shape (n_reference,)}, default=None
-        Samples that the old map was trained on: a data frame, whose index names them,
-        or their ids. Those of them that X holds are kept in place; others only go where
-        the training puts them. By default all samples of X are kept where the old map
-        puts them, new ones as well.
+        Samples that the old estimator was trained on: a data frame whose index is their
+        ids, or these ids. Of the samples of X, these are kept in place, and the others
+        are free. By default all samples of X are kept where the old estimator embeds
+        them, even new ones.
 
     ids : array-like of shape (n_samples,) or None, default=None
-        Ids of the samples of X; by default the index of a pandas data frame, unless it
-        only counts.
+        Ids of the samples of X. The default is the index of a pandas data frame, unless
+        it is a range of numbers.
 
     strategy : {"pull", "align", "warm_start"}, default="pull"
-        How the map is kept in place:
+        How the embedding is kept in place. All strategies align it with the old codes
+        in the end.
 
-        - "pull": codes are pulled to the old ones in training, see `reference` in
-          :meth:`StableAutoencoder.fit`, and the map is laid on them. The weight is the
-          `consensus_weight` of `previous`, where "auto" is
-          ``3 * (1 + neighbor_weight)``;
-        - "align": a free training, whose map is then laid on the old codes;
-        - "warm_start": a training that starts from the old networks, whose map is
-          then laid on the old codes.
+        - "pull": training pulls codes to the old ones, see `reference` in
+          :meth:`StableAutoencoder.fit`. The weight is the `consensus_weight` of
+          `previous`, where "auto" is ``3 * (1 + neighbor_weight)``;
+        - "align": the training is free;
+        - "warm_start": the training starts from the old networks.
 
     refit_preprocessing : bool, default=False
-        Whether the steps before the autoencoder are fitted again. The features that it
-        sees may then differ from the old ones, in number too.
+        Whether to fit the steps before the autoencoder again. Its input may then have
+        other features than before, and another number of them.
 
     n_neighbors : int, default=10
         Number of neighbors to compare.
 
     **fit_params : dict
-        Metadata, as the `fit` of `previous` takes it: for an autoencoder for instance
-        ``sample_weight=weights``, for a pipeline
-        ``stableautoencoder__sample_weight=weights``, or ``sample_weight=weights`` where
-        metadata routing is enabled and a step has requested it.
+        Metadata for the `fit` of `previous`: for instance ``sample_weight=weights`` for
+        an autoencoder, and ``stableautoencoder__sample_weight=weights`` for a pipeline,
+        or ``sample_weight=weights`` if metadata routing is enabled and a step has
+        requested it.
 
     Returns
     -------
     Retraining
-        The new estimator as ``estimator``, and how far its map moved.
+        The new estimator as ``estimator``, and how far its embedding moved.
 
     Raises
     ------
     TypeError
-        If `previous` is of another kind, or an id cannot be hashed.
+        If `previous` is not such an estimator, or an id cannot be hashed.
 
     ValueError
         If an argument is not as described, X and `reference` have too few samples in
-        common, or a fitted step refuses X: an encoder that is to ignore unknown
-        categories needs ``handle_unknown="ignore"`` when it is fitted first. They then
-        change no width: a one-hot encoder gives them zeros, and
-        :class:`~stable_embedding.preprocessing.MixedDataEncoder` the mean of their
-        column.
+        common, or a fitted step rejects X. For unknown categories, first fit the
+        encoder with ``handle_unknown="ignore"``. A one-hot encoder then encodes them as
+        zeros, and :class:`~stable_embedding.preprocessing.MixedDataEncoder` as the mean
+        of their column.
 
     See Also
     --------
-    align : Only lays a map on codes.
+    align : Align an embedding with codes, without training.
     movement_report : Which samples moved most, and which groups.
 
     Examples

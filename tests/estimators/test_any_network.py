@@ -178,7 +178,7 @@ def test_chunks_are_trained_on(X, unseen):
     assert model.n_samples_seen_ == 600
     second = model.transform(unseen)
     assert 0 < np.abs(second - first).mean() < 0.3 * first.std()
-    with pytest.raises(ValueError, match="training cannot go on with"):
+    with pytest.raises(ValueError, match="training cannot resume with"):
         model.set_params(n_components=4).partial_fit(X)
 
 

@@ -237,7 +237,7 @@ def test_a_training_goes_on(images):
     assert model.n_samples_seen_ == 400
     model.set_params(warm_start=True).fit(images)
     model.set_params(encoder=ConvolutionalEncoder((8, 8), n_maps=(5,)))
-    with pytest.raises(ValueError, match=r"training cannot go on with.*n_maps=\(5,\)"):
+    with pytest.raises(ValueError, match=r"training cannot resume with.*n_maps=\(5,\)"):
         model.fit(images)
 
 

@@ -177,7 +177,7 @@ def test_the_name_of_a_column_is_looked_up():
     assert list(column_or_values("b", frame)) == [3, 4]
     assert list(column_or_values("b", pl.from_pandas(frame))) == [3, 4]
     assert column_or_values([1], None) == [1]
-    with pytest.raises(ValueError, match="y='c' is no column of X; it has 'a', 'b'"):
+    with pytest.raises(ValueError, match="y='c' is not a column of X; it has 'a', 'b'"):
         column_or_values("c", frame)
     with pytest.raises(ValueError, match="X is of type ndarray"):
         column_or_values("c", frame.to_numpy())

@@ -193,5 +193,5 @@ def test_deviations_need_an_estimator_that_has_some(iris):
 
 def test_a_column_must_be_there(customers):
     pipeline, frame = customers
-    with pytest.raises(ValueError, match="y='salary' is no column of X"):
+    with pytest.raises(ValueError, match="y='salary' is not a column of X"):
         EmbeddingDisplay.from_estimator(pipeline, frame, y="salary")

@@ -180,7 +180,7 @@ def test_ten_columns_are_shown_by_default(rng):
     assert list(display.hover) == frame.columns[:10]
     with pytest.raises(TypeError, match="hover='a' is a text"):
         InteractiveDisplay.from_estimator(model, frame, hover="a")
-    with pytest.raises(ValueError, match="hover='z' is no column of X"):
+    with pytest.raises(ValueError, match="hover='z' is not a column of X"):
         InteractiveDisplay.from_estimator(model, frame, hover=["z"])
 
 

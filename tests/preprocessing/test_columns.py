@@ -96,7 +96,7 @@ def test_groups_share_a_number():
     assert len(set(column_groups({"age": "job"}, NAMES))) == 3
     of_function = column_groups(lambda name: name[0] in "aj", NAMES)
     assert of_function[0] == of_function[1] != of_function[2]
-    with pytest.raises(ValueError, match="groups holds 'ages', which is no column"):
+    with pytest.raises(ValueError, match="groups holds 'ages', which is not a column"):
         column_groups({"ages": "a"}, NAMES)
     with pytest.raises(TypeError, match="groups must give names of groups"):
         column_groups(lambda name: [name], NAMES)

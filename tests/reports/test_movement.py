@@ -233,7 +233,7 @@ def test_maps_that_cannot_be_joined(stored, maps):
     pipeline, _, frame = maps
     counted = old.reset_index(drop=True)
     for arguments, error, message in [
-        ((counted, new), ValueError, "old is a data frame with an index that only"),
+        ((counted, new), ValueError, "old is a data frame whose index is a range"),
         ((old, new[:0]), ValueError, "minimum of 1|0 sample"),
         ((old, new.add_prefix("x", axis=0)), ValueError, "have 0 ids in common"),
         ((old, new.to_numpy()), TypeError, "new is of type ndarray"),
@@ -244,14 +244,14 @@ def test_maps_that_cannot_be_joined(stored, maps):
         with pytest.raises(error, match=message):
             movement_report(*arguments)
     counted = frame.reset_index(drop=True)
-    with pytest.raises(ValueError, match="X does not say who its samples are"):
+    with pytest.raises(ValueError, match="X has no ids"):
         movement_report(old, pipeline, counted)
 
 
 @pytest.mark.parametrize(
     ("groups", "message"),
     [
-        ("color", "groups='color' is no column of X, which has"),
+        ("color", "groups='color' is not a column of X, which has"),
         (["a"], "groups has 1 values, but there are 150"),
         (np.zeros((150, 1)), r"groups has shape \(150, 1\)"),
         (3, r"groups has shape \(\)"),
@@ -279,7 +279,7 @@ def test_groups_of_stored_samples_are_never_joined_by_position(kind, rng):
     if kind == "counted frame":
         X = pd.DataFrame(X)
     groups = ["a", "b"] * 20
-    with pytest.raises(ValueError, match="X does not say who its samples are"):
+    with pytest.raises(ValueError, match="X has no ids"):
         movement_report(old, new, X, groups=groups)
     report = movement_report(old, new, X, ids=range(40), groups=groups)
     assert report.groups == [groups[one] for one in report.ids]

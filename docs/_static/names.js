@@ -1,0 +1,17 @@
+// Lets long names break after "_" and ".", and before a capital, never within a word.
+"use strict"
+
+document.addEventListener("DOMContentLoaded", () => {
+  const places = ".bd-sidebar-primary a, .bd-sidebar-secondary a, .bd-article h1, .sig"
+  for (const place of document.querySelectorAll(places)) {
+    const walker = document.createTreeWalker(place, NodeFilter.SHOW_TEXT)
+    const texts = []
+    while (walker.nextNode()) texts.push(walker.currentNode)
+    for (const text of texts) {
+      const parts = text.data.split(/(?<=[_.])(?=\w)|(?<=[a-z])(?=[A-Z])/)
+      if (parts.length === 1) continue
+      text.replaceWith(...parts.flatMap((part, i) =>
+        i ? [document.createElement("wbr"), part] : [part]))
+    }
+  }
+})
