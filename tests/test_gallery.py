@@ -70,6 +70,27 @@ def test_others_move_further_or_keep_less():
     assert kept["t-SNE"] < kept["StableAutoencoder"]
 
 
+def test_a_map_of_clusters_stays_with_seeds_and_without_a_sample(monkeypatch):
+    monkeypatch.setattr(batches, "_MIN_STEPS", 150)  # to take less time
+    found = found_by("seeds")
+    assert {len(codes) for codes in found["maps"]["t-SNE"]} == {600, 599}
+    assert all(len(moved) == 3 for moved in found["moved"].values())
+    assert max(found["moved"]["StableAutoencoder"]) < 0.05
+
+
+def test_uncertain_samples_move_further_and_are_mistaken_more(monkeypatch):
+    monkeypatch.setattr(batches, "_MIN_STEPS", 150)  # to take less time
+    found = found_by("uncertainty")
+    assert found["ratio"] > 1
+    assert found["accuracy"]["uncertain"] < found["accuracy"]["certain"] - 0.1
+
+
+def test_texts_lie_near_those_on_their_topic(monkeypatch):
+    monkeypatch.setattr(batches, "_MIN_STEPS", 150)  # to take less time
+    found = found_by("text")
+    assert found["accuracy"] > found["largest"] + 0.2
+
+
 def test_stability_rises_with_the_weight():
     results = found_by("weight_search")["search"].cv_results_
     stability = results["mean_test_stability"]
