@@ -3,7 +3,9 @@
 import copy
 import pickle
 import threading
+from contextlib import ExitStack
 from functools import cache
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -47,8 +49,32 @@ CONFIGURATIONS = {
 # Those that hold a function or a transformer, which no file holds.
 WITH_CODE = {"own neighbors", "own similarity"}
 
-# The others take long.
-QUICK_ONES = {"StableAutoencoder", "early stopping"}
+# Each setting is tried alone by these, and together with others by all.
+EACH_ALONE = ["StableAutoencoder", "early stopping"]
+
+# Of two settings of one thing, each is in another group: the later one would hide it.
+TOGETHER = [
+    [
+        "default_dtype",
+        "default_device",
+        "no_grad",
+        "matmul_precision",
+        "anomalies",
+        "pandas",
+        "working_memory",
+        "denormal",
+    ],
+    [
+        "device",
+        "inference_mode",
+        "autocast",
+        "generic_precision",
+        "deterministic",
+        "polars",
+        "metadata_routing",
+        "assume_finite",
+    ],
+]
 
 METHODS = ("transform", "transform_runs", "predict", "score", "score_samples")
 
@@ -98,22 +124,39 @@ def plain_results(name, path):
     return everything(name, path)
 
 
-@pytest.mark.parametrize("context", CONTEXTS)
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=[pytest.mark.slow] if name not in QUICK_ONES else [])
-        for name in CONFIGURATIONS
-    ],
-)
-def test_no_setting_changes_a_result(name, context, tmp_path_factory):
-    path = tmp_path_factory.getbasetemp() / "model.safetensors"
+def assert_unchanged(name, contexts, path):
     plain = plain_results(name, path)
-    with CONTEXTS[context]():
+    with ExitStack() as stack:
+        for context in contexts:
+            stack.enter_context(CONTEXTS[context]())
         found = everything(name, path)
     assert found.keys() == plain.keys()
     for operation, value in plain.items():
         np.testing.assert_equal(found[operation], value, err_msg=operation)
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    return tmp_path_factory.mktemp("ambient") / "model.safetensors"
+
+
+@pytest.mark.parametrize("context", CONTEXTS)
+@pytest.mark.parametrize("name", EACH_ALONE)
+def test_no_setting_changes_a_result(name, context, path):
+    assert_unchanged(name, [context], path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("together", TOGETHER, ids="-".join)
+@pytest.mark.parametrize(
+    "name", [each for each in CONFIGURATIONS if each not in EACH_ALONE]
+)
+def test_settings_together_change_no_result(name, together, path):
+    assert_unchanged(name, together, path)
+
+
+def test_each_setting_is_among_those_that_come_together():
+    assert {*chain(*TOGETHER)} == CONTEXTS.keys()
 
 
 def test_settings_are_left_as_they_were(iris):

@@ -41,10 +41,10 @@ CONFIGURATIONS = [
     SemanticHashing(n_init=2, max_iter=3),
     ReconstructionOutlierDetector(StableAutoencoder(n_init=2, max_iter=3)),
 ]
-# One run with all of the default's epochs, and other settings with few.
+# Other settings, with few epochs as well.
 FEW = {"n_init": 2, "max_iter": 5}
 SETTINGS = [
-    StableAutoencoder(n_init=1),
+    StableAutoencoder(n_init=1, max_iter=20),
     StableAutoencoder(init="random", similarity_weight=0, **FEW),
     StableAutoencoder(neighbor_weight=1.0, **FEW),
     StableAutoencoder(layerwise_pretraining=True, **FEW),
@@ -93,6 +93,23 @@ def test_scikit_learns_checks(estimator, check):
 @parametrize_with_checks(SETTINGS)
 def test_scikit_learns_checks_of_other_settings(estimator, check):
     check(estimator)
+
+
+# Rounding grows over a training: what compares two of them is run with all epochs too.
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name",
+    [
+        "check_fit_idempotent",
+        "check_methods_sample_order_invariance",
+        "check_methods_subset_invariance",
+        "check_sample_weight_equivalence_on_dense_data",
+        "check_transformer_general",
+    ],
+)
+def test_scikit_learns_checks_hold_after_all_epochs(name):
+    estimator = StableAutoencoder(n_init=1)
+    getattr(estimator_checks, name)("StableAutoencoder", estimator)
 
 
 # The checks themselves pass arrays to estimators that were fitted on data frames.

@@ -116,7 +116,11 @@ def test_the_order_of_samples_does_not_count(X, partly):
 def test_a_map_by_labels_stays_put(X, partly):
     def fit(n_dropped, seed):
         return StableAutoencoder(
-            label_weight=1.0, neighbor_weight=1.0, random_state=seed
+            label_weight=1.0,
+            neighbor_weight=1.0,
+            n_init=2,
+            max_iter=30,
+            random_state=seed,
         ).fit(X[n_dropped:], partly[n_dropped:])
 
     codes = fit(0, 0).transform(X)
