@@ -3,21 +3,26 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-TWO := -n 2 --dist worksteal
+WORKERS ?= 2
+XDIST := -n $(WORKERS) --dist worksteal
 
-.PHONY: demo test slow kernels lowest dist lint types spelling docstrings prose docs site look clean
+.PHONY: demo test slow generated kernels lowest dist lint types spelling docstrings prose docs site look clean
 
 demo: .venv/plot
 	$(BIN)/python -m stable_embedding
 
 # All but what takes long.
 test: .venv/test
-	$(BIN)/python -m pytest $(TWO) -m "not slow"
+	$(BIN)/python -m pytest $(XDIST) -m "not slow"
 
 # What takes long, and scikit-learn's checks of arrays that are not NumPy's.
 slow: .venv/test
-	$(BIN)/python -m pytest $(TWO) -m slow
-	SCIPY_ARRAY_API=1 $(BIN)/python -m pytest $(TWO) -k array_api tests/test_common.py
+	$(BIN)/python -m pytest $(XDIST) -m slow
+	SCIPY_ARRAY_API=1 $(BIN)/python -m pytest $(XDIST) -k array_api tests/test_common.py
+
+# Ten times as many inputs that are generated.
+generated: .venv/test
+	$(BIN)/python -m pytest $(XDIST) -m hypothesis --hypothesis-profile=thorough
 
 # What compares numbers, by other kernels than this processor's choice.
 kernels: .venv/test
@@ -29,7 +34,7 @@ kernels: .venv/test
 LOWEST_TORCH ?= 2.13.0
 EXTRAS ?= distributed,interactive,neighbors,onnx,plot
 lowest: lowest-versions
-	.venv-lowest/bin/python -m pytest $(TWO) -m "not slow"
+	.venv-lowest/bin/python -m pytest $(XDIST) -m "not slow"
 
 lowest-versions:
 	$(PYTHON) -m venv .venv-lowest

@@ -4,12 +4,15 @@ import signal
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 from sklearn.datasets import load_digits, load_iris
 from threadpoolctl import threadpool_limits
 
 # One thread a process: on cores that are shared, threads wait for each other many
 # times longer than they compute.
 N_THREADS = int(os.environ.get("TEST_THREADS", "1"))
+
+settings.register_profile("thorough", max_examples=1_000)  # others try 100
 
 os.environ["MPLBACKEND"] = "Agg"  # matplotlib is optional: it is not imported here
 # What a shell starts in the background ignores Ctrl-C, which some tests press.

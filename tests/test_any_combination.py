@@ -21,7 +21,8 @@ from stable_embedding import (
     TripletVariationalAutoencoder,
     VariationalAutoencoder,
 )
-from tests.test_any_input import CULPRITS, MANY, assert_finite_or_said
+from tests.generated import MANY
+from tests.test_any_input import CULPRITS, assert_finite_or_said
 
 pytestmark = pytest.mark.slow
 

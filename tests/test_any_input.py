@@ -9,7 +9,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import coo_array, csr_array
 
@@ -22,15 +22,9 @@ from stable_embedding import (
 )
 from stable_embedding.exceptions import DominatedVarianceWarning
 from tests.ambient import CONTEXTS
+from tests.generated import MANY
 
 pytestmark = pytest.mark.slow
-
-MANY = settings(
-    max_examples=450,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=list(HealthCheck),
-)
 
 FAMILY = [
     StableAutoencoder,

@@ -105,7 +105,7 @@ def assert_same(model, other, X):
     assert model.n_iter_ == other.n_iter_
 
 
-@pytest.mark.parametrize("turn", range(4))
+@pytest.mark.parametrize("turn", range(2))
 @pytest.mark.parametrize("name", ESTIMATORS)
 @pytest.mark.slow
 def test_a_training_that_is_killed_goes_on(name, turn, path, iris):

@@ -77,8 +77,8 @@ def test_wide_rows_stay_when_one_is_dropped(noise, digits):
     # Without noise the data have 61 axes, and rounding where others might be.
     X = digits[0] @ ortho_group.rvs(300, random_state=0)[:64]
     X += noise * np.random.default_rng(0).normal(size=X.shape)
-    codes = StableAutoencoder(random_state=0).fit(X).transform(X)
-    fewer = StableAutoencoder(random_state=0).fit(np.delete(X, 5, axis=0))
+    codes = quick().fit(X).transform(X)
+    fewer = quick().fit(np.delete(X, 5, axis=0))
     assert displacement(codes, fewer.transform(X)) < 0.01
 
 
@@ -141,9 +141,8 @@ def test_sparse_rows_are_never_all_dense(rng):
 def test_a_sample_stands_for_many_sparse_rows(digits, monkeypatch):
     monkeypatch.setattr(limits, "SPARSE_SUBSET_BYTES", 4 * 64 * 500)
     X = digits[0]
-    parameters = {"n_init": 2, "random_state": 0}
-    dense = StableAutoencoder(**parameters).fit(X)
-    model = StableAutoencoder(**parameters).fit(sparse.csr_array(X))
+    dense = quick().fit(X)
+    model = quick().fit(sparse.csr_array(X))
     assert model.score(X) == pytest.approx(dense.score(X), abs=0.01)
     assert displacement(dense.transform(X), model.transform(X)) < 0.02
 
@@ -169,14 +168,14 @@ def on_disk(digits, tmp_path):
 def test_a_file_is_trained_on_in_chunks_as_well_as_in_memory(
     on_disk, little_memory, monkeypatch
 ):
-    models = [StableAutoencoder(random_state=seed).fit(on_disk) for seed in range(3)]
+    models = [quick(random_state=seed).fit(on_disk) for seed in range(3)]
     maps = [model.transform(on_disk) for model in models]
     assert manifold_variance(maps) < 0.005
     X = np.array(on_disk)  # a file and an array are one to it: exactly
-    again = StableAutoencoder(random_state=0).fit(X)
+    again = quick().fit(X)
     np.testing.assert_array_equal(again.transform(X), maps[0])
     monkeypatch.setattr(limits, "IN_MEMORY_BYTES", X.nbytes)
-    held = StableAutoencoder(random_state=0).fit(X)
+    held = quick().fit(X)
     assert held.is_order_invariant_
     assert models[0].score(X) > held.score(X) - 0.01
     assert displacement(held.transform(X), maps[0]) < 0.02
@@ -209,9 +208,9 @@ def test_wide_files_are_held_by_their_coordinates(wide, tmp_path, monkeypatch):
     X = np.load(tmp_path / "X.npy", mmap_mode="r")
     monkeypatch.setattr(limits, "IN_MEMORY_BYTES", 4 * 40 * len(wide))
     monkeypatch.setattr(subspace, "LazySamples", None)
-    model = StableAutoencoder(n_init=2, random_state=0).fit(X)
+    model = quick().fit(X)
     monkeypatch.setattr(limits, "IN_MEMORY_BYTES", wide.nbytes)
-    held = StableAutoencoder(n_init=2, random_state=0).fit(wide)
+    held = quick().fit(wide)
     assert model.score(wide) > held.score(wide) - 0.01
 
 
@@ -220,10 +219,10 @@ def test_shuffled_and_copied_rows_of_a_file_give_nearly_the_same_map(
     on_disk, little_memory, rng
 ):
     X = np.array(on_disk)
-    maps = [quick(max_iter=40).fit(rows).transform(X) for rows in (X, X[::-1].copy())]
+    maps = [quick().fit(rows).transform(X) for rows in (X, X[::-1].copy())]
     assert displacement(*maps) < 0.02
     blank = np.vstack([X, np.zeros((1_000, 64), dtype=np.float32)])
-    assert quick(max_iter=40).fit(blank).score(X) > 0.4
+    assert quick().fit(blank).score(X) > 0.4
 
 
 @pytest.mark.numeric

@@ -22,9 +22,9 @@ X, y = load_digits(n_class=5, return_X_y=True)
 methods = {
     "PCA": PCA(2),
     "Isomap": Isomap(n_components=2, n_neighbors=10),
-    "MDS": MDS(2, init="random", n_init=1),
+    "MDS": MDS(2, init="random", n_init=1, max_iter=150),
     "t-SNE": TSNE(2),
-    "StableAutoencoder": StableAutoencoder(2),
+    "StableAutoencoder": StableAutoencoder(2, n_init=4),
 }
 
 # %%

@@ -24,7 +24,7 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_sta
 
 weights = [0, 0.1, 0.3, 1, 3, 10]
 pipeline = make_pipeline(
-    StableAutoencoder(5, n_init=3, consensus_weight=0, random_state=0),
+    StableAutoencoder(5, n_init=3, consensus_weight=0, max_iter=30, random_state=0),
     LogisticRegression(max_iter=5_000),
 )
 

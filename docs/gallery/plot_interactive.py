@@ -21,7 +21,9 @@ from stable_embedding.plotting import EmbeddingDisplay, InteractiveDisplay
 data = load_breast_cancer(as_frame=True)
 july = data.data.set_index(pd.Index([f"T{i:03}" for i in range(569)], name="tumor"))
 june = july[:450]
-pipeline = make_pipeline(StandardScaler(), StableAutoencoder(2, random_state=0))
+pipeline = make_pipeline(
+    StandardScaler(), StableAutoencoder(2, n_init=4, random_state=0)
+)
 pipeline.fit(june)
 result = retrain(pipeline, july, reference=june)
 print(result)

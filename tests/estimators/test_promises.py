@@ -29,11 +29,11 @@ def mean_displacement(embeddings):
     return np.mean([displacement(*pair) for pair in combinations(embeddings, 2)])
 
 
-N_SEEDS = 5
+N_SEEDS = 3
 
 
 class Comparison:
-    """Five trainings of the plain and of the stable autoencoder, on unseen samples."""
+    """Trainings of the plain and of the stable autoencoder, on unseen samples."""
 
     def __init__(self, X, y, n_components, scale=False):
         self.split = train_test_split(X, y, test_size=1 / 3, stratify=y, random_state=0)
@@ -43,7 +43,7 @@ class Comparison:
         X_train, self.X_test, y_train, y_test = self.split
         self.pca = PCA(n_components).fit(X_train)
         self.embeddings, self.r2, self.accuracy = {}, {}, {}
-        for name, parameters in (("plain", PLAIN), ("stable", {})):
+        for name, parameters in (("plain", PLAIN), ("stable", {"n_init": 4})):
             models = [
                 StableAutoencoder(n_components, random_state=seed, **parameters).fit(
                     X_train
@@ -106,12 +106,7 @@ def test_digits_neighbors_are_no_worse(on_digits):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("load", "n_components"),
-    [
-        (load_wine, 2),
-        (load_wine, 5),
-        (load_breast_cancer, 2),
-        (load_breast_cancer, 5),
-    ],
+    [(load_wine, 2), (load_breast_cancer, 5)],
 )
 def test_small_data_are_as_stable_and_never_worse_than_pca(load, n_components):
     comparison = Comparison(*load(return_X_y=True), n_components, scale=True)
@@ -129,7 +124,9 @@ def test_unseen_samples_are_never_worse_than_pca(n_components):
         scaler = StandardScaler().fit(X_train)
         X_train, X_test = scaler.transform(X_train), scaler.transform(X_test)
         pca = unexplained(PCA(n_components).fit(X_train), X_test)
-        ours = unexplained(StableAutoencoder(n_components).fit(X_train), X_test)
+        ours = unexplained(
+            StableAutoencoder(n_components, n_init=2).fit(X_train), X_test
+        )
         assert ours <= 1.01 * pca
 
 
@@ -145,11 +142,11 @@ def noise_and_a_factor(rng):
 @pytest.mark.parametrize("draw", [heavy_tails, noise_and_a_factor])
 def test_where_nothing_can_be_gained_the_map_is_that_of_pca(draw, rng):
     ratios = []
-    for split in range(6):
+    for split in range(4):
         X = StandardScaler().fit_transform(draw(rng))
         X_train, X_test = train_test_split(X, test_size=1 / 3, random_state=split)
         pca = unexplained(PCA(2).fit(X_train), X_test)
-        ours = StableAutoencoder(2, n_init=2, random_state=split).fit(X_train)
+        ours = StableAutoencoder(2, n_init=1, random_state=split).fit(X_train)
         ratios.append(unexplained(ours, X_test) / pca)
     assert np.mean(ratios) < 1.005
 

@@ -16,7 +16,7 @@ from stable_embedding import (
 FEW = {"init": "random", "n_init": 1, "max_iter": 3, "random_state": 0}
 
 # As many separate trainings, from as many random starts.
-RUNS = {"init": "random", "n_init": 5, "consensus_weight": 0, "random_state": 0}
+RUNS = {"init": "random", "n_init": 3, "consensus_weight": 0, "random_state": 0}
 
 
 def variance_of_runs(X, X_unseen, **parameters):
@@ -31,15 +31,14 @@ def wine():
 
 
 def test_the_similarity_loss_halves_the_variance_over_random_starts(wine):
-    small = {"n_init": 3, "hidden_layer_sizes": 32}
+    small = {"hidden_layer_sizes": 32}
     found = variance_of_runs(wine[:120], wine[120:], **small)
     plain = variance_of_runs(wine[:120], wine[120:], similarity_weight=0, **small)
     assert found < 0.504 * plain  # 49.6 % less
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("learning_rate", [1e-3, 5e-3])
-@pytest.mark.parametrize("n_components", [2, 10])
+@pytest.mark.parametrize(("n_components", "learning_rate"), [(2, 5e-3), (10, 1e-3)])
 def test_at_other_learning_rates_as_well(wine, n_components, learning_rate):
     common = {"n_components": n_components, "learning_rate_init": learning_rate}
     found = variance_of_runs(wine[:120], wine[120:], **common)
@@ -48,7 +47,7 @@ def test_at_other_learning_rates_as_well(wine, n_components, learning_rate):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("n_components", [2, 5, 10])
+@pytest.mark.parametrize("n_components", [2, 10])
 def test_on_digits_as_well(digits, n_components):
     samples = np.random.default_rng(0).permutation(digits[0])
     X, X_unseen = samples[:1_200], samples[1_200:]

@@ -30,8 +30,8 @@ from tests.random_mds import random_mds
 def test_score_orders_estimators_by_their_stability(iris):
     X, _ = iris
     pca = manifold_variance_score(PCA(n_components=2), X)
-    stable = manifold_variance_score(StableAutoencoder(n_init=2), X)
-    plain = StableAutoencoder(init="random", similarity_weight=0)
+    stable = manifold_variance_score(StableAutoencoder(n_init=2, max_iter=150), X)
+    plain = StableAutoencoder(init="random", similarity_weight=0, max_iter=150)
     random = manifold_variance_score(plain, X)
     assert pca == pytest.approx(1, abs=1e-12)
     assert pca > stable > 0.99 > random
@@ -171,11 +171,11 @@ def test_grid_search_of_a_pipeline_by_two_scores(routing, iris):
 def test_digits_the_rule_takes_the_pca_start_and_weight_adds_stability(digits):
     X, _ = digits
     search = GridSearchCV(
-        StableAutoencoder(10, n_init=3, random_state=0),
+        StableAutoencoder(10, n_init=3, max_iter=30, random_state=0),
         {"init": ["random", "pca"], "similarity_weight": [0, 3]},
         scoring={"stability": manifold_variance_score, "reconstruction": None},
         refit=most_stable_within_one_standard_error,
-        cv=3,
+        cv=2,
     ).fit(X)
     assert search.best_params_["init"] == "pca"
     random, pca = search.cv_results_["mean_test_stability"].reshape(2, 2)
