@@ -17,7 +17,7 @@ from stable_embedding import StableAutoencoder, stability_report
 from stable_embedding.plotting import EmbeddingDisplay
 from stable_embedding.quality import distance_correlation, trustworthiness
 
-X, y = load_digits(n_class=5, return_X_y=True)
+X, y = load_digits(n_class=4, return_X_y=True)
 
 methods = {
     "PCA": PCA(2),
@@ -54,7 +54,7 @@ for name, method in methods.items():
 # %%
 # Measure how far each map moves with another seed, and without a tenth of the samples.
 # The displacement is a fraction of the variance of the map.
-report = stability_report(methods, X, n_runs=2, perturbations=["seed", "drop_tenth"])
+report = stability_report(methods, X, n_runs=1, perturbations=["seed", "drop_tenth"])
 report.plot()
 
 # %%
