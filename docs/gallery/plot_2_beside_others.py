@@ -17,7 +17,7 @@ from stable_embedding import StableAutoencoder, stability_report
 from stable_embedding.plotting import EmbeddingDisplay
 from stable_embedding.quality import distance_correlation, trustworthiness
 
-X, y = load_digits(n_class=4, return_X_y=True)
+X, y = load_digits(n_class=5, return_X_y=True)
 
 methods = {
     "PCA": PCA(2),
