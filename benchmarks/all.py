@@ -119,7 +119,7 @@ COMMANDS = (
     Command("stability", data=True, needs_data=True),
     Command("retraining", data=True, needs_data=True),
     Command("retraining", ("--neighbors",), data=True, needs_data=True),
-    Command("costs", data=True, packages=("umap", "pacmap")),
+    Command("costs", data=True, packages=("umap", "pacmap", "openTSNE")),
     Command("neighbors", data=True, packages=("umap", "pacmap")),
     Command("pipeline", data=True),
     Command("scaling", data=True, packages=("umap", "pacmap", "openTSNE")),
