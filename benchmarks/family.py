@@ -6,7 +6,8 @@ each, with and without the similarity loss. It measures how stable they are, wha
 reconstruct, and what they keep, and writes ``benchmarks/results/family.csv``.
 
 With ``--claims [NAME ...]`` each member shows what it was added for, beside what it has
-to beat. The rows of these claims, of all by default, are written to ``claims.csv``.
+to beat. The rows of these claims, of all by default, are written to ``claims.csv``;
+rows of others stay.
 """
 
 import argparse
@@ -308,7 +309,7 @@ def show_claims(names, images):
         found = claim(name, images)
         show(found)
         rows = {row["claim"]: row for row in read_earlier("claims")} | {name: found}
-        write("claims", list(rows.values()))
+        write("claims", [rows[name] for name in CLAIMS if name in rows])
 
 
 def main():
@@ -319,6 +320,8 @@ def main():
     parser.add_argument("--data-dir", help="folder with mnist.npz; else from OpenML")
     arguments = parser.parse_args()
     if arguments.claims is not None:
+        if arguments.quick:
+            parser.error("--claims has no --quick")
         show_claims(arguments.claims or list(CLAIMS), Images(arguments.data_dir))
         return
     X, y = load("digits")

@@ -13,7 +13,7 @@ are trained for as many epochs on the same rows, and measured on rows held out:
 
 Intervals of 95 % are over seeds: runs of both arms are drawn again, and not points.
 Stop it when you like: it keeps each training in ``benchmarks/results/trainings``, and
-resumes from there unless the sources have changed.
+resumes from there unless the sources or versions have changed.
 Writes each run to ``benchmarks/results/thesis_runs.csv``, what is gained on the plain
 one to ``thesis.csv``, and ``thesis.png``.
 """
@@ -23,6 +23,7 @@ from itertools import product
 
 import matplotlib.pyplot as plt
 import numpy as np
+import sklearn
 import torch
 from joblib import Memory, Parallel, delayed
 from scipy.spatial.distance import pdist
@@ -93,11 +94,8 @@ def some(n_kept, *arrays):
     return resample(*arrays, replace=False, n_samples=n_kept, random_state=0)
 
 
-def run(data, n_components, arm, seed, data_dir, sources):
-    """Train once; return what is measured and the codes of some rows held out.
-
-    What was measured with the same `sources`, a digest, need not be measured again.
-    """
+def run(data, n_components, arm, seed, data_dir):
+    """Train once; return what is measured and the codes of some rows held out."""
     torch.set_num_threads(1)
     X, X_unseen, y, y_unseen = rows_of(data, data_dir)
     model = StableAutoencoder(n_components, random_state=seed, **ARMS[arm]).fit(X)
@@ -233,11 +231,11 @@ def main():
     arguments = parser.parse_args()
     data, n_seeds = (("wine", "digits"), 3) if arguments.quick else (DATA, N_SEEDS)
     jobs = list(product(data, N_COMPONENTS, ARMS, range(n_seeds)))
-    memory = Memory(FOLDER / "trainings", verbose=0)
+    versions = fingerprint("thesis"), torch.__version__, sklearn.__version__
+    memory = Memory(FOLDER / "trainings" / "-".join(versions), verbose=0)
     kept = memory.cache(run, ignore=["data_dir"])
-    sources = fingerprint("thesis")
     trained = Parallel(arguments.n_jobs, return_as="generator")(
-        delayed(kept)(*job, arguments.data_dir, sources) for job in jobs
+        delayed(kept)(*job, arguments.data_dir) for job in jobs
     )
     runs = {}
     for (*key, _), found in zip(jobs, tqdm(trained, total=len(jobs), unit="training")):

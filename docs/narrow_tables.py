@@ -1,7 +1,8 @@
 """Tables that are too wide for a telephone become lists there.
 
 `label_cells` changes the HTML of a page: a table that a narrow window cannot hold gets
-a class, and each of its cells the name of its column. The style sheet does the rest.
+a class, and each cell after the first of a row the name of its column. The style sheet
+does the rest.
 """
 
 import re
@@ -35,7 +36,7 @@ def is_wide(rows):
 
 
 def label_cells(html):
-    """Mark wide tables in HTML, and give each of their cells the name of its column.
+    """Mark wide tables in HTML, and label their cells by the names of columns.
 
     Parameters
     ----------

@@ -12,8 +12,7 @@ from stable_embedding.estimators.registry import ESTIMATORS
 # The class whose page describes the parameters that its siblings share.
 COMMON = "StableAutoencoder"
 
-# Each parameter of each estimator is in one group. Those of siblings come first, as on
-# their pages.
+# Each parameter of each estimator is in one group.
 GROUPS = {
     "Embedding": (
         "n_components",

@@ -44,17 +44,15 @@ def published(changelog):
 
 def switcher_entries(site_url, changelog):
     """Return what pydata-sphinx-theme shows as versions: the newest release first."""
-    newest, *earlier = published(changelog)
-    named = {newest: f"{newest} (stable)", **{one: one for one in earlier}}
-    named[DEVELOPMENT] = "development"
+    releases = published(changelog)
     return [
         {
-            "name": name,
+            "name": f"{version} (stable)" if version in releases[:1] else version,
             "version": version,
             "url": f"{site_url.rstrip('/')}/{version}/",
-            "preferred": version == newest,
+            "preferred": version in releases[:1],
         }
-        for version, name in named.items()
+        for version in [*releases, DEVELOPMENT]
     ]
 
 

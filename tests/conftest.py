@@ -12,7 +12,11 @@ from threadpoolctl import threadpool_limits
 # times longer than they compute.
 N_THREADS = int(os.environ.get("TEST_THREADS", "1"))
 
-settings.register_profile("thorough", max_examples=1_000)  # others try 100
+# Generated inputs are the same in each run, but for the thorough one, which tries new
+# ones.
+settings.register_profile("repeatable", derandomize=True)
+settings.register_profile("thorough", max_examples=1_000, print_blob=True)
+settings.load_profile("repeatable")
 
 os.environ["MPLBACKEND"] = "Agg"  # matplotlib is optional: it is not imported here
 # What a shell starts in the background ignores Ctrl-C, which some tests press.

@@ -149,7 +149,7 @@ def test_labels_part_classes_of_unseen_samples():
     assert with_all > without + 0.02
 
 
-def test_parameters_do_what_the_pages_say(monkeypatch):
+def test_parameters_change_a_map_in_their_direction(monkeypatch):
     monkeypatch.setattr(batches, "_MIN_STEPS", 60)  # to take less time
     found = found_by("parameters")
     explained = {k: v for k, (v, _) in found["by_similarity_weight"].items()}

@@ -8,7 +8,7 @@ document.addEventListener("DOMContentLoaded", () => {
     const texts = []
     while (walker.nextNode()) texts.push(walker.currentNode)
     for (const text of texts) {
-      const parts = text.data.split(/(?<=[_.])(?=\w)|(?<=[a-z])(?=[A-Z])/)
+      const parts = text.data.split(/(?<=_)(?=\w)|(?<=\.)(?=[A-Za-z_])|(?<=[a-z])(?=[A-Z])/)
       if (parts.length === 1) continue
       text.replaceWith(...parts.flatMap((part, i) =>
         i ? [document.createElement("wbr"), part] : [part]))

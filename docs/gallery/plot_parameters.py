@@ -2,15 +2,15 @@
 What each parameter does to a map
 =================================
 
-Change one parameter at a time, and look at the map. Each grid below shows six values of
-one parameter on the same digits, with the defaults for all others. Below each map stand
-two numbers for unseen samples: the explained variance, and the accuracy of their five
-nearest neighbors in the map.
+Change one parameter at a time, and look at the map. Each grid shows several values of
+one parameter on the same digits. The others keep their defaults, except where the text
+says so. Most maps have two numbers for unseen samples below them: the explained
+variance, and the accuracy of their five nearest neighbors in the map.
 """
 
 # %%
-# The maps are trained on 600 digits and drawn for 600 others. One run for each map is
-# enough for a picture.
+# The maps are trained on 600 digits and drawn for 600 others, with ``n_init=1``: one run
+# is enough for a picture.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits

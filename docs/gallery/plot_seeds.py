@@ -48,10 +48,10 @@ maps = {
 }
 
 # %%
-# Draw the maps as they come, with a color for each digit. Below a map stands its
-# squared displacement from the first one, as a percentage of the variance of the map.
+# Draw the maps as they come, with a color for each digit. The squared displacement from
+# the first map is below each map, as a percentage of its variance.
 # Unrelated maps have about 200 %. Clusters of UMAP change places on these digits.
-titles = ("seed 0", "seed 1", "seed 2", "seed 0, a sample less")
+titles = ("seed 0", "seed 1", "seed 2", "seed 0, one sample fewer")
 moved = {}
 figure, grid = plt.subplots(
     len(maps), 4, figsize=(8, 2.2 * len(maps)), layout="constrained"

@@ -9,7 +9,7 @@ from .shrinkage import auto_alpha_of_places
 
 
 class Layout(NamedTuple):
-    """How codes are laid out, in the beginning and in the end.
+    """Where codes start and end, and how strongly they are held at the start.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Layout(NamedTuple):
     alpha: float
 
 
-def lay_out(layout, distances, unit, subset, landmarks, plan, n_samples, weights):
+def lay_out(layout, distances, plan, *, unit, subset, landmarks, weights, total_weight):
     """Adapt a layout to distances that are not the Euclidean ones of the samples.
 
     Parameters
@@ -46,24 +46,24 @@ def lay_out(layout, distances, unit, subset, landmarks, plan, n_samples, weights
 
     distances : InputDistances
 
+    plan : TrainingPlan
+
     unit : float or None
         The unit of codes of an earlier training, if it is kept.
 
     subset, landmarks : Subset
         Samples that stand for all, and those by which others are placed.
 
-    plan : TrainingPlan
-
-    n_samples : float
-        Number of samples trained on.
-
     weights : ndarray of shape (n_samples,) or None
+        Weights of the samples; equal ones if None.
+
+    total_weight : float
+        Sum of the weights of all samples trained on.
 
     Returns
     -------
     Layout
     """
-    _, _, axes, frame, alpha = layout
     placed = place_samples(
         distances,
         landmarks.index,
@@ -74,16 +74,20 @@ def lay_out(layout, distances, unit, subset, landmarks, plan, n_samples, weights
         plan.verbose,
     )
     places = placed.coordinates
+    layout = layout._replace(code_scale=placed.unit, places=places)
     if places is None:
-        return Layout(placed.unit, None, axes, frame, alpha)
+        return layout
     near = places[landmarks.index]
     if plan.guided:
-        axes = rotated_axes(axes, landmarks.samples, near)
-        frame = places[subset.index]
+        axes = rotated_axes(layout.axes, landmarks.samples, near)
+        layout = layout._replace(axes=axes, frame=places[subset.index])
     if plan.alpha == "auto" and plan.init == "pca":
-        scores = landmarks.samples @ axes.T
         of_places = auto_alpha_of_places(
-            near, scores, placed.landmark_distances, n_samples, landmarks.weights
+            near,
+            landmarks.samples @ layout.axes.T,
+            placed.landmark_distances,
+            total_weight,
+            landmarks.weights,
         )
-        alpha = min(alpha, of_places)
-    return Layout(placed.unit, places, axes, frame, alpha)
+        layout = layout._replace(alpha=min(layout.alpha, of_places))
+    return layout

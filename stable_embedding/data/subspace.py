@@ -90,9 +90,25 @@ def find_subspace(samples, subset, plan, needs_graph, weights=None):
 
 
 def training_inputs(samples, subset, basis):
-    """Return what is trained on, in a basis or None: a tensor if it can be held."""
-    if len(subset) == len(samples) and not issparse(samples.X):
-        return torch.from_numpy(subset if basis is None else subset @ basis.T)
+    """Return what is trained on: a tensor if it can be held.
+
+    Parameters
+    ----------
+    samples : ScaledSamples
+
+    subset : Subset
+        Samples that stand for all, which are used if they are all.
+
+    basis : ndarray of shape (n_coordinates, n_features) or None
+        Narrow basis; None for the features.
+
+    Returns
+    -------
+    Tensor or LazySamples of shape (n_samples, n_inputs)
+    """
+    held = subset.samples
+    if len(held) == len(samples) and not issparse(samples.X):
+        return torch.from_numpy(held if basis is None else held @ basis.T)
     samples = samples.project(basis)
     too_large = samples.sample_bytes * len(samples) > limits.IN_MEMORY_BYTES
     if too_large or (issparse(samples.X) and basis is None):

@@ -197,7 +197,7 @@ class TrainingData:
         some = subset.smallest(limits.SHRINKAGE_SAMPLES)
         alpha = weight_decay(plan, some, subspace.axes, n_trained_on)
         (axes, basis, neighbor_axes), alpha = plan.broadcast((subspace, alpha))
-        inputs = training_inputs(samples, subset.samples, basis)
+        inputs = training_inputs(samples, subset, basis)
         relations = find_relations(
             samples.project(neighbor_axes),
             hashes,
@@ -217,12 +217,12 @@ class TrainingData:
             layout = lay_out(
                 layout,
                 relations.distances,
-                code_scale,
-                subset,
-                landmarks,
                 plan,
-                n_trained_on,
-                weights,
+                unit=code_scale,
+                subset=subset,
+                landmarks=landmarks,
+                weights=weights,
+                total_weight=n_trained_on,
             )
         if reference is not None:
             reference = reference if order is None else reference[order]

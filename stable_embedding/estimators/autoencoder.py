@@ -52,8 +52,8 @@ class StableAutoencoder(BaseStableAutoencoder):
     metric : str or callable, default="euclidean"
         Distance of the input that Euclidean distances between codes follow. Neighbors
         are found by it too. It is a metric of
-        :func:`sklearn.metrics.pairwise_distances`, other than those for missing values
-        and angles, or a callable from two arrays of shape (n_features,) to a float. It
+        :func:`sklearn.metrics.pairwise_distances`, other than "nan_euclidean" and
+        "haversine", or a callable from two arrays of shape (n_features,) to a float. It
         is computed from unscaled samples. "geodesic" is the length of shortest paths in
         the graph of `n_neighbors`. See Notes.
 
@@ -143,10 +143,10 @@ class StableAutoencoder(BaseStableAutoencoder):
         weight that pulls codes toward it, and "auto" is 3.
 
     batch_size : int or "auto", default="auto"
-        Number of samples in a batch, at most that of all samples. Each epoch has a new
-        order, and as many whole batches as there are. "auto" grows from 128 for 1,000
-        samples or fewer to 256 for 10,000 or more, or to 512 if `neighbor_weight` is
-        not 0.
+        Number of samples in a batch, at most that of all samples. Each epoch draws a
+        new order and leaves out samples that do not fill a batch. "auto" grows from 128
+        for 1,000 samples or fewer to 256 for 10,000 or more, or to 512 if
+        `neighbor_weight` is not 0.
 
     learning_rate_init : float, default=5e-3
         Peak of the learning rate. It rises over the first three tenths of the steps
@@ -154,8 +154,8 @@ class StableAutoencoder(BaseStableAutoencoder):
 
     max_iter : int or "auto", default="auto"
         Number of epochs. With "auto" the training has 600 steps for 1,000 samples or
-        fewer, 2,349 for 60,000, and approaches one for every 51 samples. The last epoch
-        may then be shorter.
+        fewer, 2,349 for 60,000, and one for every 51 samples from about 170,000 on. The
+        last epoch may then be shorter.
 
     alpha : float or "auto", default="auto"
         Shrinkage toward PCA: decoupled weight decay on all weights but those of the
@@ -248,8 +248,8 @@ class StableAutoencoder(BaseStableAutoencoder):
 
     is_order_invariant_ : bool
         Whether shuffled training data give the same embedding to the last bit. They do
-        unless the data are larger than half a gigabyte in float32: these are read in
-        the order of the array.
+        unless the data are a dense array of more than half a gigabyte in float32, which
+        is read in its own order.
 
     loss_curve_ : list of float
         Loss of each epoch, as a mean over runs.
@@ -314,20 +314,20 @@ class StableAutoencoder(BaseStableAutoencoder):
 
     **Memory.** Computations and codes are in float32. The fitted object holds no
     training data. Sparse samples, or their coordinates, are made dense one batch at a
-    time; the subset that decides on the frame is dense as a whole. Data of more than
-    half a gigabyte in float32, such as a memory-mapped file, are read in chunks, in a
-    new order in each epoch. Their batches depend on the order of the samples. Principal
-    axes and the frame do not: they come from a subset that the samples' content
-    selects.
+    time; the subset that decides on the frame is dense as a whole. Dense arrays of more
+    than half a gigabyte in float32, such as a memory-mapped file, are read in chunks,
+    in a new order in each epoch. Their batches depend on the order of the samples.
+    Principal axes and the frame do not: they come from a subset that the samples'
+    content selects.
 
     **Wide samples** have more than 128 features. If few leading principal axes hold
     nine tenths of the variance, the training works on coordinates along these axes: at
-    most 256, at most half as many as there are features, and at least eight for each
-    component. The rotation then becomes part of the network, so nothing else changes.
-    The variance of the other axes is not explained, and its mean is added to squared
-    distances. This needs ``init="pca"``, ``similarity="distance"`` or "cosine", and no
-    `extra_losses`, and is not done where training resumes. For sparse samples the
-    leading 256 axes are always enough.
+    most 256, at most half as many as there are features, and at least 32 and eight for
+    each component, if the data have that rank. The rotation then becomes part of the
+    network, so nothing else changes. The variance of the other axes is not explained,
+    and its mean is added to squared distances. This needs ``init="pca"``,
+    ``similarity="distance"`` or "cosine", and no `extra_losses`, and is not done where
+    training resumes. Sparse samples need not reach nine tenths.
 
     **Other distances**, of another `metric` or of a
     :class:`stable_embedding.SampleDistances`, are turned into places by landmark

@@ -151,12 +151,12 @@ class BaseStableAutoencoder(
     def partial_fit(self, X, y=None, sample_weight=None):
         """Train on one more chunk of data.
 
-        The first chunk with different samples decides on the mean, the scale, the start
-        and the frame. Each chunk is trained on for `max_iter` epochs; "auto" is 600
-        steps or more. The weights then move from their last values toward the trained
-        ones, by the square root of the chunk's fraction of all samples seen. So earlier
-        chunks are not forgotten. Finally, the embedding of the chunk is aligned with
-        its embedding before this call.
+        The first chunk whose samples are not all equal decides on the mean, the scale,
+        the start and the frame. Each chunk is trained on for `max_iter` epochs; "auto"
+        is 600 steps or more. The weights then move from their last values toward the
+        trained ones, by the square root of the chunk's fraction of all samples seen. So
+        earlier chunks are not forgotten. Finally, the embedding of the chunk is aligned
+        with its embedding before this call.
 
         Parameters
         ----------

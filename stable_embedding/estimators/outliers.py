@@ -89,16 +89,16 @@ def far_out(scores, weights=None, rounding=None):
 class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
     """Outlier detection by reconstruction error, or by another score of an estimator.
 
-    An autoencoder reconstructs what most samples have in common, and not what a single
-    sample alone has. A sample is an outlier if its score is below a quantile of the
+    An autoencoder reconstructs what most samples have in common, but not what is
+    peculiar to one sample. A sample is an outlier if its score is below a quantile of the
     training samples' scores.
 
     Parameters
     ----------
     estimator : estimator or None, default=None
         Estimator whose `score_samples` is low for anomalous samples, such as an
-        autoencoder of this package or :class:`sklearn.decomposition.PCA`. None is a
-        `StableAutoencoder`.
+        autoencoder of this package or :class:`sklearn.decomposition.PCA`. By default
+        it is a `StableAutoencoder`.
 
     contamination : float or "auto", default=0.1
         Fraction of the training samples that are outliers, at most a half. With "auto"

@@ -94,8 +94,9 @@ def save(estimator, path):
 def load(path):
     """Read an estimator from a file.
 
-    No code is executed, and no module that the file names is imported. So you can load
-    files that you do not trust.
+    No code is executed, and no module that the file names is imported. So a file from a
+    stranger does no harm, but its model may have been altered: the digest in the file
+    finds damage, not attacks.
 
     Parameters
     ----------
@@ -110,8 +111,8 @@ def load(path):
     Raises
     ------
     ValueError
-        If the file was not written by this package, was truncated or changed, or was
-        written by a later version.
+        If the file was not written by this package, is damaged, or was written by a
+        later version.
 
     OSError
         If the file cannot be read.

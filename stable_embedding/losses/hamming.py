@@ -57,7 +57,8 @@ def near_pairs(distances: Tensor, weights: Tensor | None = None) -> Tensor:
     Returns
     -------
     Tensor of shape (..., n_neighborhoods, n_samples, n_samples)
-        Booleans, for 1, 2, 4 and 8 nearest others, or at most half of all others.
+        Booleans, for 1, 2, 4 and 8 nearest others, or at most half of all others, in
+        whole samples.
     """
     n_others = distances.shape[-1] - 1
     counts = [min(count, max(1, n_others // 2)) for count in NEIGHBORHOODS]
@@ -69,9 +70,10 @@ def near_pairs(distances: Tensor, weights: Tensor | None = None) -> Tensor:
     else:
         ordered, index = distances.sort(dim=-1)
         others = weights.unsqueeze(-2).expand_as(distances).gather(-1, index)
-        half = (others.sum(-1, keepdim=True) - weights.unsqueeze(-1)) / 2
-        # In whole samples, unless others together stand for less than two.
-        most = torch.where(half < 1, half, half.floor())
+        half = (weights.sum(-1, keepdim=True) - weights).unsqueeze(-1) / 2
+        # In whole samples, up to rounding, unless others stand for less than two.
+        whole = (half * (1 + 4 * torch.finfo(half.dtype).eps)).floor()
+        most = torch.where(whole < 1, half, whole)
         wanted = others.new_tensor(counts).minimum(most)
         at = torch.searchsorted(others.cumsum(-1), wanted)
         radii = ordered.gather(-1, at.clamp_max(n_others - 1))

@@ -42,7 +42,7 @@ class Autoencoder(BaseAutoencoder):
         Activation of the hidden layers.
 
     axes : Tensor of shape (n_components, n_features) or None, default=None
-        Principal axes :math:`W`, one along the first axis for each component.
+        Principal axes :math:`W`.
 
     seed : int, default=0
         Seed of a plain autoencoder's draw.

@@ -48,7 +48,7 @@ class ModularAutoencoder(BaseAutoencoder):
         are copied.
 
     axes : Tensor of shape (n_components, n_features) or None, default=None
-        Principal axes, one along the first axis for each component.
+        Principal axes.
 
     seed : int, default=0
         Seed of the draw without axes.

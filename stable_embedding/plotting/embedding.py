@@ -107,7 +107,7 @@ class EmbeddingDisplay(Display):
             be fitted unless `runs` is true.
 
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples to embed and draw, in whatever form the estimator takes. Columns of
+            Samples to embed and draw, in a form that the estimator accepts. Columns of
             a data frame that the estimator was not fitted on may serve as `y`.
 
         y : str, array-like of shape (n_samples,) or None, default=None

@@ -78,7 +78,7 @@ class FeatureSensitivityDisplay(Display):
             feature is that of its column.
 
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples over which the mean is taken, in whatever form the estimator takes.
+            Samples over which the mean is taken, in a form that the estimator accepts.
 
         feature_names : array-like of shape (n_features,) or None, default=None
             Names of the features that the autoencoder sees. By default those that the

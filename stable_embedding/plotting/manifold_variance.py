@@ -72,7 +72,7 @@ class ManifoldVarianceDisplay(Display):
             runs. Any other is trained five times on X.
 
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples to embed, in whatever form the estimator takes.
+            Samples to embed, in a form that the estimator accepts.
 
         y : array-like of shape (n_samples,) or None, default=None
             Class of each sample.

@@ -67,7 +67,7 @@ class ShepardDisplay(Display):
             sees, ``pipeline[:-1].transform(X)``: the first steps may encode and impute.
 
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples to embed, in whatever form the estimator takes.
+            Samples to embed, in a form that the estimator accepts.
 
         ax : matplotlib Axes or None, default=None
             Axes to draw on, by default those of a new figure.

@@ -158,8 +158,9 @@ def drift_report(estimator, X_new, reference, *, level=0.05):
     - the residual of each feature, :math:`x_j - \hat x_j`, which identifies the
       features that have changed.
 
-    A hypergeometric test compares how many of the largest errors, a fiftieth of all,
-    are those of new samples. It finds a small group of a new kind.
+    A one-sided hypergeometric test shows whether more of the largest errors, a fiftieth
+    of all, come from new samples than chance explains. It finds a small group of a new
+    kind.
 
     P-values are adjusted by Holm's method. So if nothing has changed, the probability
     of an alarm is at most `level`, for any number of features and any estimator.

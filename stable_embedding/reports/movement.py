@@ -46,7 +46,8 @@ class MovementReport:
         Distance that each sample moved, in the units of codes.
 
     displacement_in_std : ndarray of shape (n_common,)
-        This distance divided by `std`; nan without `std`, or if it is 0.
+        This distance divided by `std`; nan without `std`, or where it is no more than
+        rounding of the codes.
 
     summary : dict of str to int or float
         Numbers of samples; "displacement" and "aligned_displacement", see
@@ -265,7 +266,7 @@ def movement_report(old, new, X=None, *, ids=None, groups=None, n_neighbors=10):
         it is a range of numbers.
 
     groups : str or array-like of shape (n_samples,) or None, default=None
-        Group of each sample: the name of a column of X, which the estimators may not
+        Group of each sample: the name of a column of X, which the estimators need not
         have been fitted on, or one value for each sample of X, or of `new` if X is
         None. Cut numbers into intervals first.
 

@@ -21,7 +21,7 @@ def align(estimator, X, codes):
         pipeline without them, ``pipeline[:-1]``, which shares its steps.
 
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        Samples, in whatever form the estimator takes.
+        Samples, in a form that the estimator accepts.
 
     codes : array-like of shape (n_samples, n_components)
         Where these samples should lie, for instance the codes of an earlier map.

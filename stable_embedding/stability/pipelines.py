@@ -1,4 +1,4 @@
-"""The part of an estimator that embeds: a pipeline without its predictor."""
+"""Pipelines as embeddings: the steps that embed, their inputs, and codes."""
 
 from inspect import signature
 
@@ -82,7 +82,7 @@ def embed(estimator, X):
         Fitted.
 
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        Samples, in whatever form the estimator takes.
+        Samples, in a form that the estimator accepts.
 
     Returns
     -------
@@ -92,7 +92,7 @@ def embed(estimator, X):
 
 
 def embed_with_std(estimator, X):
-    """Embed X as :func:`embed` does, and tell how far the runs put each sample apart.
+    """Embed X as :func:`embed` does, and return the deviation between runs.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def embed_with_std(estimator, X):
         Fitted. Its last step that embeds must have been trained several times.
 
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        Samples, in whatever form the estimator takes.
+        Samples, in a form that the estimator accepts.
 
     Returns
     -------

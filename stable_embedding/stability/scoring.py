@@ -40,7 +40,7 @@ def manifold_variance_score(estimator, X, y=None, *, verbose=False):
         ``random_state`` replaced.
 
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        Samples to embed, in whatever form the estimator takes: for instance a data
+        Samples to embed, in a form that the estimator accepts: for instance a data
         frame with text and missing values for a pipeline that encodes and imputes.
 
     y : array-like of shape (n_samples,) or None, default=None

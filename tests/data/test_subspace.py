@@ -4,6 +4,7 @@ import torch
 
 from stable_embedding.data.lazy_samples import LazySamples
 from stable_embedding.data.scaling import ScaledSamples
+from stable_embedding.data.subset import Subset
 from stable_embedding.data.subspace import discarded_variance, training_inputs
 
 
@@ -12,19 +13,24 @@ def plain(X):
     return ScaledSamples(X, np.zeros(X.shape[1]), 1.0)
 
 
+def subset_of(X):
+    return Subset(np.arange(len(X)), X, np.arange(len(X)), None)
+
+
 @pytest.fixture
 def X(rng):
     return rng.normal(size=(500, 4)).astype(np.float32)
 
 
 def test_what_is_held_is_trained_on_as_it_is(X):
-    assert isinstance(training_inputs(plain(X), X, None), torch.Tensor)
+    found = training_inputs(plain(X), subset_of(X), None)
+    np.testing.assert_array_equal(found, X)
 
 
 @pytest.mark.parametrize("is_projected", [False, True])
 def test_what_is_too_large_is_read_when_needed(is_projected, X, little_memory):
     basis = np.eye(2, 4, dtype=np.float32) if is_projected else None
-    samples = training_inputs(plain(X), X[:100], basis)
+    samples = training_inputs(plain(X), subset_of(X[:100]), basis)
     assert isinstance(samples, LazySamples)
     expected = X if basis is None else X[:, :2]
     np.testing.assert_array_equal(samples[slice(0, 500)], expected)

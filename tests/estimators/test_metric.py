@@ -236,7 +236,7 @@ def test_neighbors_are_those_of_the_metric(rng):
     assert kept("cosine") > 1.2 * kept("euclidean")
 
 
-@pytest.mark.slow  # pynndescent compiles, for each kind of samples
+@pytest.mark.slow  # pynndescent compiles
 def test_many_neighbors_are_searched_by_pynndescent(digits, monkeypatch):
     pytest.importorskip("pynndescent")
     monkeypatch.setattr(limits, "EXACT_NEIGHBOR_SAMPLES", 100)
