@@ -124,8 +124,9 @@ def test_a_map_by_labels_stays_put(X, partly):
         ).fit(X[n_dropped:], partly[n_dropped:])
 
     codes = fit(0, 0).transform(X)
-    assert displacement(codes, fit(1, 0).transform(X)) < 0.02
-    assert displacement(codes, fit(0, 1).transform(X)) < 0.02
+    # .002 as it is; .022 where labels belong to the next sample.
+    assert displacement(codes, fit(1, 0).transform(X)) < 0.01
+    assert displacement(codes, fit(0, 1).transform(X)) < 0.01
 
 
 @pytest.mark.parametrize(
