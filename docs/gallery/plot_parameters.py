@@ -9,8 +9,8 @@ variance, and the accuracy of their five nearest neighbors in the map.
 """
 
 # %%
-# The maps are trained on 600 digits and drawn for 600 others, with ``n_init=1``: one run
-# is enough for a picture.
+# The maps are trained on 600 digits and drawn for 600 others. One run, ``n_init=1``, is
+# enough for a picture.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
