@@ -90,8 +90,8 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
     """Outlier detection by reconstruction error, or by another score of an estimator.
 
     An autoencoder reconstructs what most samples have in common, but not what is
-    peculiar to one sample. A sample is an outlier if its score is below a quantile of the
-    training samples' scores.
+    peculiar to one sample. A sample is an outlier if its score is below a quantile of
+    the training samples' scores.
 
     Parameters
     ----------
