@@ -173,8 +173,8 @@ def group_parameters(app, what, name, thing, options, lines):
 def shorten_signature(app, what, name, thing, options, signature, returned):
     """Show no more of a signature than is read: ``autodoc-process-signature``.
 
-    A sibling shows what it adds. The common class shows its first parameter, and the
-    names of the others in the list of groups.
+    A sibling shows what it adds. The common class shows its first parameter: the list
+    of groups, which comes next, has all names.
     """
     if not is_estimator(what, thing):
         return None

@@ -29,6 +29,11 @@ def _few_runs_and_no_figures(monkeypatch):
     plt.close("all")
 
 
+@pytest.fixture
+def fewer_steps(monkeypatch):
+    monkeypatch.setattr(batches, "_MIN_STEPS", 150)  # to take less time
+
+
 def name_of(example):
     """Name of an example, less the number by which it is sorted."""
     return re.sub(r"^plot_(\d+_)?", "", example.stem)
@@ -71,25 +76,29 @@ def test_others_move_further_or_keep_less():
     assert kept["t-SNE"] < kept["StableAutoencoder"]
 
 
-def test_a_map_of_clusters_stays_with_seeds_and_without_a_sample(monkeypatch):
-    monkeypatch.setattr(batches, "_MIN_STEPS", 150)  # to take less time
+def test_a_map_of_clusters_stays_with_seeds_and_without_a_sample(
+    fewer_steps, monkeypatch
+):
     # The others are drawn if they are there, which need not be so here.
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    find_spec, others = importlib.util.find_spec, {"umap", "pacmap"}
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name, *given: None if name in others else find_spec(name, *given),
+    )
     found = found_by("seeds")
     assert {len(codes) for codes in found["maps"]["t-SNE"]} == {600, 599}
     assert all(len(moved) == 3 for moved in found["moved"].values())
     assert max(found["moved"]["StableAutoencoder"]) < 0.05
 
 
-def test_uncertain_samples_move_further_and_are_mistaken_more(monkeypatch):
-    monkeypatch.setattr(batches, "_MIN_STEPS", 150)  # to take less time
+def test_uncertain_samples_move_further_and_are_mistaken_more(fewer_steps):
     found = found_by("uncertainty")
     assert found["ratio"] > 1
     assert found["accuracy"]["uncertain"] < found["accuracy"]["certain"] - 0.1
 
 
-def test_texts_lie_near_those_on_their_topic(monkeypatch):
-    monkeypatch.setattr(batches, "_MIN_STEPS", 150)  # to take less time
+def test_texts_lie_near_those_on_their_topic(fewer_steps):
     found = found_by("text")
     assert found["accuracy"] > found["largest"] + 0.2
 

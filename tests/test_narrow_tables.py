@@ -1,24 +1,12 @@
 """Wide tables of the pages tell a narrow window what each cell is."""
 
-import sys
-from pathlib import Path
-
 import pytest
+
+from tests.page_modules import page_module
 
 bs4 = pytest.importorskip("bs4")
 
-DOCS = Path(__file__).parents[1] / "docs"
-
-
-@pytest.fixture(scope="module")
-def narrow_tables():
-    sys.path.insert(0, str(DOCS))
-    try:
-        import narrow_tables
-
-        yield narrow_tables
-    finally:
-        sys.path.remove(str(DOCS))
+narrow_tables = page_module("narrow_tables")
 
 
 def table_of(*rows, head=True):
@@ -33,12 +21,12 @@ def table_of(*rows, head=True):
 WIDE = [["data", "unexplained", "a longer name", "trustworthiness"], ["digits", *"123"]]
 
 
-def test_a_table_that_fits_stays_as_it_is(narrow_tables):
+def test_a_table_that_fits_stays_as_it_is():
     for html in (table_of(["a", "b"], ["1", "2"]), "<p>No table.</p>"):
         assert narrow_tables.label_cells(html) == html
 
 
-def test_cells_of_a_wide_table_are_labeled(narrow_tables):
+def test_cells_of_a_wide_table_are_labeled():
     soup = bs4.BeautifulSoup(narrow_tables.label_cells(table_of(*WIDE)), "html.parser")
     assert narrow_tables.CLASS in soup.table["class"]
     cells = soup.tbody.find_all("td")
@@ -48,18 +36,18 @@ def test_cells_of_a_wide_table_are_labeled(narrow_tables):
     assert {cell["role"] for cell in soup.find_all("th")} == {"columnheader"}
 
 
-def test_a_table_without_a_head_has_no_labels(narrow_tables):
+def test_a_table_without_a_head_has_no_labels():
     html = narrow_tables.label_cells(table_of(*WIDE, head=False))
     assert narrow_tables.CLASS in html
     assert "data-label" not in html
 
 
-def test_a_table_whose_cells_span_columns_stays_as_it_is(narrow_tables):
+def test_a_table_whose_cells_span_columns_stays_as_it_is():
     html = table_of(*WIDE).replace("<td>", '<td colspan="2">', 1)
     assert narrow_tables.label_cells(html) == html
 
 
-def test_text_that_can_be_wrapped_needs_little_room(narrow_tables):
+def test_text_that_can_be_wrapped_needs_little_room():
     wrapped = [["one", "two"], ["a " * 50, "b " * 50]]
     assert not narrow_tables.is_wide(wrapped)
     assert narrow_tables.is_wide([["one", "two"], ["a" * 25, "b" * 25]])

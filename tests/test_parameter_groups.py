@@ -1,16 +1,15 @@
 """The pages show the parameters of each estimator in groups."""
 
 import inspect
-import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from stable_embedding import StableAutoencoder
 from stable_embedding.estimators.registry import ESTIMATORS
+from tests.page_modules import page_module
 
-DOCS = Path(__file__).parents[1] / "docs"
+groups = page_module("parameter_groups")
 
 LINES = [
     "A summary.",
@@ -31,18 +30,7 @@ LINES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def groups():
-    sys.path.insert(0, str(DOCS))
-    try:
-        import parameter_groups
-
-        yield parameter_groups
-    finally:
-        sys.path.remove(str(DOCS))
-
-
-def test_each_parameter_is_in_one_group_and_nothing_else_is(groups):
+def test_each_parameter_is_in_one_group_and_nothing_else_is():
     grouped = Counter(name for names in groups.GROUPS.values() for name in names)
     public = {
         name
@@ -53,7 +41,7 @@ def test_each_parameter_is_in_one_group_and_nothing_else_is(groups):
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
-def test_a_page_describes_a_parameter_or_links_to_its_description(groups, name):
+def test_a_page_describes_a_parameter_or_links_to_its_description(name):
     estimator = ESTIMATORS[name]
     described = groups.parameters_in(inspect.getdoc(estimator))
     common = groups.common_parameters(estimator, StableAutoencoder)
@@ -63,7 +51,7 @@ def test_a_page_describes_a_parameter_or_links_to_its_description(groups, name):
     )
 
 
-def test_parameters_come_under_their_groups_and_other_lines_stay(groups):
+def test_parameters_come_under_their_groups_and_other_lines_stay():
     lines = groups.grouped(LINES, labels=True, common=["tol", "verbose"])
     assert lines[:3] == LINES[:3]
     assert lines[-1] == LINES[-1]
@@ -82,13 +70,13 @@ def test_parameters_come_under_their_groups_and_other_lines_stay(groups):
         assert lines.count(line) >= 1
 
 
-def test_a_parameter_without_a_group_is_an_error(groups):
+def test_a_parameter_without_a_group_is_an_error():
     lines = [line.replace("metric", "unheard_of") for line in LINES]
     with pytest.raises(ValueError, match="unheard_of"):
         groups.grouped(lines)
 
 
-def test_signatures_of_siblings_leave_out_common_parameters(groups):
+def test_signatures_of_siblings_leave_out_common_parameters():
     def signature_of(name):
         thing = ESTIMATORS[name]
         return groups.shorten_signature(None, "class", name, thing, {}, "(...)", None)

@@ -1,12 +1,10 @@
 """The pages know the published versions."""
 
 import doctest
-import sys
-from pathlib import Path
 
-import pytest
+from tests.page_modules import page_module
 
-DOCS = Path(__file__).parents[1] / "docs"
+versions = page_module("versions")
 SITE = "https://site.example/pages"
 
 CHANGELOG = """
@@ -22,22 +20,11 @@ CHANGELOG = """
 """
 
 
-@pytest.fixture(scope="module")
-def versions():
-    sys.path.insert(0, str(DOCS))
-    try:
-        import versions
-
-        yield versions
-    finally:
-        sys.path.remove(str(DOCS))
-
-
-def test_examples_of_the_module(versions):
+def test_examples_of_the_module():
     assert doctest.testmod(versions) == (0, 2)
 
 
-def test_each_minor_version_is_listed_once_and_the_newest_is_preferred(versions):
+def test_each_minor_version_is_listed_once_and_the_newest_is_preferred():
     entries = versions.switcher_entries(SITE, CHANGELOG)
     assert [each["version"] for each in entries] == ["0.10", "0.2", "dev"]
     assert [each["preferred"] for each in entries] == [True, False, False]
@@ -48,7 +35,7 @@ def test_each_minor_version_is_listed_once_and_the_newest_is_preferred(versions)
     ]
 
 
-def test_pages_of_a_release_find_their_entry(versions):
+def test_pages_of_a_release_find_their_entry():
     entries = versions.switcher_entries(SITE + "/", CHANGELOG)
     for release, expected in {"0.2.1": "0.2", "0.11.0.dev0": "dev"}.items():
         switcher = versions.theme_options(SITE + "/", release)["switcher"]
@@ -57,5 +44,5 @@ def test_pages_of_a_release_find_their_entry(versions):
         assert switcher["json_url"] == f"{SITE}/versions.json"
 
 
-def test_the_changelog_has_versions_with_pages(versions):
+def test_the_changelog_has_versions_with_pages():
     assert versions.published(versions.CHANGELOG.read_text())
