@@ -1,7 +1,8 @@
-"""Demonstration on real data: how similar five trainings are, and what they keep.
+"""Demonstration: how much maps of the digits vary from seed to seed.
 
 ``python -m stable_embedding`` embeds scikit-learn's digits in two components by PCA, a
-plain autoencoder and a stable one, with five seeds each, and measures test samples.
+plain autoencoder and a stable one, with five seeds each. It prints what each embedding
+keeps of the test samples, and draws the embeddings.
 """
 
 from collections.abc import Callable
@@ -33,13 +34,13 @@ METHODS: dict[str, Callable] = {
 
 
 def load_split():
-    """Load the digits, two thirds to train on and a third to test on."""
+    """Load the digits and set a third of them aside as test samples."""
     X, y = load_digits(return_X_y=True)
     return train_test_split(X, y, test_size=1 / 3, stratify=y, random_state=0)
 
 
 def run(estimator, X_train, X_test, y_train, y_test):
-    """Fit once; return the embedding of the test samples and what it keeps of them."""
+    """Fit an estimator; return its test embedding and measures of its quality."""
     start = perf_counter()
     estimator.fit(X_train)
     seconds = perf_counter() - start
@@ -103,7 +104,7 @@ def draw(results, labels, path):
 
 def main():
     """Run all methods, print the table and write the figure."""
-    import_pyplot()  # refuses before anything is trained
+    import_pyplot()  # fail before anything is trained
     split = load_split()
     results = {method: [] for method in METHODS}
     jobs = [(method, seed) for seed in range(N_SEEDS) for method in METHODS]

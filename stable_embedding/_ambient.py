@@ -1,4 +1,4 @@
-"""Settings of torch and scikit-learn that must not change what we compute."""
+"""Shield computations from global settings of torch and scikit-learn."""
 
 import os
 import threading
@@ -10,14 +10,14 @@ import sklearn
 import torch
 from threadpoolctl import threadpool_limits
 
-# How tensors of numbers are made.
+# Options of every tensor of numbers that the package creates.
 CPU_FLOAT32: Any = {"dtype": torch.float32, "device": "cpu"}
 
 _DEVICES = ("cpu", "cuda", "mps", "xpu")
 
 
 class _AllBackends:
-    """The one setting for all backends that torch has before version 2.9."""
+    """Matrix precision of all backends, the only setting before torch 2.9."""
 
     @property
     def fp32_precision(self) -> str:
@@ -37,15 +37,15 @@ _MATMUL_BACKENDS: list[Any] = (
     else [_AllBackends()]
 )
 
-# The process that imported this module, or the forked one that was prepared last.
+# The process whose threads are set up: it imported this module, or was forked later.
 _pid = os.getpid()
 
 
 class _FullPrecision:
-    """Matrix products of float32 in float32, while anyone is within.
+    """Context in which matrix products of float32 are computed in full float32.
 
-    The setting belongs to the process. The first to enter changes it, and the last to
-    leave restores it, so that trainings in several threads do not undo each other's.
+    The setting is global to the process. The first thread to enter changes it and the
+    last to leave restores it, so concurrent trainings do not undo each other's setting.
     """
 
     def __init__(self) -> None:
@@ -76,13 +76,13 @@ _full_precision = _FullPrecision()
 
 
 def _use_one_thread_if_forked() -> None:
-    """In a forked process compute in one thread, from the first call on.
+    """Limit torch and OpenMP to one thread in a forked process.
 
-    Threads of OpenMP do not survive a fork: a call that uses them never returns.
+    OpenMP threads do not survive a fork, so a call that uses them would never return.
     """
     global _full_precision, _pid
     if os.getpid() != _pid:
-        _full_precision = _FullPrecision()  # of threads that are not here
+        _full_precision = _FullPrecision()  # the old one counts threads of the parent
         torch.set_num_threads(1)
         threadpool_limits(1, user_api="openmp")
         _pid = os.getpid()
@@ -90,12 +90,12 @@ def _use_one_thread_if_forked() -> None:
 
 @contextmanager
 def own_settings() -> Iterator[None]:
-    """Compute as torch and scikit-learn do by default, whatever a user has set.
+    """Context with the default settings of torch and scikit-learn.
 
-    Gradients are recorded, tensors are on the CPU and of full precision unless we say
-    otherwise, and transformers return arrays. In a forked process one thread computes.
-    Torch's default type belongs to the process and stays: whatever makes a tensor must
-    name its type.
+    Gradients are recorded, autocast is off, new tensors are on the CPU, matrix products
+    have full precision, and transformers return arrays. A forked process computes in
+    one thread. The default dtype of torch is global to the process and is not changed:
+    code that creates a tensor must name its dtype.
     """
     with ExitStack() as settings:
         enter = settings.enter_context
@@ -118,14 +118,16 @@ def own_settings() -> Iterator[None]:
 
 @contextmanager
 def own_random_stream(seed: int, device: str | torch.device = "cpu") -> Iterator[None]:
-    """Let torch draw from a seed in a block, as in dropout, and undo that.
+    """Context in which torch draws random numbers from a seed; restores its state.
 
     Parameters
     ----------
     seed : int
+        Seed of the generators of the CPU and of `device`.
 
     device : str or torch.device, default="cpu"
-        Where it draws, besides the CPU. Streams of other devices are left alone.
+        Device whose generator is seeded besides that of the CPU. The generators of
+        other devices are not touched.
     """
     device = torch.device(device)
     kind = device.type if device.type != "cpu" else "cuda"
@@ -136,7 +138,7 @@ def own_random_stream(seed: int, device: str | torch.device = "cpu") -> Iterator
 
 
 def seed_streams(seed: int, device: str | torch.device) -> None:
-    """Seed the random numbers of torch on the CPU, and on a device."""
+    """Seed torch's default generators of the CPU and of a device."""
     device = torch.device(device)
     torch.default_generator.manual_seed(seed)
     if device.type != "cpu":

@@ -1,4 +1,4 @@
-"""Progress bars, where there is something to show them on."""
+"""Progress bars that also work without a standard error stream."""
 
 import sys
 
@@ -6,19 +6,19 @@ from tqdm.auto import tqdm
 
 
 def progress_bar(*arguments, disable=False, **options):
-    """Make a bar of tqdm's.
+    """Create a progress bar.
 
     Parameters
     ----------
     *arguments : object
-        As of :class:`tqdm.tqdm`.
+        Positional arguments of :class:`tqdm.tqdm`.
 
     disable : bool, default=False
-        Whether to show nothing. Nothing is shown either in a process without a standard
+        Whether to hide the bar. It is always hidden in a process without a standard
         error stream, such as a service or one that pythonw runs.
 
     **options : object
-        As of :class:`tqdm.tqdm`.
+        Keyword arguments of :class:`tqdm.tqdm`.
 
     Returns
     -------
@@ -28,19 +28,20 @@ def progress_bar(*arguments, disable=False, **options):
 
 
 def progress_over(slices, n_samples, desc, verbose):
-    """Iterate over slices of samples, with a bar of those that are done.
+    """Iterate over slices of samples and show progress in samples.
 
-    The bar is closed where an error ends the loop, so that the next line is below it.
+    The bar is closed if an error ends the loop, so that the next output starts on a new
+    line.
 
     Parameters
     ----------
     slices : iterable of slice
 
     n_samples : int
-        Number of samples in all of them.
+        Number of samples in all slices together.
 
     desc : str
-        What is done.
+        Label of the bar.
 
     verbose : bool
         Whether to show the bar.

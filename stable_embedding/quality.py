@@ -1,12 +1,12 @@
-"""Measures of what an embedding keeps of the data: functions of samples and codes.
+"""Measures of how well an embedding preserves the data.
 
-Samples may come as an array, a sparse matrix, a data frame, a tensor or lists. They
-must be finite numbers. If the embedding is that of a pipeline that encodes or imputes,
-pass what its last step sees: ``pipeline[:-1].transform(X)``.
+Pass samples as an array, a sparse matrix, a data frame, a tensor or lists of finite
+numbers. If a pipeline encodes or imputes before it embeds, pass the input of its last
+step: ``pipeline[:-1].transform(X)``.
 
-Distances are Euclidean, or in the data those of a `metric`. Functions of pairs compare
-all pairs of samples, so their time grows with the square of the number of samples. Give
-them a few thousand at most.
+Distances in the embedding are Euclidean. Distances in the data are too, unless a
+function has a `metric`. Most functions compare all pairs of samples: their time grows
+with the square of the number of samples, so pass a few thousand at most.
 """
 
 from typing import NamedTuple
@@ -36,7 +36,7 @@ from .data.distances import PRECOMPUTED, distances_from, metric_of, pair_distanc
 
 
 def _check_pair(X, other, names=("X", "X_embedded")):
-    """Check data, sparse or not, and what was computed from each of their samples."""
+    """Validate data and another array with one row for each of its samples."""
     X = check_samples(X, names[0], accept_sparse=True)
     other = check_samples(other, names[1])
     check_consistent_length(X, other)
@@ -46,7 +46,9 @@ def _check_pair(X, other, names=("X", "X_embedded")):
 def _check_embedding(X, X_embedded, n_samples=2):
     X, X_embedded = _check_pair(X, X_embedded)
     if X.shape[0] < n_samples:
-        raise ValueError(f"X has {X.shape[0]} sample(s); {n_samples} are needed here")
+        raise ValueError(
+            f"X has {X.shape[0]} sample(s); {n_samples} or more are needed"
+        )
     return X, X_embedded
 
 
@@ -70,12 +72,19 @@ def explained_variance(X, X_reconstructed):
     Returns
     -------
     float
-        1.0 at best; 0.0 is as good as the mean of X.
+        :math:`R^2`. It is 1.0 for a perfect reconstruction, 0.0 for one that is as good
+        as the mean :math:`\bar x` of X, and negative for a worse one. If all samples of
+        X are equal, it is 1.0 for a perfect reconstruction and 0.0 otherwise.
+
+    Raises
+    ------
+    ValueError
+        If the two shapes differ, or a value is NaN or infinite.
 
     Notes
     -----
-    Without constant features it is equal to :func:`sklearn.metrics.r2_score` with
-    ``multioutput="variance_weighted"``. That score ignores errors in constant features.
+    If no feature is constant, the result equals :func:`sklearn.metrics.r2_score` with
+    ``multioutput="variance_weighted"``, which ignores errors in constant features.
 
     Examples
     --------
@@ -90,8 +99,8 @@ def explained_variance(X, X_reconstructed):
     check_consistent_length(X, X_reconstructed)
     if X.shape != X_reconstructed.shape:
         raise ValueError(
-            f"X_reconstructed has shape {X_reconstructed.shape}, but X has {X.shape}; a"
-            " reconstruction has the samples and the features of the data"
+            f"X_reconstructed has shape {X_reconstructed.shape}, but X has {X.shape};"
+            " both must have the same shape"
         )
     error = sum(
         np.square(chunk - dense_samples(X_reconstructed, steps)).sum()
@@ -101,7 +110,7 @@ def explained_variance(X, X_reconstructed):
 
 
 def explained_fraction(error, total):
-    """One minus error over total; for constant data 0 or 1, as in r2_score.
+    """Compute :math:`R^2` from two sums of squares.
 
     Parameters
     ----------
@@ -114,7 +123,8 @@ def explained_fraction(error, total):
     Returns
     -------
     float
-        1.0 at best.
+        One minus their ratio. For a total of 0 it is 1.0 if the error is 0 too, and 0.0
+        otherwise, as in :func:`sklearn.metrics.r2_score`.
     """
     if total == 0:
         return float(error == 0)
@@ -122,7 +132,7 @@ def explained_fraction(error, total):
 
 
 def distance_correlation(X, X_embedded, *, method="pearson", metric="euclidean"):
-    """Correlation of the pairwise distances in the data and in the embedding.
+    """Correlation between pairwise distances in the data and in the embedding.
 
     Parameters
     ----------
@@ -133,18 +143,21 @@ def distance_correlation(X, X_embedded, *, method="pearson", metric="euclidean")
         Embedding of X.
 
     method : {"pearson", "spearman"}, default="pearson"
-        Correlation of the distances, or of their ranks.
+        Correlation coefficient. "spearman" compares ranks of distances, so it is high
+        for any embedding that keeps the order of the distances.
 
     metric : str or callable, default="euclidean"
-        Distances in the data, as `metric` of
-        :class:`~stable_embedding.StableAutoencoder` except "geodesic". With
-        "precomputed" X holds the distances of all pairs.
+        Metric of the data: any `metric` of
+        :class:`~stable_embedding.StableAutoencoder` except "geodesic", or
+        "precomputed", where X is the square matrix of distances.
 
     Returns
     -------
     float
-        1.0 if distances are proportional, or with "spearman" if their order is kept.
-        NaN if all distances in the data, or all in the embedding, are equal.
+        Between -1.0 and 1.0, higher is better. With "pearson" it is 1.0 if distances
+        in the embedding are a linear increasing function of those in the data, and with
+        "spearman" if their order is the same. NaN if all distances in the data, or all
+        in the embedding, are equal.
 
     Notes
     -----
@@ -171,32 +184,39 @@ _CORRELATIONS = {"pearson": pearsonr, "spearman": spearmanr}
 
 
 def normalized_stress(X, X_embedded, *, metric="euclidean"):
-    r"""Stress of the embedding at its best scale; lower is better.
+    r"""Scale-normalized stress of the embedding; lower is better.
 
     .. math:: \min_\alpha \sqrt{\sum_{i<j} (d_{ij} - \alpha \delta_{ij})^2
               \Big/ \sum_{i<j} d_{ij}^2}
 
-    with distances :math:`d` in the data and :math:`\delta` in the embedding. Without
-    the minimum the stress depends on the scale of the embedding, so much that it can
-    rank embeddings in any order.
+    where :math:`d_{ij}` is the distance of samples :math:`i` and :math:`j` in the data,
+    :math:`\delta_{ij}` their distance in the embedding, and :math:`\alpha` the scale
+    that fits best. Stress without the minimum over :math:`\alpha` depends on the scale
+    of the embedding, and can rank embeddings in any order.
 
     Parameters
     ----------
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        The data. Not all samples may be equal.
+        The data, at least two samples that differ.
 
     X_embedded : array-like of shape (n_samples, n_components)
         Embedding of X.
 
     metric : str or callable, default="euclidean"
-        Distances in the data, as `metric` of
-        :class:`~stable_embedding.StableAutoencoder` except "geodesic". With
-        "precomputed" X holds the distances of all pairs.
+        Metric of the data: any `metric` of
+        :class:`~stable_embedding.StableAutoencoder` except "geodesic", or
+        "precomputed", where X is the square matrix of distances.
 
     Returns
     -------
     float
-        0.0 if distances are proportional, 1.0 if the embedding has collapsed.
+        Between 0.0, if the distances are proportional, and 1.0, for an embedding that
+        has collapsed to one point.
+
+    Raises
+    ------
+    ValueError
+        If all distances in the data are zero.
 
     References
     ----------
@@ -224,7 +244,10 @@ def normalized_stress(X, X_embedded, *, metric="euclidean"):
 
 
 def trustworthiness(X, X_embedded, *, n_neighbors=5, metric="euclidean"):
-    """Score whether neighbors in the embedding are neighbors in the data.
+    """Score how many neighbors in the embedding are neighbors in the data.
+
+    Each false neighbor is penalized by how far its rank in the data exceeds
+    `n_neighbors`.
 
     Parameters
     ----------
@@ -238,18 +261,18 @@ def trustworthiness(X, X_embedded, *, n_neighbors=5, metric="euclidean"):
         Size of a neighborhood, less than half the number of samples.
 
     metric : str or callable, default="euclidean"
-        Distances in the data, as `metric` of
-        :class:`~stable_embedding.StableAutoencoder` except "geodesic". With
-        "precomputed" X holds the distances of all pairs.
+        Metric of the data: any `metric` of
+        :class:`~stable_embedding.StableAutoencoder` except "geodesic", or
+        "precomputed", where X is the square matrix of distances.
 
     Returns
     -------
     float
-        Between 0.0 and 1.0. At 1.0 there are no false neighbors.
+        Between 0.0 and 1.0, higher is better. 1.0 if there are no false neighbors.
 
     See Also
     --------
-    sklearn.manifold.trustworthiness : Used here.
+    sklearn.manifold.trustworthiness : Computes the score.
     continuity : Penalizes lost neighbors.
 
     References
@@ -274,9 +297,10 @@ def trustworthiness(X, X_embedded, *, n_neighbors=5, metric="euclidean"):
 
 
 def continuity(X, X_embedded, *, n_neighbors=5, metric="euclidean"):
-    """Score whether neighbors in the data are neighbors in the embedding.
+    """Score how many neighbors in the data are neighbors in the embedding.
 
-    It is :func:`trustworthiness` with the data and the embedding exchanged.
+    This is :func:`trustworthiness` with the data and the embedding exchanged: each lost
+    neighbor is penalized by how far its rank in the embedding exceeds `n_neighbors`.
 
     Parameters
     ----------
@@ -290,14 +314,18 @@ def continuity(X, X_embedded, *, n_neighbors=5, metric="euclidean"):
         Size of a neighborhood, less than half the number of samples.
 
     metric : str or callable, default="euclidean"
-        Distances in the data, as `metric` of
-        :class:`~stable_embedding.StableAutoencoder` except "geodesic". With
-        "precomputed" X holds the distances of all pairs.
+        Metric of the data: any `metric` of
+        :class:`~stable_embedding.StableAutoencoder` except "geodesic", or
+        "precomputed", where X is the square matrix of distances.
 
     Returns
     -------
     float
-        Between 0.0 and 1.0. At 1.0 no neighbors are lost.
+        Between 0.0 and 1.0, higher is better. 1.0 if no neighbor is lost.
+
+    See Also
+    --------
+    trustworthiness : Penalizes false neighbors.
 
     References
     ----------
@@ -334,7 +362,7 @@ def continuity(X, X_embedded, *, n_neighbors=5, metric="euclidean"):
 
 
 def _centered(X):
-    """Return samples less their mean, dense: distances then keep their digits."""
+    """Return centered dense samples, whose distances lose fewer digits to rounding."""
     X = dense_samples(X, slice(None))
     return X - X.mean(axis=0)
 
@@ -346,21 +374,21 @@ def _trustworthiness(X, X_embedded, n_neighbors, metric="euclidean"):
 
 
 def neighbor_accuracy(X_embedded, y, X_unseen_embedded, y_unseen, *, n_neighbors=5):
-    """Accuracy of a nearest-neighbor classifier on the embedding of unseen samples.
+    """Accuracy of a nearest-neighbor classifier that is fitted on an embedding.
 
     Parameters
     ----------
     X_embedded : array-like of shape (n_samples, n_components)
-        Embedding of the samples that the classifier is fitted on.
+        Embedding of the training samples, on which the classifier is fitted.
 
     y : array-like of shape (n_samples,)
-        Classes of these samples.
+        Classes of the training samples.
 
     X_unseen_embedded : array-like of shape (n_unseen, n_components)
-        Embedding of other samples by the same estimator.
+        Embedding of test samples by the same estimator.
 
     y_unseen : array-like of shape (n_unseen,)
-        Classes of the other samples.
+        Classes of the test samples.
 
     n_neighbors : int, default=5
         Number of neighbors that vote.
@@ -368,11 +396,11 @@ def neighbor_accuracy(X_embedded, y, X_unseen_embedded, y_unseen, *, n_neighbors
     Returns
     -------
     float
-        Fraction of the unseen samples whose class is predicted.
+        Fraction of the test samples whose class is predicted correctly.
 
     See Also
     --------
-    sklearn.neighbors.KNeighborsClassifier : Used here.
+    sklearn.neighbors.KNeighborsClassifier : The classifier.
 
     Examples
     --------
@@ -393,14 +421,15 @@ class NeighborhoodPreservation(NamedTuple):
     Attributes
     ----------
     q_nx : ndarray of shape (n_samples - 2,)
-        Fraction of neighbors kept, for neighborhoods of 1 to n_samples - 2.
+        Fraction of neighbors kept in neighborhoods of 1, 2, ..., n_samples - 2 samples.
 
     r_nx : ndarray of shape (n_samples - 2,)
-        The same corrected for chance: 0 is no better than a random embedding.
+        The same fractions corrected for chance: 1 if all neighbors are kept, about 0
+        for a random embedding.
 
     auc : float
-        Area under `r_nx` over the logarithm of the size: 1.0 if all are kept, about
-        0.0 by chance.
+        Area under `r_nx` over the logarithm of the size: 1.0 if all neighbors are kept,
+        about 0.0 for a random embedding.
     """
 
     q_nx: np.ndarray
@@ -411,8 +440,8 @@ class NeighborhoodPreservation(NamedTuple):
 def neighborhood_preservation(X, X_embedded, *, metric="euclidean"):
     r"""Fraction of nearest neighbors that the embedding keeps, at every size.
 
-    With the neighborhoods :math:`\nu_i^K` in the data and :math:`n_i^K` in the
-    embedding of :math:`N` samples,
+    Let :math:`\nu_i^K` be the :math:`K` nearest neighbors of sample :math:`i` in the
+    data, and :math:`n_i^K` those in the embedding, for :math:`N` samples. Then
 
     .. math:: Q_{NX}(K) = \frac{1}{KN} \sum_i |\nu_i^K \cap n_i^K|, \qquad
               R_{NX}(K) = \frac{(N-1) Q_{NX}(K) - K}{N - 1 - K}, \qquad
@@ -427,9 +456,9 @@ def neighborhood_preservation(X, X_embedded, *, metric="euclidean"):
         Embedding of X.
 
     metric : str or callable, default="euclidean"
-        Distances in the data, as `metric` of
-        :class:`~stable_embedding.StableAutoencoder` except "geodesic". With
-        "precomputed" X holds the distances of all pairs.
+        Metric of the data: any `metric` of
+        :class:`~stable_embedding.StableAutoencoder` except "geodesic", or
+        "precomputed", where X is the square matrix of distances.
 
     Returns
     -------
@@ -438,10 +467,9 @@ def neighborhood_preservation(X, X_embedded, *, metric="euclidean"):
 
     Notes
     -----
-    A pair is in both neighborhoods of size K if the larger of its two ranks is at most
-    K. So the curve is the cumulative count of the larger ranks, which are sums over a
-    corner of the co-ranking matrix. That matrix is not built. Of samples at equal
-    distances the one that comes first counts as nearer.
+    If several samples are at the same distance, the one that comes first in X counts as
+    nearer. The curve is the cumulative count of the larger of each pair's two ranks,
+    the same as sums over a corner of the co-ranking matrix, which is not built.
 
     References
     ----------
@@ -492,16 +520,17 @@ def _neighbor_ranks(X, block, metric=None):
 def lipschitz_estimate(
     X, X_embedded, X_new, X_new_embedded, quantile=1.0, *, metric="euclidean"
 ):
-    r"""Largest slope of an embedding between new samples and their neighbors.
+    r"""Estimate how far a small change of a sample can move its code.
 
-    The slope is
+    For a new sample :math:`x`, its nearest neighbor :math:`x'` in the data, and their
+    codes :math:`z` and :math:`z'`, the slope is
 
     .. math:: \frac{|z - z'|}{|x - x'|} \cdot \sqrt{\frac{\operatorname{var} x}
         {\operatorname{var} z}}
 
-    for a new sample :math:`x`, its nearest neighbor :math:`x'` in the data and their
-    codes :math:`z` and :math:`z'`. The result is the largest slope over new samples, or
-    another quantile. The total variances make it independent of units.
+    where :math:`\operatorname{var} x` and :math:`\operatorname{var} z` are the total
+    variances of `X` and of `X_embedded`, which make the slope independent of units. The
+    estimate is the largest slope over the new samples, or another quantile of them.
 
     Parameters
     ----------
@@ -512,29 +541,32 @@ def lipschitz_estimate(
         Embedding of X.
 
     X_new : {array-like, sparse matrix} of shape (n_new, n_features)
-        Samples that it was not trained on.
+        Samples that the estimator was not trained on.
 
     X_new_embedded : array-like of shape (n_new, n_components)
         Embedding of X_new.
 
     quantile : float, default=1.0
-        Quantile of the slopes to return; 1 is the largest slope.
+        Quantile of the slopes to return, between 0 and 1. A value below 1, such as
+        0.99, ignores the steepest samples.
 
     metric : str or callable, default="euclidean"
-        Distances in the data, as `metric` of
-        :class:`~stable_embedding.StableAutoencoder` except "geodesic". The
-        variance of the data is then half the mean of their squares.
+        Metric of the data: any `metric` of
+        :class:`~stable_embedding.StableAutoencoder` except "geodesic". With a metric
+        other than the Euclidean one, :math:`\operatorname{var} x` is half the mean
+        squared distance of pairs.
 
     Returns
     -------
     float
-        The smaller it is, the safer is the embedding of new samples. It is 1 for an
-        embedding that differs from the data by shift, rotation and scale only.
+        0.0 or more, without unit; lower is safer. It is 1.0 for an embedding that
+        differs from the data by shift, rotation, reflection and scale only, and 0.0 if
+        every new sample is a duplicate of one in X.
 
     Raises
     ------
     ValueError
-        If all samples or all codes are equal.
+        If all samples or all codes are equal, or `metric` is "precomputed".
 
     Examples
     --------
@@ -551,7 +583,8 @@ def lipschitz_estimate(
     metric = metric_of(metric, X)
     if isinstance(metric, str):
         raise ValueError(
-            f"metric={metric!r} gives no distances of new samples; pass a callable"
+            f"metric={metric!r} cannot measure distances to new samples; pass a"
+            " callable, or the name of another metric"
         )
     variances = _total_variance(X), _total_variance(X_embedded)
     if metric is not None:
@@ -562,7 +595,7 @@ def lipschitz_estimate(
         )
     nearest, distances = _nearest_of(X, X_new, metric)
     moved = np.linalg.norm(X_new_embedded - X_embedded[nearest], axis=1)
-    apart = distances > 0  # duplicates have the same code, whatever the slope
+    apart = distances > 0  # the slope of duplicates is 0 / 0
     slopes = moved[apart] / distances[apart] * (variances[0] / variances[1]) ** 0.5
     return float(np.quantile(slopes, quantile)) if apart.any() else 0.0
 
@@ -575,7 +608,7 @@ def _nearest_of(X, X_new, metric):
         nearest = np.concatenate([block.argmin(axis=1) for block in found])
         return nearest, np.concatenate([block.min(axis=1) for block in found])
     X, X_new = (dense_samples(samples, slice(None)) for samples in (X, X_new))
-    # The search loses digits where distances are small beside the samples.
+    # Far from the origin the search loses digits of small distances.
     center = X.mean(axis=0)
     search = NearestNeighbors(n_neighbors=1).fit(X - center)
     [nearest] = search.kneighbors(X_new - center, return_distance=False).T
@@ -583,7 +616,11 @@ def _nearest_of(X, X_new, metric):
 
 
 def triplet_accuracy(X_embedded, y, n_triplets=100_000, random_state=0):
-    """Fraction of triplets in which the sample of the same class is nearer.
+    """Fraction of triplets whose anchor is nearer to its own class.
+
+    A triplet is an anchor, a positive (another sample of its class) and a negative (a
+    sample of another class). It is correct if the anchor is strictly nearer to the
+    positive than to the negative.
 
     Parameters
     ----------
@@ -594,9 +631,7 @@ def triplet_accuracy(X_embedded, y, n_triplets=100_000, random_state=0):
         Class of each sample.
 
     n_triplets : int, default=100_000
-        Number of triplets to draw. A triplet is an anchor, another sample of its class
-        and a sample of another class. Anchors are drawn from all samples that have
-        both.
+        Number of triplets to draw. More of them lower the sampling error.
 
     random_state : int, RandomState instance or None, default=0
         Seed of the draw.
@@ -604,12 +639,13 @@ def triplet_accuracy(X_embedded, y, n_triplets=100_000, random_state=0):
     Returns
     -------
     float
-        1.0 at best, about 0.5 for an embedding that does not depend on the classes.
+        Between 0.0 and 1.0, higher is better; about 0.5 for an embedding that does not
+        depend on the classes.
 
     Raises
     ------
     ValueError
-        If there is no triplet.
+        If `y` has fewer than two classes, or no class has two samples.
 
     References
     ----------
@@ -634,7 +670,7 @@ def triplet_accuracy(X_embedded, y, n_triplets=100_000, random_state=0):
     starts, places = np.cumsum(sizes) - sizes, np.argsort(order)
     anchors = rng.choice(anchors, n_triplets)
     first, size = starts[y[anchors]], sizes[y[anchors]]
-    positives = rng.randint(size - 1)  # one less, to skip the anchor itself
+    positives = rng.randint(size - 1)  # without the anchor itself
     positives += positives >= places[anchors] - first
     negatives = rng.randint(len(y) - size)
     negatives += np.where(negatives >= first, size, 0)

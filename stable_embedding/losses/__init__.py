@@ -1,4 +1,4 @@
-"""Outputs of a network and a batch in, terms of the training loss out."""
+"""Terms of the training loss, computed from a batch and the network's outputs."""
 
 from .base import Batch, LossTerm, Outputs
 

@@ -1,7 +1,7 @@
-"""What a loss works on and is made of: outputs, batches and terms, all by name.
+"""Base class of loss terms, and the named tuples that they receive.
 
-Tensors have shape (..., n_samples, n_values). Leading axes stand for separate batches,
-such as those of several runs, and are kept.
+Tensors have shape (..., n_samples, n_values). Leading axes are separate batches, such
+as those of several runs; a term returns one value for each.
 """
 
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 
 class Outputs(NamedTuple):
-    """What a network makes of a batch.
+    """Outputs of a network for a batch.
 
-    A network that returns more has its named tuple, with these fields first.
+    A network with more outputs returns another named tuple, with these fields first.
 
     Attributes
     ----------
@@ -22,7 +22,7 @@ class Outputs(NamedTuple):
         Codes, in the units of scaled samples.
 
     reconstruction : Tensor of shape (..., n_samples, n_features)
-        What the decoder makes of the codes.
+        Output of the decoder for these codes.
     """
 
     codes: Tensor
@@ -30,24 +30,24 @@ class Outputs(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """What a network should reconstruct, and what is known of it.
+    """Samples that a network should reconstruct, with their labels and weights.
 
     Attributes
     ----------
     samples : Tensor of shape (..., n_samples, n_features)
         Scaled samples. With a neighbor term the first half are anchors, and the second
-        half is one positive for each of them.
+        half has one positive for each anchor.
 
     index : Tensor of shape (..., n_samples)
-        Position of each sample among those that are trained on: distinct ones, in an
-        order that depends on their content.
+        Position of each sample in the training set, in which duplicates are merged and
+        samples are ordered by their content. It is not an index into X.
 
-    labels : Tensor of shape (..., n_samples) or None
-        Labels of the samples, if the training has any.
+    labels : Tensor of shape (..., n_samples) or (..., n_samples, n_classes) or None
+        Labels of the samples, or probabilities of classes; None without labels.
 
     weights : Tensor of shape (..., n_samples) or None
-        Weights of the samples, of mean 1 over the training; None where all count the
-        same.
+        Weights of the samples, with mean 1 over the training set; None if all samples
+        have the same weight.
     """
 
     samples: Tensor
@@ -57,29 +57,31 @@ class Batch(NamedTuple):
 
 
 class LossTerm(nn.Module):
-    """A term of the training loss.
+    """Base class of the terms of the training loss.
 
-    Subclass it, set `name`, and compute the term in `forward`. Arrange it such that it
-    is 0 when everything is kept and 1 when everything is lost: a weight then means the
-    same on any data set.
+    Subclass it, set `name`, and compute the term in `forward`. Scale the term so that
+    it is 0 for a perfect map and 1 for a useless one, such as a map that has collapsed.
+    A weight then has the same effect on any data.
 
     Parameters
     ----------
     weight : float, default=1.0
-        Weight in the total. With 0 the term is not computed.
+        Weight of the term in the total loss. A larger weight makes the training trade
+        more of the other terms for this one. With 0 the term is not computed.
 
     Attributes
     ----------
     name : str
-        The term's values are called ``<name>_loss``.
+        Name of the term, a Python identifier. Its values are recorded as
+        ``<name>_loss``.
 
     uses_positives : bool
-        Whether the term is always given anchors and positives. Other terms are given
-        both in training, and the anchors alone in evaluation.
+        Whether the term needs positives after the anchors, as the neighbor term does,
+        in evaluation too. If False, the default, evaluation passes only the anchors.
 
     Examples
     --------
-    Components that should not be correlated:
+    A term that penalizes correlated components:
 
     >>> import torch
     >>> from sklearn.datasets import load_iris
@@ -105,12 +107,12 @@ class LossTerm(nn.Module):
         self.weight = weight
 
     def begin(self, n_steps: int) -> None:
-        """Prepare for a training; hook for terms that change along it.
+        """Prepare for a training; hook for terms that change during it.
 
         Parameters
         ----------
         n_steps : int
-            Number of steps that it will take.
+            Number of optimizer steps of the training.
         """
 
     def forward(self, outputs: Any, batch: Batch) -> Tensor:
@@ -119,15 +121,16 @@ class LossTerm(nn.Module):
         Parameters
         ----------
         outputs : Outputs
-            What the network made of the batch.
+            Codes and reconstruction of the batch.
 
         batch : Batch
-            What it should have made of it.
+            The samples of the batch, with their labels and weights.
 
         Returns
         -------
         Tensor of shape (...)
-            One value for each separate batch.
+            One value for each leading axis of the batch: a scalar for one run, and
+            shape (n_runs,) for several.
         """
         raise NotImplementedError(f"{type(self).__name__} must define forward")
 
@@ -138,7 +141,7 @@ class TotalLoss(nn.Module):
     Parameters
     ----------
     terms : sequence of LossTerm
-        In the order in which they are summed.
+        Terms of the loss. Their order is that of `names`.
     """
 
     def __init__(self, terms: Sequence[LossTerm]):
@@ -170,7 +173,7 @@ class TotalLoss(nn.Module):
 
 
 def weighted_mean(values: Tensor, weights: Tensor | None) -> Tensor:
-    """Return the mean over samples, (..., n_samples), of values times their weights."""
+    """Return the mean of values times weights, over the last axis."""
     return (values if weights is None else values * weights).mean(-1)
 
 
@@ -180,7 +183,7 @@ def anchors_of(outputs: Any, batch: Batch) -> tuple[Any, Batch]:
     n_samples = outputs.codes.shape[axis]
 
     def first_half(field):
-        # A value that is the same for all samples has one entry, or is None.
+        # A field may be None, or have one entry that holds for all samples.
         if field is None or field.shape[axis] != n_samples:
             return field
         return field.narrow(axis, 0, n_samples // 2)
@@ -191,8 +194,8 @@ def anchors_of(outputs: Any, batch: Batch) -> tuple[Any, Batch]:
 def split_into_blocks(samples: Tensor, size: int) -> Tensor:
     """Split (..., n_samples, n_values) into even blocks of at most `size` samples.
 
-    Returns shape (..., n_blocks, n_block_samples, n_values). A few samples at the end
-    may be left out.
+    Returns shape (..., n_blocks, n_block_samples, n_values). Samples at the end are
+    dropped if they do not fill all blocks evenly.
     """
     n_samples = samples.shape[-2]
     n_blocks = -(-n_samples // size)
@@ -202,7 +205,7 @@ def split_into_blocks(samples: Tensor, size: int) -> Tensor:
 
 
 def split_values(values: Tensor, size: int) -> Tensor:
-    """Split one value of each sample into the same blocks as samples.
+    """Split (..., n_samples) into the same blocks as :func:`split_into_blocks`.
 
     Returns shape (..., n_blocks, n_block_samples).
     """

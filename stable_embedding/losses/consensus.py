@@ -1,4 +1,4 @@
-"""How far codes lie from the mean of all runs, or from those of an earlier map."""
+"""Loss term that keeps codes near the mean over runs, or near an earlier map."""
 
 from typing import Any
 
@@ -8,15 +8,15 @@ from torch import Tensor
 from .._ambient import CPU_FLOAT32
 from .base import Batch, LossTerm
 
-# By which part of the way a mean code moves toward each new code.
+# Fraction of the way that a mean code moves toward each new code.
 _STEP = 0.25
 
 
 def auto_consensus_weight(n_samples: float, has_reference: bool = False) -> float:
-    """Return the weight that keeps runs together, and lets each of them learn.
+    """Return the default weight of the consensus term.
 
-    More samples are trained on for more steps, in which runs drift further apart. An
-    earlier map is held on to more firmly.
+    It is 3 with a reference. Otherwise it grows with the number of samples from 0.1 to
+    1, because more samples mean more steps, in which runs drift further apart.
     """
     if has_reference:
         return 3.0
@@ -24,13 +24,14 @@ def auto_consensus_weight(n_samples: float, has_reference: bool = False) -> floa
 
 
 class ConsensusLoss(LossTerm):
-    r"""Mean squared distance of codes from the running mean over runs and steps.
+    r"""Mean squared distance of codes from their running mean over runs and steps.
 
     .. math:: L_\text{con} = \operatorname{mean}_i |z_i - m_i|^2
 
-    A training amplifies small causes, so that runs drift apart. This term lets them
-    hold each other. Each sample has one mean code :math:`m_i`: the first code that any
-    run gives it, which then moves a quarter of the way toward each new one.
+    where :math:`z_i` is the code of sample :math:`i` in a run, and :math:`m_i` the
+    sample's mean code, which all runs share. Training amplifies small differences, so
+    runs drift apart; this term keeps them together. The mean code starts as the first
+    code that any run computes, and then moves a quarter of the way to each new one.
 
     Parameters
     ----------
@@ -38,14 +39,14 @@ class ConsensusLoss(LossTerm):
         Weight in the total.
 
     n_samples : int
-        Number of samples that are trained on.
+        Number of training samples.
 
     n_components : int
-        Width of the codes.
+        Number of components of the codes.
 
     reference : Tensor of shape (n_samples, n_components) or None, default=None
-        Codes of an earlier map, nan where a sample has none. They take the place of
-        mean codes, and do not move.
+        Codes of an earlier map, nan for samples without one. They replace the mean
+        codes and stay fixed.
     """
 
     name = "consensus"
@@ -67,8 +68,8 @@ class ConsensusLoss(LossTerm):
             codes = reference.nan_to_num()
             steps = 1.0 - reference.isfinite().all(-1).float()
         self.register_buffer("mean_codes", codes)
-        # Part of the way to the next code: 1 until there is a first one, 0 if it is
-        # that of the reference.
+        # Fraction of the way to the next code: 1 before the first code, 0 for codes of
+        # the reference.
         self.register_buffer("steps", steps)
 
     def forward(self, outputs: Any, batch: Batch) -> Tensor:
@@ -90,8 +91,8 @@ class ConsensusLoss(LossTerm):
             index.flatten(0, -2) if index.dim() > 1 else [index],
         ):
             step = self.steps[at]
-            # A sample may be there twice, as its own neighbor. Sums do not depend on
-            # which one comes first.
+            # A sample may occur twice, as an anchor and as a positive. Sums do not
+            # depend on their order.
             way = step.unsqueeze(-1) * (of_run - self.mean_codes[at])
             self.mean_codes.index_add_(0, at, way)
             self.steps[at] = step.clamp_max(_STEP)

@@ -1,4 +1,4 @@
-"""How steep an encoder is."""
+"""Loss term that penalizes the encoder's Jacobian."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ from .base import Batch, LossTerm, weighted_mean
 
 
 class ContractionLoss(LossTerm):
-    """Mean squared norm of the encoder's Jacobian, per component."""
+    """Mean squared Frobenius norm of the encoder's Jacobian, per component."""
 
     name = "contraction"
 
     def forward(self, outputs: Any, batch: Batch) -> Tensor:
-        """Return 1 for an encoder that projects without stretching."""
+        """Compute the term; it is 1 for an orthogonal projection."""
         squares = weighted_mean(outputs.squared_jacobian, batch.weights)
         return squares / outputs.codes.shape[-1]

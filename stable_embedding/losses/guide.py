@@ -1,7 +1,7 @@
-"""What guides codes while a training is young.
+"""Loss terms that guide the codes at the start of a training.
 
 The loss of distances has many local minima: a map that starts folded stays folded. A
-guide has one minimum. It decides on the arrangement of the map first, and then fades.
+guide has no such minima. It arranges the map first, and then fades.
 """
 
 from typing import Any
@@ -26,22 +26,23 @@ _SCALED_FRACTION = 0.4
 
 
 def scaling_guide_weight(n_components: int, similarity_weight: float) -> float:
-    """Return the weight of inner products at the first step of a training."""
+    """Return the initial weight of the inner-product guide."""
     return _SCALING_WEIGHT / n_components**2 * min(1.0, similarity_weight)
 
 
 class FadingTerm(LossTerm):
-    r"""A term that falls along a line, from all at the first step to nothing.
+    r"""A term whose weight falls linearly to zero during the training.
 
-    At step :math:`t` of :math:`T` it counts :math:`\max(0, 1 - t / (f T))`.
+    At step :math:`t` of :math:`T` its weight is multiplied by
+    :math:`\max(0, 1 - t / (f T))`.
 
     Parameters
     ----------
     weight : float
-        Weight in the total.
+        Weight in the total at the first step.
 
     fraction : float
-        The fraction :math:`f` of the steps in which the term falls to 0.
+        The fraction :math:`f` of the steps after which the weight is 0.
     """
 
     name = "guide"
@@ -54,29 +55,30 @@ class FadingTerm(LossTerm):
         self.step = 0.0
 
     def begin(self, n_steps: int) -> None:
-        """Learn how many steps there will be."""
+        """Set the decrease per step."""
         self.step = 1 / (self.fraction * n_steps)
 
     def forward(self, outputs: Any, batch: Batch) -> Tensor:
-        """Return the whole term, as far as it counts at this step."""
+        """Compute the term, multiplied by its factor at this step."""
         share = (1 - self.progress).clamp_min(0)
         if self.training:
             self.progress += self.step
         return share * self.whole(outputs, batch)
 
     def whole(self, outputs: Any, batch: Batch) -> Tensor:
-        """Compute the term as it counts at the first step."""
+        """Compute the term with its full weight."""
         raise NotImplementedError(f"{type(self).__name__} must define whole")
 
 
 class GuideLoss(FadingTerm):
-    r"""Mean squared distance of codes from given places, while a training is young.
+    r"""Mean squared distance of codes from target places; fades in half the steps.
 
     .. math:: L_\text{guide} = \max\Bigl(0, 1 - \frac{2 t}{T}\Bigr)
         \operatorname{mean}_i |z_i - y_i|^2
 
-    at step :math:`t` of :math:`T`. The places are coordinates of classical scaling,
-    which are the same for every seed; distances alone then decide in the second half.
+    at step :math:`t` of :math:`T`, for codes :math:`z_i` and places :math:`y_i`. The
+    places are coordinates of classical scaling, which are the same for every seed. In
+    the second half of the training the guide has no effect.
 
     Parameters
     ----------
@@ -93,7 +95,7 @@ class GuideLoss(FadingTerm):
         self.register_buffer("places", places)
 
     def whole(self, outputs: Any, batch: Batch) -> Tensor:
-        """Return the mean squared distance from the places of the batch."""
+        """Compute the mean squared distance from the places of the batch."""
         ways = outputs.codes - self.places[batch.index]
         return weighted_mean(ways.square().sum(-1), batch.weights)
 
@@ -133,7 +135,7 @@ class ScalingGuideLoss(FadingTerm):
         self.collapsed_loss = collapsed_loss
 
     def whole(self, outputs: Any, batch: Batch) -> Tensor:
-        """Return the share of inner products that is lost."""
+        """Compute the loss of inner products, as a fraction."""
         samples, codes = batch.samples, outputs.codes
         weights = batch.weights
         return similarity_loss(

@@ -1,4 +1,4 @@
-"""How far bits are from telling which samples are near each other."""
+"""Loss term of neighborhoods in Hamming distance."""
 
 from typing import Any
 
@@ -13,14 +13,14 @@ from ..data import limits
 from .base import Batch, LossTerm, split_into_blocks, split_values
 from .similarity import squared_distance
 
-# Numbers of nearest samples of a block that should be told from all others.
+# Sizes of the neighborhoods that Hamming distances should separate from other samples.
 NEIGHBORHOODS = (1, 2, 4, 8)
 
 # The first slope of the logistic function, over the root of the number of bits: in
 # standard deviations of the Hamming distance of random bits it is 1.75.
 _FIRST_SLOPE = 3.5
 
-# Samples of a block for which the first thresholds are right.
+# Number of samples in a block for which the initial thresholds are calibrated.
 _USUAL_BLOCK = 256
 
 
@@ -35,8 +35,8 @@ def hamming_distance(codes: Tensor) -> Tensor:
     Returns
     -------
     Tensor of shape (..., n_samples, n_samples)
-        Of codes that are not quite bits, the mean over independent bits with these
-        probabilities.
+        Codes between 0 and :math:`h` count as probabilities of independent bits; the
+        result is then the expected fraction.
     """
     centered = codes - codes.shape[-1] ** -0.5
     return 0.5 - 0.5 * (centered @ centered.mT)
@@ -44,12 +44,12 @@ def hamming_distance(codes: Tensor) -> Tensor:
 
 @torch.no_grad()
 def near_pairs(distances: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Tell which pairs are near: one is among the nearest of the other.
+    """Return which pairs are near: one is among the nearest samples of the other.
 
     Parameters
     ----------
     distances : Tensor of shape (..., n_samples, n_samples)
-        Distances of two samples or more, or their squares; nan where they are unknown.
+        Distances between two samples or more, or their squares; nan if unknown.
 
     weights : Tensor of shape (..., n_samples) or None, default=None
         Weights of the samples; one of weight 2 counts as two.
@@ -57,8 +57,8 @@ def near_pairs(distances: Tensor, weights: Tensor | None = None) -> Tensor:
     Returns
     -------
     Tensor of shape (..., n_neighborhoods, n_samples, n_samples)
-        Booleans, for 1, 2, 4 and 8 nearest others, or at most half of all others, in
-        whole samples.
+        Boolean masks for the 1, 2, 4 and 8 nearest samples, but at most half of the
+        other samples.
     """
     n_others = distances.shape[-1] - 1
     counts = [min(count, max(1, n_others // 2)) for count in NEIGHBORHOODS]
@@ -83,7 +83,7 @@ def near_pairs(distances: Tensor, weights: Tensor | None = None) -> Tensor:
 
 
 def pair_weights(distances: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Return the weight of each pair, 0 of a sample with itself or if it is unknown."""
+    """Return the weight of each pair; 0 on the diagonal and for unknown distances."""
     known = (~distances.isnan()).to(distances.dtype)
     known.diagonal(dim1=-2, dim2=-1).zero_()
     if weights is None:
@@ -92,7 +92,7 @@ def pair_weights(distances: Tensor, weights: Tensor | None = None) -> Tensor:
 
 
 class _HammingLoss(torch.autograd.Function):
-    r"""Cross-entropy of near pairs, with its gradient by hand.
+    r"""Cross-entropy of near pairs, with a gradient that is derived by hand.
 
     With logits :math:`u = a (\theta - d)`, a pair adds
     :math:`\log(1 + e^{su})` with the sign :math:`s = 1 - 2y` of its label :math:`y`,
@@ -110,10 +110,10 @@ class _HammingLoss(torch.autograd.Function):
         for threshold, labels in zip(thresholds.unbind(-1), near.unbind(-3)):
             fraction = (pairs * labels).sum((-2, -1)) / total.clamp_min(1e-12)
             entropy = torch.special.entr(fraction) + torch.special.entr(1 - fraction)
-            # Where all pairs are near, or none is, there is nothing to tell.
+            # If all pairs are near, or none is, there is nothing to separate.
             counts = (entropy > 1e-6) & (total > 0)
             unit = counts / torch.where(counts, total * entropy, 1.0)
-            # Of the logits of what is wrong, both are one function.
+            # With signed logits, near and far pairs have the same loss function.
             signs = 1 - 2 * labels.to(codes.dtype)
             wrong = torch.sub(threshold[..., None, None], distances)
             wrong.mul_(slope).mul_(signs)
@@ -152,20 +152,21 @@ def hamming_loss(
     thresholds: Tensor,
     weights: Tensor | None = None,
 ) -> Tensor:
-    r"""Cross-entropy of near pairs by their Hamming distance.
+    r"""Cross-entropy of predicting near pairs from their Hamming distance.
 
     .. math:: L_\text{ham} = \operatorname{mean}_m \frac{1}{H(p_m)}
               \operatorname{mean}_{i \ne j}
               \log\bigl(1 + e^{u_{mij}}\bigr) - y_{mij} u_{mij}, \qquad
               u_{mij} = a (\theta_m - d_{ij})
 
-    with the Hamming distance :math:`d`, as a fraction of the bits. The label
-    :math:`y_{mij}` is 1 if :math:`i` is one of the :math:`m` samples nearest to
-    :math:`j`, or :math:`j` to :math:`i`, for :math:`m` = 1, 2, 4 and 8. Pairs that
-    lie in a sparse region are near at a larger distance than others are; one threshold
-    for all makes Hamming distances of both comparable. :math:`p_m` is the fraction of
-    pairs that are near and :math:`H` its entropy, so that the loss is 1 where bits tell
-    nothing.
+    with the Hamming distance :math:`d_{ij}` as a fraction of the bits, the slope
+    :math:`a`, and a threshold :math:`\theta_m` for each neighborhood size :math:`m` =
+    1, 2, 4 and 8. The label :math:`y_{mij}` is 1 if :math:`i` is one of the :math:`m`
+    samples nearest to :math:`j`, or :math:`j` one of those nearest to :math:`i`, and
+    else 0. :math:`p_m` is the fraction of near pairs and :math:`H(p_m)` its entropy, so
+    the loss is 1 for bits that are independent of the neighborhoods. Pairs in a sparse
+    region are near at a larger distance than others; the common threshold makes their
+    Hamming distances comparable.
 
     Parameters
     ----------
@@ -173,8 +174,7 @@ def hamming_loss(
         Codes between 0 and :math:`2 / \sqrt{k}` for :math:`k` bits.
 
     distances : Tensor of shape (..., n_samples, n_samples)
-        Distances of the samples, or their squares; pairs of which they are nan do not
-        count.
+        Distances of the samples, or their squares; pairs with nan do not count.
 
     log_slope : Tensor of shape (...)
         Logarithm of the slope :math:`a`.
@@ -198,7 +198,7 @@ def hamming_loss(
 
 
 def first_thresholds(codes: np.ndarray, weights: np.ndarray | None = None) -> Tensor:
-    """Return thresholds that as many pairs are below as are near.
+    """Return initial thresholds: as many pairs are below each as are near.
 
     Parameters
     ----------
@@ -238,12 +238,13 @@ class HammingLoss(LossTerm):
         Initial thresholds, which are learned.
 
     distances : InputDistances or None, default=None
-        Its `among` returns distances for positions, some of which may be unknown; by
-        default they are the Euclidean ones of samples.
+        Distances of the input by positions, nan if unknown. By default, Euclidean
+        distances of the samples in the batch.
 
     discarded : Tensor of shape (n_samples_trained_on,) or None, default=None
-        Squared length that each sample lost before it reached the network. Two samples
-        that lost much would seem near each other without it.
+        Squared length of the part of each sample that was discarded before it reached
+        the network. It is added to squared distances; otherwise two samples that lost
+        much would seem near.
     """
 
     name = "hamming"
@@ -265,7 +266,7 @@ class HammingLoss(LossTerm):
         self.register_buffer("discarded", discarded)
 
     def forward(self, outputs: Any, batch: Batch) -> Tensor:
-        """Return the cross-entropy of near pairs, as a share of a uniform guess's."""
+        """Compute the cross-entropy of near pairs, relative to a blind guess."""
         codes = split_into_blocks(outputs.codes, limits.NEGATIVE_BLOCK)
         distances = self._distances(batch).to(codes.dtype)
         weights = batch.weights

@@ -1,4 +1,4 @@
-"""How far codes are from telling which samples have the same label."""
+"""Loss term that draws samples with the same label together."""
 
 import math
 from typing import Any
@@ -11,26 +11,28 @@ from ..data import limits
 from .base import Batch, LossTerm, split_into_blocks, split_values
 from .neighbor import student_kernel
 
-# The kernel's first scale, for codes of unit variance. It is learned.
+# Initial scale of the kernel, for codes of unit variance. The scale is learned.
 _FIRST_SCALE = 3.0
 
-# Numbers agree by a Gaussian of this width, over their standard deviation.
+# Width of the Gaussian agreement of numbers, in units of their standard deviation.
 _WIDTH = 0.3
 
 
 def agreement(labels: Tensor) -> Tensor:
-    """Return how far the labels of pairs agree, between 0 and 1.
+    """Compute the agreement of the labels of each pair, between 0 and 1.
 
     Parameters
     ----------
     labels : Tensor of shape (..., n_samples, n_values)
-        Classes as integers, negative where they are not known, or numbers, nan where
-        they are not known, both with one value; or probabilities of several classes.
+        One value: a class as an integer, negative if unknown, or a standardized number,
+        nan if unknown. Several values: probabilities of the classes.
 
     Returns
     -------
     Tensor of shape (..., n_samples, n_samples)
-        0 where a label is not known, and for a sample with itself.
+        For classes 1 if they are equal, for probabilities their inner product, and for
+        numbers a Gaussian of their difference with standard deviation 0.3. It is 0 for
+        an unknown label, and for a sample with itself.
     """
     if labels.shape[-1] > 1:
         found = labels @ labels.mT
@@ -44,9 +46,10 @@ def agreement(labels: Tensor) -> Tensor:
 
 
 def certainty(labels: Tensor) -> Tensor:
-    """Return how much each label counts: 0 if it is not known, 1 if it is.
+    """Return the certainty of each label: 1 if it is known, 0 if it is not.
 
-    Of probabilities it is 1 less their entropy, over that of equal ones.
+    For probabilities of classes it is 1 minus their entropy, relative to the entropy of
+    equal probabilities.
     """
     if labels.shape[-1] > 1:
         entropy = torch.special.entr(labels).sum(-1)
@@ -59,7 +62,7 @@ def certainty(labels: Tensor) -> Tensor:
 def label_loss(
     codes: Tensor, labels: Tensor, log_scale: Tensor, weights: Tensor | None = None
 ) -> Tensor:
-    r"""Cross-entropy of samples with the same label among those with any.
+    r"""Cross-entropy of finding a sample with the same label among neighbors.
 
     .. math:: L_\text{label} = \frac{\sum_i w_i \bigl[ \log \sum_{l \ne i} w_l q_{il}
               - \log \sum_{l \ne i} w_l a_{il} q_{il} \bigr]}
@@ -67,19 +70,20 @@ def label_loss(
               - \log \sum_{l \ne i} w_l a_{il} \bigr]}, \qquad
               q_{il} = \frac{1}{1 + c^2 |z_i - z_l|^2}
 
-    with the agreement :math:`a` of labels and their certainty :math:`w`, times the
-    weight of the sample where it has one. Samples of one class may lie in several
-    places. The denominator is what a collapsed map has, so that its loss is 1. Samples
-    whose label agrees with none or with all do not count.
+    where :math:`q_{il}` is the Student kernel of codes :math:`z_i` and :math:`z_l` with
+    scale :math:`c`, :math:`a_{il}` the agreement of their labels, and :math:`w_i` the
+    certainty of a label times the sample's weight. The denominator is the numerator of
+    a collapsed map, whose loss is therefore 1. Samples whose label agrees with no other
+    or with all others do not count. A class may form several clusters.
 
     Parameters
     ----------
     codes : Tensor of shape (..., n_samples, n_components)
-        More than 512 are split into blocks of at most 512; a few at the end may be left
-        out.
+        Codes. More than 512 samples are split into blocks of at most 512, and a few at
+        the end may be dropped.
 
     labels : Tensor of shape (..., n_samples) or (..., n_samples, n_classes)
-        As of :func:`agreement`.
+        Labels, as in :func:`agreement`.
 
     log_scale : Tensor of shape (...)
         Logarithm of the scale :math:`c` of the kernel.
@@ -142,6 +146,6 @@ class LabelLoss(LossTerm):
         self.log_scale = nn.Parameter(scales.squeeze(0))
 
     def forward(self, outputs: Any, batch: Batch) -> Tensor:
-        """Return the cross-entropy of labels, as a share of a collapsed map's."""
+        """Compute the cross-entropy of labels, relative to that of a collapsed map."""
         assert batch.labels is not None
         return label_loss(outputs.codes, batch.labels, self.log_scale, batch.weights)

@@ -1,4 +1,4 @@
-"""How far codes are from telling which samples are neighbors."""
+"""Loss term that draws neighbors together."""
 
 import math
 from typing import Any
@@ -17,16 +17,16 @@ from .base import (
     weighted_mean,
 )
 
-# Over the root mean squared distance of neighbors it is the kernel's first scale, so
-# that neighbors are drawn nearer than they are.
+# Initial scale of the kernel, times the root mean squared distance of neighbors. It is
+# above 1 to draw neighbors nearer than they are.
 _FIRST_SHARPNESS = 3.0
 
-# A scale outside this range is beyond the precision of squared distances, or useless.
+# Range of the initial scale. Larger scales exceed the precision of squared distances.
 _SCALE_RANGE = (1.0, 1e3)
 
 
 def student_kernel(codes: Tensor) -> Tensor:
-    """Student kernel ``1 / (1 + |z_i - z_l|^2)`` of pairs of codes, in one product."""
+    """Compute ``1 / (1 + |z_i - z_l|^2)`` for all pairs of codes, in one product."""
     squares = codes.square().sum(-1, keepdim=True)
     ones = torch.ones_like(squares)
     left = torch.cat([-2 * codes, 1 + squares, ones], dim=-1)
@@ -35,16 +35,16 @@ def student_kernel(codes: Tensor) -> Tensor:
 
 
 class _NeighborLoss(torch.autograd.Function):
-    r"""Cross-entropy of positives among negatives, with its gradient by hand.
+    r"""Cross-entropy of positives, with a gradient that is derived by hand.
 
-    Of :math:`m` codes, with :math:`S_i = \sum_{l \ne i} q_{il}` and :math:`j` the
-    positive of :math:`i`,
+    For :math:`m` codes, with :math:`S_i = \sum_{l \ne i} q_{il}` and the positive
+    :math:`j` of :math:`i`,
 
     .. math:: \frac{\partial L}{\partial |z_i - z_l|^2} = \frac{c^2}{m \log(m - 1)}
               \Bigl([l = j]\, q_{il} - \frac{q_{il}^2}{S_i}\Bigr)
 
-    With weights, that of :math:`i` multiplies what is added for it, and that of
-    :math:`l`, over the mean weight, its part of :math:`S_i`.
+    With weights, the weight of :math:`i` multiplies its loss, and the weight of
+    :math:`l`, relative to the mean weight, multiplies :math:`q_{il}` in :math:`S_i`.
     """
 
     @staticmethod
@@ -103,21 +103,23 @@ def neighbor_loss(
               q_{il} = \frac{1}{1 + c^2 |z_i - z_l|^2}
 
     over the :math:`m` codes of anchors and their positives, where :math:`j` is the
-    positive of :math:`i`. The denominator is the cross-entropy of a uniform guess, so
-    the loss of a collapsed map is 1.
+    positive of :math:`i` and :math:`q_{il}` the Student kernel of :math:`z_i` and
+    :math:`z_l` with scale :math:`c`. :math:`\log(m - 1)` is the cross-entropy of a
+    uniform guess, so the loss of a collapsed map is 1.
 
     Parameters
     ----------
     codes : Tensor of shape (..., 2 * n_anchors, n_components)
-        Codes of anchors, and after them those of a neighbor of each. More than 512
-        anchors are split into blocks of at most 512; a few at the end may be left out.
+        Codes of the anchors, followed by the code of one positive for each anchor. More
+        than 512 anchors are split into blocks of at most 512, and a few at the end may
+        be dropped.
 
     log_scale : Tensor of shape (...)
         Logarithm of the scale :math:`c` of the kernel.
 
     weights : Tensor of shape (..., n_anchors) or None, default=None
-        Weights of the anchors. A code counts so often as its anchor, also as a
-        negative of others.
+        Weights of the anchors. A positive has the weight of its anchor. A code also has
+        this weight as a negative of others.
 
     Returns
     -------
@@ -126,13 +128,13 @@ def neighbor_loss(
     References
     ----------
     L. van der Maaten, "Learning a parametric embedding by preserving local structure",
-    AISTATS 2009, for the kernel in a network's codes.
+    AISTATS 2009, for the Student kernel of a network's codes.
 
     A. van den Oord, Y. Li and O. Vinyals, "Representation learning with contrastive
     predictive coding", arXiv 1807.03748, for the loss, InfoNCE.
 
     S. Damrich, J. N. Böhm, F. A. Hamprecht and D. Kobak, "From t-SNE to UMAP with
-    contrastive learning", ICLR 2023, for both together.
+    contrastive learning", ICLR 2023, for their combination.
     """
     n_anchors = codes.shape[-2] // 2
     if n_anchors <= limits.NEGATIVE_BLOCK:
@@ -152,12 +154,12 @@ def neighbor_loss(
 def initial_kernel_scale(
     codes: np.ndarray, neighbor_codes: np.ndarray, weights: np.ndarray | None = None
 ) -> float:
-    """Scale of the kernel to start a training with, from codes of neighbors.
+    """Compute the initial scale of the kernel from codes of neighbors.
 
     Parameters
     ----------
     codes, neighbor_codes : ndarray of shape (n_samples, n_components)
-        Codes of some samples, and those of a neighbor of each.
+        Codes of some samples, and of one neighbor of each.
 
     weights : ndarray of shape (n_samples,) or None, default=None
         Weights of the samples; equal ones by default.
@@ -189,7 +191,7 @@ class NeighborLoss(LossTerm):
         self.log_scale = None if scale is None else nn.Parameter(scale.log())
 
     def forward(self, outputs: Any, batch: Batch) -> Tensor:
-        """Return the cross-entropy of positives, as a share of a uniform guess's."""
+        """Compute the cross-entropy of positives, relative to a blind guess."""
         weights = batch.weights
         if weights is not None:
             weights = weights[..., : weights.shape[-1] // 2]

@@ -1,4 +1,4 @@
-"""The share of variance that a reconstruction does not explain."""
+"""Reconstruction loss: the fraction of variance that is not explained."""
 
 from typing import Any
 
@@ -10,22 +10,24 @@ from .base import Batch, LossTerm, weighted_mean
 def reconstruction_loss(
     samples: Tensor, reconstruction: Tensor, weights: Tensor | None = None
 ) -> Tensor:
-    r"""Mean squared error, :math:`\frac1b \sum_i w_i |x_i - \hat x_i|^2`.
+    r"""Compute the mean squared error, :math:`\frac1b \sum_i w_i |x_i - \hat x_i|^2`.
 
-    For samples scaled to unit total variance this is the fraction of variance that is
-    not explained, :math:`1 - R^2`.
+    Here :math:`x_i` are the :math:`b` samples of a batch, :math:`\hat x_i` their
+    reconstructions and :math:`w_i` their weights. For samples that are scaled to unit
+    total variance this is the fraction of variance that is not explained,
+    :math:`1 - R^2`.
     """
     return weighted_mean((reconstruction - samples).square().sum(-1), weights)
 
 
 class ReconstructionLoss(LossTerm):
-    """Reconstruction loss of the samples.
+    """Fraction of the samples' variance that the reconstruction does not explain.
 
     Parameters
     ----------
     discarded_variance : float, default=0.0
-        Fraction of the variance that samples lost before they reached the network, and
-        that no reconstruction explains.
+        Fraction of the variance that was discarded before the samples reached the
+        network. It is added to the loss.
     """
 
     name = "reconstruction"
@@ -35,6 +37,6 @@ class ReconstructionLoss(LossTerm):
         self.discarded_variance = discarded_variance
 
     def forward(self, outputs: Any, batch: Batch) -> Tensor:
-        """Return the fraction of variance that is not explained."""
+        """Compute the fraction of variance that is not explained."""
         lost = reconstruction_loss(batch.samples, outputs.reconstruction, batch.weights)
         return lost + self.discarded_variance

@@ -1,8 +1,8 @@
-r"""Pairwise similarities, and how much of them the codes lose.
+r"""Loss terms of pairwise similarities.
 
 A similarity is a pure function from samples of shape (..., n_samples, n_features) to a
-matrix of shape (..., n_samples, n_samples). Gradients are finite everywhere, also at
-duplicates and at samples of zeros.
+matrix of shape (..., n_samples, n_samples). Its gradients are finite everywhere, even
+for duplicates and for samples that are zero.
 """
 
 from collections.abc import Callable
@@ -20,19 +20,19 @@ from .base import Batch, LossTerm, split_into_blocks, split_values
 
 Similarity = Callable[[Tensor], Tensor]
 
-# Distances below this count as this: their gradient would be infinite, and the rounding
-# of float32 is larger anyway.
+# Smaller distances are raised to this, because their gradient would be infinite. The
+# rounding error of float32 is larger.
 SMALLEST_DISTANCE = 1e-6
 
-# Shape of the samples on which a user's similarity is tried.
+# Number of samples on which a user's similarity is checked.
 _PROBE_SAMPLES = 7
 
 
 def squared_distance(samples: Tensor) -> Tensor:
-    """Squared Euclidean distances ``|x_i - x_j|^2``.
+    """Compute squared Euclidean distances ``|x_i - x_j|^2``.
 
-    They are computed from inner products, so center the samples: far from the origin
-    the difference of large numbers loses the small ones.
+    They are computed from inner products. Center the samples first: far from the
+    origin, small distances are lost to cancellation.
     """
     products = samples @ samples.mT
     norms = products.diagonal(dim1=-2, dim2=-1)
@@ -40,7 +40,7 @@ def squared_distance(samples: Tensor) -> Tensor:
 
 
 def distance(samples: Tensor, offset: float = 0.0) -> Tensor:
-    """Euclidean distances ``|x_i - x_j|``, with a constant added to their squares."""
+    """Compute Euclidean distances, with a constant added to their squares."""
     squares = squared_distance(samples)
     if offset:
         squares += offset
@@ -48,7 +48,7 @@ def distance(samples: Tensor, offset: float = 0.0) -> Tensor:
 
 
 def inner_product(samples: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Inner products of the centered samples, the Gram matrix of classical scaling."""
+    """Compute the Gram matrix of the centered samples, as in classical scaling."""
     if weights is None:
         center = samples.mean(-2, keepdim=True)
     else:
@@ -60,19 +60,20 @@ def inner_product(samples: Tensor, weights: Tensor | None = None) -> Tensor:
 
 
 def cosine(samples: Tensor) -> Tensor:
-    """Cosines of the angles between samples; those of a sample of zeros are 0.
+    """Compute cosines of the angles between samples; 0 for a sample of zeros.
 
-    Autoencoders compare them, centered, with inner products of codes, see
-    :class:`GivenInnerProductLoss`. Angles of two components could not follow them.
+    Autoencoders compare centered cosines with inner products of codes, see
+    :class:`GivenInnerProductLoss`, because two components cannot reproduce the angles
+    between samples of many features.
     """
     unit = functional.normalize(samples, dim=-1, eps=SMALLEST_DISTANCE)
     return unit @ unit.mT
 
 
 def rbf(samples: Tensor) -> Tensor:
-    """Gaussian kernel ``exp(-|x_i - x_j|^2 / 2)``.
+    """Compute the Gaussian kernel ``exp(-|x_i - x_j|^2 / 2)``.
 
-    Its bandwidth is 1, the standard deviation of the data after scaling.
+    The bandwidth is 1, the total standard deviation of scaled samples.
     """
     return torch.exp(-squared_distance(samples).clamp_min(0) / 2)
 
@@ -86,12 +87,13 @@ SIMILARITIES: dict[str, Similarity] = {
 
 
 class EachBatch:
-    """A user's similarity of one batch, applied to each of several batches.
+    """Apply a user's similarity to each of several batches.
 
     Parameters
     ----------
     similarity : callable
-        From samples (n_samples, n_features) to a matrix (n_samples, n_samples).
+        Function of samples of shape (n_samples, n_features) that returns a matrix of
+        shape (n_samples, n_samples).
     """
 
     def __init__(self, similarity: Similarity):
@@ -105,7 +107,7 @@ class EachBatch:
 
 
 def resolve_similarity(similarity: str | Similarity) -> Similarity:
-    """Look up a similarity by its name, or let a user's take several batches."""
+    """Return a similarity by its name, or wrap a callable for several batches."""
     if isinstance(similarity, str):
         return SIMILARITIES[similarity]
     if similarity in SIMILARITIES.values():
@@ -114,22 +116,28 @@ def resolve_similarity(similarity: str | Similarity) -> Similarity:
 
 
 def with_weights(similarity: Similarity, weights: Tensor | None) -> Similarity:
-    """Return a similarity that centers samples by their weights, if it centers any."""
+    """Return a similarity that uses weights where it centers samples."""
     if weights is None or similarity is not inner_product:
         return similarity
     return partial(inner_product, weights=weights)
 
 
 def check_similarity(similarity: Similarity, n_features: int) -> None:
-    """Raise if a user's similarity is not a matrix of pairs, finite with its gradient.
+    """Check a user's similarity on random samples and on samples of zeros.
 
     Parameters
     ----------
     similarity : callable
-        As a user gave it.
+        The user's function.
 
     n_features : int
-        Number of features of the samples that it will be given.
+        Number of features of the samples that it will receive.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it does not return a tensor with one value for each pair, or if a value or a
+        gradient is not finite.
     """
     generator = torch.Generator("cpu").manual_seed(0)
     shape = (_PROBE_SAMPLES, n_features)
@@ -167,9 +175,9 @@ def check_similarity(similarity: Similarity, n_features: int) -> None:
 def mean_squared_difference(
     first: Tensor, second: Tensor, weights: Tensor | None = None
 ) -> Tensor:
-    """Mean over pairs i < j of the squared difference of two symmetric matrices.
+    """Compute the mean squared difference of two symmetric matrices over pairs i < j.
 
-    With weights of the samples, that of a pair is their product.
+    The weight of a pair is the product of the weights of its samples.
     """
     n_samples = first.shape[-1]
     difference = first - second
@@ -178,7 +186,7 @@ def mean_squared_difference(
         difference = difference * (roots.unsqueeze(-1) * roots.unsqueeze(-2))
     on_diagonal = difference.diagonal(dim1=-2, dim2=-1).square().sum(-1)
     total = difference.square().sum((-2, -1)) - on_diagonal
-    # A single sample has no pair; its loss is 0, where a mean of nothing would be NaN.
+    # A single sample has no pairs; its loss is 0, where an empty mean would be NaN.
     return total / max(n_samples * (n_samples - 1), 1)
 
 
@@ -188,8 +196,9 @@ class _DistanceLoss(torch.autograd.Function):
     .. math:: \partial L / \partial z_i = \frac{4}{b (b - 1)}
               \sum_j (1 - d^x_{ij} / d^z_{ij}) (z_i - z_j)
 
-    That is one matrix of weights and a product with it. Automatic differentiation of a
-    square root would keep and pass through several matrices.
+    where :math:`d^x_{ij}` and :math:`d^z_{ij}` are the given distances and those of the
+    :math:`b` codes :math:`z`. This needs one matrix of weights and one product with it.
+    Automatic differentiation of a square root would need several matrices.
     """
 
     @staticmethod
@@ -209,7 +218,7 @@ class _DistanceLoss(torch.autograd.Function):
             squares *= of_pairs
             weights *= of_pairs
         loss = squares.sum((-2, -1))
-        # Codes that coincide have no direction in which to part.
+        # Codes that coincide have no direction in which to separate.
         weights.masked_fill_(found <= SMALLEST_DISTANCE, 0)
         ctx.save_for_backward(codes, weights)
         return loss / ctx.n_pairs
@@ -229,21 +238,21 @@ def given_distance_loss(
     has_unknown: bool = False,
     weights: Tensor | None = None,
 ) -> Tensor:
-    """Mean squared difference of the distances of codes from given ones, over pairs.
+    """Compute the mean squared difference of code distances from given distances.
 
     Parameters
     ----------
     wanted : Tensor of shape (..., n_samples, n_samples)
-        Distances that codes should have.
+        Distances that the codes should have.
 
     codes : Tensor of shape (..., n_samples, n_components)
-        The codes.
+        Codes.
 
     has_unknown : bool, default=False
-        Whether some distances are nan. These pairs do not count.
+        Whether some distances are nan. Their pairs do not count.
 
     weights : Tensor of shape (..., n_samples) or None, default=None
-        Weights of the samples; that of a pair is their product.
+        Weights of the samples. The weight of a pair is their product.
 
     Returns
     -------
@@ -258,14 +267,14 @@ def distance_loss(
     discarded_variance: float = 0.0,
     weights: Tensor | None = None,
 ) -> Tensor:
-    """Mean squared difference of distances, over pairs within blocks of 128 samples.
+    """Compute the mean squared difference of distances of codes and of samples.
 
-    A batch of more samples is split into blocks of at most 128, so that the number of
-    pairs grows with that of samples and not with its square. A few samples at its end
-    may be left out.
+    A batch of more than 128 samples is split into blocks of at most 128, and only pairs
+    within a block are compared. So the cost is linear in the number of samples. A few
+    samples at the end may be dropped.
 
-    Twice the discarded variance is added to squared distances of samples: that is what
-    it adds to them in the mean, and in many dimensions nearly to each.
+    Twice the discarded variance is added to squared distances of samples: the discarded
+    features add this to them on average, and in many dimensions nearly to each.
     """
     if samples.shape[-2] <= limits.PAIR_BLOCK:
         wanted = distance(samples, 2 * discarded_variance)
@@ -281,12 +290,12 @@ def distance_loss(
 def mean_over_blocks(
     loss: Callable[[Tensor, Tensor, Tensor | None], Tensor], codes: Tensor, batch: Batch
 ) -> Tensor:
-    """Mean of a loss of pairs over the blocks of a batch, split as for `distance_loss`.
+    """Average a loss of pairs over blocks of a batch, as in :func:`distance_loss`.
 
     Parameters
     ----------
     loss : callable
-        A function of codes, positions and weights or None.
+        Function of codes, positions, and weights or None.
 
     codes : Tensor of shape (..., n_samples, n_components)
 
@@ -315,15 +324,16 @@ def similarity_loss(
     discarded_variance: float = 0.0,
     weights: Tensor | None = None,
 ) -> Tensor:
-    r"""Squared difference between the similarities of the input and of the codes.
+    r"""Compute the loss of pairwise similarities, as a fraction.
 
     .. math:: L_\text{sim} = \frac{1}{c}\,\operatorname{mean}_{i<j}
               \bigl(S(z)_{ij} - S(x)_{ij}\bigr)^2
 
-    with :math:`c` the same mean for a collapsed map, ``collapsed_loss``. It is a
-    constant of the training set, never of the batch: the scale of the codes is part
-    of their stability. Discarded variance is made up for in distances alone. With
-    weights of the samples, that of a pair is their product.
+    where :math:`S(x)` and :math:`S(z)` are the similarities of samples and of codes,
+    and :math:`c`, ``collapsed_loss``, is the same mean for a collapsed map. It is a
+    constant of the training set and not of the batch, which fixes the scale of the
+    codes. Only the similarity "distance" is corrected for discarded variance. The
+    weight of a pair is the product of the weights of its samples.
     """
     if similarity is distance:
         lost = distance_loss(samples, codes, discarded_variance, weights)
@@ -337,10 +347,10 @@ def similarity_loss(
 def collapsed_similarity_loss(
     samples: Tensor, similarity: Similarity, weights: Tensor | None = None
 ) -> float:
-    """Mean squared difference that is left when every code is the origin.
+    """Compute the mean squared difference of similarities when all codes are zero.
 
-    Samples have unit total variance, so for distances this is 2 (up to n / (n - 1)) and
-    is not computed. Where nothing can be lost, as with constant samples, it is 1.
+    For distances it is 2 (up to n / (n - 1)) and is not computed, because samples have
+    unit total variance. If it would be 0, as with constant samples, it is 1.
     """
     if similarity is distance:
         return 2.0
@@ -351,19 +361,19 @@ def collapsed_similarity_loss(
 
 
 class GivenDistanceLoss(LossTerm):
-    r"""Loss of distances that are given for pairs of samples, by their positions.
+    r"""Loss of given distances, such as those of a metric or of a user.
 
-    .. math:: L_\text{sim} = \tfrac14 \operatorname{mean}_{i<j}
+    .. math:: L_\text{sim} = \tfrac12 \operatorname{mean}_{i<j}
               \bigl(|z_i - z_j| - d_{ij} / s_d\bigr)^2
 
-    with the unit :math:`s_d`, the root of half the mean of :math:`d_{ij}^2` over the
-    training set: the loss is 1 for a collapsed map. Batches are split as for
-    :func:`distance_loss`.
+    with codes :math:`z_i`, given distances :math:`d_{ij}` and their unit :math:`s_d`.
+    The unit is the root of half the mean of :math:`d_{ij}^2`, so a collapsed map has a
+    loss of 1. Batches are split as in :func:`distance_loss`.
 
     Parameters
     ----------
     distances : InputDistances
-        Its `among` returns distances for positions, some of which may be unknown.
+        Distances of the input by positions, nan if unknown.
 
     unit : float
         The unit :math:`s_d`.
@@ -380,7 +390,7 @@ class GivenDistanceLoss(LossTerm):
         self.unit = unit
 
     def forward(self, outputs: Any, batch: Batch) -> Tensor:
-        """Return the share of distances that is lost."""
+        """Compute the loss of distances, as a fraction."""
         return mean_over_blocks(self._lost, outputs.codes, batch) / 2
 
     def _lost(self, codes, index, weights):
@@ -390,20 +400,20 @@ class GivenDistanceLoss(LossTerm):
 
 
 class GivenInnerProductLoss(LossTerm):
-    r"""Loss of inner products that are given for pairs of samples, by their positions.
+    r"""Loss of given inner products, such as centered cosines.
 
     .. math:: L_\text{sim} = \frac1c \operatorname{mean}_{i<j}
               \bigl(z_i^\top z_j - b_{ij} / s_d^2\bigr)^2
 
-    with the given products :math:`b`, those of centered points, the unit :math:`s_d`,
-    and the mean :math:`c` for a collapsed map. For distances of these points, it is the
-    strain of classical scaling, whose optimum is unique up to rotation. Batches are
-    split as for :func:`distance_loss`.
+    with codes :math:`z_i`, given inner products :math:`b_{ij}` of centered points, the
+    unit :math:`s_d` and the mean :math:`c` for a collapsed map. This is the strain of
+    classical scaling, whose optimum is unique up to rotations and reflections. Batches
+    are split as in :func:`distance_loss`.
 
     Parameters
     ----------
     products : ChordDistances
-        Its `products` returns inner products for positions.
+        Inner products of the input by positions.
 
     unit : float
         The unit :math:`s_d`.
@@ -435,7 +445,7 @@ class GivenInnerProductLoss(LossTerm):
         self.collapsed_loss = collapsed_loss
 
     def forward(self, outputs: Any, batch: Batch) -> Tensor:
-        """Return the share of inner products that is lost."""
+        """Compute the loss of inner products, as a fraction."""
         return mean_over_blocks(self._lost, outputs.codes, batch) / self.collapsed_loss
 
     def _lost(self, codes, index, weights):
@@ -446,9 +456,9 @@ class GivenInnerProductLoss(LossTerm):
 def collapsed_product_loss(
     products: Any, index: Tensor, unit: float, weights: Tensor | None = None
 ) -> float:
-    """Mean squared inner product of pairs, which a collapsed map loses.
+    """Compute the mean squared inner product of pairs, the loss of a collapsed map.
 
-    Where nothing can be lost, as with samples of one direction, it is 1.
+    If it would be 0, as with samples of one direction, it is 1.
 
     Parameters
     ----------
@@ -474,12 +484,13 @@ def collapsed_product_loss(
 
 
 class SimilarityLoss(LossTerm):
-    """Loss of pairwise similarities.
+    """Loss of pairwise similarities, see :func:`similarity_loss`.
 
     Parameters
     ----------
     similarity : callable
-        From samples (..., n_samples, n_features) to a matrix of pairs.
+        Function of samples of shape (..., n_samples, n_features) that returns one value
+        for each pair.
 
     weight : float, default=1.0
         Weight in the total.
@@ -488,7 +499,8 @@ class SimilarityLoss(LossTerm):
         Normalizer, see :func:`similarity_loss`.
 
     discarded_variance : float, default=0.0
-        Fraction of the variance that samples lost before they reached the network.
+        Fraction of the variance that was discarded before the samples reached the
+        network.
     """
 
     name = "similarity"
@@ -506,7 +518,7 @@ class SimilarityLoss(LossTerm):
         self.discarded_variance = discarded_variance
 
     def forward(self, outputs: Any, batch: Batch) -> Tensor:
-        """Return the share of similarities that is lost."""
+        """Compute the loss of similarities, as a fraction."""
         return similarity_loss(
             batch.samples,
             outputs.codes,

@@ -1,4 +1,4 @@
-"""How many components of a code are active."""
+"""Loss terms of sparse codes."""
 
 from typing import Any
 
@@ -7,28 +7,29 @@ from torch import Tensor
 
 from .base import Batch, LossTerm, weighted_mean
 
-# Length below which a code counts as none, in the units of scaled samples.
+# Added in quadrature to the length of a code: the ratio of a zero code is then finite.
 _SMALLEST_LENGTH = 1e-3
 
 
 def kl_sparsity(
     activations: Tensor, target: float, weights: Tensor | None = None
 ) -> Tensor:
-    r"""Divergence of the mean activation of each component from a target.
+    r"""Compute the KL divergence of mean activations from a target.
 
     .. math:: \operatorname{mean}_j \Bigl[\rho \log \frac{\rho}{\hat\rho_j}
         + (1 - \rho) \log \frac{1 - \rho}{1 - \hat\rho_j} \Bigr]
 
-    for Bernoulli variables with mean :math:`\rho`, the target, and :math:`\hat\rho_j`,
-    that of the batch.
+    between Bernoulli variables, where :math:`\rho` is the target and
+    :math:`\hat\rho_j` the mean activation of component :math:`j` in the batch.
 
     Parameters
     ----------
     activations : Tensor of shape (..., n_samples, n_components)
-        Between 0 and 1.
+        Activations between 0 and 1.
 
     target : float
-        Between 0 and 1, exclusive.
+        Mean activation that each component should have, between 0 and 1, exclusive. A
+        smaller target makes codes sparser.
 
     weights : Tensor of shape (..., n_samples) or None, default=None
         Weights of the samples; equal ones by default.
@@ -36,12 +37,12 @@ def kl_sparsity(
     Returns
     -------
     Tensor of shape (...)
-        In nats; 0 if and only if all means are at the target.
+        In nats; 0 if and only if all means equal the target.
     """
     if weights is None:
         means = activations.mean(-2)
     else:
-        # A mean of activations must lie between 0 and 1 in every batch.
+        # Dividing by the batch's total weight keeps means between 0 and 1.
         total = weights.sum(-1, keepdim=True).clamp_min(torch.finfo(weights.dtype).tiny)
         means = (activations * weights.unsqueeze(-1)).sum(-2) / total
     goal = torch.full_like(means, target)
@@ -54,11 +55,13 @@ def kl_sparsity(
 
 
 def l1_sparsity(codes: Tensor, weights: Tensor | None = None) -> Tensor:
-    r"""Mean over samples of the L1 norm of a code over its length.
+    r"""Compute the mean ratio of the L1 norm to the L2 norm of codes.
 
     .. math:: \operatorname{mean}_i \frac{\sum_j |z_{ij}|}{\sqrt{k}\, |z_i|}
 
-    Smaller codes with a decoder that magnifies them do not lower it.
+    for codes :math:`z_i` with :math:`k` components. The scale of the codes does not
+    change it, so the network cannot lower it by smaller codes and larger weights of the
+    decoder.
 
     Parameters
     ----------
@@ -70,8 +73,8 @@ def l1_sparsity(codes: Tensor, weights: Tensor | None = None) -> Tensor:
     Returns
     -------
     Tensor of shape (...)
-        1 for codes whose components all have one size, :math:`1 / \sqrt k` if only one
-        is active.
+        1 for codes whose components have equal absolute values, :math:`1 / \sqrt k` for
+        codes with one active component.
 
     References
     ----------
@@ -84,7 +87,7 @@ def l1_sparsity(codes: Tensor, weights: Tensor | None = None) -> Tensor:
 
 
 class KLSparsityLoss(LossTerm):
-    """Divergence of mean activations from a target.
+    """KL divergence of mean activations from a target.
 
     Parameters
     ----------
@@ -107,10 +110,10 @@ class KLSparsityLoss(LossTerm):
 
 
 class L1SparsityLoss(LossTerm):
-    """L1 norm of codes over their length."""
+    """Ratio of the L1 norm to the L2 norm of codes."""
 
     name = "sparsity"
 
     def forward(self, outputs: Any, batch: Batch) -> Tensor:
-        """Return 1 for codes whose components all have one size."""
+        """Compute the mean ratio; it is 1 for components of equal absolute value."""
         return l1_sparsity(outputs.codes, batch.weights)

@@ -1,4 +1,4 @@
-"""How far classes are from lying apart."""
+"""Triplet loss of labeled samples."""
 
 from typing import Any
 
@@ -12,32 +12,34 @@ from .base import Batch, LossTerm, split_into_blocks
 def triplet_loss(
     codes: Tensor, labels: Tensor, margin: float, weights: Tensor | None = None
 ) -> Tensor:
-    r"""Mean over triplets by how much a sample of another class is too near.
+    r"""Compute the mean triplet loss over all triplets within blocks.
 
     .. math:: \operatorname{mean} \max\bigl(0,\,
         \tfrac12 |z_a - z_p|^2 - \tfrac12 |z_a - z_n|^2 + m \bigr)
 
-    over all samples :math:`a`, others :math:`p` of the same class and :math:`n` of
-    another, within blocks of at most 64 samples.
+    over all anchors :math:`a`, positives :math:`p` (other samples of the same class)
+    and negatives :math:`n` (samples of another class) within blocks of at most 64
+    samples, with codes :math:`z` and the margin :math:`m`.
 
     Parameters
     ----------
     codes : Tensor of shape (..., n_samples, n_components)
 
     labels : Tensor of shape (..., n_samples)
-        Classes. Samples with a negative label, whose class is not known, are in no
+        Classes. A negative label marks an unknown class; such samples are in no
         triplet.
 
     margin : float
-        The :math:`m` by which half the squared distances should differ.
+        The margin :math:`m` between half squared distances. A larger one pushes classes
+        further apart.
 
     weights : Tensor of shape (..., n_samples) or None, default=None
-        Weights of the samples; that of a triplet is their product.
+        Weights of the samples. The weight of a triplet is their product.
 
     Returns
     -------
     Tensor of shape (...)
-        The margin for a collapsed map; 0 if there is no triplet.
+        It equals the margin for a collapsed map, and 0 if there are no triplets.
     """
     codes = split_into_blocks(codes, limits.TRIPLET_BLOCK)
     labels = split_into_blocks(labels.unsqueeze(-1), limits.TRIPLET_BLOCK)
@@ -46,8 +48,8 @@ def triplet_loss(
     known = (labels >= 0) & (labels >= 0).mT
     others = alike & ~torch.eye(alike.shape[-1], dtype=torch.bool, device=alike.device)
     positives, negatives = others & known, ~alike & known
-    # Of each sample, the negatives by their distance: those nearer than a positive and
-    # the margin come first, and their sum is a sum of so many.
+    # Negatives are sorted by distance from each anchor. Those within the distance of a
+    # positive plus the margin come first, so their sum is a cumulative sum.
     reach = halves + margin
     far, by_distance = halves.masked_fill(~negatives, torch.inf).sort()
     n_near = torch.searchsorted(far.detach(), reach.detach())
@@ -70,7 +72,7 @@ def triplet_loss(
 
 
 def sum_of_first(values: Tensor, counts: Tensor) -> Tensor:
-    """Sum the first values of each row, so many as each of several counts says."""
+    """Sum the first `counts` values of each row, for each of several counts."""
     sums = torch.nn.functional.pad(values.cumsum(-1), (1, 0))
     return sums.gather(-1, counts)
 
@@ -94,6 +96,6 @@ class TripletLoss(LossTerm):
         self.margin = margin
 
     def forward(self, outputs: Any, batch: Batch) -> Tensor:
-        """Return the mean excess over triplets."""
+        """Compute the mean triplet loss."""
         assert batch.labels is not None
         return triplet_loss(outputs.codes, batch.labels, self.margin, batch.weights)

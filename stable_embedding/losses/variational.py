@@ -1,4 +1,4 @@
-"""How unlikely samples and codes are."""
+"""Loss terms of the variational autoencoder."""
 
 from typing import Any
 
@@ -11,9 +11,12 @@ from .reconstruction import reconstruction_loss
 
 
 def kl_divergence(means: Tensor, log_variances: Tensor) -> Tensor:
-    r"""Divergence of diagonal normal distributions from the standard one, in nats.
+    r"""Compute the KL divergence of diagonal normal distributions from N(0, I).
 
     .. math:: \tfrac12 \sum_j (\sigma_j^2 + \mu_j^2 - 1 - \log \sigma_j^2)
+
+    with the mean :math:`\mu_j` and the variance :math:`\sigma_j^2` of component
+    :math:`j`.
 
     Parameters
     ----------
@@ -22,33 +25,34 @@ def kl_divergence(means: Tensor, log_variances: Tensor) -> Tensor:
     Returns
     -------
     Tensor of shape (...)
+        In nats.
     """
     terms = log_variances.exp() + means.square() - 1 - log_variances
     return 0.5 * terms.sum(-1)
 
 
 def unscale(samples: Tensor, mean: Tensor, scale: float) -> Tensor:
-    """Return scaled samples as they were, clipped to between 0 and 1."""
+    """Undo the scaling of samples, and clip them to between 0 and 1."""
     return (samples * scale + mean).clamp(0, 1)
 
 
 def cross_entropies(logits: Tensor, target: Tensor) -> Tensor:
-    """Return the cross-entropy of each sample, in nats."""
+    """Compute the cross-entropy of each sample, in nats."""
     return binary_cross_entropy_with_logits(logits, target, reduction="none").sum(-1)
 
 
 class CrossEntropyLoss(LossTerm):
-    """Cross-entropy of features between 0 and 1, over that of their mean.
+    """Cross-entropy of features between 0 and 1, relative to that of their mean.
 
-    It takes the place of the reconstruction loss, and has its name.
+    It replaces the reconstruction loss, under the same name.
 
     Parameters
     ----------
     mean : Tensor of shape (n_features,)
-        What was subtracted from samples when they were scaled.
+        Mean that the scaling subtracted from the samples.
 
     scale : float
-        By what they were divided.
+        Scale by which the samples were divided.
     """
 
     name = "reconstruction"
@@ -61,19 +65,20 @@ class CrossEntropyLoss(LossTerm):
         self.of_mean = of_mean.sum().item() or 1.0
 
     def forward(self, outputs: Any, batch: Batch) -> Tensor:
-        """Return the cross-entropy of logits, as a share of the mean's."""
+        """Compute the cross-entropy of the logits, relative to that of the mean."""
         target = unscale(batch.samples, self.mean.to(batch.samples), self.scale)
         entropies = cross_entropies(outputs.reconstruction, target)
         return weighted_mean(entropies, batch.weights) / self.of_mean
 
 
 class GaussianKLLoss(LossTerm):
-    r"""Divergence of codes from the prior, where the likelihood is normal.
+    r"""KL divergence of codes from the prior, for a Gaussian likelihood.
 
-    Minus the log likelihood for normal noise of variance :math:`\sigma^2` has the slope
-    of the squared error over :math:`2 \sigma^2`, and the likeliest variance is
-    :math:`L_\text{rec} / p` for :math:`p` features. So the divergence in nats is
-    multiplied by :math:`2 L_\text{rec} / p`, a constant to the gradient.
+    The negative log likelihood with noise variance :math:`\sigma^2` is the squared
+    error over :math:`2 \sigma^2`, plus a constant. The maximum-likelihood variance for
+    :math:`p` features is :math:`L_\text{rec} / p`, where :math:`L_\text{rec}` is the
+    reconstruction loss. So the divergence in nats is multiplied by
+    :math:`2 L_\text{rec} / p`, through which no gradient flows.
 
     Parameters
     ----------
@@ -84,7 +89,8 @@ class GaussianKLLoss(LossTerm):
         Number of features, :math:`p`.
 
     discarded_variance : float, default=0.0
-        Fraction of the variance that samples lost before they reached the network.
+        Fraction of the variance that was discarded before the samples reached the
+        network.
     """
 
     name = "kl"
@@ -95,7 +101,7 @@ class GaussianKLLoss(LossTerm):
         self.discarded_variance = discarded_variance
 
     def forward(self, outputs: Any, batch: Batch) -> Tensor:
-        """Return the divergence, as a fraction of variance."""
+        """Compute the divergence, as a fraction of variance."""
         lost = reconstruction_loss(batch.samples, outputs.reconstruction, batch.weights)
         lost = lost + self.discarded_variance
         divergence = divergence_of_codes(outputs, batch.weights)
@@ -103,7 +109,7 @@ class GaussianKLLoss(LossTerm):
 
 
 class BernoulliKLLoss(LossTerm):
-    """Divergence of codes from the prior, where features are between 0 and 1.
+    """KL divergence of codes from the prior, for a Bernoulli likelihood.
 
     Parameters
     ----------
@@ -121,12 +127,12 @@ class BernoulliKLLoss(LossTerm):
         self.entropy_of_mean = entropy_of_mean
 
     def forward(self, outputs: Any, batch: Batch) -> Tensor:
-        """Return the divergence, in the units of the cross-entropy term."""
+        """Compute the divergence, in the units of the cross-entropy term."""
         return 1 / self.entropy_of_mean * divergence_of_codes(outputs, batch.weights)
 
 
 def divergence_of_codes(outputs: Any, weights: Tensor | None = None) -> Tensor:
-    """Return the mean divergence of a batch's codes from the prior, in nats."""
+    """Compute the mean KL divergence of a batch's codes from the prior, in nats."""
     standardized = outputs.codes * outputs.codes.shape[-1] ** 0.5
     divergences = kl_divergence(standardized, outputs.log_variances)
     return weighted_mean(divergences, weights)

@@ -1,4 +1,7 @@
-"""Plots in scikit-learn's convention of displays. They need matplotlib, or Bokeh."""
+"""Displays of embeddings, in scikit-learn's convention.
+
+They need matplotlib, except :class:`InteractiveDisplay`, which needs Bokeh.
+"""
 
 from .base import MARKERS
 from .colors import COLORMAP, COLORS

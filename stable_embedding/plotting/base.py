@@ -1,4 +1,4 @@
-"""What all displays share: axes to draw on, and markers."""
+"""Base class of the displays, and what they share."""
 
 import numpy as np
 
@@ -10,8 +10,8 @@ MARKERS = "osD^vPX*<>"
 class Display:
     """Base class of the displays.
 
-    A subclass draws on `ax_` in `_draw`. One whose `plot` has more parameters overrides
-    `plot`, and calls `_open` itself.
+    A subclass implements `_draw`, which draws on `ax_`. If its `plot` has more
+    parameters, it overrides `plot` and calls `_open`.
     """
 
     # Size of a new figure in inches, or None for the default of matplotlib.
@@ -23,7 +23,7 @@ class Display:
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Axes to draw on, by default those of a new figure.
+            Axes to draw on. By default, a new figure.
 
         Returns
         -------
@@ -50,13 +50,13 @@ class Display:
             )
         axes = np.asarray(ax).ravel()
         if len(axes) != n_columns:
-            raise ValueError(f"ax holds {len(axes)} axes; {n_columns} are needed")
+            raise ValueError(f"ax has {len(axes)} axes, but {n_columns} are needed")
         self.axes_, self.ax_ = axes, axes[0]
         self.figure_ = self.ax_.figure
 
 
 def import_pyplot():
-    """Import matplotlib.pyplot when something is drawn.
+    """Import matplotlib.pyplot, or say how to install it.
 
     Returns
     -------
@@ -78,25 +78,23 @@ def import_pyplot():
 
 
 def check_two_components(embedding):
-    """Check that an embedding can be drawn on a plane."""
+    """Return an embedding as an array; raise unless it has two components."""
     embedding = np.asarray(dense(embedding, "embedding"))
     if embedding.ndim != 2 or embedding.shape[1] != 2:
         raise ValueError(
-            f"embedding has shape {embedding.shape}; an embedding that can be drawn has"
-            " shape (n_samples, 2)"
+            f"embedding has shape {embedding.shape}; it must have shape (n_samples, 2)"
+            " to be drawn"
         )
     return embedding
 
 
 def as_written(name):
-    r"""Return a name as matplotlib must get it to draw it as it is written.
-
-    Names come from data. Those with dollar signs would be read as formulas.
+    r"""Escape dollar signs, which matplotlib would read as a formula.
 
     Parameters
     ----------
     name : object
-        Name of a class, a feature, or anything else that is drawn.
+        Name of a class, a feature or anything else that is drawn as text.
 
     Returns
     -------

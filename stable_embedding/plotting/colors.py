@@ -1,4 +1,4 @@
-"""What values look like: classes, a scale of numbers, missing ones, and doubt."""
+"""Map values to colors and opacities: classes, numbers, missing values, deviations."""
 
 from collections import Counter
 from datetime import date, datetime, timedelta
@@ -26,27 +26,27 @@ COLORS = (
     "#C02020",
 )
 
-# For ordered values. It reads alike with any color vision and in gray.
+# For ordered values. It can be read with any color vision, and in grayscale.
 COLORMAP = "cividis"
 
-# Light for all classes that have no color of their own, dark for missing values.
+# Light gray for classes without a separate color, dark gray for missing values.
 OTHER_COLOR = "#C4C4C4"
 MISSING_COLOR = "#606060"
 
 MISSING_LABEL = "missing"
 
-# Classes that are named and have a color each. All others are one class.
+# Number of classes with a separate color. All others are drawn as one class.
 MAX_CLASSES = len(COLORS)
 
-# A scale ends at these percentiles, so that a few huge values leave it its colors.
+# Percentiles at which a color scale ends, so that outliers do not compress it.
 _ENDS = (1, 99)
 
-# The least opacity of a point, which must still be seen.
+# Opacity of the most uncertain points, which must remain visible.
 _MIN_OPACITY = 0.15
 
 
 class Group(NamedTuple):
-    """Samples of one class: its name in the legend, its color, and its members."""
+    """Samples of one class: legend label, color, and a mask of its members."""
 
     label: str
     color: str
@@ -54,15 +54,15 @@ class Group(NamedTuple):
 
 
 class Classes(NamedTuple):
-    """Values as classes, of which each sample is in one."""
+    """Values as classes. Each sample is in one group."""
 
     groups: list[Group]
 
 
 class Scale(NamedTuple):
-    """Values as numbers: nan where missing, the ends of the scale, and their unit.
+    """Values as numbers, the ends of their color scale, and their unit.
 
-    The unit is "number", or "date" for days since 1970.
+    Missing values are nan. The unit is "number", or "date" for days since 1970.
     """
 
     values: np.ndarray
@@ -72,7 +72,7 @@ class Scale(NamedTuple):
 
 
 def column_or_values(y, X, name="y"):
-    """Return the values that are meant by the name of a column, or given themselves.
+    """Return a column of X by its name; return values that are not a name unchanged.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def column_or_values(y, X, name="y"):
         Name of a column of X, or values.
 
     X : data frame or other container of samples
-        Where the column is looked up.
+        Samples with the column.
 
     name : str, default="y"
         Name of the parameter.
@@ -109,9 +109,10 @@ def column_or_values(y, X, name="y"):
 
 
 def features_of(estimator, X):
-    """Return the columns of a data frame that an estimator was fitted on.
+    """Return the columns of a data frame on which an estimator was fitted.
 
-    A frame may hold more, for colors and labels. Anything else is returned as it is.
+    Other columns, for colors and labels, are dropped. Other containers are returned
+    unchanged.
     """
     names = column_names(readable(X))
     fitted = getattr(estimator, "feature_names_in_", None)
@@ -123,12 +124,13 @@ def features_of(estimator, X):
 
 
 def color_values(values, name="y"):
-    """Decide whether values are classes or numbers on a scale, and color them.
+    """Color values as classes, or as numbers on a scale.
 
-    Categories, texts and booleans are classes, and so are whole numbers of at most ten
-    different values. Other numbers and dates are on a scale, whose ends are their first
-    and last percentile. The ten largest classes have a color each; the rest are one
-    class, "other". Missing values (None, nan, NaT, NA) are neither.
+    Categories, text and booleans are classes, and so are whole numbers with at most ten
+    different values. Other numbers, dates and durations (in days) are on a scale from
+    their 1st to their 99th percentile. The ten largest classes have separate colors;
+    the rest are one class, "other". Missing values (None, nan, NaT, NA) are a separate
+    group of classes, and nan on a scale.
 
     Parameters
     ----------
@@ -141,13 +143,13 @@ def color_values(values, name="y"):
     Returns
     -------
     Classes or Scale
-        The groups of classes come in their order, then other and missing ones. Classes
-        come in the order of a categorical type, or else sorted.
+        Groups of `Classes` are in the order of a categorical type, or else sorted;
+        "other" and "missing" come last.
 
     Raises
     ------
     ValueError
-        If the values are not one for each sample.
+        If the values are not one-dimensional.
 
     Examples
     --------
@@ -172,7 +174,7 @@ def color_values(values, name="y"):
 
 
 def color_classes(values, name="y"):
-    """Color values as classes, numbers too.
+    """Color all values as classes, even numbers.
 
     Parameters
     ----------
@@ -185,7 +187,7 @@ def color_classes(values, name="y"):
     Returns
     -------
     Classes
-        As of :func:`color_values`.
+        As from :func:`color_values`.
     """
     objects = as_objects(values, name)
     missing = missing_among(objects)
@@ -193,15 +195,15 @@ def color_classes(values, name="y"):
 
 
 def opacities(std, n_samples, name="std"):
-    """Return how opaque each point is: 1 if it is certain, less if it is not.
+    """Compute the opacity of each point from its standard deviation.
 
     The opacity falls linearly from 1 at the 5th percentile of the standard deviations
-    to 0.15 at the 95th.
+    to 0.15 at the 95th. If these percentiles are equal, all points are opaque.
 
     Parameters
     ----------
     std : array-like of shape (n_samples,)
-        Standard deviation of each code, as ``transform(X, return_std=True)`` gives it.
+        Standard deviation of each code, from ``transform(X, return_std=True)``.
 
     n_samples : int
         Number of samples.
@@ -216,7 +218,8 @@ def opacities(std, n_samples, name="std"):
     Raises
     ------
     ValueError
-        If a deviation is negative or not finite, or they are not one for each sample.
+        If a deviation is negative or not finite, or `std` does not have one value for
+        each sample.
     """
     std = np.asarray(readable(std, name), dtype=np.float64)
     if std.shape != (n_samples,):
@@ -239,12 +242,12 @@ def opacities(std, n_samples, name="std"):
 
 
 def as_objects(values, name):
-    """Return values of any container as an array of Python objects.
+    """Return the values of any container as an array of Python objects.
 
     Raises
     ------
     ValueError
-        If they are not of one dimension.
+        If the values are not one-dimensional.
     """
     values = readable(values, name)
     array = values if isinstance(values, np.ndarray) else _array(values)
@@ -254,7 +257,7 @@ def as_objects(values, name):
         raise ValueError(
             f"{name} has shape {array.shape}; it must have shape (n_samples,)"
         )
-    if array.dtype.kind in "mM":  # whose objects are integers where they are finer
+    if array.dtype.kind in "mM":  # units finer than us would become integers
         array = array.astype(f"{array.dtype.kind}8[us]")
     return array.astype(object)
 
@@ -270,7 +273,7 @@ def _array(values):
 
 
 def _categories(values):
-    """Return the categories of a type that has them in an order, or None."""
+    """Return the ordered categories of a categorical type, or None."""
     dtype = getattr(values, "dtype", None)
     if type(dtype).__name__ in ("CategoricalDtype", "Enum"):  # of pandas, of polars
         return list(dtype.categories)
@@ -334,7 +337,7 @@ def _classes(objects, missing, order):
     levels = _sorted(counts) if order is None else [one for one in order if counts[one]]
     named = levels
     if len(levels) > MAX_CLASSES:
-        # A stable order, so that equal counts do not depend on the order of samples.
+        # Ties between equal counts must not depend on the order of the samples.
         most = set(sorted(levels, key=lambda one: -counts[one])[:MAX_CLASSES])
         named = [one for one in levels if one in most]
     places = {one: i for i, one in enumerate(named)}

@@ -1,31 +1,31 @@
-"""Display of how far new samples are from others."""
+"""Display of a drift report."""
 
 import numpy as np
 
 from .base import Display, as_written, import_pyplot
 from .colors import COLORS
 
-# Of what does not differ, which is no class of anything.
+# Color of comparisons that did not drift. It is not one of the class colors.
 _GRAY = "#999999"
 
 
 class DriftDisplay(Display):
-    """How far the distributions of new samples are from those of a reference, as bars.
+    """Bars of how much new samples differ from a reference in each comparison.
 
     Parameters
     ----------
     statistics : dict of str to float
-        Statistic of each comparison, between 0 and 1, by what is compared. Of a
-        :func:`~stable_embedding.drift_report` it is the largest difference of the two
-        distribution functions; of "largest errors" it is the difference of two
-        fractions of samples, which is small even if it is clear.
+        Statistic of each comparison, between 0 and 1, by its name. In a
+        :func:`~stable_embedding.drift_report` it is the largest difference between the
+        two distribution functions (Kolmogorov-Smirnov). For "largest errors" it is the
+        difference of two fractions of samples, which can be small and yet significant.
 
     drifted : dict of str to bool
-        Whether each differs by more than chance.
+        Whether each comparison differs by more than chance, by its name.
 
     max_bars : int, default=20
-        Number of bars at most. What drifted comes first, then what did not, each from
-        the largest statistic down.
+        Largest number of bars. Comparisons that drifted come first, and then the
+        others, each sorted by decreasing statistic.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class DriftDisplay(Display):
 
     See Also
     --------
-    stable_embedding.drift_report : Takes the measures, and draws this.
+    stable_embedding.drift_report : Computes the statistics; its `plot` draws this.
 
     Examples
     --------

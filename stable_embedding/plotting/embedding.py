@@ -22,7 +22,7 @@ from .colors import (
     opacities,
 )
 
-# Whether numbers lie below and above a scale; the ends at which the color bar points.
+# Pointed ends of the color bar, for numbers below and above the scale.
 _EXTEND = {
     (False, False): "neither",
     (True, False): "min",
@@ -30,7 +30,7 @@ _EXTEND = {
     (True, True): "both",
 }
 
-# Beside the map, or below the color bar.
+# Position of the legend: beside the map, or below the color bar.
 _PLACES = {
     Classes: {"loc": "center left", "bbox_to_anchor": (1, 0.5)},
     Scale: {
@@ -44,27 +44,26 @@ _PLACES = {
 
 
 class EmbeddingDisplay(Display):
-    """An embedding in two components, colored by values; or several side by side.
+    """Scatter plot of an embedding in two components, or of several side by side.
 
-    Categories, texts, booleans and whole numbers of at most ten different values are
-    classes, with a legend. Ten of them have a color each, which no other shares; the
-    smaller ones are drawn as "other". Other numbers, dates and durations (in days) have
-    a color bar, whose ends are their first and last percentile. Missing values are
-    dark gray, and named in the legend.
+    Categories, text, booleans and whole numbers with at most ten different values are
+    drawn as classes, with a legend. The ten largest classes have separate colors, and
+    the rest are drawn as "other". Other numbers, dates and durations (in days) are
+    drawn with a color bar from their 1st to their 99th percentile. Missing values are
+    dark gray and named in the legend.
 
     Parameters
     ----------
     embedding : array-like of shape (n_samples, 2) or (n_runs, n_samples, 2)
         One embedding, or several of the same samples. Several are drawn side by side at
-        one scale.
+        the same scale.
 
     y : array-like of shape (n_samples,) or None, default=None
-        Class or number of each sample, from which its color comes.
+        Class or number of each sample, for its color.
 
     std : array-like of shape (n_samples,) or None, default=None
-        Standard deviation of each code, as ``transform(X, return_std=True)`` gives it.
-        Points fade with it, from opaque at its 5th percentile to an opacity of 0.15 at
-        its 95th.
+        Standard deviation of each code, from ``transform(X, return_std=True)``. Points
+        are opaque up to its 5th percentile, and fade to an opacity of 0.15 at its 95th.
 
     Attributes
     ----------
@@ -98,32 +97,31 @@ class EmbeddingDisplay(Display):
     def from_estimator(
         cls, estimator, X, y=None, *, runs=False, return_std=False, ax=None
     ):
-        """Draw the embedding by a transformer.
+        """Embed X by a transformer, and draw the embedding.
 
         Parameters
         ----------
         estimator : transformer
-            With two components, or a pipeline with one, without its predictor. It must
-            be fitted unless `runs` is true.
+            Transformer to two components, or a pipeline with one; a predictor at its
+            end is ignored. It must be fitted unless `runs` is true.
 
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples to embed and draw, in a form that the estimator accepts. Columns of
-            a data frame that the estimator was not fitted on may serve as `y`.
+            Samples to embed and draw, in a form that the estimator accepts. A data
+            frame may have further columns, which can be named as `y`.
 
         y : str, array-like of shape (n_samples,) or None, default=None
-            Class or number of each sample, or the name of the column of X that has it.
+            Class or number of each sample, or the name of a column of X.
 
         runs : bool, default=False
-            Whether to draw several trainings side by side: the runs of the fitted
-            estimator, or five new trainings on X, as
-            :func:`~stable_embedding.manifold_variance_score` uses them.
+            Whether to draw several trainings side by side: the runs of an estimator
+            that was fitted with ``n_init >= 2``, or else five new trainings on X.
 
         return_std : bool, default=False
             Whether points fade with the standard deviation of their codes between the
             runs of the estimator.
 
         ax : matplotlib Axes, array of them or None, default=None
-            Axes to draw on, by default those of a new figure.
+            Axes to draw on, one for each embedding. By default, a new figure.
 
         Returns
         -------
@@ -132,13 +130,17 @@ class EmbeddingDisplay(Display):
         Raises
         ------
         ValueError
-            If X has no column `y`, `runs` and `return_std` are both true, or the
-            estimator has no standard deviation.
+            If X has no column `y`, `runs` and `return_std` are both true, `return_std`
+            is true and the estimator was fitted with one run, or the embedding does not
+            have two components.
+
+        TypeError
+            If `return_std` is true and the estimator has no
+            ``transform(X, return_std=True)``.
         """
         if runs and return_std:
             raise ValueError(
-                "runs=True and return_std=True exclude each other: each run has its own"
-                " axes, or all runs decide how points fade"
+                "runs=True and return_std=True cannot be combined: pass one of them"
             )
         y = column_or_values(y, X)
         X = features_of(estimator, X)
@@ -155,7 +157,7 @@ class EmbeddingDisplay(Display):
         Parameters
         ----------
         ax : matplotlib Axes, array of them or None, default=None
-            Axes to draw on, by default those of a new figure.
+            Axes to draw on, one for each embedding. By default, a new figure.
 
         legend : bool, default=True
             Whether to add a legend of the classes, or a color bar of the numbers,
@@ -169,8 +171,8 @@ class EmbeddingDisplay(Display):
         Raises
         ------
         ValueError
-            If an embedding has not two components, or `y` or `std` has not one value
-            for each sample.
+            If an embedding does not have two components, or `y` or `std` does not have
+            one value for each sample.
         """
         runs = np.asarray(dense(self.embedding, "embedding"))
         several = runs.ndim == 3
@@ -220,7 +222,7 @@ class EmbeddingDisplay(Display):
 
 
 def _groups(colors):
-    """Return what the legend names: classes, or the missing ones among numbers."""
+    """Return the groups in the legend: classes, or missing values among numbers."""
     if isinstance(colors, Classes):
         return colors.groups
     missing = np.isnan(colors.values)
@@ -228,14 +230,14 @@ def _groups(colors):
 
 
 def _mark(color):
-    """Return a point of a legend, which does not fade as those of the samples do."""
+    """Return an opaque marker for the legend."""
     from matplotlib.lines import Line2D
 
     return Line2D([], [], linestyle="", marker="o", markersize=6, color=color)
 
 
 def _scatter(ax, embedding, colors, alpha):
-    """Draw points; missing values and other classes lie below the named ones."""
+    """Draw points, with missing values and other classes below the named ones."""
 
     def draw(members, **options):
         ax.scatter(
@@ -270,7 +272,7 @@ def _scatter(ax, embedding, colors, alpha):
 
 
 def _beyond(scale):
-    """Tell whether numbers lie below the scale, and above it."""
+    """Tell whether any numbers are below the scale, and whether any are above it."""
     values = scale.values[~np.isnan(scale.values)]
     return bool((values < scale.low).any()), bool((values > scale.high).any())
 

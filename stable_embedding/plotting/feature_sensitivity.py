@@ -1,4 +1,4 @@
-"""Display of what a map responds to."""
+"""Display of the sensitivity of an embedding to each feature."""
 
 import numpy as np
 from sklearn.utils import check_consistent_length
@@ -16,17 +16,18 @@ from .colors import COLORS
 
 
 class FeatureSensitivityDisplay(Display):
-    """How far a map moves with one standard deviation of each feature, as bars.
+    """Bars of how far codes move when a feature changes by one standard deviation.
 
     Parameters
     ----------
     sensitivity : array-like of shape (n_components, n_features)
-        As :meth:`~stable_embedding.StableAutoencoder.feature_sensitivity` returns it.
+        As returned by :meth:`~stable_embedding.StableAutoencoder.feature_sensitivity`,
+        in the units of the codes.
 
     feature_names : array-like of shape (n_features,) or None, default=None
-        Names of the features; "x0", "x1" and so on by default. Features of one name
-        share a bar: the root of the sum of their squares. So the levels of a category
-        are drawn as one if they are given the name of its column.
+        Names of the features; by default "x0", "x1" and so on. Features with the same
+        name share one bar, the root of the sum of their squares. To draw one bar for a
+        one-hot encoded column, give all its indicators the name of the column.
 
     Attributes
     ----------
@@ -38,7 +39,7 @@ class FeatureSensitivityDisplay(Display):
 
     See Also
     --------
-    stable_embedding.StableAutoencoder.feature_sensitivity : What is drawn.
+    stable_embedding.StableAutoencoder.feature_sensitivity : Computes the sensitivity.
 
     Examples
     --------
@@ -67,43 +68,55 @@ class FeatureSensitivityDisplay(Display):
         max_features=20,
         ax=None,
     ):
-        """Draw what the map of a fitted autoencoder responds to.
+        """Draw the sensitivity of a fitted autoencoder.
 
         Parameters
         ----------
         estimator : StableAutoencoder
-            Fitted, or a fitted pipeline with one as the last step that embeds. Of a
-            pipeline, the features are those that the autoencoder sees,
-            ``pipeline[:-1].transform(X)``. Behind a scaler a standard deviation of a
-            feature is that of its column.
+            Fitted estimator, or a fitted pipeline whose embedding step is one. The
+            features of a pipeline are the inputs of the autoencoder,
+            ``pipeline[:-1].transform(X)``. After a scaler, one standard deviation of a
+            feature is one standard deviation of its column.
 
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples over which the mean is taken, in a form that the estimator accepts.
+            Samples over which the derivatives are averaged, in a form that the
+            estimator accepts.
 
         feature_names : array-like of shape (n_features,) or None, default=None
-            Names of the features that the autoencoder sees. By default those that the
-            steps before it give, or it was fitted with. Those of one name share a bar.
+            Names of the autoencoder's input features. By default, the names that the
+            steps before it return, or those it was fitted with. Features with the same
+            name share one bar.
 
         per_component : bool, default=False
-            Whether to draw a bar for each component, not one for all of them together.
+            Whether to draw one bar for each component. By default, one bar is the root
+            of the sum of squares over components.
 
         max_features : int or None, default=20
-            Number of bars at most, those of the largest values; None for all.
+            Largest number of features to draw, those with the largest sensitivity; None
+            for all.
 
         ax : matplotlib Axes or None, default=None
-            Axes to draw on, by default those of a new figure.
+            Axes to draw on. By default, a new figure.
 
         Returns
         -------
         FeatureSensitivityDisplay
+
+        Raises
+        ------
+        TypeError
+            If the estimator has no `feature_sensitivity`.
+
+        ValueError
+            If `max_features` is less than 1, or `feature_names` has another length.
         """
         check_is_fitted(estimator)
         steps = embedding_steps(estimator)
         last = last_step(steps)
         if not hasattr(last, "feature_sensitivity"):
             raise TypeError(
-                f"estimator={estimator!r} has no feature_sensitivity, as a fitted"
-                " StableAutoencoder has"
+                f"estimator={estimator!r} has no feature_sensitivity; it must be a"
+                " StableAutoencoder, or a pipeline that embeds by one"
             )
         sensitivity = last.feature_sensitivity(inputs_of_last(steps, X))
         if feature_names is None:
@@ -118,13 +131,15 @@ class FeatureSensitivityDisplay(Display):
         Parameters
         ----------
         per_component : bool, default=False
-            Whether to draw a bar for each component, not one for all of them together.
+            Whether to draw one bar for each component. By default, one bar is the root
+            of the sum of squares over components.
 
         max_features : int or None, default=20
-            Number of bars at most, those of the largest values; None for all.
+            Largest number of features to draw, those with the largest sensitivity; None
+            for all.
 
         ax : matplotlib Axes or None, default=None
-            Axes to draw on, by default those of a new figure.
+            Axes to draw on. By default, a new figure.
 
         Returns
         -------
@@ -156,7 +171,7 @@ class FeatureSensitivityDisplay(Display):
         return self
 
     def _by_name(self):
-        """Return names, and values of those that share one, taken together."""
+        """Return distinct names, and the combined sensitivity of each."""
         values = check_samples(self.sensitivity, "sensitivity")
         if self.feature_names is None:
             return [f"x{i}" for i in range(values.shape[1])], values

@@ -1,4 +1,4 @@
-"""Display of an embedding as a page to look around in."""
+"""Interactive display of an embedding, as an HTML page."""
 
 from collections.abc import Mapping
 from html import escape
@@ -21,48 +21,49 @@ from .colors import (
 )
 from .interactive_page import Page, page_html
 
-# Columns that are shown by default, which bounds the file.
+# Number of columns that are shown by default, to limit the size of the file.
 _N_COLUMNS = 10
 
 
 class InteractiveDisplay:
-    """An embedding in two components as a page: hover, zoom, select, and go by months.
+    """Interactive HTML page of an embedding, with hover, zoom, selection and a slider.
 
-    The page is one HTML file, which asks for no other file and no network. It shows the
-    columns of the sample under the pointer. Samples within a lasso or a box are
-    counted, and their ids can be copied or downloaded. WebGL draws the points. It needs
-    Bokeh.
+    The page is one HTML file that loads no other file and needs no network. It shows
+    the columns of the sample under the pointer. It counts the samples that are selected
+    by a lasso or a box, and their ids can be copied or downloaded. Points are drawn by
+    WebGL. The display needs Bokeh.
 
     Parameters
     ----------
     embedding : array-like of shape (n_samples, 2), or dict of them
-        One embedding, or one for each month by its name, in their order. A slider leads
-        from month to month, in one frame. Samples of several months are joined by their
-        ids; one that a month lacks is not drawn in it.
+        One embedding, or a dict of embeddings by the name of their month, in order. A
+        slider then switches between months, all drawn in the same frame. Samples of
+        several months are joined by their ids. A sample is not drawn in a month that
+        does not have it.
 
     y : array-like of shape (n_samples,) or None, default=None
         Class or number of each sample, colored as in :class:`EmbeddingDisplay`.
 
     hover : data frame, dict of array-like, or None, default=None
-        Columns to show, of n_samples values each.
+        Columns to show for the sample under the pointer, with n_samples values each.
 
     ids : array-like of shape (n_samples,), dict of them, or None, default=None
-        Id of each sample; for months a dict of one array each, for all of them or
-        for none. By default ids are the index of a data frame of codes, or else samples
-        are numbered from 0; months without ids must then hold the same samples in the
-        same order. Ids of one embedding may repeat, those of several months may not.
+        Id of each sample. For several months, a dict with the ids of every month. By
+        default, ids are the index of a data frame of codes, or else numbers from 0;
+        months without ids must contain the same samples in the same order. Ids must be
+        unique if there are several months.
 
     std : array-like of shape (n_samples,) or None, default=None
-        Standard deviation of each code. Points fade with it.
+        Standard deviation of each code. Points fade with it as in
+        :class:`EmbeddingDisplay`.
 
     name : str or None, default=None
-        What `y` is, for the legend.
+        Name of `y`, the title of the legend.
 
     Notes
     -----
-    With months, `y`, `hover` and `std` have one value for each sample of any month, in
-    the order in which their ids first occur. :meth:`from_estimator` finds them by
-    itself.
+    With several months, `y`, `hover` and `std` have one value for each distinct id, in
+    the order in which ids first occur. :meth:`from_estimator` collects these values.
 
     Examples
     --------
@@ -87,25 +88,27 @@ class InteractiveDisplay:
 
     @classmethod
     def from_estimator(cls, estimator, X, y=None, *, hover=None, return_std=False):
-        """Embed samples by a transformer, or those of each month.
+        """Embed samples by a fitted transformer, for one month or several.
 
         Parameters
         ----------
         estimator : transformer or dict of them
-            With two components, or a pipeline with one, fitted. One for all months, or
-            one for each by its name, aligned to each other.
+            Fitted transformer to two components, or a pipeline with one. For several
+            months, pass one for all of them, or a dict of estimators by month that are
+            aligned to each other.
 
         X : {array-like, data frame} of shape (n_samples, n_features), or dict of them
-            Samples, or those of each month by its name. Those of several months are
-            joined by the index of their data frames. Columns that the estimator was not
-            fitted on may serve as `y` and `hover`.
+            Samples, or a dict of data frames by month. Samples of several months are
+            joined by the index of the data frames. Data frames may have further
+            columns, which can be named as `y` and `hover`.
 
         y : str, array-like of shape (n_samples,) or None, default=None
-            Name of a column of X, or for samples of one month values.
+            Name of a column of X, for the color of the points. For a single month,
+            values are accepted too.
 
         hover : list of str or None, default=None
-            Columns of X to show, by default the first ten. What they hold in the last
-            month in which a sample occurs is shown, and colored.
+            Columns of X to show, by default the first ten. Values, like those of `y`,
+            are taken from the last month in which a sample occurs.
 
         return_std : bool, default=False
             Whether points fade with the standard deviation of their codes between the
@@ -118,8 +121,9 @@ class InteractiveDisplay:
         Raises
         ------
         TypeError, ValueError
-            If months differ between `estimator` and `X`, ids are missing or not unique,
-            or a column is missing.
+            If `estimator` and `X` have different months, ids are missing or not unique,
+            a column is missing, or `return_std` is true and the estimator does not
+            support it.
         """
         if not isinstance(X, Mapping):
             return cls._of_samples(estimator, X, y, hover, return_std)
@@ -181,7 +185,7 @@ class InteractiveDisplay:
         )
 
     def to_html(self, *, title="Map"):
-        """Return the page as text.
+        """Return the page as HTML.
 
         Parameters
         ----------
@@ -191,7 +195,7 @@ class InteractiveDisplay:
         Returns
         -------
         str
-            HTML that holds all it needs.
+            A complete page, without references to other files.
 
         Raises
         ------
@@ -199,8 +203,8 @@ class InteractiveDisplay:
             If Bokeh is not installed.
 
         TypeError, ValueError
-            If embeddings have not two components, or values are not one for each
-            sample.
+            If an embedding does not have two components, or `y`, `hover`, `ids` or
+            `std` does not have one value for each sample.
         """
         return page_html(self._checked(), title)
 
@@ -210,7 +214,7 @@ class InteractiveDisplay:
         Parameters
         ----------
         path : str or path
-            File to write.
+            File to write, in UTF-8.
 
         title : str, default="Map"
             Title of the page.
@@ -218,7 +222,7 @@ class InteractiveDisplay:
         Path(path).write_text(self.to_html(title=title), encoding="utf-8")
 
     def _repr_html_(self):
-        """Show the page in a notebook, in a frame of its own."""
+        """Show the page in an iframe of a notebook."""
         page = escape(self.to_html(), quote=True)
         return (
             f'<iframe srcdoc="{page}" width="100%" height="720" title="Map"'
@@ -226,7 +230,7 @@ class InteractiveDisplay:
         )
 
     def _checked(self):
-        """Check what was given, and return what the page holds."""
+        """Validate the parameters, and return the contents of the page."""
         months, ids = _joined(self.embedding, self.ids)
         colors = None
         if self.y is not None:
@@ -272,14 +276,14 @@ def _ids_of_month(X, month):
     ids = sample_ids(X, input_name=f"X[{month!r}]")
     if ids is None:
         raise ValueError(
-            f"X[{month!r}] does not say who its samples are; it must be a data frame"
-            " whose index holds their ids: X.set_index(...)"
+            f"X[{month!r}] has no ids of its samples; it must be a data frame whose"
+            " index holds them: X.set_index(...)"
         )
     return ids
 
 
 def _last_month(ids):
-    """Return for each id, in their order, its last month and its place in it."""
+    """Map each id, in order of first occurrence, to its last month and row there."""
     last = {}
     for month, of_month in ids.items():
         for i, one in enumerate(of_month):
@@ -288,7 +292,7 @@ def _last_month(ids):
 
 
 def _picked(values, last, name):
-    """Take the value of each sample from its last month; None where there is none."""
+    """Return the value of each sample in its last month, or None if it has none."""
     arrays = {
         month: None if of_month is None else as_objects(of_month, name)
         for month, of_month in values.items()
@@ -303,7 +307,7 @@ def _joined(embedding, ids):
     """Return the coordinates of all samples in each month, and their ids."""
     if not isinstance(embedding, Mapping):
         points = check_two_components(embedding)
-        # Nothing is joined, so ids need not be unique.
+        # Ids need not be unique, since no months are joined.
         names = sample_ids(embedding, ids, "embedding", unique=False)
         return {"": points.astype(np.float32)}, names or list(range(len(points)))
     if not embedding:
@@ -325,7 +329,7 @@ def _joined(embedding, ids):
 
 
 def _ids_by_month(embedding, ids):
-    """Return the ids of each month, or places from 0 if no month has ids."""
+    """Return the ids of each month, or numbers from 0 if no month has ids."""
     if ids is not None and not isinstance(ids, Mapping):
         raise TypeError(
             f"ids is of type {type(ids).__name__}; for the months {list(embedding)} it"
@@ -352,9 +356,9 @@ def _ids_by_month(embedding, ids):
         return names
     if len(nameless) < len(names):
         raise ValueError(
-            f"embedding[{nameless[0]!r}] does not say who its samples are, but other"
-            f" months do; pass ids[{nameless[0]!r}], or a data frame whose index holds"
-            " their ids"
+            f"embedding[{nameless[0]!r}] has no ids of its samples, but other months"
+            f" have; pass ids[{nameless[0]!r}], or a data frame whose index holds"
+            " the ids"
         )
     sizes = {month: num_samples(codes) for month, codes in embedding.items()}
     if len(set(sizes.values())) > 1:

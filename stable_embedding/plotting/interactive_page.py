@@ -1,7 +1,7 @@
-"""The page of an interactive map: one file by Bokeh, which needs no other.
+"""Write the HTML page of an interactive map, with Bokeh.
 
-All columns are arrays of small numbers, which Bokeh writes in base64: coordinates in
-float32, classes and texts as places in a list of levels.
+All columns are arrays of small numbers, which Bokeh encodes in base64: coordinates in
+float32, classes and text as indices into a list of levels.
 """
 
 from html import escape

@@ -1,4 +1,4 @@
-"""Display of the loss during training."""
+"""Display of the training loss."""
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -11,12 +11,15 @@ _VALIDATION = "validation_"
 
 
 class LossCurveDisplay(Display):
-    """The terms of the loss by epoch.
+    """Loss and its terms at each epoch.
+
+    Training losses are solid lines. Validation losses, which early stopping records,
+    are dashed.
 
     Parameters
     ----------
     history : dict of str to list of float
-        As `history_` of a fitted :class:`~stable_embedding.StableAutoencoder`.
+        The `history_` of a fitted :class:`~stable_embedding.StableAutoencoder`.
 
     Attributes
     ----------
@@ -47,21 +50,26 @@ class LossCurveDisplay(Display):
         Parameters
         ----------
         estimator : StableAutoencoder
-            Fitted, or a fitted pipeline whose last step it is.
+            Fitted estimator, or a fitted pipeline that ends with one.
 
         ax : matplotlib Axes or None, default=None
-            Axes to draw on, by default those of a new figure.
+            Axes to draw on. By default, a new figure.
 
         Returns
         -------
         LossCurveDisplay
+
+        Raises
+        ------
+        TypeError
+            If the estimator has no `history_`.
         """
         check_is_fitted(estimator)
         last = last_step(estimator)
         if not hasattr(last, "history_"):
             raise TypeError(
-                f"estimator={estimator!r} has no history_ of its losses, as a fitted"
-                " StableAutoencoder has"
+                f"estimator={estimator!r} has no history_; it must be a fitted"
+                " StableAutoencoder, or a pipeline that ends with one"
             )
         return cls(last.history_).plot(ax=ax)
 
@@ -76,7 +84,7 @@ class LossCurveDisplay(Display):
                         losses,
                         style,
                         color=color,
-                        # The total stays visible where it is equal to one term.
+                        # The total stays visible below a term that equals it.
                         linewidth=3 if name == "loss" else 1.5,
                         label=key.replace("_", " "),
                     )

@@ -1,4 +1,4 @@
-"""Display of the manifold variance, of pairs or of samples."""
+"""Display of the manifold variance of pairs or samples."""
 
 import numpy as np
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
@@ -17,18 +17,18 @@ from .colors import COLORMAP
 
 
 class ManifoldVarianceDisplay(Display):
-    """How much each distance, or each sample, of an embedding varies between trainings.
+    """Variance of each distance, or of each sample, between trainings.
 
     Parameters
     ----------
     variance : array-like of shape (n_samples, n_samples)
-        As from :func:`~stable_embedding.manifold_variance_matrix`.
+        As returned by :func:`~stable_embedding.manifold_variance_matrix`.
 
     embedding : array-like of shape (n_samples, 2) or None, default=None
-        One of the embeddings, to color its samples.
+        Embedding to draw with ``kind="map"``.
 
     y : array-like of shape (n_samples,) or None, default=None
-        Class of each sample, by which the matrix is sorted.
+        Class of each sample. With ``kind="matrix"`` the samples are sorted by it.
 
     Attributes
     ----------
@@ -68,23 +68,25 @@ class ManifoldVarianceDisplay(Display):
         Parameters
         ----------
         estimator : transformer
-            If it was fitted with ``n_init >= 2``, the variance is that between its
-            runs. Any other is trained five times on X.
+            A :class:`~stable_embedding.StableAutoencoder` that was fitted with
+            ``n_init >= 2``, whose runs are compared. Any other transformer is trained
+            five times on X, with different seeds. A pipeline may end with either.
 
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples to embed, in a form that the estimator accepts.
+            Samples to embed, in a form that the estimator accepts. If there are more
+            than 2,000, 2,000 of them are drawn, the same ones in each call.
 
         y : array-like of shape (n_samples,) or None, default=None
             Class of each sample.
 
         kind : {"matrix", "map"}, default="matrix"
-            See `plot`.
+            What to draw, see :meth:`plot`.
 
         ax : matplotlib Axes or None, default=None
-            Axes to draw on, by default those of a new figure.
+            Axes to draw on. By default, a new figure.
 
         verbose : bool, default=False
-            Whether to show a progress bar where the estimator is trained.
+            Whether to show a progress bar of new trainings.
 
         Returns
         -------
@@ -100,17 +102,17 @@ class ManifoldVarianceDisplay(Display):
         Parameters
         ----------
         embeddings : array-like of shape (n_runs, n_samples, n_components) or list
-            Two or more embeddings of the same samples. Of more than 2,000 samples the
-            same 2,000 are drawn at each call.
+            Two or more embeddings of the same samples. If there are more than 2,000
+            samples, 2,000 of them are drawn, the same ones in each call.
 
         y : array-like of shape (n_samples,) or None, default=None
             Class of each sample.
 
         kind : {"matrix", "map"}, default="matrix"
-            See `plot`.
+            What to draw, see :meth:`plot`.
 
         ax : matplotlib Axes or None, default=None
-            Axes to draw on, by default those of a new figure.
+            Axes to draw on. By default, a new figure.
 
         Returns
         -------
@@ -135,18 +137,25 @@ class ManifoldVarianceDisplay(Display):
         Parameters
         ----------
         kind : {"matrix", "map"}, default="matrix"
-            With "matrix" the variance of each pair's distance is drawn as an image,
-            sorted by class. With "map" the embedding nearest to the consensus is drawn,
-            each sample colored by the mean variance of its distances. The color scale
+            "matrix" draws an image of the variance of each pair's normalized distance,
+            sorted by class. "map" draws `embedding` and colors each sample by the mean
+            variance of its distances; `from_estimator` and `from_embeddings` take the
+            run whose distances are nearest to their mean over runs. The color scale
             ends at the 99th percentile.
 
         ax : matplotlib Axes or None, default=None
-            Axes to draw on, by default those of a new figure.
+            Axes to draw on. By default, a new figure.
 
         Returns
         -------
         ManifoldVarianceDisplay
             The display itself, with its axes.
+
+        Raises
+        ------
+        ValueError
+            If `kind` is unknown, numbers of samples differ, or `embedding` does not
+            have two components and ``kind="map"``.
         """
         _check_kind(kind)
         variance = check_array(self.variance, input_name="variance")

@@ -1,4 +1,4 @@
-"""Display of where samples moved from one embedding to another."""
+"""Display of how samples moved from one embedding to another."""
 
 import numpy as np
 from sklearn.utils import check_consistent_length
@@ -8,7 +8,7 @@ from .colors import COLORS, Group, color_classes
 
 
 class MovementDisplay(Display):
-    """Arrows from where samples lay to where they lie, over the new embedding.
+    """Arrows from the old to the new position of samples, over the new embedding.
 
     Parameters
     ----------
@@ -16,8 +16,8 @@ class MovementDisplay(Display):
         Two embeddings of the same samples.
 
     groups : array-like of shape (n_samples,) or None, default=None
-        Group of each sample, which decides on its color, as the classes of
-        :class:`EmbeddingDisplay` do.
+        Group of each sample, for its color. Numbers are groups too. If there are more
+        than ten groups, the smaller ones are drawn as "other".
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class MovementDisplay(Display):
 
     See Also
     --------
-    stable_embedding.movement_report : Finds the embeddings, and draws this.
+    stable_embedding.movement_report : Computes the embeddings; its `plot` draws this.
 
     Examples
     --------
@@ -52,11 +52,11 @@ class MovementDisplay(Display):
         Parameters
         ----------
         n_arrows : int, default=1000
-            Number of arrows at most, those of the samples that moved most. All samples
+            Largest number of arrows. The samples that moved most get them; all samples
             are drawn as points.
 
         ax : matplotlib Axes or None, default=None
-            Axes to draw on, by default those of a new figure.
+            Axes to draw on. By default, a new figure.
 
         Returns
         -------
@@ -66,7 +66,8 @@ class MovementDisplay(Display):
         Raises
         ------
         ValueError
-            If the embeddings have not two components, or the numbers of samples differ.
+            If an embedding does not have two components, the numbers of samples differ,
+            or `n_arrows` is negative.
         """
         old, new = map(_coordinates, (self.old, self.new))
         check_consistent_length(old, new)
@@ -93,7 +94,7 @@ class MovementDisplay(Display):
                 alpha=0.6,
             )
         label_components(self.ax_)
-        # Arrows do not count in the limits.
+        # The limits do not include the arrows.
         self.ax_.update_datalim(old)
         self.ax_.autoscale_view()
         if self.groups is not None:

@@ -9,39 +9,36 @@ from .colors import COLORS
 
 
 class ParetoDisplay(Display):
-    """Two scores against each other, along paths of a parameter.
+    """Trade-off between two scores, with the Pareto front.
 
-    Points on the Pareto front are filled: no other point is better in one score and at
-    least as good in the other.
+    Higher is better for both scores. Points on the Pareto front are filled: no other
+    point is better in one score and at least as good in the other.
 
     Parameters
     ----------
     paths : dict of str to dict of str to pair of float
-        For each path its points by their labels, in order. A point is a pair x and y;
-        more is better of both.
+        Points that are connected by a line, such as the scores of an estimator for
+        several values of a parameter. Each path maps labels to pairs (x, y), in order.
 
     points : dict of str to pair of float or None, default=None
-        Single points to compare with, by their names.
+        Single points (x, y) to compare with, by their names.
 
     xlabel : str, default="x"
-        Name of x.
+        Name of the first score.
 
     ylabel : str, default="y"
-        Name of y.
+        Name of the second score.
 
     Attributes
     ----------
     front_ : list of pair of str
-        The points on the front, each as its path and its label. A single point is given
-        as its name twice.
+        Points on the front, as pairs of path and label. For a single point, both are
+        its name.
 
-    axes_ : ndarray of Axes
+    ax_ : matplotlib Axes
         Axes that were drawn on, after `plot`.
 
-    ax_ : Axes
-        The first of them.
-
-    figure_ : Figure
+    figure_ : matplotlib Figure
         Figure of the axes.
 
     Examples
@@ -70,10 +67,10 @@ class ParetoDisplay(Display):
             for name, point in self.points.items()
         }
         if not values:
-            raise ValueError("paths and points are empty; there is nothing to compare")
+            raise ValueError("paths and points are empty; pass at least one point")
         for at, value in values.items():
             if value.shape != (2,) or not np.isfinite(value).all():
-                raise ValueError(f"{at} is {value}; a point is two finite numbers")
+                raise ValueError(f"{at} is {value}; a point must be two finite numbers")
         self.front_ = [
             at
             for at, value in values.items()

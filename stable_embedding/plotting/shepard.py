@@ -1,4 +1,4 @@
-"""Display of the distances in an embedding against those of the data."""
+"""Shepard diagram of an embedding."""
 
 import numpy as np
 from scipy.spatial.distance import pdist
@@ -14,12 +14,15 @@ from .colors import COLORMAP, COLORS
 
 
 class ShepardDisplay(Display):
-    """Distances in the embedding against those of the data, pair by pair.
+    """Shepard diagram: distances in the embedding against distances in the data.
+
+    Hexagons are colored by the number of pairs, on a logarithmic scale. The line shows
+    the proportional distances that fit best.
 
     Parameters
     ----------
     distances : array-like of shape (n_pairs,)
-        Distances in the data.
+        Distances of pairs of samples in the data.
 
     distances_embedded : array-like of shape (n_pairs,)
         Distances of the same pairs in the embedding.
@@ -34,7 +37,7 @@ class ShepardDisplay(Display):
 
     See Also
     --------
-    stable_embedding.quality.distance_correlation : The same in one number.
+    stable_embedding.quality.distance_correlation : Correlation of the same distances.
 
     References
     ----------
@@ -58,19 +61,20 @@ class ShepardDisplay(Display):
 
     @classmethod
     def from_estimator(cls, estimator, X, *, ax=None):
-        """Draw the distances that a fitted transformer keeps.
+        """Draw the diagram of a fitted transformer.
 
         Parameters
         ----------
         estimator : transformer
-            Fitted. Of a pipeline, the distances are those of what its last transformer
-            sees, ``pipeline[:-1].transform(X)``: the first steps may encode and impute.
+            Fitted transformer. For a pipeline, distances in the data are those between
+            inputs of its last transformer, ``pipeline[:-1].transform(X)``.
 
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples to embed, in a form that the estimator accepts.
+            Samples to embed, in a form that the estimator accepts. If there are more
+            than 1,000, 1,000 of them are drawn, the same ones in each call.
 
         ax : matplotlib Axes or None, default=None
-            Axes to draw on, by default those of a new figure.
+            Axes to draw on. By default, a new figure.
 
         Returns
         -------
@@ -81,18 +85,19 @@ class ShepardDisplay(Display):
 
     @classmethod
     def from_embedding(cls, X, X_embedded, *, ax=None):
-        """Draw the distances that an embedding keeps.
+        """Draw the diagram of an embedding, with Euclidean distances.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The data. Of more than 1,000 samples the same 1,000 are drawn at each call.
+            The data. If there are more than 1,000 samples, 1,000 of them are drawn, the
+            same ones in each call.
 
         X_embedded : array-like of shape (n_samples, n_components)
             Embedding of X.
 
         ax : matplotlib Axes or None, default=None
-            Axes to draw on, by default those of a new figure.
+            Axes to draw on. By default, a new figure.
 
         Returns
         -------
@@ -106,7 +111,7 @@ class ShepardDisplay(Display):
 
     def _check(self):
         if not np.any(self.distances):
-            raise ValueError("distances are all zero; there is nothing to draw against")
+            raise ValueError("distances are all zero; at least two samples must differ")
 
     def _draw(self):
         wanted, found = np.asarray(self.distances), np.asarray(self.distances_embedded)

@@ -1,28 +1,28 @@
-"""Display of a measure of stability."""
+"""Display of a stability report."""
 
 import numpy as np
 
 from .base import MARKERS, Display, as_written
 from .colors import COLORS
 
-# Values below this are drawn on a linear scale down to 0, those above on a logarithmic.
+# Values below this are drawn on a linear scale, larger ones on a logarithmic scale.
 _SMALLEST = 1e-4
 
 
 class StabilityDisplay(Display):
-    """A measure of stability of several estimators, under each perturbation.
+    """Stability of several estimators under each perturbation.
 
     Parameters
     ----------
     values : dict of str to dict of str to float
-        The measure of each estimator under each perturbation.
+        For each estimator, the value of the measure under each perturbation.
 
     label : str
-        Name of the measure.
+        Name of the measure, for the axis.
 
     log : bool, default=True
-        Whether the axis is logarithmic, down to 1e-4. That suits a measure that is 0 at
-        best. Otherwise the axis is linear and shows all values from 0 to 1.
+        Whether the axis is logarithmic above 1e-4 and linear below. Use it for a
+        measure whose best value is 0. Otherwise the axis is linear from 0 to 1.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class StabilityDisplay(Display):
 
     See Also
     --------
-    stable_embedding.stability_report : Takes the measures, and draws this.
+    stable_embedding.stability_report : Computes the values; its `plot` draws this.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Measures of how much embeddings change, and scores of estimators by them."""
+"""Measure how much an embedding changes when it is trained again."""
 
 from .measures import (
     displacement,

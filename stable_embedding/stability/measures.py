@@ -1,13 +1,13 @@
 r"""Measures of how much an embedding changes from training to training.
 
-Several trainings give several embeddings of the same samples. A reader of an embedding
-sees distances, up to a unit. So each embedding is reduced to its normalized distances
-:math:`\tilde D_r = D_r / \operatorname{mean}_{i<j} (D_r)_{ij}`, and their variance over
-trainings is measured. Shift, rotation, reflection and uniform scale of an embedding do
-not count.
+Several trainings give several embeddings of the same samples. The manifold variance
+compares their normalized distances
+:math:`\tilde D_r = D_r / \operatorname{mean}_{i<j} (D_r)_{ij}`, where :math:`D_r` is
+the matrix of distances between samples in run :math:`r`. Shift, rotation, reflection
+and uniform scale of an embedding do not change it.
 
-Without the normalization an embedding that shrinks would seem to become stable. An
-embedding that has collapsed to one point is refused for the same reason.
+Without the normalization, an embedding would seem to become stable when it shrinks. For
+the same reason an embedding that has collapsed to one point raises an error.
 """
 
 import numpy as np
@@ -25,25 +25,26 @@ _DTYPES = (np.float64, np.float32)
 
 
 class IncomparableError(ValueError):
-    """Raised for embeddings that have no measure, although the arguments are valid.
+    """Raised for valid arguments whose embeddings cannot be compared.
 
-    They have collapsed, hold NaN or infinity, or differ in their number of components.
+    An embedding has collapsed, holds NaN or infinity, or differs from the others in its
+    number of components.
     """
 
 
 def check_embeddings(embeddings):
-    """Check several embeddings of the same samples.
+    """Validate and standardize several embeddings of the same samples.
 
     Parameters
     ----------
     embeddings : array-like of shape (n_runs, n_samples, n_components) or list
-        Two or more embeddings of the same samples, each of shape
-        (n_samples, n_components_of_the_run).
+        Two or more embeddings of the same samples. The arrays of a list may differ in
+        their number of components.
 
     Returns
     -------
-    list of ndarray of shape (n_samples, n_components_of_the_run), dtype float64
-        Each centered and divided by its largest absolute value.
+    list of ndarray of shape (n_samples, n_components), dtype float64
+        Each embedding centered and divided by its largest absolute value.
 
     Raises
     ------
@@ -51,8 +52,8 @@ def check_embeddings(embeddings):
         If an embedding holds NaN or infinity, or has collapsed to one point.
 
     ValueError
-        If there are fewer than two embeddings or samples, or the numbers of samples
-        differ.
+        If there are fewer than two embeddings or samples, or the embeddings differ in
+        their number of samples.
     """
     runs = [
         _check_finite(run, f"embeddings[{i}]", dtype=_DTYPES)
@@ -70,7 +71,7 @@ def check_embeddings(embeddings):
 
 
 def _check_finite(embedding, name, dtype):
-    """Check one embedding, with an error of its own for NaN and infinity."""
+    """Validate an embedding; raise `IncomparableError` for NaN and infinity."""
     embedding = dense(embedding, name)
     with columns_named(embedding, name):
         values = check_array(
@@ -100,7 +101,7 @@ def _standardized(run, index):
 
 
 def _mean_distance(run):
-    """Mean distance over pairs i < j, computed in blocks of the matrix."""
+    """Compute the mean distance over pairs i < j, in blocks of the matrix."""
     blocks = gen_batches(len(run), limits.DISTANCE_ROWS)
     total = sum(cdist(run[block], run).sum() for block in blocks)
     return total / (len(run) * (len(run) - 1))
@@ -112,28 +113,31 @@ def manifold_variance_matrix(embeddings):
     .. math:: V_{ij} = \operatorname{Var}_r (\tilde D_r)_{ij},
               \qquad \tilde D_r = D_r / \operatorname{mean}_{i<j} (D_r)_{ij}
 
-    Here :math:`D_r` holds the Euclidean distances between the samples in run :math:`r`,
-    and the variance over runs is the unbiased one.
+    where :math:`D_r` is the matrix of Euclidean distances between samples in run
+    :math:`r`, and :math:`\operatorname{Var}_r` the unbiased variance over runs.
 
     Parameters
     ----------
     embeddings : array-like of shape (n_runs, n_samples, n_components) or list
-        Two or more embeddings of the same samples, each of shape (n_samples,
-        n_components_of_the_run).
+        Two or more embeddings of the same samples. The arrays of a list may differ in
+        their number of components.
 
     Returns
     -------
     ndarray of shape (n_samples, n_samples)
-        Symmetric, without unit; 0 on the diagonal.
+        Symmetric, without unit; 0 on the diagonal. All samples are used, so memory
+        grows with the square of their number.
 
     Raises
     ------
     ValueError
-        If an embedding holds NaN or infinity, or has collapsed to one point.
+        If there are fewer than two embeddings or samples, the embeddings differ in
+        their number of samples, or one of them holds NaN or infinity or has collapsed
+        to one point.
 
     See Also
     --------
-    manifold_variance : Its mean over pairs.
+    manifold_variance : Mean of the matrix over pairs.
 
     References
     ----------
@@ -160,27 +164,28 @@ def manifold_variance_matrix(embeddings):
 
 
 def manifold_variance(embeddings, *, relative=False):
-    r"""Mean variance of normalized distances over several embeddings: 0 is stable.
+    r"""Mean variance of pairwise distances over several embeddings; lower is better.
 
-    It is the mean of :func:`manifold_variance_matrix` over pairs :math:`i<j`. With
-    `relative` it is divided by the variance of the normalized distances within an
-    embedding,
+    This is the mean of :func:`manifold_variance_matrix` over pairs :math:`i<j`. With
+    ``relative=True`` it is divided by the variance of the normalized distances
+    :math:`\tilde D_r` within an embedding, averaged over runs :math:`r`:
 
     .. math:: \operatorname{mean}_r \operatorname{Var}_{i<j} (\tilde D_r)_{ij}
 
-    The relative variance is about 1 for unrelated embeddings, at any number of
-    components. It is 0 if and only if the embeddings agree up to shift, rotation,
+    The relative variance is about 1 for unrelated embeddings with any number of
+    components. Both are 0 if and only if the embeddings agree up to shift, rotation,
     reflection and uniform scale.
 
     Parameters
     ----------
     embeddings : array-like of shape (n_runs, n_samples, n_components) or list
-        Two or more embeddings of the same samples, each of shape (n_samples,
-        n_components_of_the_run). Of more than 2,000 samples the same 2,000 are used at
-        each call.
+        Two or more embeddings of the same samples. The arrays of a list may differ in
+        their number of components. If there are more than 2,000 samples, 2,000 of them
+        are compared, the same ones in each call.
 
     relative : bool, default=False
-        Whether to divide by the variance within an embedding.
+        Whether to divide by the variance within an embedding. Use it to compare
+        embeddings with different numbers of components.
 
     Returns
     -------
@@ -190,13 +195,14 @@ def manifold_variance(embeddings, *, relative=False):
     Raises
     ------
     ValueError
-        If an embedding holds NaN or infinity, or has collapsed: all samples are at one
-        point, or with `relative` all distances are equal.
+        If there are fewer than two embeddings or samples, the embeddings differ in
+        their number of samples, or one of them holds NaN or infinity or has collapsed
+        to one point. With ``relative=True`` also if all distances are equal.
 
     See Also
     --------
-    manifold_variance_matrix : The variance of each pair.
-    manifold_variance_score : The same for an estimator, as a score.
+    manifold_variance_matrix : Variance of each pair.
+    manifold_variance_score : Score of an estimator, from its relative variance.
 
     Examples
     --------
@@ -220,27 +226,29 @@ def manifold_variance(embeddings, *, relative=False):
     within = np.mean([of_run.var() for of_run in distances])
     if within <= np.finfo(np.float64).eps:
         raise IncomparableError(
-            "embeddings have collapsed: all of their distances are equal, so there is"
-            " no variance within them to relate to"
+            "embeddings have collapsed: all of their distances are equal, so the"
+            " variance within them is zero and relative=True is undefined"
         )
     return float(between / within)
 
 
 def _variance_over_runs(distances):
-    """Unbiased variance over runs. Only one deviation is in memory at a time."""
+    """Compute the unbiased variance over runs, one deviation in memory at a time."""
     mean = sum(distances) / len(distances)
     return sum((of_run - mean) ** 2 for of_run in distances) / (len(distances) - 1)
 
 
 def displacement(first, second, *, aligned=False):
-    r"""Mean squared distance between two runs' codes, relative to their variance.
+    r"""Mean squared displacement of samples, relative to the embedding's variance.
 
     .. math:: \operatorname{mean}_i |a_i - b_i|^2 \Big/
               \tfrac12 (\operatorname{Var} a + \operatorname{Var} b)
 
-    with total variances :math:`\operatorname{Var} a = \operatorname{mean}_i
-    |a_i - \bar a|^2`. It matters to whoever reads coordinates: a classifier trained on
-    old codes, or a person who knows the old picture.
+    where :math:`a_i` and :math:`b_i` are the codes of sample :math:`i` in the first and
+    in the second embedding, :math:`\bar a` is the mean of the :math:`a_i`, and
+    :math:`\operatorname{Var} a = \operatorname{mean}_i |a_i - \bar a|^2` their total
+    variance. Use it where coordinates matter: for a classifier that was trained on old
+    codes, or for people who know the old picture.
 
     Parameters
     ----------
@@ -248,13 +256,15 @@ def displacement(first, second, *, aligned=False):
         Two embeddings of the same samples.
 
     aligned : bool, default=False
-        Whether to align the second embedding with the first by the best rigid map
-        before they are compared.
+        Whether to align the second embedding with the first before the comparison, by
+        a shift, a rotation and a reflection (orthogonal Procrustes). Their effect then
+        does not count.
 
     Returns
     -------
     float
-        0.0 if no sample moves, about 2.0 for unrelated embeddings that are centered.
+        0.0 if no sample moves, about 2.0 for unrelated centered embeddings. Multiply it
+        by 100 for percent of the variance.
 
     Raises
     ------
@@ -287,9 +297,9 @@ def displacement(first, second, *, aligned=False):
 def neighbor_overlap(first, second, *, n_neighbors=10):
     r"""Fraction of nearest neighbors that two embeddings have in common.
 
-    It is the mean over samples of the Jaccard index
-    :math:`|A_i \cap B_i| / |A_i \cup B_i|` of the nearest neighbors in one embedding
-    and in the other.
+    This is the mean over samples :math:`i` of the Jaccard index
+    :math:`|A_i \cap B_i| / |A_i \cup B_i|`, where :math:`A_i` and :math:`B_i` are the
+    `n_neighbors` nearest neighbors in the first and in the second embedding.
 
     Parameters
     ----------
@@ -297,12 +307,13 @@ def neighbor_overlap(first, second, *, n_neighbors=10):
         Two embeddings of the same samples.
 
     n_neighbors : int, default=10
-        Number of neighbors of each sample, less than the number of samples.
+        Number of neighbors of each sample, less than the number of samples. A larger
+        number compares larger neighborhoods.
 
     Returns
     -------
     float
-        Between 0.0, if no neighbor is common, and 1.0, if all are.
+        Between 0.0, if the embeddings share no neighbors, and 1.0, if they share all.
 
     Raises
     ------
@@ -331,12 +342,12 @@ def neighbor_overlap(first, second, *, n_neighbors=10):
 
 
 def _check_pair(first, second):
-    """Check two embeddings of the same samples in as many components; in float64."""
+    """Validate two embeddings of equal shape, in float64."""
     first = _check_finite(first, "first", dtype=np.float64)
     second = _check_finite(second, "second", dtype=np.float64)
     if first.shape != second.shape:
-        # The number of components may depend on the data, as in PCA(0.95). Another
-        # number of samples is a mistake of the caller.
+        # The number of components may depend on the data, as in PCA(0.95). Different
+        # numbers of samples are a mistake of the caller.
         error = IncomparableError if len(first) == len(second) else ValueError
         raise error(
             f"first has shape {first.shape} and second {second.shape}; both must embed"
@@ -351,8 +362,8 @@ def nearest_to_consensus(embeddings):
     Parameters
     ----------
     embeddings : sequence of ndarray of shape (n_samples, n_components)
-        One or more embeddings of the same samples. Of more than 1,000 samples the same
-        1,000 are used at each call.
+        One or more embeddings of the same samples. If there are more than 1,000
+        samples, 1,000 of them are compared, the same ones in each call.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Pipelines as embeddings: the steps that embed, their inputs, and codes."""
+"""Find the steps of a pipeline that embed, their inputs and their codes."""
 
 from inspect import signature
 
@@ -6,12 +6,12 @@ from sklearn.pipeline import Pipeline
 
 from ..data.containers import dense, readable
 
-# Attributes in which others hold a fitted estimator.
+# Attributes in which meta-estimators keep a fitted estimator.
 _HELD_AS = ("best_estimator_", "estimator_")
 
 
 def embedding_steps(estimator):
-    """Return the part of an estimator that embeds: a pipeline without its predictor."""
+    """Return the transformer in an estimator: a pipeline without its predictor."""
     if isinstance(estimator, type):
         raise TypeError(
             f"estimator={estimator.__name__} is a class; it must be an instance, such"
@@ -35,7 +35,7 @@ def embedding_steps(estimator):
 
 
 def advice_where_held(estimator):
-    """Say which attribute to pass, where an estimator holds a fitted one."""
+    """Name the attribute to pass, if an estimator has a fitted one in it."""
     held = [name for name in _HELD_AS if hasattr(estimator, name)]
     return f"; pass its {held[0]}" if held else ""
 
@@ -48,10 +48,10 @@ def last_step(transformer):
 
 
 def inputs_of_last(transformer, X):
-    """Return what the last step of a fitted pipeline sees, or X without a pipeline.
+    """Return the input of the last step of a fitted pipeline, or X itself without one.
 
-    The first steps may encode and impute. What they return is what is embedded: it has
-    distances, and a reconstruction.
+    Earlier steps may encode and impute. Distances and reconstructions refer to their
+    output, not to X.
     """
     X = readable(X)
     while isinstance(transformer, Pipeline):
@@ -61,25 +61,25 @@ def inputs_of_last(transformer, X):
 
 
 def names_of_inputs(transformer):
-    """Return the names of the features that the last step sees, or None."""
+    """Return the names of the last step's input features, or None."""
     names = None
     while isinstance(transformer, Pipeline):
         if len(transformer) > 1:
             try:
                 names = transformer[:-1].get_feature_names_out(names)
-            except AttributeError:  # a step gives none
+            except AttributeError:  # a step has no get_feature_names_out
                 names = None
         transformer = transformer[-1]
     return getattr(transformer, "feature_names_in_", names)
 
 
 def embed(estimator, X):
-    """Embed X by a fitted estimator, and leave out the predictor of a pipeline.
+    """Embed X by a fitted transformer, or by a pipeline without its predictor.
 
     Parameters
     ----------
     estimator : transformer or Pipeline
-        Fitted.
+        Fitted estimator.
 
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Samples, in a form that the estimator accepts.
@@ -92,12 +92,12 @@ def embed(estimator, X):
 
 
 def embed_with_std(estimator, X):
-    """Embed X as :func:`embed` does, and return the deviation between runs.
+    """Embed X and return the standard deviation of its codes between runs.
 
     Parameters
     ----------
     estimator : transformer or Pipeline
-        Fitted. Its last step that embeds must have been trained several times.
+        Fitted estimator, whose embedding step was fitted with ``n_init >= 2``.
 
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Samples, in a form that the estimator accepts.
@@ -107,12 +107,15 @@ def embed_with_std(estimator, X):
     codes : array-like of shape (n_samples, n_components)
 
     std : ndarray of shape (n_samples,)
-        Standard deviation of each code between the runs.
+        Root of the total variance of each sample's codes over the runs.
 
     Raises
     ------
     TypeError
         If the estimator has no ``transform(X, return_std=True)``.
+
+    ValueError
+        If it was fitted with one run.
     """
     transformer = embedding_steps(estimator)
     last = last_step(transformer)

@@ -1,4 +1,4 @@
-"""Scores of estimators by how similar the embeddings of several trainings are."""
+"""Score estimators by the stability of their embeddings."""
 
 from collections.abc import Mapping
 
@@ -10,12 +10,12 @@ from ..training.seeds import draw_seeds, with_seed
 from .measures import manifold_variance
 from .pipelines import embedding_steps, inputs_of_last, last_step
 
-# Trainings by which an estimator is scored that was not fitted with several runs.
+# Number of trainings of an estimator that was not fitted with several runs.
 _N_RUNS = 5
 
 
 def manifold_variance_score(estimator, X, y=None, *, verbose=False):
-    r"""Score how similar an estimator's embeddings of X are from training to training.
+    r"""Score how similar an estimator's embeddings are from training to training.
 
     This function is a scorer. Pass it as ``scoring``, alone or in a dict, to
     :class:`~sklearn.model_selection.GridSearchCV` or
@@ -23,37 +23,39 @@ def manifold_variance_score(estimator, X, y=None, *, verbose=False):
     :func:`manifold_variance` of several embeddings of X:
 
     - Prefer a :class:`StableAutoencoder` that was fitted with ``n_init >= 2``, alone or
-      as the last step of a pipeline that embeds. Its model is the mean of its runs, so
-      the variance between them is divided by their number. Nothing is trained, and a
-      search scores validation samples by networks that were not trained on them.
+      in a pipeline. Nothing is trained: the embeddings are those of its runs. The model
+      is the mean of the runs, so the variance between them is divided by their number.
+      In a search, the validation samples were not seen in training.
     - A :class:`StableAutoencoder` with ``n_init=1``, or any other transformer, is
       trained five times *on X*, with different seeds and nothing else changed. In a
-      search, X is the validation samples, which are fewer than those on which the
-      candidate was fitted.
+      search, X are the validation samples, which are fewer than the samples on which
+      the candidate was fitted.
 
     Parameters
     ----------
     estimator : estimator object
-        A transformer, or a :class:`~sklearn.pipeline.Pipeline` with one. If its last
-        step has `predict`, the steps before it are scored. The estimator is not
-        changed. Where it is trained again, a clone is trained, with each
-        ``random_state`` replaced.
+        A transformer, or a :class:`~sklearn.pipeline.Pipeline` with one. If the last
+        step of the pipeline has `predict`, the steps before it are scored. The
+        estimator is not changed: new trainings use clones in which every
+        ``random_state`` is replaced.
 
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Samples to embed, in a form that the estimator accepts: for instance a data
         frame with text and missing values for a pipeline that encodes and imputes.
 
     y : array-like of shape (n_samples,) or None, default=None
-        Passed to `fit` where the estimator is trained again.
+        Target of new trainings; not used if nothing is trained.
 
     verbose : bool, default=False
-        Whether to show a progress bar where the estimator is trained again. In a search
-        pass ``functools.partial(manifold_variance_score, verbose=True)``.
+        Whether to show a progress bar of new trainings. In a search, pass
+        ``functools.partial(manifold_variance_score, verbose=True)`` as ``scoring``.
 
     Returns
     -------
     float
-        1.0 at best, about 0.0 for unrelated embeddings.
+        Higher is better. 1.0 for identical embeddings. For unrelated embeddings it is
+        about 0.0, or ``1 - 1 / n_init`` for an estimator that was fitted with
+        ``n_init >= 2``, since its runs are averaged.
 
     Raises
     ------
@@ -61,12 +63,12 @@ def manifold_variance_score(estimator, X, y=None, *, verbose=False):
         If an embedding has collapsed or is not finite. A search then records NaN.
 
     TypeError
-        If `estimator` is no transformer.
+        If `estimator` is not a transformer.
 
     See Also
     --------
     most_stable_within_one_standard_error : Choose by stability and reconstruction.
-    stability_report : Measure what else than the seed changes an embedding.
+    stability_report : Measure changes of the seed, the samples and the noise.
 
     Notes
     -----
@@ -102,15 +104,15 @@ def most_stable_within_one_standard_error(
 ):
     """Choose the most stable candidate that reconstructs about as well as the best.
 
-    Pass this function as ``refit`` of a search with two scorers. Of the candidates
-    whose mean reconstruction score is within one standard error of the best, it takes
-    the one with the highest mean stability score. The most stable of all candidates may
-    be useless: it can be PCA, or an embedding that keeps nothing.
+    Pass this function as ``refit`` to a search with two scorers. It selects the
+    candidates whose mean reconstruction score is within one standard error of the best,
+    and returns the one with the highest mean stability score. The most stable of all
+    candidates may be useless: it can be PCA, or an embedding that keeps nothing.
 
     Parameters
     ----------
     cv_results : dict of str to ndarray
-        As ``cv_results_`` of a search.
+        The ``cv_results_`` of a search.
 
     stability : str, default="stability"
         Name of the stability scorer in the ``scoring`` of the search.
@@ -122,17 +124,18 @@ def most_stable_within_one_standard_error(
     Returns
     -------
     int
-        Index of the candidate.
+        Index of the selected candidate.
 
     Raises
     ------
     ValueError, TypeError
-        If a score is missing, no candidate has both scores, or `cv_results` is no dict.
+        If a scorer is missing, no candidate has finite scores of both kinds, or
+        `cv_results` is not a dict.
 
     References
     ----------
     L. Breiman, J. Friedman, R. Olshen and C. Stone, "Classification and Regression
-    Trees", 1984, section 3.4.3: the rule of one standard error.
+    Trees", 1984, section 3.4.3, for the one-standard-error rule.
 
     Examples
     --------
@@ -155,8 +158,8 @@ def most_stable_within_one_standard_error(
     """
     if not isinstance(cv_results, Mapping):
         raise TypeError(
-            f"cv_results is a {type(cv_results).__name__}; it must be a dict, as the"
-            " cv_results_ of a search"
+            f"cv_results is a {type(cv_results).__name__}; it must be a dict, such as"
+            " the cv_results_ of a search"
         )
     by_split = _scores(cv_results, reconstruction)
     stable = np.mean(_scores(cv_results, stability), axis=0)
@@ -164,7 +167,7 @@ def most_stable_within_one_standard_error(
     scored = np.isfinite(means) & np.isfinite(stable)
     if not scored.any():
         raise ValueError(
-            f"no candidate has a finite score of both {reconstruction!r} and"
+            f"no candidate has finite scores of both {reconstruction!r} and"
             f" {stability!r}"
         )
     best = np.argmax(np.where(scored, means, -np.inf))
@@ -183,7 +186,7 @@ def _scores(cv_results, name):
         ]
         raise ValueError(
             f"the search has no scorer named {name!r}; it has {found}. Pass scoring as"
-            " a dict with that name, or tell the rule your names:"
+            " a dict with that name, or pass your names to the rule:"
             " refit=functools.partial(most_stable_within_one_standard_error,"
             " stability=..., reconstruction=...)"
         )
@@ -196,7 +199,7 @@ def _scores(cv_results, name):
 
 
 def embeddings_of(estimator, X, y=None, verbose=False):
-    """Embed X by each run of a fitted estimator, or by new trainings.
+    """Embed X by each run of a fitted estimator, or by five new trainings.
 
     Parameters
     ----------
@@ -206,7 +209,7 @@ def embeddings_of(estimator, X, y=None, verbose=False):
     Returns
     -------
     sequence of ndarray of shape (n_samples, n_components)
-        One for each run.
+        One embedding for each run or training.
     """
     X = readable(X)
     transformer = embedding_steps(estimator)

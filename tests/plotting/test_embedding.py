@@ -64,7 +64,7 @@ def test_axes_must_be_as_many_as_runs(rng):
     _, axes = plt.subplots(1, 2)
     runs = rng.normal(size=(3, 5, 2))
     EmbeddingDisplay(runs[:2]).plot(ax=axes)
-    with pytest.raises(ValueError, match="ax holds 2 axes; 3 are needed"):
+    with pytest.raises(ValueError, match="ax has 2 axes, but 3 are needed"):
         EmbeddingDisplay(runs).plot(ax=axes)
 
 

@@ -69,7 +69,7 @@ def test_each_month_may_have_an_estimator(model, months):
 
 def test_months_say_who_their_samples_are(model, months):
     months["June"] = months["June"].reset_index(drop=True)
-    with pytest.raises(ValueError, match=r"X\['June'\] does not say who"):
+    with pytest.raises(ValueError, match=r"X\['June'\] has no ids"):
         InteractiveDisplay.from_estimator(model, months)
     with pytest.raises(TypeError, match="y is of type list"):
         InteractiveDisplay.from_estimator(model, months, [1])
@@ -124,7 +124,7 @@ def test_ids_and_positions_are_never_mixed(rng):
     page = InteractiveDisplay(months)._checked()
     assert page.ids == [0, 1, 2]
     np.testing.assert_allclose(page.months["June"], codes[1], rtol=1e-6)  # of float32
-    with pytest.raises(ValueError, match=r"embedding\['June'\] does not say who"):
+    with pytest.raises(ValueError, match=r"embedding\['June'\] has no ids"):
         InteractiveDisplay(months, ids={"May": [2, 1, 0]})._checked()
     with pytest.raises(ValueError, match="'May': 3, 'June': 2} samples and no ids"):
         InteractiveDisplay({**months, "June": codes[1, :2]})._checked()

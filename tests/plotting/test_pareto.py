@@ -30,10 +30,10 @@ def test_a_path_is_drawn_in_order_and_its_front_is_filled():
 
 @pytest.mark.parametrize("point", [(1, np.nan), (1, 2, 3), (np.inf, 1)])
 def test_points_are_two_finite_numbers(point):
-    with pytest.raises(ValueError, match="a point is two finite numbers"):
+    with pytest.raises(ValueError, match="a point must be two finite numbers"):
         ParetoDisplay({"path": {"0": point}})
 
 
 def test_an_empty_display_is_refused():
-    with pytest.raises(ValueError, match="nothing to compare"):
+    with pytest.raises(ValueError, match="pass at least one point"):
         ParetoDisplay({})

@@ -252,7 +252,7 @@ def test_the_rule_ignores_candidates_without_a_score():
     choose = most_stable_within_one_standard_error
     assert choose(results([[0.9, 0.5], [0.9, 0.5]], [[nan, 0.1], [1, 0.1]])) == 1
     assert choose(results([[nan, 0.5], [0.9, 0.5]], [[1, 0.1], [1, 0.1]])) == 1
-    with pytest.raises(ValueError, match="no candidate has a finite score"):
+    with pytest.raises(ValueError, match="no candidate has finite scores"):
         choose(results([[nan]], [[1]]))
     found = results([[1]], [[1]]) | {"mean_train_score": 1}
     message = (
