@@ -12,7 +12,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from stable_embedding import StableAutoencoder
 from stable_embedding.quality import distance_correlation
-from stable_embedding.training import batches, plan
+from stable_embedding.training import plan, schedule
 
 plt = pytest.importorskip("matplotlib.pyplot")
 
@@ -31,7 +31,7 @@ def _few_runs_and_no_figures(monkeypatch):
 
 @pytest.fixture
 def fewer_steps(monkeypatch):
-    monkeypatch.setattr(batches, "_MIN_STEPS", 150)  # to take less time
+    monkeypatch.setattr(schedule, "_MIN_STEPS", 150)  # to take less time
 
 
 def name_of(example):
@@ -159,7 +159,7 @@ def test_labels_part_classes_of_unseen_samples():
 
 
 def test_parameters_change_a_map_in_their_direction(monkeypatch):
-    monkeypatch.setattr(batches, "_MIN_STEPS", 60)  # to take less time
+    monkeypatch.setattr(schedule, "_MIN_STEPS", 60)  # to take less time
     found = found_by("parameters")
     explained = {k: v for k, (v, _) in found["by_similarity_weight"].items()}
     assert explained[0] > explained[10] > explained[30]

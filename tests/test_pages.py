@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stable_embedding.training import batches, plan
+from stable_embedding.training import plan, schedule
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -25,7 +25,7 @@ def test_the_code_of_a_page_runs(page, capsys, tmp_path, monkeypatch):
         monkeypatch.setattr(plan, "AUTO_N_INIT", 2)  # to take less time
     blocks = code_blocks(page.read_text())
     if not any(output for _, output in blocks):  # no figure of a map is shown
-        monkeypatch.setattr(batches, "_MIN_STEPS", 100)
+        monkeypatch.setattr(schedule, "_MIN_STEPS", 100)
     names = {}
     for block, output in blocks:
         capsys.readouterr()

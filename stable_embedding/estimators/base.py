@@ -32,6 +32,7 @@ from ..networks.projection import project_networks
 from ..quality import explained_fraction
 from ..training.plan import TrainingPlan
 from ..training.runs import mean_run
+from ..training.schedule import economize
 from .loss_terms import scaling_guide_terms, standard_terms
 from .reference import has_place, placed
 from .sensitivity import SensitivityMixin
@@ -86,10 +87,11 @@ class BaseStableAutoencoder(
     """
 
     # The network; whether it must see all features of wide samples; whether codes may
-    # lie anywhere; the type of codes.
+    # lie anywhere; whether noise is added in training; the type of codes.
     _network_class: type[BaseAutoencoder] = Autoencoder
     _requires_features = False
     _has_free_codes = True
+    _has_noise = False
     _codes_dtype: type = np.float32
 
     # They are no metadata to route, though they look like it.
@@ -187,7 +189,14 @@ class BaseStableAutoencoder(
                 " estimator after each chunk instead"
             )
         n_seen = self.n_samples_seen_ if self._is_fitted() else 0
-        return self._fit(X, y, sample_weight, resume=self._has_scale(), n_seen=n_seen)
+        return self._fit(
+            X,
+            y,
+            sample_weight,
+            resume=self._has_scale(),
+            n_seen=n_seen,
+            is_chunk=True,
+        )
 
     def transform(self, X, out=None, return_std=False):
         """Embed X.
@@ -381,6 +390,7 @@ class BaseStableAutoencoder(
         *,
         resume,
         n_seen,
+        is_chunk=False,
         reference=None,
         distances=None,
     ):
@@ -399,6 +409,13 @@ class BaseStableAutoencoder(
             )
             names = getattr(self, "feature_names_in_", None)
             warn_of_dominance(X, data.mean, names, weights)
+            if not is_chunk:
+                plan = economize(
+                    plan,
+                    len(data.training_set.hashes),
+                    data.training_set.mean_weight,
+                    keep_runs=resume,
+                )
             start = self._resume(data) if resume else self._initialize(data, plan)
             runs, trainer = self._train(start.networks, data, plan)
             self._set_fitted(data, start, runs)
@@ -413,6 +430,7 @@ class BaseStableAutoencoder(
             self,
             requires_features=self._requires_features,
             has_free_codes=self._has_free_codes,
+            has_noise=self._has_noise,
             resume=resume,
         )
         if plan.layerwise_pretraining and not issubclass(

@@ -319,6 +319,10 @@ class SemanticHashing(StableAutoencoder):
     def _finalize_fit(self, data):
         self.hamming_loss_ = self.losses_["hamming_loss"]
 
+    @property
+    def _has_noise(self):
+        return self.noise > 0
+
     def _input_transform(self, data):
         return CodeNoise(self.n_bits) if self.noise else None
 

@@ -72,8 +72,9 @@ class TrainingPlan:
     Attributes are the estimator's parameters, resolved as far as that is possible
     without data; `shard` is the rank of this process and the number of processes,
     `identity` tells a training with checkpoints from others, `may_project` says
-    whether it may work on coordinates in a narrow basis, and `guided` whether codes may
-    be drawn to where distances that are given would put them.
+    whether it may work on coordinates in a narrow basis, `guided` whether codes may
+    be drawn to where distances that are given would put them, `has_noise` whether more
+    than batches may be random, and `short` whether few samples have fewer steps.
     """
 
     n_components: int
@@ -95,10 +96,13 @@ class TrainingPlan:
     batch_size: int | str
     max_iter: int | str
     learning_rate: float
+    n_init: int | str
     seeds: list[int]
     stopping_rule: StoppingRule | None
     may_project: bool
     guided: bool
+    has_noise: bool
+    short: bool
     device: Any
     accelerator: Any
     shard: tuple[int, int]
@@ -114,6 +118,7 @@ class TrainingPlan:
         *,
         requires_features: bool = False,
         has_free_codes: bool = True,
+        has_noise: bool = False,
         resume: bool = False,
     ) -> "TrainingPlan":
         """Check and resolve the parameters of an estimator.
@@ -128,6 +133,10 @@ class TrainingPlan:
 
         has_free_codes : bool, default=True
             Whether codes may lie anywhere.
+
+        has_noise : bool, default=False
+            Whether noise is added to samples or codes. A user's modules and losses may
+            always add some.
 
         resume : bool, default=False
             Whether the training resumes an earlier one, which works on features.
@@ -172,13 +181,16 @@ class TrainingPlan:
             batch_size=estimator.batch_size,
             max_iter=estimator.max_iter,
             learning_rate=float(estimator.learning_rate_init),
-            seeds=draw_seeds(estimator.random_state, resolve_n_init(estimator)),
+            n_init=estimator.n_init,
+            seeds=draw_seeds(estimator.random_state, resolve_n_init(estimator, resume)),
             stopping_rule=stopping_rule,
             # A user's similarity or loss would get coordinates for features.
             may_project=projects
             and similarity in (distance, cosine)
             and not extra_losses,
             guided=has_free_codes and not resume and estimator.similarity_weight > 0,
+            has_noise=has_noise or bool(modules or extra_losses),
+            short=False,
             device=device,
             accelerator=accelerator,
             shard=shard,
@@ -208,6 +220,16 @@ class TrainingPlan:
         alone.
         """
         return len(self.seeds) > 1 and self.init == "pca" and self.shard[1] == 1
+
+    @property
+    def differs_by_batches_alone(self) -> bool:
+        """Whether two runs differ by nothing but the order of their samples."""
+        return (
+            self.init == "pca"
+            and self.shard[1] == 1
+            and self.stopping_rule is None
+            and not (self.has_noise or self.neighbor_weight)
+        )
 
     def for_layer(self, seed: int) -> "TrainingPlan":
         """Return the plan of the training of one layer."""
@@ -264,10 +286,12 @@ def modules_of(estimator: Any) -> dict[str, nn.Module]:
     return modules
 
 
-def resolve_n_init(estimator: Any) -> int:
+def resolve_n_init(estimator: Any, resume: bool = False) -> int:
     """Return the number of runs; "auto" averages runs where they are alike."""
     if estimator.n_init != "auto":
         return int(estimator.n_init)
+    if resume:
+        return len(estimator.networks_)
     # Runs from a random start are unrelated, and their mean is of no use.
     return AUTO_N_INIT if estimator.init == "pca" else 1
 

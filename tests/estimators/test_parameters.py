@@ -12,8 +12,8 @@ from torch import nn
 from stable_embedding import StableAutoencoder
 from stable_embedding.losses import LossTerm
 from stable_embedding.losses.neighbor import initial_kernel_scale
-from stable_embedding.training.batches import auto_batch_size, auto_n_steps
 from stable_embedding.training.plan import resolve_device, resolve_layer_sizes
+from stable_embedding.training.schedule import auto_batch_size, auto_n_steps
 
 
 class Named(LossTerm):

@@ -113,11 +113,21 @@ def test_runs_from_a_random_start_are_not_coupled(quick, iris):
     assert coupled.consensus_loss_ == 0
 
 
-def test_auto_is_one_run_from_a_random_start(iris):
+def test_auto_is_one_run_from_a_random_start(digits, iris):
+    for (X, _), n_runs in ((digits, AUTO_N_INIT), (iris, 2)):
+        assert len(StableAutoencoder(max_iter=1).fit(X).networks_) == n_runs
+        model = StableAutoencoder(init="random", max_iter=1).fit(X)
+        assert len(model.networks_) == 1
+
+
+def test_a_training_resumes_with_the_runs_that_it_has(iris):
     X, _ = iris
-    for init, n_runs in (("pca", AUTO_N_INIT), ("random", 1)):
-        model = StableAutoencoder(init=init, max_iter=1).fit(X)
-        assert len(model.networks_) == n_runs
+    model = StableAutoencoder(max_iter=1, warm_start=True, random_state=0).fit(X)
+    assert len(model.fit(X).networks_) == 2
+    assert len(model.partial_fit(X[::2]).networks_) == 2
+    # More samples may come.
+    of_chunks = StableAutoencoder(max_iter=1, random_state=0).partial_fit(X)
+    assert len(of_chunks.partial_fit(X).networks_) == AUTO_N_INIT
 
 
 @pytest.mark.numeric

@@ -13,13 +13,10 @@ from stable_embedding.losses import Batch
 from stable_embedding.training import batches
 from stable_embedding.training.batches import (
     BatchIterator,
-    auto_batch_size,
-    auto_n_steps,
-    count_batches,
-    schedule,
     validation_split,
     validation_splits,
 )
+from stable_embedding.training.schedule import count_batches
 
 
 def hashes_of(n_samples):
@@ -390,41 +387,6 @@ def test_numbers_and_labels_follow_samples_in_chunks(in_chunks):
         assert torch.equal(batch.labels, 2 * inputs.squeeze(-1).long())
         seen |= set(numbers.ravel().tolist())
     assert len(seen) == 200
-
-
-@pytest.mark.parametrize(("neighbor_weight", "largest"), [(0.0, 256), (3.0, 512)])
-def test_a_sample_more_changes_no_batch_and_no_schedule_by_more_than_one(
-    neighbor_weight, largest
-):
-    n_samples = range(2, 200_001)
-    sizes = [auto_batch_size(n, neighbor_weight) for n in n_samples]
-    steps = [auto_n_steps(n) for n in n_samples]
-    assert set(np.diff(sizes)) == set(np.diff(steps)) == {0, 1}
-    assert sizes[0] == 2
-    assert sizes[-1] == largest
-    assert steps[0] == 600
-
-
-@pytest.mark.parametrize(
-    ("n_samples", "batch_size", "expected"),
-    [(2, 2, 1), (3, 2, 1), (4, 2, 2), (5, 2, 2), (100, 16, 7), (1, 16, 1)],
-)
-def test_a_batch_has_two_samples_or_more(n_samples, batch_size, expected):
-    assert count_batches(n_samples, batch_size) == expected
-
-
-def test_a_schedule_takes_what_is_given(make_plan):
-    assert schedule(make_plan(batch_size=16, max_iter=5), [50]) == (16, 15, 5)
-    auto = make_plan(batch_size="auto", max_iter="auto")
-    assert schedule(auto, [300]) == (128, 600, 300)
-    assert schedule(auto, [150, 150]) == (128, 600, 300)
-
-
-def test_steps_are_those_of_so_many_samples_as_weights_say(make_plan):
-    auto = make_plan(batch_size="auto", max_iter="auto")
-    assert schedule(auto, [300], 50.0)[:2] == (256, auto_n_steps(15_000))
-    assert schedule(auto, [100], 50.0)[:2] == (100, auto_n_steps(5_000))
-    assert schedule(auto, [300], 1e-3) == schedule(auto, [300])
 
 
 @pytest.mark.parametrize(("n_samples", "size", "n_batches"), [(5, 8, 1), (100, 16, 6)])

@@ -155,7 +155,7 @@ def test_a_plan_resolves_parameters():
 
 def test_what_must_see_features_is_not_projected():
     def projects(requires_features=False, resume=False, **parameters):
-        model = StableAutoencoder(**parameters)
+        model = StableAutoencoder(n_init=1, **parameters)
         return TrainingPlan.from_estimator(
             model, requires_features=requires_features, resume=resume
         ).may_project

@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+
+from stable_embedding import (
+    DenoisingAutoencoder,
+    StableAutoencoder,
+    VariationalAutoencoder,
+)
+from stable_embedding.training.schedule import (
+    auto_batch_size,
+    auto_n_steps,
+    count_batches,
+    economize,
+    schedule,
+)
+
+
+@pytest.mark.parametrize(("neighbor_weight", "largest"), [(0.0, 256), (3.0, 512)])
+def test_a_sample_more_changes_no_batch_and_no_schedule_by_more_than_one(
+    neighbor_weight, largest
+):
+    n_samples = range(2, 200_001)
+    sizes = [auto_batch_size(n, neighbor_weight) for n in n_samples]
+    steps = [auto_n_steps(n) for n in n_samples]
+    short = [auto_n_steps(n, short=True) for n in n_samples]
+    for numbers in (sizes, steps, short):
+        assert set(np.diff(numbers)) == {0, 1}
+    assert sizes[0] == 2
+    assert sizes[-1] == largest
+    assert (steps[0], short[0]) == (600, 300)
+    assert steps[450:] == short[450:]
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "batch_size", "expected"),
+    [(2, 2, 1), (3, 2, 1), (4, 2, 2), (5, 2, 2), (100, 16, 7), (1, 16, 1)],
+)
+def test_a_batch_has_two_samples_or_more(n_samples, batch_size, expected):
+    assert count_batches(n_samples, batch_size) == expected
+
+
+def test_a_schedule_takes_what_is_given(make_plan):
+    assert schedule(make_plan(batch_size=16, max_iter=5), [50]) == (16, 15, 5)
+    auto = make_plan(batch_size="auto", max_iter="auto")
+    assert schedule(auto, [300]) == (128, 600, 300)
+    assert schedule(auto, [150, 150]) == (128, 600, 300)
+
+
+def test_steps_are_those_of_so_many_samples_as_weights_say(make_plan):
+    auto = make_plan(batch_size="auto", max_iter="auto")
+    assert schedule(auto, [300], 50.0)[:2] == (256, auto_n_steps(15_000))
+    assert schedule(auto, [100], 50.0)[:2] == (100, auto_n_steps(5_000))
+    assert schedule(auto, [300], 1e-3) == schedule(auto, [300])
+
+
+def test_few_samples_have_as_many_runs_as_their_batches_are_random(make_plan):
+    plan = make_plan(
+        n_init="auto", seeds=list(range(8)), batch_size="auto", max_iter="auto"
+    )
+    numbers = [len(economize(plan, n).seeds) for n in range(2, 2_000)]
+    assert np.abs(np.diff(numbers)).max() == 1
+    for n_samples, n_runs in ((2, 2), (170, 2), (171, 3), (256, 4), (2_000, 8)):
+        few = economize(plan, n_samples)
+        assert few.seeds == plan.seeds[:n_runs]
+        # In the variance of their mean, beside that of eight runs on many samples.
+        left = 1 - min(128, n_samples) / n_samples
+        assert left / n_runs <= 1 / 8
+    assert schedule(economize(plan, 100), [100]) == (100, 300, 300)
+    assert len(economize(plan, 100, keep_runs=True).seeds) == 8
+
+
+def test_a_given_number_of_runs_and_epochs_is_kept(make_plan):
+    plan = make_plan(n_init=5, seeds=list(range(5)), batch_size=16, max_iter=7)
+    few = economize(plan, 100)
+    assert few.seeds == plan.seeds
+    assert schedule(few, [100]) == schedule(plan, [100])
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        StableAutoencoder(neighbor_weight=1.0),
+        StableAutoencoder(early_stopping=True),
+        VariationalAutoencoder(),
+        DenoisingAutoencoder(),
+    ],
+)
+def test_what_is_random_beside_batches_needs_all_runs_and_steps(model, iris):
+    X, _ = iris
+    plan = model._plan(resume=False)
+    assert economize(plan, len(X)) is plan
+    assert len(plan.seeds) == 8
+    if model.early_stopping:
+        return
+    noiseless = model.set_params(neighbor_weight=0)
+    if isinstance(model, DenoisingAutoencoder):
+        noiseless = model.set_params(corruption_level=0)
+    if not isinstance(model, VariationalAutoencoder):
+        assert len(economize(noiseless._plan(resume=False), len(X)).seeds) == 2
