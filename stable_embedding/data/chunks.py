@@ -1,4 +1,4 @@
-"""Samples in dense chunks: of arrays, memory-mapped files or sparse matrices."""
+"""Iterate over samples in dense chunks, and compute sums over them."""
 
 import mmap
 
@@ -9,7 +9,7 @@ from . import limits
 
 
 def dense_samples(X, index):
-    """Return the samples at an index of an array or a sparse matrix, as an array."""
+    """Index an array or a sparse matrix, and return a dense array."""
     samples = X[index]
     return samples.toarray() if issparse(samples) else np.asarray(samples)
 
@@ -23,11 +23,11 @@ def iterate_chunks(X, order=None, width=0):
         Pages of a memory-mapped file are released after each chunk.
 
     order : ndarray of shape (n_steps,) or None, default=None
-        Index of the samples to iterate over. By default, all samples in their order.
+        Indices of the samples to iterate over. By default, all samples in order.
 
     width : int, default=0
-        Number of further values that the caller computes for each sample. Wider
-        samples come in smaller chunks.
+        Number of further values that the caller computes for each sample. A larger
+        width gives smaller chunks.
 
     Yields
     ------
@@ -49,10 +49,10 @@ def iterate_chunks(X, order=None, width=0):
 
 
 def backing_map(X):
-    """Find the memory map behind an array, if its pages can be released.
+    """Return the memory map behind an array if its pages can be released, or None.
 
-    Returns None for arrays in memory, and for maps that are private to the process
-    (mode "c"): these hold what was written to them, which would be lost.
+    It is None for arrays in memory, and for copy-on-write maps (mode "c"), whose pages
+    hold values that are not in the file.
     """
     if not hasattr(mmap, "MADV_DONTNEED"):
         return None

@@ -1,4 +1,4 @@
-"""Coordinates whose Euclidean distances are like given ones, found from landmarks."""
+"""Classical multidimensional scaling of distances, by landmarks."""
 
 from typing import NamedTuple
 
@@ -8,12 +8,12 @@ from scipy.linalg import eigh
 from .._progress import progress_over
 from .input_distances import InputDistances
 
-# Eigenvalues below this fraction of the first are due to rounding.
+# Eigenvalues below this fraction of the largest are rounding errors.
 _ROUNDING = 1e-10
 
 
 class ClassicalScaling(NamedTuple):
-    r"""A map from distances to landmarks to coordinates.
+    r"""Function that maps distances to the landmarks to coordinates.
 
     Attributes
     ----------
@@ -21,7 +21,7 @@ class ClassicalScaling(NamedTuple):
         Eigenvectors of the landmarks' doubly centered squared distances.
 
     variances : ndarray of shape (n_coordinates,)
-        Their eigenvalues, positive or 0, the largest first.
+        Eigenvalues of the axes, in decreasing order; 0 where they are not positive.
 
     squares : ndarray of shape (n_landmarks,)
         Mean squared distance of each landmark from all of them.
@@ -32,7 +32,7 @@ class ClassicalScaling(NamedTuple):
     squares: np.ndarray
 
     def __call__(self, distances: np.ndarray) -> np.ndarray:
-        """Place samples by their distances from the landmarks.
+        """Compute coordinates of samples from their distances to the landmarks.
 
         Parameters
         ----------
@@ -50,25 +50,28 @@ class ClassicalScaling(NamedTuple):
 def classical_scaling(
     distances: np.ndarray, n_coordinates: int, at_most: int | None = None
 ) -> ClassicalScaling:
-    r"""Find coordinates by landmarks' distances from each other.
+    r"""Compute classical scaling of landmarks from their distances.
 
-    With :math:`J = I - \frac1m 1 1^\top` and squared distances :math:`D^2`, landmarks
-    lie at :math:`V \Lambda^{1/2}` for the leading eigenvectors and eigenvalues of
-    :math:`-\frac12 J D^2 J`. A sample with squared distances :math:`\delta` from them
-    lies at :math:`-\frac12 \Lambda^{-1/2} V^\top (\delta - \bar\delta)`, which for a
-    landmark is the same place.
+    Let :math:`J = I - \frac1m 1 1^\top` for :math:`m` landmarks with squared distances
+    :math:`D^2`, and let :math:`V` and :math:`\Lambda` be the leading eigenvectors and
+    eigenvalues of :math:`-\frac12 J D^2 J`. The coordinates of the landmarks are
+    :math:`V \Lambda^{1/2}`. Those of a sample with squared distances :math:`\delta` to
+    the landmarks are
+    :math:`-\frac12 \Lambda^{-1/2} V^\top (\delta - \bar\delta)`, where
+    :math:`\bar\delta` is the mean squared distance of each landmark. For a landmark
+    both are equal.
 
     Parameters
     ----------
     distances : ndarray of shape (n_landmarks, n_landmarks)
 
     n_coordinates : int
-        Coordinates beyond the positive eigenvalues are 0.
+        Least number of coordinates. Those without a positive eigenvalue are 0.
 
     at_most : int or None, default=None
-        If given, as many coordinates are taken, up to this number, as there are
-        eigenvalues above the size of the lowest. What is below it is no better known
-        than what Euclidean distances cannot stand for.
+        If given, use up to this number of coordinates: one for each eigenvalue that is
+        larger than the absolute value of the most negative one. Smaller eigenvalues are
+        within the error of a Euclidean approximation.
 
     Returns
     -------
@@ -108,26 +111,27 @@ def classical_scaling(
 
 
 def leading_eigenvectors(gram: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Find the largest eigenvalues of a symmetric matrix, and their vectors as rows.
+    """Compute the largest eigenvalues of a symmetric matrix and their eigenvectors.
 
     Parameters
     ----------
     gram : ndarray of shape (n_samples, n_samples)
 
     n : int
-        How many.
+        Number of eigenvalues.
 
     Returns
     -------
     values : ndarray of shape (n,)
-        The largest first.
+        In decreasing order.
 
     vectors : ndarray of shape (n, n_samples)
+        Eigenvectors as rows.
     """
     size = len(gram)
     values, vectors = eigh(gram, subset_by_index=[size - n, size - 1])
     if len(values) < n:
-        # LAPACK may find none of several equal eigenvalues by their places.
+        # LAPACK may miss equal eigenvalues when it selects them by index.
         values, vectors = eigh(gram)
     return values[::-1][:n], vectors.T[::-1][:n]
 
@@ -138,17 +142,17 @@ def place_by_landmarks(
     scaling: ClassicalScaling,
     verbose: bool = False,
 ) -> np.ndarray:
-    """Place all samples by their distances from landmarks.
+    """Compute coordinates of all samples from their distances to landmarks.
 
     Parameters
     ----------
     distances : InputDistances
 
     landmarks : ndarray of int of shape (n_landmarks,)
-        Their positions.
+        Positions of the landmarks.
 
     scaling : ClassicalScaling
-        Found from them.
+        Scaling of these landmarks.
 
     verbose : bool, default=False
         Whether to show a progress bar.

@@ -1,4 +1,4 @@
-"""Name the column, and the value, for which samples cannot be turned into numbers."""
+"""Error messages that name the column at fault in samples that are not numbers."""
 
 from contextlib import contextmanager
 from datetime import date, time, timedelta
@@ -11,7 +11,7 @@ from sklearn.utils import assert_all_finite
 
 from .._sklearn import safe_indexing
 
-# Columns that a message lists before it only counts them.
+# Number of columns that a message lists; further ones are counted.
 _N_LISTED = 5
 
 _MISSING = ("NAType", "NaTType", "NoneType")
@@ -32,7 +32,7 @@ def column_names(X):
 
 
 def is_numeric(dtype):
-    """Tell whether a column of a data frame holds numbers by its type, not booleans."""
+    """Tell whether the dtype of a column is numeric and not boolean."""
     if hasattr(dtype, "is_numeric"):  # of polars
         return dtype.is_numeric()
     return getattr(dtype, "kind", None) in tuple("iuf")
@@ -51,17 +51,17 @@ def is_missing(value):
 
 
 def missing_among(objects):
-    """Return where values of an array of objects are missing, as booleans."""
+    """Return a mask of the missing values in an array of objects."""
     return np.fromiter(map(is_missing, objects), dtype=bool, count=len(objects))
 
 
 def named(index, names=None):
-    """Name columns in a message: by their names, or by their places from 0.
+    """Format columns for a message, by their names or by their indices.
 
     Parameters
     ----------
     index : sequence of int
-        Places of the columns, one or more.
+        Indices of the columns, one or more.
 
     names : sequence or None, default=None
         Names of all columns.
@@ -93,10 +93,15 @@ def check_finite(X, input_name="X", names=None, estimator_name="this function"):
         Name of the parameter.
 
     names : sequence or None, default=None
-        Names of the columns; by default they are numbered.
+        Names of the columns. By default, they are numbered from 0.
 
     estimator_name : str, default="this function"
-        Who takes no such values.
+        Name of the estimator or function that does not accept such values.
+
+    Raises
+    ------
+    ValueError
+        If a value is NaN or infinite.
     """
     try:
         # The first pass is a sum, in which infinities of both signs are invalid.
@@ -123,7 +128,7 @@ def _not_finite(X, input_name, names, estimator_name):
 
 
 def _columns_with(X, is_bad):
-    """Find the columns with a value that a function of arrays tells."""
+    """Return the columns with a value for which a function of arrays is true."""
     if issparse(X):
         X = X.tocoo()
         return np.unique(X.coords[-1][is_bad(X.data)])
@@ -137,13 +142,13 @@ def columns_named(X, input_name="X", places=None):
     Parameters
     ----------
     X : array-like or sparse matrix of shape (n_samples, n_features)
-        What the block converts.
+        Samples that the block converts to numbers.
 
     input_name : str, default="X"
         Name of the parameter.
 
     places : sequence of int or None, default=None
-        Places of the columns, if X is a part of an array.
+        Indices of the columns in the original array, if X is a part of it.
     """
     try:
         yield
@@ -157,8 +162,8 @@ def columns_named(X, input_name="X", places=None):
 def refuse_dates(X, input_name="X"):
     """Raise if X holds dates or durations.
 
-    An array of them becomes numbers without a word, a frame only if all its columns
-    are of this kind. The unit is that of their storage: days, or nanoseconds.
+    NumPy would silently convert them to numbers, in the unit of their storage, such as
+    days or nanoseconds.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What holds samples: scikit-learn reads it, or a message says how to convert it."""
+"""Convert containers of samples to ones that scikit-learn reads, or say how to."""
 
 from collections.abc import Iterator, Mapping
 from os import PathLike
@@ -20,9 +20,8 @@ def readable(X, input_name="X"):
     Parameters
     ----------
     X : object
-        Samples, codes or embeddings. A dense tensor in the memory of the CPU becomes an
-        array, without its gradient, also within a list. Anything else is returned as it
-        is.
+        Samples, codes or embeddings. A dense tensor on the CPU, or in a list, becomes
+        an array without gradient. Other containers are returned unchanged.
 
     input_name : str, default="X"
         Name of the parameter.
@@ -30,12 +29,13 @@ def readable(X, input_name="X"):
     Returns
     -------
     object
-        X, or an array that shares its memory where it can.
+        X, or an array that shares its memory if possible.
 
     Raises
     ------
     TypeError, ValueError
-        If X has no values yet, or would lose some on the way.
+        If X cannot be read: for instance text, a mapping, an iterator, a lazy frame, a
+        tensor on another device, or a masked array with masked values.
     """
     if isinstance(X, torch.Tensor):
         return _array_of_tensor(X, input_name)
@@ -69,7 +69,7 @@ def _array_of_tensor(X, input_name):
 
 
 def _advice_on_tensor(X, input_name):
-    """Say what to pass in place of a tensor that holds no dense array, or None."""
+    """Return advice for a tensor that is not a dense array on the CPU, or None."""
     if X.is_nested:
         return "whose samples differ in length; all must have the same features"
     if X.layout != torch.strided:
@@ -87,7 +87,7 @@ def _advice_on_tensor(X, input_name):
 
 
 def dense(X, input_name="X"):
-    """Return data as an array, or as a container that NumPy makes one of.
+    """Return data as an array, or as a container that NumPy converts to an array.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def dense(X, input_name="X"):
 
 
 def indexable(X, input_name="X"):
-    """Return samples in a container from which some can be taken by an index.
+    """Return samples in a container that can be indexed by sample.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def indexable(X, input_name="X"):
     if isinstance(X, (list, tuple)):
         with columns_named(X, input_name):
             values = np.asarray(X)
-        # Beside a text NumPy makes a text of each number.
+        # If one value is text, NumPy converts all numbers to text.
         return np.asarray(X, dtype=object) if values.dtype.kind in "US" else values
     return X.tocsr() if issparse(X) else X
 

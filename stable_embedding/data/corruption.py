@@ -1,8 +1,8 @@
-r"""Draw the noise of a training for each sample from its hash.
+r"""Draw the noise of each training sample from its hash.
 
-With one generator for all batches, dropping a sample would change the noise of every
-other. Here each sample has its own stream: splitmix64, started from an integer that is
-drawn from the sample's hash. So the other samples keep their noise.
+With one generator for all batches, dropping a sample would change the noise of all
+others. Here each sample has a separate splitmix64 stream, whose start is drawn from the
+sample's hash. So dropping a sample does not change the noise of the others.
 """
 
 from typing import NamedTuple

@@ -1,7 +1,7 @@
 """Distances of all pairs of samples, by any metric.
 
-For Euclidean ones sparse samples are made dense in chunks: those of scikit-learn lose
-digits where a distance is small.
+For the Euclidean metric, sparse samples are made dense in chunks: small distances that
+scikit-learn computes of sparse samples have lost digits.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ PRECOMPUTED = "precomputed"
 
 
 def metric_of(metric, X):
-    """Return what distances are computed by, for a metric that suits samples.
+    """Validate a metric for samples, and return what computes it.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def metric_of(metric, X):
     Raises
     ------
     ValueError
-        If the metric is none, or not one for these samples.
+        If the metric is unknown, or does not suit these samples.
     """
     if not callable(metric):
         if metric not in METRICS and metric != PRECOMPUTED:
@@ -64,7 +64,7 @@ def distances_from(X, block, metric=None):
         All samples.
 
     block : slice
-        Those whose distances are computed.
+        Samples whose distances are computed.
 
     metric : PairMetric or str or None, default=None
         As :func:`metric_of` returns it.

@@ -1,4 +1,4 @@
-"""Samples and features that hold nearly all variance, and a warning of them."""
+"""Warn of samples and features that have nearly all of the variance."""
 
 import warnings
 
@@ -7,15 +7,15 @@ import numpy as np
 from ..exceptions import DominatedVarianceWarning
 from .chunks import iterate_chunks
 
-# More than this fraction of the variance is too much for one sample or feature. Of few
-# samples each holds much: one is odd if it holds so many times an equal fraction.
+# Fractions of the variance above which a sample or a feature dominates. A sample must
+# also exceed ten times an equal fraction, since each of few samples has a large one.
 _SAMPLE_FRACTION = 0.5
 _EQUAL_FRACTIONS = 10
 _FEATURE_FRACTION = 0.99
 
 
 def warn_of_dominance(X, mean, names=None, weights=None):
-    """Warn if one sample or one feature holds nearly all variance.
+    """Warn if one sample or one feature has nearly all of the variance.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def warn_of_dominance(X, mean, names=None, weights=None):
         )
     else:
         at, fraction = largest_fraction(of_features)
-        # If all others are constant, up to rounding, it is alone.
+        # It is not odd if all other features are constant, up to rounding.
         n_samples = len(of_samples)
         deviations = np.sqrt(of_features / n_samples)
         rounding = n_samples * np.finfo(np.float64).eps * np.abs(mean)
@@ -80,6 +80,6 @@ def squared_deviations(X, mean, weights=None):
 
 
 def largest_fraction(values):
-    """Return where the largest value is, and its fraction of the sum."""
+    """Return the index of the largest value, and its fraction of the sum."""
     at = int(values.argmax())
     return at, values[at] / values.sum()

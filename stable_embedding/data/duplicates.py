@@ -1,7 +1,7 @@
-"""Merge samples that are equal into one, with the sum of their weights.
+"""Merge equal samples into one, with the sum of their weights.
 
-A sample that is there twice and one of weight 2 are then the same training, to the last
-bit. It also keeps duplicates from being each other's nearest neighbors.
+So a sample that occurs twice has the same effect as one of weight 2, to the last bit.
+Duplicates are also no nearest neighbors of each other.
 """
 
 from typing import Any, NamedTuple
@@ -13,15 +13,16 @@ from .row_hash import content_order, distinct_hashes, hash_samples, mix_bits
 
 
 class DistinctSamples(NamedTuple):
-    """Samples of which no two are equal, in an order that depends on their content.
+    """Distinct samples, in an order that depends on their content.
 
     Attributes
     ----------
-    order : ndarray of shape (n_distinct,)
-        Where the first of each group of equal samples is; None if all stay in place.
+    order : ndarray of shape (n_distinct,) or None
+        Index in X of the first sample of each group of equal ones; None if samples keep
+        the order of X.
 
     hashes : ndarray of shape (n_distinct,), dtype uint64
-        Hash of each, all different.
+        Hash of each sample, all different.
 
     weights : ndarray of shape (n_distinct,)
         Sum of the weights of each group.
@@ -39,11 +40,12 @@ def merge_duplicates(
     reference: np.ndarray | None = None,
     merge: bool = True,
 ) -> DistinctSamples:
-    """Merge equal samples, and order what is left by content.
+    """Merge equal samples, and order distinct samples by content.
 
-    Samples with other labels or another place in the reference are not equal. If all
-    are, two are kept: no training is possible on one. Samples without duplicates are
-    ordered as by :func:`~stable_embedding.data.row_hash.canonical_order`.
+    Samples with different labels or different codes in the reference are not equal. If
+    all samples are equal, two are kept, because a training needs two. Without
+    duplicates, the order is that of
+    :func:`~stable_embedding.data.row_hash.canonical_order`.
 
     Parameters
     ----------
@@ -59,8 +61,7 @@ def merge_duplicates(
         Codes of an earlier map; nan where a sample has none.
 
     merge : bool, default=True
-        Whether equal samples are merged. If not, samples of weight 0 are left out all
-        the same.
+        Whether equal samples are merged. Samples of weight 0 are left out in any case.
 
     Returns
     -------
@@ -85,7 +86,7 @@ def merge_duplicates(
         return DistinctSamples(order, distinct_hashes(hashes), weights[order])
     exact = hash_samples(X, index=order)
     context = hash_context(order, exact, labels, reference)
-    # The origin of the hashes must not depend on how often a sample is there.
+    # The origin of the hashes must not depend on how often a sample occurs.
     first, of_groups, context = group_equal(X, order, exact, context, weights)
     if len(first) == 1:
         first, of_groups, context = order[:2], np.full(2, of_groups[0] / 2), None
@@ -103,14 +104,14 @@ def group_equal(X, order, exact, context, weights):
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
 
     order : ndarray of shape (n_ordered,)
-        Samples, those with equal values one after the other.
+        Samples, with equal samples next to each other.
 
     exact, context : ndarray of shape (n_ordered,), dtype uint64
-        Hashes of their values and of what else must be equal, in this order.
+        Hashes of their values, and of their labels and references, in this order.
 
     weights : ndarray of shape (n_samples,)
     """
-    # By weight at last, so that sums do not depend on the order in X.
+    # Sort by weight last, so that sums do not depend on the order of X.
     by_group = np.lexsort((weights[order], context, exact))
     order, exact, context = order[by_group], exact[by_group], context[by_group]
     alike = np.flatnonzero((exact[1:] == exact[:-1]) & (context[1:] == context[:-1]))
@@ -124,7 +125,7 @@ def group_equal(X, order, exact, context, weights):
 
 
 def hash_context(order, exact, labels, reference):
-    """Hash what samples have beside their values, whatever classes are called.
+    """Hash the labels and references of samples, independently of class names.
 
     Parameters
     ----------
@@ -146,7 +147,7 @@ def hash_context(order, exact, labels, reference):
     if labels is not None:
         labels = labels[order]
         if labels.dtype.kind == "f":
-            # Their ranks do not depend on their unit.
+            # Ranks do not depend on the unit of the labels.
             ranks = np.unique(labels, return_inverse=True)[1]
             context = hash_samples(ranks[:, None].astype(np.float64))
         else:
@@ -157,10 +158,9 @@ def hash_context(order, exact, labels, reference):
 
 
 def hash_classes(labels, exact):
-    """Hash the class of each sample by the values of all samples that it holds.
+    """Hash the class of each sample by the values of all samples in the class.
 
-    So the hash depends neither on the names of classes, nor on the order of the samples
-    and how often each is there.
+    The hash depends neither on class names nor on the order or number of duplicates.
     """
     by_class = np.lexsort((exact, labels))
     labels, exact = labels[by_class], exact[by_class]
@@ -169,7 +169,7 @@ def hash_classes(labels, exact):
     starts = np.flatnonzero(np.r_[True, labels[1:] != labels[:-1]])
     sums = np.add.reduceat(np.where(new, exact, np.uint64(0)), starts)
     of_classes = mix_bits(sums)
-    # Classes that hold the same values are different classes all the same.
+    # Classes with the same values are still different classes.
     by_hash = np.argsort(of_classes, kind="stable")
     of_classes[by_hash] = distinct_hashes(of_classes[by_hash])
     hashes = np.empty_like(exact)

@@ -1,4 +1,4 @@
-"""Distances along the data: shortest paths in a graph of neighbors."""
+"""Geodesic distances: shortest paths in a graph of neighbors."""
 
 import warnings
 from typing import Any
@@ -15,7 +15,7 @@ from .classical_scaling import classical_scaling, place_by_landmarks
 from .input_distances import CoordinateDistances, InputDistances, MatrixDistances
 from .neighbors import edge_sources
 
-# Coordinates that stand for the distances of many samples, at most.
+# Largest number of coordinates that approximate the distances of many samples.
 _MAX_COORDINATES = 50
 
 
@@ -39,11 +39,10 @@ def edge_lengths(graph, samples):
     return lengths
 
 
-def joined(edges, samples):
-    """Join the parts of a graph that no edge connects, each by its nearest sample.
+def connect_components(edges, samples):
+    """Connect the components of a graph by their nearest samples.
 
-    The smallest part is joined first, to the sample outside it that is nearest to one
-    within.
+    The smallest component is connected first, by the shortest edge to a sample outside.
 
     Parameters
     ----------
@@ -55,10 +54,10 @@ def joined(edges, samples):
     Returns
     -------
     edges : csr_array of shape (n_samples, n_samples)
-        With a further edge for each part but one.
+        Graph with one more edge for each component but one.
 
     n_parts : int
-        Number of parts that there were.
+        Number of components before they were connected.
     """
     n_parts, part_of = connected_components(edges, directed=False)
     sources, targets, lengths = [], [], []
@@ -80,14 +79,14 @@ def joined(edges, samples):
 
 
 class _PathsFrom(InputDistances):
-    """Shortest paths to landmarks alone."""
+    """Lengths of shortest paths to landmarks only."""
 
     def __init__(self, paths):
         super().__init__(paths.shape[1])
         self.paths = paths
 
     def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        """Look up the paths of samples from all landmarks, which the second are."""
+        """Look up the paths from samples to all landmarks; `second` is ignored."""
         return self.paths[:, first].T
 
 
@@ -124,8 +123,8 @@ def geodesic_distances(
 ) -> InputDistances:
     """Compute the lengths of shortest paths in a graph of neighbors.
 
-    All pairs are held if there are not too many samples. Else paths from landmarks are
-    computed, and Euclidean distances of coordinates stand for the others.
+    With up to 5,000 samples, all pairs are computed. With more, only paths from
+    landmarks are, and distances of coordinates approximate the others.
 
     Parameters
     ----------
@@ -135,7 +134,7 @@ def geodesic_distances(
     samples : ndarray of shape (n_samples, n_features)
 
     landmarks : ndarray of int of shape (n_landmarks,)
-        Positions of samples that stand for all.
+        Positions of the landmarks, a subset of the samples.
 
     n_components : int
         Least number of coordinates.
@@ -153,15 +152,15 @@ def geodesic_distances(
     nonlinear dimensionality reduction", Science 290, 2000.
     """
     lengths = edge_lengths(graph, samples)
-    # A length of 0 would be no edge.
+    # SciPy treats a length of 0 as a missing edge.
     lengths = np.maximum(lengths, np.finfo(np.float64).tiny)
     edges = csr_array((lengths, graph.indices, graph.indptr), graph.shape)
-    edges, n_parts = joined(edges, samples)
+    edges, n_parts = connect_components(edges, samples)
     if n_parts > 1:
         warnings.warn(
-            f"the graph of neighbors has {n_parts} parts that no neighbor connects;"
-            " they are joined where they are nearest, for geodesic distances: raise"
-            " n_neighbors for fewer parts",
+            f"the graph of neighbors has {n_parts} connected components; for geodesic"
+            " distances they are joined by their nearest samples: raise n_neighbors for"
+            " fewer components",
             UserWarning,
             stacklevel=8,  # where `fit` is called, through two decorators
         )

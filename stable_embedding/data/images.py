@@ -1,4 +1,4 @@
-"""Images as samples: one row for each."""
+"""Flatten images to samples."""
 
 from math import prod
 
@@ -6,13 +6,13 @@ import numpy as np
 
 
 def flat_images(X, image_shape):
-    """Return samples with one row for each, whose shape an encoder declares.
+    """Flatten images whose shape an encoder declares.
 
     Parameters
     ----------
     X : object
         Samples. Images are an array of shape (n_samples, height, width) or (n_samples,
-        channels, height, width). Anything else is returned as it is.
+        channels, height, width). Other samples are returned unchanged.
 
     image_shape : tuple of int or None
         Shape of an image.

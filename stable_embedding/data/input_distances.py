@@ -1,8 +1,8 @@
-"""Distances between the samples of a training, by their positions.
+"""Distances between training samples, by their positions in the training set.
 
-A training asks for the distances among the samples of a batch. What they are computed
-from differs: rows on which torch or scikit-learn computes, a matrix, a callable, or
-coordinates. Positions are those of the training, which orders samples by content.
+A training needs the distances among the samples of a batch. They come from a metric
+that torch or scikit-learn computes, a matrix, a callable, or coordinates. Positions
+refer to the training set, which orders samples by content.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from . import limits
 from .chunks import dense_samples
 from .metrics import PairMetric, checked
 
-# Cosine distances up to this are those of one direction, rounded.
+# Smaller cosine distances are rounding errors between samples of the same direction.
 _ROUNDING = 1e-14
 
 
@@ -34,12 +34,13 @@ class InputDistances:
         Number of samples.
 
     order : ndarray of shape (n_samples,) or None, default=None
-        Where the sample at each position is in what was given; by default, there.
+        Index of the sample at each position in the data that were passed. By default,
+        positions are these indices.
 
     Attributes
     ----------
     has_unknown : bool
-        Whether some distances are nan, because nobody knows them.
+        Whether some distances are unknown, and therefore nan.
     """
 
     has_unknown = False
@@ -97,7 +98,7 @@ class InputDistances:
 
 
 class MatrixDistances(InputDistances):
-    """Distances that are all held, or mapped from a file.
+    """Distances from a full matrix, in memory or memory-mapped.
 
     Parameters
     ----------
@@ -127,7 +128,7 @@ class MatrixDistances(InputDistances):
 
 
 class SparseMatrixDistances(InputDistances):
-    """Distances of which some are known: the stored entries of a sparse matrix.
+    """Distances from a sparse matrix; pairs that are not stored are unknown.
 
     Parameters
     ----------
@@ -141,7 +142,7 @@ class SparseMatrixDistances(InputDistances):
 
     def __init__(self, matrix: Any, order: np.ndarray | None = None):
         super().__init__(matrix.shape[0] if order is None else len(order), order)
-        # One more, so that a distance of 0 differs from one that is not there.
+        # Add 1, so that a stored distance of 0 differs from a missing entry.
         self.above = csr_array(matrix, dtype=np.float64, copy=True)
         self.above.data += 1
         if order is not None:
@@ -161,8 +162,8 @@ class CallableDistances(InputDistances):
     Parameters
     ----------
     distances : callable
-        From two arrays of positions in the user's samples to an array of the distances
-        of the first from the second.
+        Function of two arrays of indices of the user's samples. It returns the matrix
+        of distances between samples of the first and of the second.
 
     n_samples : int
 
@@ -467,9 +468,10 @@ def distances_of_metric(
     scale: float,
     verbose: bool = False,
 ) -> InputDistances:
-    """Return distances of rows in the way that is fastest for a metric.
+    """Return distances of samples, computed in the fastest way for a metric.
 
-    Distances that torch does not compute are all held if there are not too many.
+    Metrics that torch cannot compute are evaluated once for all pairs, if there are not
+    too many.
     """
     name = metric.metric
     if isinstance(name, str) and issparse(X) and name == "cosine":
@@ -480,7 +482,7 @@ def distances_of_metric(
 
 
 def held_if_few(distances: InputDistances, verbose: bool = False) -> InputDistances:
-    """Return distances that are all held, if there are not too many."""
+    """Compute all distances as a matrix, if there are not too many samples."""
     if len(distances) > limits.ALL_PAIRS_SAMPLES:
         return distances
     return MatrixDistances(distances.all_pairs(verbose))

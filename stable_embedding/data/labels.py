@@ -1,4 +1,4 @@
-"""Labels of samples, of which some may be unknown: classes as integers, or numbers."""
+"""Encode labels, some of which may be unknown, as integers or standardized numbers."""
 
 from numbers import Number
 
@@ -9,10 +9,10 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 
 from .containers import readable
 
-# The label of a sample whose class is not known, as in sklearn.semi_supervised.
+# Label of an unknown class, as in sklearn.semi_supervised.
 UNLABELED = -1
 
-# How much of a sample's class comes from its neighbors, and how often it is passed on.
+# Label spreading: weight of the neighbors' classes, and number of iterations.
 _SPREADING = 0.8
 _N_PASSES = 60
 
@@ -23,8 +23,8 @@ def encode_targets(y, target_type="auto"):
     Parameters
     ----------
     y : array-like of shape (n_samples,)
-        Class or number of each sample; None and nan say that it is not known, and so
-        does -1 of a class.
+        Class or number of each sample. None and nan mark unknown labels, and so does -1
+        for classes.
 
     target_type : {"auto", "multiclass", "continuous"}, default="auto"
         Whether labels are classes or numbers. "auto" asks
@@ -34,13 +34,14 @@ def encode_targets(y, target_type="auto"):
     Returns
     -------
     ndarray of shape (n_samples,), dtype int64 or float64
-        Classes as of :func:`encode_classes`; or numbers of mean 0 and variance 1, nan
-        where they are not known.
+        Classes as from :func:`encode_classes`, or numbers of mean 0 and variance 1, nan
+        if unknown.
 
     Raises
     ------
     TypeError, ValueError
-        If y holds no such labels, or too few.
+        If y cannot be read as classes or numbers, holds no known label, or, for
+        numbers, holds no two that differ.
     """
     y = read_labels(y)
     known = are_known(y)
@@ -62,8 +63,8 @@ def encode_targets(y, target_type="auto"):
         raise ValueError("y holds infinity; numbers must be finite, or nan")
     if known.sum() < 2 or numbers[known].min() == numbers[known].max():
         raise ValueError(
-            f"y holds {known.sum()} numbers, of which none differs from the others;"
-            " label_weight needs two that differ"
+            f"y holds {known.sum()} known numbers, which do not differ; label_weight"
+            " needs at least two that differ"
         )
     return standardize_targets(numbers)
 
@@ -101,19 +102,19 @@ def encode_classes(y):
     Parameters
     ----------
     y : array-like of shape (n_samples,)
-        Class of each sample: a string, or a whole number. None, nan and the number -1
-        say that it is not known.
+        Class of each sample: a string or a whole number. None, nan and the number -1
+        mark unknown classes.
 
     Returns
     -------
     ndarray of shape (n_samples,), dtype int64
-        Numbers from 0, and -1 where the class is not known.
+        Numbers from 0, and -1 for an unknown class.
 
     Raises
     ------
     TypeError, ValueError
-        If y holds no classes, or -1 beside a single class: it is then likely to be a
-        class, too.
+        If y holds no known class, classes of several types, or a single class beside
+        unknown ones: a -1 may then be meant as a class.
 
     Examples
     --------
@@ -154,7 +155,7 @@ def _encode_known(y, known):
 
 
 def read_labels(y):
-    """Return labels as an array; of a list, each as it is.
+    """Return labels as an array, without converting the items of a list.
 
     Parameters
     ----------
@@ -172,7 +173,7 @@ def read_labels(y):
 
 
 def are_known(labels):
-    """Tell for each label of an array whether it is there."""
+    """Return a mask of the labels in an array that are known."""
     return np.array([not is_missing(label) for label in labels.tolist()], dtype=bool)
 
 
@@ -200,19 +201,20 @@ def is_partial(labels):
 
 
 def spread_classes(labels, graph):
-    r"""Spread known classes to their neighbors, and on to theirs.
+    r"""Estimate unknown classes by label spreading in a graph of neighbors.
 
-    Probabilities :math:`F` of classes start at :math:`Y`, 1 where a class is known, and
+    Probabilities :math:`F` of classes start at :math:`Y`, which is 1 for known classes
+    and else 0, and are updated 60 times by
 
     .. math:: F \leftarrow \alpha D^{-1/2} W D^{-1/2} F + (1 - \alpha) Y
 
-    with the symmetric graph :math:`W` of neighbors and its degrees :math:`D`. Known
-    classes stay as they are.
+    with the symmetric graph :math:`W` of neighbors, the diagonal matrix :math:`D` of
+    its degrees, and :math:`\alpha = 0.8`. Known classes do not change.
 
     Parameters
     ----------
     labels : ndarray of int of shape (n_samples,)
-        Classes, and -1 where they are not known.
+        Classes, and -1 if unknown.
 
     graph : csr_array of shape (n_samples, n_samples)
         Neighbors of each sample.
@@ -220,14 +222,14 @@ def spread_classes(labels, graph):
     Returns
     -------
     ndarray of shape (n_samples, n_classes), dtype float32
-        Probabilities; all alike for a sample to which no class was spread.
+        Probabilities; equal for a sample that no known class reaches.
 
     References
     ----------
     D. Zhou, O. Bousquet, T. N. Lal, J. Weston and B. Schölkopf, "Learning with local
     and global consistency", NIPS 2003.
     """
-    # In the order in which they come: names of classes do not count.
+    # Order classes by first occurrence, so that their names have no effect.
     _, first, classes = np.unique(labels, return_index=True, return_inverse=True)
     known = labels != UNLABELED
     order = np.argsort(first[1:])

@@ -1,19 +1,19 @@
-"""How much is held, read or compared at once: all thresholds of size in one place.
+"""Thresholds of size: how much is kept in memory, read or compared at once.
 
-Other modules read them as attributes of this one, so that a test can change them.
+Other modules read them as attributes of this module, so that a test can change them.
 """
 
-# Samples of a dense chunk, which should stay in the cache, and its bytes in float64.
+# Size of a dense chunk, which should stay in the cache: samples, and bytes in float64.
 CHUNK_SAMPLES = 4_096
 CHUNK_BYTES = 2**23
 
-# Bytes of float32 that a training holds in memory. More are read from where they are,
-# dense ones so many bytes at a time.
+# Largest size of training data in memory, in bytes of float32, and size of the chunks
+# in which larger dense data are read.
 IN_MEMORY_BYTES = 2**29
 READ_BYTES = 2**26
 
-# Bytes of the subset that stands for all samples where these are not in memory or are
-# sparse, its least number of samples, and the same for each component.
+# Size of the subset that represents samples which are not in memory, or are sparse; its
+# least number of samples; and its least number of samples for each component.
 SUBSET_BYTES = 2**26
 SPARSE_SUBSET_BYTES = 2**25
 SUBSET_SAMPLES = 256

@@ -1,4 +1,4 @@
-"""Distances of the input by a name or a callable, as scikit-learn computes them."""
+"""Metrics of the input, by name or callable, as scikit-learn computes them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,10 +9,10 @@ from sklearn.metrics import pairwise_distances
 
 from .chunks import iterate_chunks
 
-# Those that scikit-learn takes for sparse samples. For the others they are made dense.
+# Metrics for which scikit-learn accepts sparse samples. Others need dense samples.
 _SPARSE = {"cosine", "cityblock", "l1", "manhattan"}
 
-# Those that compare features which are 0 or 1.
+# Metrics of features that are 0 or 1.
 BOOLEAN = {
     "dice",
     "jaccard",
@@ -46,18 +46,18 @@ METRICS = {
     "sqeuclidean",
 }
 
-# What 0 / 0 stands for: samples whose features are all alike are as far from others as
-# samples of zeros where metric="cosine", and samples without entries are alike.
+# Distances in place of 0 / 0. That of "correlation" is the one of "cosine" for a sample
+# of zeros. The others are 0, because samples without entries are equal.
 _OF_NOTHING = {"correlation": 1.0, "braycurtis": 0.0, "dice": 0.0, "sokalsneath": 0.0}
 
-# Rounding of what is not below 0 but for it.
+# Rounding error up to which a negative distance counts as 0.
 _ROUNDING = 1e-9
 
 Metric = str | Callable[[np.ndarray, np.ndarray], float]
 
 
 class PairMetric:
-    """A metric with all its parameters, also those that the data decide.
+    """Metric with all of its parameters, including those that depend on the data.
 
     Parameters
     ----------
@@ -68,8 +68,8 @@ class PairMetric:
         Further arguments of :func:`sklearn.metrics.pairwise_distances`.
 
     X : {ndarray, sparse matrix} of shape (n_samples, n_features) or None, default=None
-        Samples on which the variances of "seuclidean" and "mahalanobis" are found, if
-        they are not among the parameters.
+        Samples from which the variances of "seuclidean" or the covariance of
+        "mahalanobis" are computed, unless they are among the parameters.
 
     weights : ndarray of shape (n_samples,) or None, default=None
         Weights of these samples; equal ones by default.
@@ -102,7 +102,7 @@ class PairMetric:
         Raises
         ------
         ValueError
-            If a distance is negative or no finite number.
+            If a distance is negative or not finite.
         """
         distances = pairwise_distances(
             self._read(first),
@@ -127,7 +127,7 @@ class PairMetric:
 
 
 def of_data(metric, X, weights=None):
-    """Return the parameters of a metric that the data decide."""
+    """Compute the parameters of a metric that depend on the data."""
     if not isinstance(metric, str) or metric not in ("seuclidean", "mahalanobis"):
         return {}
     X = X.toarray() if issparse(X) else np.asarray(X, dtype=np.float64)
@@ -143,14 +143,14 @@ def of_data(metric, X, weights=None):
 
 
 def checked(distances, name):
-    """Return distances; raise if one is negative or no finite number.
+    """Return distances; raise if one is negative or not finite.
 
     Parameters
     ----------
     distances : ndarray of shape (n_first, n_second)
 
     name : str
-        What they come from, for the message.
+        Name of their source, for the message.
 
     Returns
     -------
@@ -167,7 +167,7 @@ def checked(distances, name):
 
 
 def check_metric(metric, parameters, X):
-    """Raise if a metric has no meaning for samples, or its parameters none for it.
+    """Raise if a metric does not suit the samples, or its parameters are invalid.
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ _COORDINATES_PER_COMPONENT = 8
 # it in float32.
 _FLOAT32_RANGE = 1e-4
 
-# Axes with less than this fraction of the variance are due to rounding.
+# Axes with less than this fraction of the variance are rounding errors.
 _ROUNDING_VARIANCE = 1e-6
 
 
@@ -136,12 +136,12 @@ def is_constant(samples):
 
 
 def flip_signs(axes, samples, weights=None):
-    """Choose signs of the principal axes that seldom depend on a few samples.
+    """Choose signs of principal axes that rarely change when a few samples change.
 
-    An axis points to its large entries and its far scores. scikit-learn fixes the sign
-    of the largest entry alone, and which entry that is can change when a few samples
-    are dropped. The sign chosen here changes less often. If entries and scores are both
-    symmetric, no rule keeps the sign; use the `align` method of the estimators then.
+    An axis points toward its largest entries and its most extreme scores. scikit-learn
+    makes the largest entry positive, and a few samples can change which entry is the
+    largest. If entries and scores are both nearly symmetric, any rule can flip; use the
+    `align` method of the estimators then.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The rotation of scores under which their signs lose least."""
+"""Rotate scores so that their signs preserve as much as possible (ITQ)."""
 
 import numpy as np
 from scipy.linalg import polar
@@ -14,9 +14,10 @@ _STEEPNESS = 0.5
 
 
 def binary_rotation(scores, axes, weights=None):
-    r"""Find the rotation under which signs tell most of scores.
+    r"""Find the rotation of scores that is best approximated by their signs.
 
-    Iterative quantization, with soft signs: rotation and targets are found in turns,
+    This is iterative quantization with soft signs. It alternates between targets
+    :math:`b` and the rotation :math:`R`,
 
     .. math:: b_i = \tanh(z_i R / 2s), \qquad
               R = \operatorname{argmin}_R \sum_i w_i |b_i - z_i R|^2

@@ -133,7 +133,7 @@ def canonical_order(X):
 
 
 def content_order(X, index=None, ties=None):
-    """Order samples as :func:`canonical_order` does, and let duplicates be.
+    """Order samples as in :func:`canonical_order`, but keep equal hashes of duplicates.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def content_order(X, index=None, ties=None):
         Samples to order; all by default.
 
     ties : ndarray of shape (n_ordered,) or None, default=None
-        What decides on the order of duplicates, by default their order in X.
+        Values by which duplicates are ordered; by default, their order in X.
 
     Returns
     -------
@@ -168,7 +168,7 @@ def content_order(X, index=None, ties=None):
 
 
 def distinct_hashes(hashes):
-    """Make sorted hashes distinct, so that duplicates are shuffled apart."""
+    """Make sorted hashes distinct, so that duplicates get different positions."""
     copy = np.arange(len(hashes)) - np.searchsorted(hashes, hashes)
     return mix_bits(hashes + copy.astype(np.uint64) * _INCREMENT)
 

@@ -1,4 +1,4 @@
-"""Distances between samples that a user has, and their way through splits."""
+"""Distances that a user passes to `fit`, and how a search splits them."""
 
 from typing import Any
 
@@ -18,17 +18,17 @@ from .input_distances import (
 )
 from .subsample import fixed_subsample
 
-# How far both distances of a pair may be apart, and a distance from itself from 0, over
-# the largest distance.
+# Largest asymmetry, and largest distance of a sample from itself, relative to the
+# largest distance.
 _ROUNDING = 1e-5
 
 
 class SampleDistances:
-    """Distances that are split with their samples in a search.
+    """Distances between samples that a search can split.
 
-    Use them to pass `distances` to a search. A search splits arguments along their
-    first axis, which would make a rectangle of a square matrix. These distances are
-    split along both axes, without a copy.
+    Use it to pass `distances` to a search. A search splits arguments along their first
+    axis, which would turn a square matrix into a rectangle. These distances are split
+    along both axes, without a copy.
 
     Parameters
     ----------
@@ -37,8 +37,8 @@ class SampleDistances:
         between samples of the first and of the second.
 
     ids : array-like of shape (n_samples,) or None, default=None
-        Id of each sample, which is an argument of the callable or a position in the
-        matrix. By default the samples are those of the matrix, in its order.
+        Id of each sample: an argument of the callable, or an index into the matrix. By
+        default, all samples of the matrix in order. Required for a callable.
 
     Attributes
     ----------
@@ -106,24 +106,24 @@ class SampleDistances:
             return self.distances(first, second)
         if issparse(self.distances):
             raise TypeError(
-                "distances of a sparse matrix are known in part; look them up there"
+                "distances are a sparse matrix, which lacks some pairs; use matrix()"
             )
         return self.distances[np.ix_(first, second)]
 
     def matrix(self):
-        """Return a sparse matrix of the samples in their order."""
+        """Return the distances of the samples as a sparse matrix."""
         return csr_array(self.distances)[self.ids][:, self.ids]
 
 
 def check_distances(distances: Any, n_samples: int) -> Any:
-    """Return a user's distances, if they are any.
+    """Validate a user's distances.
 
     Parameters
     ----------
     distances : {array-like, sparse matrix} or callable
 
     n_samples : int
-        Number of samples that they must be of.
+        Number of samples of X.
 
     Returns
     -------
@@ -132,8 +132,8 @@ def check_distances(distances: Any, n_samples: int) -> Any:
     Raises
     ------
     TypeError, ValueError
-        If they are not square, finite, symmetric, 0 or more, and 0 of a sample from
-        itself. Of a large matrix a part is looked at.
+        If they are not square, finite, symmetric and 0 or more, or not 0 between a
+        sample and itself. The symmetry of a large dense matrix is checked on a part.
     """
     if isinstance(distances, SampleDistances):
         if len(distances) != n_samples:
@@ -182,8 +182,7 @@ def _check_values(values):
         if bad.any():
             raise ValueError(
                 f"distances holds {values[part][bad][0]}; distances must be finite"
-                " numbers of 0 or more. Leave pairs that nobody knows out of a sparse"
-                " matrix"
+                " numbers of 0 or more. Pass a sparse matrix to leave out unknown pairs"
             )
 
 
@@ -206,9 +205,8 @@ def _check_sparse(matrix):
     stored.data[:] = 1
     if (stored != stored.T).nnz:
         raise ValueError(
-            "distances is sparse and holds the distance of some sample from another,"
-            " but not that of the other from it; store both: distances.maximum("
-            "distances.T)"
+            "distances is sparse and holds the distance of some pair in one direction"
+            " only; store both: distances.maximum(distances.T)"
         )
     _check_symmetric(matrix, matrix.T, matrix.data.max(initial=0), matrix.diagonal())
     if not (matrix.data > 0).any():

@@ -1,4 +1,4 @@
-"""Who samples are: ids from the index of a data frame, and samples found by them."""
+"""Ids of samples, from the index of a data frame or given as such."""
 
 from collections import Counter
 
@@ -20,13 +20,13 @@ def only_counts(index):
 
 
 def sample_ids(X, ids=None, input_name="X", ids_name="ids", *, unique=True):
-    """Return the id of each sample, or None if nothing says who they are.
+    """Return the id of each sample, or None if the samples have no ids.
 
     Parameters
     ----------
     X : {array-like, data frame, sparse matrix} of n_samples
-        A data frame of pandas has ids in its index. An index that only counts, as
-        pandas makes it by default, names no sample; one with a name does.
+        A pandas data frame has ids in its index. The default index, a range without a
+        name, does not count as ids.
 
     ids : array-like of shape (n_samples,) or None, default=None
         Ids in place of the index.
@@ -35,18 +35,18 @@ def sample_ids(X, ids=None, input_name="X", ids_name="ids", *, unique=True):
         Names of the parameters.
 
     unique : bool, default=True
-        Whether ids must name one sample each, so that samples can be joined by them.
+        Whether ids must be unique, hashable and not missing, to join samples by them.
 
     Returns
     -------
     list or None
-        Ids. Tuples are those of an index of several levels. If `unique`, each
-        is of one sample, not missing, and one of which can be hashed.
+        Ids; tuples for an index with several levels.
 
     Raises
     ------
     TypeError, ValueError
-        If the ids are of another number, not hashable, missing, or not unique.
+        If their number is not that of the samples or, with `unique`, an id is missing,
+        not hashable or not unique.
     """
     if ids is not None:
         found, where = _as_list(readable(ids, ids_name), ids_name), ids_name
@@ -106,7 +106,7 @@ def _as_list(ids, name):
 
 
 def check_unique(ids, where):
-    """Raise if ids cannot be hashed, are missing, or stand there twice."""
+    """Raise if an id is not hashable, missing, or not unique."""
     try:
         counts = Counter(ids)
     except TypeError as error:

@@ -1,4 +1,4 @@
-"""Weights of samples: how often each counts."""
+"""Validate and normalize sample weights."""
 
 from numbers import Real
 
@@ -10,7 +10,7 @@ from .containers import readable
 
 
 def check_weights(sample_weight, n_samples, least=2):
-    """Return the weights of samples as an array; raise if they are no such weights.
+    """Validate sample weights, and return them as an array.
 
     Parameters
     ----------
@@ -21,12 +21,12 @@ def check_weights(sample_weight, n_samples, least=2):
         Number of samples.
 
     least : int, default=2
-        Number of samples that must count.
+        Least number of samples with a weight above 0.
 
     Returns
     -------
     ndarray of shape (n_samples,), dtype float64, or None
-        None if none are given.
+        None if `sample_weight` is None.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def normalized(weights):
         Of mean 1; None if all are the same.
 
     mean : float
-        By what they were divided: for how many samples each stands, in the mean.
+        Mean by which the weights were divided.
     """
     if np.ptp(weights) == 0:
         return None, float(weights[0])
@@ -96,7 +96,7 @@ def normalized(weights):
 
 
 def weighted_percentile(values, percent, weights=None):
-    """Return a percentile of values, each of which is there as often as its weight.
+    """Compute a percentile of values that are repeated by their weights.
 
     Parameters
     ----------
@@ -111,8 +111,7 @@ def weighted_percentile(values, percent, weights=None):
     Returns
     -------
     float
-        With whole numbers as weights, :func:`numpy.percentile` of values that are
-        repeated so often.
+        With integer weights, equal to :func:`numpy.percentile` of the repeated values.
 
     Examples
     --------

@@ -12,14 +12,14 @@ _SCALE_RANGE = (1e-30, 1e30)
 def mean_and_scale(X, order=None, weights=None):
     """Compute the mean of each feature and the root of the total variance, in float64.
 
-    The scale of constant data is 0, whatever rounding says.
+    The scale of data that are constant up to rounding is 0.
 
     Parameters
     ----------
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
 
     order : ndarray of shape (n_steps,) or None, default=None
-        Samples, in the order in which they are summed. It decides on the last bits.
+        Samples in the order of summation, which decides the last bits.
 
     weights : ndarray of shape (n_steps,) or None, default=None
         Weights of these samples, of mean 1.
@@ -105,7 +105,7 @@ class SampleScaler:
         return torch.div(centered, self.scale, out=scaled).numpy()
 
     def _room(self, shape, dtype):
-        """Return memory for a chunk: what is held, if it is as large."""
+        """Return a buffer for a chunk, reused if it is large enough."""
         held = self._memory.get(dtype)
         if held is None or len(held) < shape[0]:
             held = self._memory[dtype] = torch.empty(shape, dtype=dtype, device="cpu")

@@ -1,4 +1,4 @@
-"""Choose from the data how strongly the network is shrunk toward PCA."""
+"""Choose the weight decay, which shrinks the network toward PCA, from the data."""
 
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
@@ -12,15 +12,14 @@ from . import limits
 _LEAST_NEIGHBORS = 4
 _MOST_NEIGHBORS = 12
 
-# Standard errors by which the fraction is lowered.
+# Number of standard errors that are subtracted from the fraction.
 _CAUTION = 0.75
 
-# If less than this fraction of the residuals is predictable, the network gains less and
-# less on PCA.
+# Below this predictable fraction of the residuals, alpha increases.
 _CLEAR_FRACTION = 0.03
 
-# If PCA leaves less than this fraction of the variance, the little that the network may
-# gain is easily outweighed by what it does to the rest.
+# Below this unexplained fraction of the variance, alpha increases: the network can gain
+# little, and can easily lose more of what PCA explains.
 _CLEAR_RESIDUAL = 0.05
 
 _TINY = np.finfo(np.float64).tiny
@@ -54,8 +53,8 @@ def predictable_fraction(samples, axes, weights=None):
     Returns
     -------
     float
-        At most 0 if nothing can be gained on PCA (noise, linear factors), and 1 if the
-        residuals are a smooth function of the scores.
+        About 0 or less if a network cannot improve on PCA (noise, linear factors), near
+        1 if the residuals are a smooth function of the scores.
     """
     scores = samples @ axes.T
     residuals = samples - scores @ axes
@@ -110,7 +109,7 @@ def predicted_by(residuals, index, weights=None):
 
 
 def alpha_of_size(n_samples):
-    """Return the weight decay for a number of samples, where no doubt adds to it."""
+    """Return the weight decay for a number of samples if residuals are predictable."""
     return (1_000 / n_samples) ** 1.2
 
 
@@ -202,11 +201,11 @@ def _alpha(fraction, residual, n_samples):
 
 
 def weight_decay(plan, subset, axes, n_samples):
-    """Return the weight decay that a plan names, or one that suits the data."""
+    """Return the weight decay of a plan, or choose it from the data for "auto"."""
     if plan.alpha != "auto":
         return plan.alpha
     if plan.init == "random":
         return 0.0
     alpha = auto_alpha(subset.samples, axes, n_samples, subset.weights)
-    # Labels say what the residuals of PCA may not: no doubt about these holds the map.
+    # Labels may be learned even if the residuals of PCA cannot be predicted.
     return min(alpha, alpha_of_size(n_samples)) if plan.label_weight else alpha

@@ -1,4 +1,4 @@
-"""Samples that stand for all where axes, frames and constants are found."""
+"""Subset of the samples from which axes, frames and constants are computed."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -65,9 +65,9 @@ class Subset:
 
 
 def choose_subset(samples, hashes, n_components, weights=None):
-    """Choose the samples that stand for all.
+    """Choose the samples from which axes and frames are computed.
 
-    All of them if they can be held, else those with the smallest hashes.
+    These are all samples if they fit into memory, else those with the smallest hashes.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Scaled samples in, codes out and back; and rigid maps that lay codes in a frame."""
+"""Networks between scaled samples and codes."""
 
 from .autoencoder import Autoencoder
 from .base import BaseAutoencoder

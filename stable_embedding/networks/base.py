@@ -16,10 +16,9 @@ from .stacking import ModuleStack
 class BaseAutoencoder(nn.Module):
     """Encoder and decoder with one bottleneck, between scaled samples and codes.
 
-    What a training and an estimator ask of a network goes through its methods. All
-    that depends on how it is made is asked of its two parts, such as
-    :class:`~stable_embedding.networks.ModulePart` for any module, or
-    :class:`~stable_embedding.networks.LinearPathMLP`.
+    Trainings and estimators use a network only through its methods. These delegate to
+    the two parts, for instance a :class:`~stable_embedding.networks.LinearPathMLP`, or
+    a :class:`~stable_embedding.networks.ModulePart` around any module.
 
     Parameters
     ----------
@@ -115,11 +114,11 @@ class BaseAutoencoder(nn.Module):
         )
 
     def project_inputs(self, basis: Tensor, gain: float = 1.0) -> Self:
-        r"""Copy the network to coordinates of samples in a basis, :math:`x' = Bx`.
+        r"""Copy the network for coordinates of samples in a basis, :math:`x' = Bx`.
 
-        The copy meets :math:`x'` as this one meets :math:`B^\top x'`, and its
-        reconstruction is multiplied by :math:`B`. To an orthonormal basis and back,
-        nothing changes within its span.
+        The copy encodes :math:`x'` as this network encodes :math:`B^\top x'`, and its
+        reconstruction is this network's, multiplied by :math:`B`. Projecting to an
+        orthonormal basis and back does not change the network within its span.
 
         Parameters
         ----------
@@ -127,8 +126,9 @@ class BaseAutoencoder(nn.Module):
             The matrix :math:`B`. It or its transpose has orthonormal columns.
 
         gain : float, default=1.0
-            By which the copy's encoder multiplies its input; its decoder multiplies
-            its output by the square root. Their weights are smaller accordingly.
+            Factor of the input of the encoder's perceptron in the copy. The output of
+            the decoder's perceptron is multiplied by its square root. The weights are
+            divided by the same factors, so the gain changes only the optimizer's steps.
 
         Returns
         -------
@@ -142,9 +142,9 @@ class BaseAutoencoder(nn.Module):
         return network
 
     def absorb_rigid_map(self, rotation: Tensor, shift: Tensor) -> None:
-        r"""Lay the codes in another frame, :math:`z' = zQ + t`.
+        r"""Apply a rigid map to the codes, :math:`z' = zQ + t`, within the weights.
 
-        The decoder gets the inverse, so that no reconstruction changes.
+        The decoder absorbs the inverse map, so reconstructions do not change.
 
         Parameters
         ----------

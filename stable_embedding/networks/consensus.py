@@ -1,4 +1,4 @@
-"""Several networks as one: the mean of their codes, and of their reconstructions."""
+"""Consensus of networks: the mean of their codes and of their decoders."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,11 +10,11 @@ from .base import BaseAutoencoder
 
 
 class Consensus(BaseAutoencoder):
-    """The mean of several trained networks.
+    """Mean of several trained networks: of their codes, and of their decoders' outputs.
 
-    A training amplifies small causes such as the order of the samples, and each ends a
-    little elsewhere. The mean of `n` moves about `n` times less than one of them, in
-    squared distances.
+    Training amplifies small differences, such as the order of the samples, so each run
+    has a slightly different result. The squared displacement of the mean of `n` runs is
+    about `n` times smaller than that of one run.
 
     Parameters
     ----------
@@ -48,13 +48,13 @@ class Consensus(BaseAutoencoder):
         return self._average(torch.stack([each.encode(samples) for each in self]))
 
     def encode_with_std(self, samples: Tensor) -> Tensor:
-        """Return the mean codes of samples, and how far the networks put them apart.
+        """Return the mean codes of samples, and their standard deviation.
 
         Returns
         -------
         Tensor of shape (n_samples, n_components + 1)
-            In the last column the root of the total variance of a sample's codes over
-            networks, the unbiased one.
+            Mean codes, and in the last column the root of the total unbiased variance
+            of a sample's codes over networks.
         """
         codes = torch.stack([each.encode(samples) for each in self])
         std = codes.var(0).sum(-1, keepdim=True).sqrt()

@@ -106,23 +106,24 @@ class _ConvolutionalModule(nn.Module):
 
 
 class ConvolutionalEncoder(_ConvolutionalModule):
-    """Convolutions from images to codes, for the parameter `encoder` of an estimator.
+    """Convolutional encoder of images, for the parameter `encoder` of an estimator.
 
-    Each layer is a convolution by windows of 5 by 5, after which the largest of 2 by 2
-    values is kept. A perceptron follows.
+    Each layer is a 5 x 5 convolution, a ReLU and 2 x 2 max pooling. A perceptron with
+    ReLU follows.
 
     Parameters
     ----------
     image_shape : tuple of int
         Shape of an image: (height, width) or (channels, height, width). An estimator
-        with this encoder takes arrays of such images, and flat ones.
+        with this encoder accepts arrays of images of this shape, and flattened images.
 
     n_components : int or None, default=None
-        Number of components of a code. With None the layers are built when an estimator
-        is fitted, for as many components as it has.
+        Number of components of the codes. With None, the layers are built when an
+        estimator is fitted, with its number of components.
 
     n_maps : tuple of int, default=(8, 16)
-        Number of feature maps of each convolutional layer.
+        Number of feature maps of each convolutional layer. Each layer halves the height
+        and the width. More layers or maps take longer.
 
     hidden_layer_sizes : tuple of int, default=(128, 128)
         Widths of the hidden layers of the perceptron that follows.
@@ -178,9 +179,11 @@ class ConvolutionalEncoder(_ConvolutionalModule):
 
 
 class ConvolutionalDecoder(_ConvolutionalModule):
-    """Transposed convolutions from codes to images, for the parameter `decoder`.
+    """Convolutional decoder of images, for the parameter `decoder` of an estimator.
 
-    The mirror image of :class:`~stable_embedding.networks.ConvolutionalEncoder`.
+    A perceptron is followed by transposed 3 x 3 convolutions with ReLU before each.
+    Each of them doubles the height and the width, in the reverse order of a
+    :class:`~stable_embedding.networks.ConvolutionalEncoder`.
 
     Parameters
     ----------
@@ -188,15 +191,16 @@ class ConvolutionalDecoder(_ConvolutionalModule):
         Shape of an image: (height, width) or (channels, height, width).
 
     n_components : int or None, default=None
-        Number of components of a code. With None the layers are built when an estimator
-        is fitted, for as many components as it has.
+        Number of components of the codes. With None, the layers are built when an
+        estimator is fitted, with its number of components.
 
     n_maps : tuple of int, default=(8, 16)
-        Number of feature maps of the encoder's layers, which the decoder has in
-        reverse.
+        Number of feature maps of each layer, in the order of the encoder; the decoder
+        uses them in reverse.
 
     hidden_layer_sizes : tuple of int, default=(128, 128)
-        Widths of the encoder's hidden layers, which the decoder has in reverse.
+        Widths of the hidden layers of the perceptron, in the order of the encoder; the
+        decoder uses them in reverse.
 
     Examples
     --------

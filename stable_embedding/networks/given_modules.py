@@ -124,12 +124,12 @@ def copy_of_module(
     if not torch.equal(together, outputs):
         raise ValueError(
             f"{name}={module!r} returned other values for the same samples; it must"
-            " draw random numbers in training alone, and leave its input as it is"
+            " not draw random numbers in evaluation mode, nor change its input"
         )
     if not torch.allclose(outputs[:1], alone, rtol=0, atol=near):
         raise ValueError(
-            f"{name}={module!r} maps a sample otherwise when others are beside it; it"
-            " must map each sample by itself in evaluation mode"
+            f"{name}={module!r} returned another value for a sample in another batch;"
+            " in evaluation mode, it must map each sample independently of the others"
         )
     return copied
 

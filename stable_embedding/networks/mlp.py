@@ -51,9 +51,10 @@ def draw_linear(
 
 
 class LinearPathMLP(nn.Module):
-    r"""A linear path beside a multilayer perceptron: :math:`x \mapsto Ax + d\,g(cx)`.
+    r"""Multilayer perceptron plus a linear path: :math:`x \mapsto Ax + d\,g(cx)`.
 
-    The two constants set how far a step of the optimizer goes, and nothing else.
+    The constants :math:`c` and :math:`d` are not trained. They scale the effect of the
+    optimizer's steps.
 
     Parameters
     ----------

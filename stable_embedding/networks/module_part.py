@@ -45,10 +45,10 @@ class AffineMap(nn.Module):
 
 
 class ModulePart(nn.Module):
-    r"""Any module beside a linear path: :math:`x \mapsto Ax + g(cx)`.
+    r"""Any module plus a linear path: :math:`x \mapsto Ax + g(cx)`.
 
-    A module's layers are not ours to change. So a projection to other coordinates and
-    the frame of the codes are affine maps before and after it.
+    The layers of a module cannot absorb projections and rigid maps. These become affine
+    maps before and after the module.
 
     Parameters
     ----------

@@ -194,9 +194,9 @@ class BatchIterator:
         self._seed()
 
     def skip(self, n_passes: int) -> "BatchIterator":
-        """Go on after a number of passes, as those of an iterator that was lost.
+        """Skip passes that an interrupted training has already done.
 
-        The random streams go on by what these passes drew, and no sample is ordered.
+        The random streams advance by what these passes drew, without ordering samples.
         """
         n_chunks = len(self.chunks)
         for _ in range(n_passes):

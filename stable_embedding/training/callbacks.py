@@ -1,4 +1,4 @@
-"""What happens during a training besides its steps: stopping, interrupts, progress."""
+"""Callbacks of a training: early stopping, interrupts, weight decay, progress."""
 
 import math
 import signal
@@ -18,20 +18,20 @@ from ..networks.stacking import trained_tensors, weights_by_name
 # Fraction of the steps in which the learning rate rises.
 WARMUP_FRACTION = 0.3
 
-# What is below this size is set to zero after so many batches. In between it shrinks by
-# less than what is left of the range of float32.
+# Smaller values are set to zero, every few batches. They cannot become denormal within
+# so few batches.
 _TINY_WEIGHT = 1e-8
 _TINY_MOMENTS = {"exp_avg": 1e-15, "exp_avg_sq": 1e-30}
 _ZEROING_INTERVAL = 16
 
 _PATHS = ("encoder.linear_path.weight", "decoder.linear_path.weight")
 
-# Over this the square of a weight decay is the rate that holds the linear path.
+# The linear path is pulled back at a rate of alpha squared over this constant.
 _HELD_ALPHA = 100.0
 
 
 def one_cycle(step: int, n_steps: int) -> float:
-    """Learning rate at a step over its peak: up a line, then down a cosine."""
+    """Return the one-cycle learning rate at a step, relative to its peak."""
     done = (step + 0.5) / n_steps
     if done < WARMUP_FRACTION:
         return done / WARMUP_FRACTION
@@ -42,9 +42,9 @@ def one_cycle(step: int, n_steps: int) -> float:
 class RunsEarlyStopping(Callback):
     """Early stopping of each run by its own validation loss.
 
-    It counts from the peak of the learning rate on: before, steps are small, and no
-    improvement says little. A run that has stopped keeps the weights of its best epoch
-    while others train on.
+    Epochs count from the peak of the learning rate on, because improvements are small
+    before. A run that has stopped keeps the weights of its best epoch while the others
+    continue.
 
     Parameters
     ----------
@@ -139,10 +139,10 @@ class SeedEpochs(Callback):
 
 
 class Interrupts(Callback):
-    """Stops at the end of the batch in which Ctrl-C was pressed; at once the next time.
+    """Stops after the batch in which Ctrl-C is pressed; at once if pressed again.
 
-    As a context it handles Ctrl-C, but only in the main thread, and only if nobody else
-    handles it.
+    As a context manager it handles Ctrl-C, but only in the main thread, and only if no
+    other handler is installed.
     """
 
     def __init__(self):
@@ -173,11 +173,11 @@ class Interrupts(Callback):
 
 
 class ZeroTinyWeights(Callback):
-    """Ends the decay of weights at zero.
+    """Sets weights to zero that have decayed to tiny values.
 
-    Under a strong weight decay weights shrink until they are denormal numbers, with
-    which a processor computes many times more slowly. Weights that no output depends on
-    in float32 are set to zero before that.
+    A strong weight decay shrinks weights to denormal numbers, which make a processor
+    many times slower. Weights are set to zero before that, when they no longer change
+    any output in float32.
     """
 
     def on_epoch_begin(self, net, **kwargs):
@@ -207,11 +207,12 @@ class ZeroTinyWeights(Callback):
 
 
 class HoldLinearPath(Callback):
-    r"""Pulls the linear path back to where it starts, which is PCA.
+    r"""Pulls the linear path back to its start, which is PCA.
 
-    After each step the path goes back a part :math:`\eta \alpha^2 / 100` of its way,
-    where :math:`\eta` is the learning rate before it is adapted to the loss. So it is
-    free with a weight decay below 10, and with one of 100 the whole network is PCA.
+    After each step the path goes back by a fraction :math:`\eta \alpha^2 / 100` of its
+    distance from the start, where :math:`\eta` is the learning rate before it is
+    adapted to the loss and :math:`\alpha` the weight decay. The pull is weak for
+    :math:`\alpha` below 10. At 100 the whole network stays PCA.
 
     Parameters
     ----------

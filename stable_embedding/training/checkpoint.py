@@ -1,4 +1,4 @@
-"""A training in a file of its own, from which it is resumed after a crash."""
+"""Checkpoint files, from which a training resumes after a crash."""
 
 import json
 from collections.abc import Sequence
@@ -20,19 +20,19 @@ _N_DIGITS = 32
 
 
 class Checkpoints(Callback):
-    """Writes all that a training has changed, at the end of each epoch.
+    """Writes the state of a training to a file at the end of each epoch.
 
     Parameters
     ----------
     directory : path
-        Where the file is written. It is made if there is none.
+        Directory of the file. It is created if it does not exist.
 
     fingerprint : str
-        Digest of what the training starts from, which names its file: trainings that
-        differ, at the same time or one after the other, do not see each other's.
+        Digest of the training's inputs, which names its file. So different trainings
+        can share the directory.
 
     stopping : RunsEarlyStopping or None
-        Whose state is written as well.
+        Early stopping, whose state is written too.
     """
 
     kind = "checkpoint of stable_embedding"
@@ -59,7 +59,7 @@ class Checkpoints(Callback):
 
     @property
     def n_epochs_done(self) -> int:
-        """Number of epochs after which the file was written."""
+        """Number of epochs in the file."""
         return len(self.document["history"])
 
     def on_epoch_end(self, net, **kwargs):
@@ -82,7 +82,7 @@ class Checkpoints(Callback):
         write(self.path, self.kind, json.dumps(document, default=float), tensors)
 
     def resume(self, net: Any, schedule: Any) -> None:
-        """Bring a net, and the schedule of its learning rate, to where the file is."""
+        """Restore a net and its learning rate schedule from the file."""
         document, tensors = self.document, self.tensors
         net.history = History(document["history"])
         net.best_losses_ = document["best_losses"]
@@ -120,7 +120,7 @@ def training_fingerprint(
     split: Any,
     numbers: tuple,
 ) -> str:
-    """Hash all that decides on the course of a training.
+    """Hash everything on which the result of a training depends.
 
     Parameters
     ----------

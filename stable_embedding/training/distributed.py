@@ -1,4 +1,4 @@
-"""What the processes of one training have in common."""
+"""Values that the processes of a distributed training share."""
 
 from typing import Any
 

@@ -1,8 +1,8 @@
-"""An identity of values that is the same in every process.
+"""Hash values so that the hash is the same in every process.
 
-What `repr` and `hash` say of a function or an object changes from process to process,
-and pickles name a function without its code. Here a function counts by its code, and an
-object by what it would be pickled as.
+The `repr` and `hash` of a function or an object can change from process to process, and
+a pickle has the name of a function, not its code. Here a function is hashed by its
+code, and an object by its pickled state.
 """
 
 import copyreg

@@ -11,7 +11,7 @@ from skorch.utils import TeeGenerator
 # Below this loss at the start, steps are smaller.
 _SMALL_LOSS = 0.05
 
-# What float32 rounds away of samples of unit variance.
+# Squared rounding error of float32 for samples of unit variance.
 _ROUNDING_LOSS = float(np.finfo(np.float32).eps) ** 2
 
 
@@ -67,7 +67,7 @@ class Net(NeuralNet):
         self.ended_by_callback_ = False
 
     def on_batch_begin(self, net, **kwargs):
-        """Open one empty batch an epoch, since some callbacks look for it."""
+        """Open one empty batch per epoch, because some callbacks expect one."""
         if not self.history[-1]["batches"]:
             self.history.new_batch()
 
@@ -116,11 +116,11 @@ class Net(NeuralNet):
         return totals
 
     def adapt_steps(self, iterator):
-        """Take smaller steps where there is little to gain from the start.
+        """Take smaller steps if the initial loss is small.
 
-        The optimizer's steps do not depend on the size of the gradients. Where few
-        samples or features hold nearly all variance, PCA explains it, and steps of the
-        usual size would lose more of it than the network can gain on the others.
+        The size of Adam's steps does not depend on the size of the gradients. If few
+        samples or features have nearly all of the variance, PCA explains it, and steps
+        of the usual size would lose more of it than the network can gain.
 
         Parameters
         ----------
@@ -204,7 +204,7 @@ class Net(NeuralNet):
 
 
 class DistributedNet(AccelerateMixin, Net):
-    """The same in several processes, each with its shard of every batch."""
+    """Net for several processes, each with a shard of every batch."""
 
     def _initialize_accelerator(self):
         # A module without weights cannot be shared; a function is left as it is.

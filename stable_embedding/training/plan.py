@@ -1,4 +1,4 @@
-"""What the parameters of an estimator decide about a training."""
+"""Training plan: the parameters of an estimator, validated and resolved."""
 
 from dataclasses import dataclass, replace
 from numbers import Integral
@@ -66,15 +66,15 @@ class StoppingRule(NamedTuple):
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """All that the parameters of an estimator decide about a training.
+    """Parameters of an estimator, validated, and resolved where that needs no data.
 
-    Every parameter is checked when the plan is made, before anything is computed.
-    Attributes are the estimator's parameters, resolved as far as that is possible
-    without data; `shard` is the rank of this process and the number of processes,
-    `identity` tells a training with checkpoints from others, `may_project` says
-    whether it may work on coordinates in a narrow basis, `guided` whether codes may
-    be drawn to where distances that are given would put them, `has_noise` whether more
-    than batches may be random, and `short` whether few samples have fewer steps.
+    All parameters are checked when the plan is created, before anything is computed.
+    Attributes are the estimator's parameters, and: `shard`, the rank of this process
+    and the number of processes; `identity`, which distinguishes trainings with
+    checkpoints; `may_project`, whether the training may use coordinates in a narrow
+    basis; `guided`, whether codes may be guided at the start of the training;
+    `has_noise`, whether more than the batches may be random; and `short`, whether few
+    samples have fewer steps.
     """
 
     n_components: int
@@ -132,7 +132,7 @@ class TrainingPlan:
             Whether batches must hold features, not coordinates in a narrow basis.
 
         has_free_codes : bool, default=True
-            Whether codes may lie anywhere.
+            Whether codes may have any values; False for sparse codes and bits.
 
         has_noise : bool, default=False
             Whether noise is added to samples or codes. A user's modules and losses may
@@ -144,7 +144,7 @@ class TrainingPlan:
         Raises
         ------
         TypeError, ValueError
-            If a parameter has no meaning, alone or beside others.
+            If a parameter is invalid, alone or in combination with others.
         """
         check_callbacks(estimator.callbacks)
         checkpoint, accelerator = estimator.checkpoint, estimator.accelerator
@@ -213,11 +213,11 @@ class TrainingPlan:
 
     @property
     def couples_runs(self) -> bool:
-        """Whether the runs hold each other.
+        """Whether runs are coupled by their mean codes.
 
-        Coupled runs from a random start would agree with each other, and with no other
-        training. Each of several processes would know the mean codes of its samples
-        alone.
+        Coupled runs from a random start would agree with each other, but not with
+        another training. Several processes would each have the mean codes of only their
+        own samples.
         """
         return len(self.seeds) > 1 and self.init == "pca" and self.shard[1] == 1
 
@@ -292,7 +292,7 @@ def resolve_n_init(estimator: Any, resume: bool = False) -> int:
         return int(estimator.n_init)
     if resume:
         return len(estimator.networks_)
-    # Runs from a random start are unrelated, and their mean is of no use.
+    # Runs from a random start are unrelated, so their mean is useless.
     return AUTO_N_INIT if estimator.init == "pca" else 1
 
 

@@ -1,4 +1,4 @@
-"""Layers of networks trained one after the other, before all of them together."""
+"""Greedy layer-wise pretraining of networks."""
 
 from collections.abc import Iterator, Sequence
 from copy import deepcopy

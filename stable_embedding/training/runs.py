@@ -1,4 +1,4 @@
-"""What the trainings of networks leave behind, and their mean."""
+"""Loss histories of the runs, and their mean."""
 
 from itertools import zip_longest
 from typing import NamedTuple
@@ -7,16 +7,16 @@ import numpy as np
 
 
 class Run(NamedTuple):
-    """What the training of one network leaves behind.
+    """Losses of the training of one network.
 
     Attributes
     ----------
     history : dict of str to list of float
-        For each term of the loss its mean over the samples of each epoch; with early
-        stopping the same over validation samples, prefixed with ``validation_``.
+        For each term of the loss, its mean over the samples of each epoch. With early
+        stopping also its mean over validation samples, prefixed with ``validation_``.
 
     losses : dict of str to float
-        The terms over the training samples after the last epoch.
+        Terms over the training samples after the last epoch.
     """
 
     history: dict[str, list[float]]
@@ -24,12 +24,18 @@ class Run(NamedTuple):
 
 
 def mean_run(runs):
-    """Return the mean course of several runs, over those that have not stopped.
+    """Average the losses of runs; each epoch over those that have not stopped.
 
     Parameters
     ----------
     runs : list of Run
-        One or more.
+        One or more runs.
+
+    Returns
+    -------
+    history : dict of str to list of float
+
+    losses : dict of str to float
     """
     history = {
         name: [

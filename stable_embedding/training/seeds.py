@@ -1,4 +1,4 @@
-"""Seeds of trainings: integers, so that none of them shares a stream with another."""
+"""Draw integer seeds of trainings."""
 
 import numpy as np
 from sklearn.base import clone
@@ -6,7 +6,7 @@ from sklearn.utils import check_random_state
 
 
 def draw_seeds(random_state, n_seeds):
-    """Draw integers to seed trainings with."""
+    """Draw one integer seed for each training."""
     random_state = check_random_state(random_state)
     return random_state.randint(np.iinfo(np.int32).max, size=n_seeds).tolist()
 

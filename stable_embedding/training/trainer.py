@@ -1,4 +1,4 @@
-"""The training of networks, several as one stack."""
+"""Train networks, several as one stack."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -29,8 +29,8 @@ from .net import DistributedNet, Net
 from .plan import TrainingPlan
 from .runs import Run
 
-# Added to the root of the second moments. Adam's usual 1e-8 takes full steps along
-# weights whose gradient is noise.
+# Adam's epsilon. With the usual 1e-8, Adam takes full steps along weights whose
+# gradient is noise.
 ADAM_EPS = 1e-4
 
 # Batches on which the loss at the start is found.
@@ -66,9 +66,10 @@ class Trainer:
     ) -> list[Run]:
         """Train networks in place, and return the course of their losses.
 
-        Several networks are trained as one stack. Each sees the batches that it would
-        see alone, and ends where it would end alone, up to rounding that grows with
-        the steps. No global random stream is touched.
+        Several networks are trained as one stack. If no term couples them, each has the
+        batches that it would have alone, and the same result up to rounding errors,
+        which grow with the steps. The state of global random generators does not
+        change.
 
         Parameters
         ----------
@@ -90,8 +91,8 @@ class Trainer:
             leaves the linear path, which is PCA.
 
         weight_interpolation : float, default=1.0
-            How far to go on the straight line from the first weights to the last: means
-            of weights that were trained on other samples serve all of them.
+            Fraction of the way from the initial to the trained weights at which the
+            networks end. A value below 1 keeps more of an earlier training.
 
         Returns
         -------

@@ -8,7 +8,11 @@ from scipy.spatial.distance import cdist
 from sklearn.neighbors import kneighbors_graph
 
 from stable_embedding.data import limits
-from stable_embedding.data.geodesic import edge_lengths, geodesic_distances, joined
+from stable_embedding.data.geodesic import (
+    connect_components,
+    edge_lengths,
+    geodesic_distances,
+)
 from stable_embedding.data.input_distances import CoordinateDistances
 from stable_embedding.data.neighbors import graph_from_counts
 
@@ -60,7 +64,7 @@ def test_lengths_are_euclidean(rng):
 def test_parts_are_joined_where_they_are_nearest_with_a_warning():
     samples = np.array([0.0, 1, 2, 10, 11, 12, 31, 32, 33])[:, None]
     graph = graph_of(samples, 2)
-    with pytest.warns(UserWarning, match="has 3 parts"):
+    with pytest.warns(UserWarning, match="has 3 connected components"):
         found = geodesic_distances(graph, samples, np.arange(9), 1)
     everyone = np.arange(9)
     np.testing.assert_allclose(
@@ -73,7 +77,7 @@ def test_one_part_is_left_as_it_is(rng):
     edges = graph_of(samples, 10).astype(float)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found, n_parts = joined(edges, samples)
+        found, n_parts = connect_components(edges, samples)
     assert n_parts == 1
     assert (found != edges).nnz == 0
 

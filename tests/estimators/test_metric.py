@@ -134,7 +134,7 @@ def test_many_samples_are_unrolled_from_landmarks(monkeypatch):
 
 def test_parts_that_are_joined_are_told_where_fit_is_called(rng):
     X = rng.normal(size=(40, 2)) + np.repeat([0, 100], 20)[:, None]
-    with pytest.warns(UserWarning, match="has 2 parts") as caught:
+    with pytest.warns(UserWarning, match="has 2 connected components") as caught:
         StableAutoencoder(metric="geodesic", n_neighbors=5, **FEW).fit(X)
     assert caught[0].filename == __file__
 

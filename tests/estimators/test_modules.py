@@ -391,5 +391,5 @@ def test_a_module_that_mixes_samples_a_little_is_refused(digits):
             outputs = super().forward(inputs)
             return outputs - 0.01 * outputs.mean(0)
 
-    with pytest.raises(ValueError, match="maps a sample otherwise"):
+    with pytest.raises(ValueError, match="another value for a sample"):
         StableAutoencoder(encoder=Centered(64, 2), n_init=1).fit(digits[0])

@@ -241,7 +241,7 @@ def settings_of(document):
 
 
 BAD = {
-    "is no file of safetensors": [
+    "is not a safetensors file": [
         lambda content: b"",
         lambda content: b"PK",
         lambda content: content[:-1],

@@ -71,7 +71,7 @@ def test_what_has_no_size_gets_one(module):
         (nn.Linear(6, 3), ValueError, r"cannot map samples of shape \(4, 5\)"),
         (Fails(), ValueError, "raises KeyError: 'no such layer'"),
         (ReturnsATuple(5, 3), TypeError, "returned a tuple"),
-        (Centers(5, 3), ValueError, "each sample by itself"),
+        (Centers(5, 3), ValueError, "each sample independently"),
         (Overflows(5, 3), ValueError, "12 are not finite"),
     ],
 )

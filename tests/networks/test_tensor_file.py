@@ -47,7 +47,7 @@ def test_a_file_of_another_kind_is_refused(path):
 def test_a_cut_file_is_refused(n_bytes, path):
     write(path, "test", "some text", TENSORS)
     path.write_bytes(path.read_bytes()[:n_bytes])
-    with pytest.raises(ValueError, match="no file of safetensors, or was cut"):
+    with pytest.raises(ValueError, match="not a safetensors file, or was cut"):
         read(path, "test")
 
 

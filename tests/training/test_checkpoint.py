@@ -113,7 +113,7 @@ def test_a_file_that_is_no_checkpoint_is_left(samples, train_one, start, tmp_pat
     train_one(samples, start(), checkpoint=tmp_path)
     (file,) = tmp_path.iterdir()
     file.write_text("my thesis")
-    with pytest.raises(ValueError, match="is no file of safetensors"):
+    with pytest.raises(ValueError, match="is not a safetensors file"):
         train_one(samples, start(), checkpoint=tmp_path)
     assert file.read_text() == "my thesis"
 
