@@ -133,7 +133,7 @@ class StableAutoencoder(BaseStableAutoencoder):
         start and differ in the order of their samples. Fewer are
         needed for fewer than about 1,000 samples, since each batch then holds more of
         them: 2 are enough for 170 samples or fewer.
-        Early stopping, a `neighbor_weight`, noise, modules and losses of your own are
+        Early stopping, a `neighbor_weight`, noise, your modules and your losses are
         random too and keep it at 8; so does `partial_fit`. It is 1 with
         ``init="random"``, where runs have nothing in common. The first run has the seed
         and the batches of ``n_init=1``.
