@@ -63,6 +63,7 @@ class StabilityDisplay(Display):
                 marker=MARKERS[i % len(MARKERS)],
                 color=COLORS[i % len(COLORS)],
                 label=as_written(name),
+                clip_on=False,  # a marker at an end of the axis is drawn whole
             )
         self.ax_.set_yticks(
             heights, [as_written(name.replace("_", " ")) for name in perturbations]

@@ -21,3 +21,9 @@ def test_a_measure_that_is_one_at_best_has_a_linear_axis(log, scale):
     ax = StabilityDisplay(values, "neighbor overlap", log=log).plot().ax_
     assert ax.get_xscale() == scale
     assert ax.get_xlim()[0] == 0
+
+
+def test_markers_at_the_ends_of_the_axis_are_drawn_whole():
+    values = {"a": {"seed": 0.0, "order": 1.0}}
+    ax = StabilityDisplay(values, "raw displacement").plot().ax_
+    assert [line.get_clip_on() for line in ax.get_lines()] == [False]
