@@ -29,7 +29,7 @@ labels = {
 # %%
 # Fit the same estimator with no labels, with a few and with all. The pictures show
 # unseen digits.
-_, axes = plt.subplots(1, 3, figsize=(10, 3.4))
+_, axes = plt.subplots(1, 3, figsize=(10, 3.6), layout="constrained")
 accuracies = []
 for ax, (name, given) in zip(axes, labels.items()):
     model = StableAutoencoder(
@@ -39,5 +39,5 @@ for ax, (name, given) in zip(axes, labels.items()):
     knn = KNeighborsClassifier().fit(model.transform(X_train), y_train)
     accuracies.append(knn.score(codes, y_test))
     EmbeddingDisplay(codes, y_test).plot(ax=ax, legend=ax is axes[-1])
-    ax.set_title(f"{name}: 5-NN accuracy {accuracies[-1]:.2f}")
+    ax.set_title(f"{name}\n5-NN accuracy {accuracies[-1]:.2f}")
 plt.show()

@@ -91,15 +91,12 @@ figure, (old_ax, new_ax, month_ax) = plt.subplots(
 )
 for ax, codes, title in (
     (old_ax, first_codes.to_numpy(), "month 0"),
-    (new_ax, pipeline.transform(table), "month 11"),
+    (new_ax, pipeline.transform(table), "month 11, the new kind in orange"),
 ):
     ax.scatter(*codes.T, s=6, color="0.6")
     ax.set(title=title, aspect="equal")
 odd = [name for name in table.index if name.startswith("7-") and int(name[2:]) > 32]
-new_ax.scatter(
-    *pipeline.transform(table.loc[odd]).T, s=10, color="C1", label="the new kind"
-)
-new_ax.legend(loc="lower left")
+new_ax.scatter(*pipeline.transform(table.loc[odd]).T, s=10, color="C1")
 old_ax.sharex(new_ax)
 old_ax.sharey(new_ax)
 month_ax.bar(list(moved), [100 * value for value in moved.values()])
