@@ -4,8 +4,13 @@
 """
 
 import functools
+import json
+import os
 import re
 import shutil
+import subprocess
+import sys
+from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -33,14 +38,21 @@ class Quiet(SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
-@pytest.fixture(scope="module")
-def site():
-    """Address of a server of the pages."""
-    handler = functools.partial(Quiet, directory=SITE)
+@contextmanager
+def served(folder):
+    """Serve a folder, whose address is yielded."""
+    handler = functools.partial(Quiet, directory=folder)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def site():
+    """Address of a server of the pages."""
+    with served(SITE) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -184,26 +196,130 @@ def test_no_page_and_no_table_scrolls_sideways_on_a_telephone(site, page):
     assert not found_on_pages(page, site, WIDTHS["telephone"], script)
 
 
-def test_names_in_the_sidebars_break_between_words_alone(site, page):
-    # A part of a name is in two lines if it has two rectangles. Parts begin with a
-    # capital or after "_".
-    script = """() => [...document.querySelectorAll(
-            ":is(.bd-sidebar-primary, .bd-sidebar-secondary) a")]
-        .filter(link => {
-            const walker = document.createTreeWalker(link, NodeFilter.SHOW_TEXT)
-            while (walker.nextNode()) {
-                const text = walker.currentNode
-                for (const part of text.data.matchAll(/[A-Z]?[a-z0-9]+|[A-Z]+/g)) {
-                    const range = document.createRange()
-                    range.setStart(text, part.index)
-                    range.setEnd(text, part.index + part[0].length)
-                    const lines = [...range.getClientRects()].map(one => one.top)
-                    if (new Set(lines).size > 1) return true
-                }
-            }
-            return false
-        }).map(one => one.textContent.trim())"""
+# Text whose contrast with what is behind it is below the 4.5 of WCAG, or 3 if it is
+# large, and thin text. Colors are drawn and read back, whatever they are written as.
+FAINT = """() => {
+    const options = {willReadFrequently: true}
+    const context = new OffscreenCanvas(1, 1).getContext("2d", options)
+    const known = {}
+    const channels = color => known[color] ??= (
+        context.clearRect(0, 0, 1, 1), context.fillStyle = color,
+        context.fillRect(0, 0, 1, 1), [...context.getImageData(0, 0, 1, 1).data])
+    const over = (color, below) => below.map(
+        (value, i) => value + (color[i] - value) * color[3] / 255)
+    const behind = one => one ? over(
+        channels(getComputedStyle(one).backgroundColor), behind(one.parentElement)
+    ) : [255, 255, 255]
+    const luminance = color => {
+        const [red, green, blue] = color.map(value => value / 255 <= 0.04045
+            ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    }
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+    const found = []
+    while (walker.nextNode()) {
+        const one = walker.currentNode.parentElement
+        const text = walker.currentNode.data.trim()
+        const options = {visibilityProperty: true, opacityProperty: true}
+        if (!text || !one.checkVisibility(options)
+            || one.closest("script, style, noscript, select, mjx-container")
+            || one.getBoundingClientRect().width < 2) continue
+        const style = getComputedStyle(one), back = behind(one)
+        const [dark, light] = [back, over(channels(style.color), back)]
+            .map(luminance).sort((a, b) => a - b)
+        const needed = parseFloat(style.fontSize) >= 24 ? 3 : 4.5
+        if ((light + 0.05) / (dark + 0.05) < needed || style.fontWeight < 400)
+            found.push(text.slice(0, 60))
+    }
+    return found
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_from_what_is_behind_it(site, page, scheme):
+    page.emulate_media(color_scheme=scheme)
+    assert not found_on_pages(page, site, WIDTHS["desktop"], FAINT)
+
+
+def test_no_example_shows_the_name_of_an_object(site, page):
+    script = """() => [...document.querySelectorAll(".sphx-glr-script-out")]
+        .map(one => one.textContent)
+        .filter(text => / object at 0x|Text\\(/.test(text))"""
     assert not found_on_pages(page, site, WIDTHS["desktop"], script)
+
+
+def test_pictures_fill_their_frame(site, page):
+    # White above and below is no more than a third of a picture, as are its sides.
+    script = """async () => {
+        const padded = []
+        for (const image of document.querySelectorAll(".bd-article figure img")) {
+            image.loading = "eager"
+            await image.decode()
+            const {naturalWidth: width, naturalHeight: height} = image
+            const context = new OffscreenCanvas(width, height).getContext("2d")
+            context.drawImage(image, 0, 0)
+            const {data} = context.getImageData(0, 0, width, height)
+            const inked = []
+            for (let y = 0; y < height; y++) {
+                const row = data.subarray(4 * y * width, 4 * (y + 1) * width)
+                if (row.some((value, i) => i % 4 < 3 && value < 250)) inked.push(y)
+            }
+            if (inked.at(-1) - inked[0] < 2 / 3 * height) padded.push(image.src)
+        }
+        return padded
+    }"""
+    assert not found_on_pages(page, site, WIDTHS["desktop"], script)
+
+
+def test_tables_of_up_to_ten_columns_fit_beside_the_sidebars(site, page):
+    script = """() => [...document.querySelectorAll(".bd-article table")]
+        .filter(one => one.scrollWidth > one.clientWidth && !one.closest(".output_html")
+            && one.rows[0].cells.length <= 10)
+        .map(one => one.textContent.trim().slice(0, 80))"""
+    assert not found_on_pages(page, site, WIDTHS["desktop"], script)
+
+
+def test_the_title_leaves_the_buttons_beside_it_free(site, page):
+    script = """() => {
+        const title = document.querySelector(".navbar-brand .logo__title")
+        const right = title.getBoundingClientRect().right
+        return [...document.querySelectorAll(".bd-header button")]
+            .map(one => one.getBoundingClientRect())
+            .filter(one => one.width && one.left > 200 && one.left < right)
+            .map(one => one.left)
+    }"""
+    assert not found_on_pages(page, site, WIDTHS["telephone"], script)
+
+
+# Parts of names that stand in two lines, which have two rectangles then. Parts begin
+# with a capital or after "_".
+BROKEN = """() => [...document.querySelectorAll("%s")]
+    .filter(place => {
+        const walker = document.createTreeWalker(place, NodeFilter.SHOW_TEXT)
+        while (walker.nextNode()) {
+            const text = walker.currentNode
+            for (const part of text.data.matchAll(/[A-Z]?[a-z0-9]+|[A-Z]+/g)) {
+                const range = document.createRange()
+                range.setStart(text, part.index)
+                range.setEnd(text, part.index + part[0].length)
+                const lines = [...range.getClientRects()].map(one => one.top)
+                if (new Set(lines).size > 1) return true
+            }
+        }
+        return false
+    }).map(one => one.textContent.trim())"""
+
+
+@pytest.mark.parametrize(
+    ("width", "places"),
+    [
+        (1280, ":is(.bd-sidebar-primary, .bd-sidebar-secondary) a"),
+        (400, ".autosummary td:first-child"),
+    ],
+    ids=["sidebars", "reference"],
+)
+def test_names_break_between_words_alone(site, page, width, places):
+    assert not found_on_pages(page, site, width, BROKEN % places)
 
 
 def test_a_wide_table_becomes_a_list_with_the_names_of_its_columns(site, page):
@@ -253,3 +369,80 @@ def test_search_finds(site, page):
     page.goto(urljoin(site, "search.html?q=manifold_variance"), wait_until="load")
     page.wait_for_selector("#search-results li a")
     assert not page.wrong
+
+
+# Builds pages by conf.py, as another version. The gallery is left out: it takes long.
+BUILD = """
+import sys
+import stable_embedding
+from sphinx.cmd.build import main
+docs, source, out, stable_embedding.__version__ = sys.argv[1:]
+sys.exit(main(["-q", "-W", "-c", docs, "-D", "extensions=myst_parser", source, out]))
+"""
+
+
+@pytest.fixture(scope="module")
+def versions(tmp_path_factory):
+    """Address of a site, and its folders: of the newest release, and of development.
+
+    The release lacks a page that development has.
+    """
+    docs, folder = Path(__file__).parent, tmp_path_factory.mktemp("site")
+    source = tmp_path_factory.mktemp("source")
+    names = ["first_map", "stability"]
+    lines = ["# Pages", "", "```{toctree}", *names, "```"]
+    (source / "index.md").write_text("\n".join(lines))
+    for name in names:
+        (source / f"{name}.md").write_text(f"# Page {name}\n")
+    with served(folder) as address:
+        listing = [sys.executable, docs / "versions.py", address]
+        listed = subprocess.run(listing, check=True, capture_output=True).stdout
+        (folder / "versions.json").write_bytes(listed)
+        release, *_, development = (each["version"] for each in json.loads(listed))
+        for name, version in {
+            release: f"{release}.0",
+            development: "99.0.dev0",
+        }.items():
+            building = [
+                sys.executable,
+                "-c",
+                BUILD,
+                docs,
+                source,
+                folder / name,
+                version,
+            ]
+            subprocess.run(building, check=True, env=os.environ | {"SITE_URL": address})
+        (folder / release / "stability.html").unlink()
+        yield address, release, development
+
+
+def switch_version(page, name):
+    """Pick a version."""
+    page.locator(".version-switcher__button:visible").click()
+    page.locator(f".version-switcher__menu a[data-version='{name}']:visible").click()
+
+
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+def test_another_version_opens_at_the_same_page(versions, page, width):
+    address, release, development = versions
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(f"{address}{release}/first_map.html", wait_until="networkidle")
+    assert not page.locator("#bd-header-version-warning").is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    switch_version(page, development)
+    page.wait_for_url(f"{address}{development}/first_map.html")
+    warning = page.locator("#bd-header-version-warning")
+    warning.wait_for()
+    assert "development version" in warning.text_content()
+    page.wait_for_load_state("networkidle")
+    switch_version(page, release)
+    page.wait_for_url(f"{address}{release}/first_map.html")
+
+
+def test_a_page_that_the_other_version_lacks_leads_to_its_first(versions, page):
+    address, release, development = versions
+    page.goto(f"{address}{development}/stability.html", wait_until="networkidle")
+    switch_version(page, release)
+    page.wait_for_url(f"{address}{release}/")
+    assert page.locator("h1").text_content().startswith("Pages")

@@ -70,6 +70,8 @@ sphinx_gallery_conf = {
     "thumbnail_size": (800, 560),  # pages of the guide show them too
     "write_computation_times": False,
     "abort_on_example_error": True,
+    # What calls that draw return is not shown, but for pages to look around in.
+    "ignore_repr_types": r"matplotlib|'list'|\.(?!Interactive)\w+Display'",
 }
 warnings.filterwarnings("error", module="stable_embedding")
 

@@ -76,7 +76,8 @@ def _label(table, rows):
             cell["role"] = "columnheader" if in_head else "cell"
         if not in_head:
             for cell, name in list(zip(row, names))[1:]:
-                cell["data-label"] = name
+                if cell.get_text(strip=True):
+                    cell["data-label"] = name
 
 
 def label_page(app, pagename, templatename, context, doctree):

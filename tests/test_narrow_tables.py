@@ -36,6 +36,13 @@ def test_cells_of_a_wide_table_are_labeled():
     assert {cell["role"] for cell in soup.find_all("th")} == {"columnheader"}
 
 
+def test_an_empty_cell_has_no_label():
+    html = narrow_tables.label_cells(table_of(WIDE[0], ["digits", "1", "", "3"]))
+    cells = bs4.BeautifulSoup(html, "html.parser").tbody.find_all("td")
+    labels = [cell.get("data-label") for cell in cells]
+    assert labels == [None, WIDE[0][1], None, WIDE[0][3]]
+
+
 def test_a_table_without_a_head_has_no_labels():
     html = narrow_tables.label_cells(table_of(*WIDE, head=False))
     assert narrow_tables.CLASS in html
