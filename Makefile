@@ -25,8 +25,9 @@ generated: .venv/test
 	$(BIN)/python -m pytest $(XDIST) -m hypothesis --hypothesis-profile=thorough
 
 # What compares numbers, by other kernels than this processor's choice.
+KERNELS ?= oldest avx2
 kernels: .venv/test
-	tests/kernels.sh $(BIN)/python
+	tests/kernels.sh $(BIN)/python $(KERNELS)
 
 # The fast tests, with the lowest versions that are promised to work. torch may be a later
 # one than its bound, since only some versions have a CPU build at hand; EXTRAS may be
