@@ -6,11 +6,8 @@ from sklearn.utils import gen_batches
 
 from . import limits
 
-# Neighbors by which the residual of a sample is predicted: from so few to so many. With
-# one number alone the estimate, and with it the weight decay, would depend more on each
-# sample.
-_LEAST_NEIGHBORS = 4
-_MOST_NEIGHBORS = 12
+# Neighbors by which the residual of a sample is predicted.
+_N_NEIGHBORS = 5
 
 # Number of standard errors that are subtracted from the fraction.
 _CAUTION = 0.75
@@ -35,9 +32,8 @@ def predictable_fraction(samples, axes, weights=None):
     sample is predicted by the mean residual of its :math:`K` nearest neighbors among
     the scores, without the sample itself. If residuals do not depend on the scores,
     this mean adds a :math:`K`-th of their variance to the error. The estimate is
-    corrected for that, and averaged over :math:`K` from 4 to 12. It is lowered by three
-    quarters of its standard error: a few samples that lie far out may be predicted by
-    chance.
+    corrected for that, and lowered by three quarters of its standard error: a few
+    samples that lie far out may be predicted by chance.
 
     Parameters
     ----------
@@ -60,7 +56,7 @@ def predictable_fraction(samples, axes, weights=None):
     residuals = samples - scores @ axes
     if np.square(residuals).sum() <= 1e-6 * np.square(samples).sum():
         return 0.0
-    n_neighbors = min(_MOST_NEIGHBORS, len(samples) - 1)
+    n_neighbors = min(_N_NEIGHBORS, len(samples) - 1)
     nearest = NearestNeighbors(n_neighbors=n_neighbors).fit(scores)
     index = nearest.kneighbors(return_distance=False)
     return predicted_by(residuals, index, weights)
@@ -74,7 +70,7 @@ def predicted_by(residuals, index, weights=None):
     residuals : ndarray of shape (n_samples, n_values)
 
     index : ndarray of shape (n_samples, n_neighbors)
-        Neighbors of each sample, the nearest first.
+        Neighbors of each sample.
 
     weights : ndarray of shape (n_samples,) or None, default=None
         Weights of the samples, of mean 1; equal ones by default.
@@ -87,16 +83,13 @@ def predicted_by(residuals, index, weights=None):
     n_samples, n_neighbors = index.shape
     squares = np.square(residuals).sum(axis=1)
     total = squares.sum()
-    least = min(_LEAST_NEIGHBORS, n_neighbors)
-    left = np.zeros(n_samples)
-    for part in gen_batches(n_samples, limits.RESIDUAL_SAMPLES):
-        sums = np.zeros_like(residuals[part])
-        for n, nearest in enumerate(index[part].T, start=1):
-            sums += residuals[nearest]
-            if n >= least:
-                errors = np.square(residuals[part] - sums / n).sum(axis=1)
-                left[part] += errors / (1 + 1 / n)
-    left /= n_neighbors - least + 1
+    errors = np.concatenate(
+        [
+            np.square(residuals[part] - residuals[index[part]].mean(axis=1)).sum(axis=1)
+            for part in gen_batches(n_samples, limits.RESIDUAL_SAMPLES)
+        ]
+    )
+    left = errors / (1 + 1 / n_neighbors)
     if weights is None:
         roots, fraction = 1.0, 1 - left.sum() / total
     else:
@@ -187,7 +180,7 @@ def auto_alpha_of_places(places, scores, distances, n_samples, weights=None):
         return _MAX_ALPHA
     # Places that are all alike have no size that residuals could be a fraction of.
     residual = lost / total if total > _TINY else 1.0
-    n_neighbors = min(_MOST_NEIGHBORS, len(places) - 1)
+    n_neighbors = min(_N_NEIGHBORS, len(places) - 1)
     others = distances + np.diag(np.full(len(places), np.inf))
     index = others.argsort(axis=1, kind="stable")[:, :n_neighbors]
     fraction = predicted_by(residuals, index, weights)

@@ -130,9 +130,8 @@ class StableAutoencoder(BaseStableAutoencoder):
         the mean of their codes and decodes by the mean of their decoders. When the seed
         or a few samples change, the mean of `n_init` runs moves about `n_init` times
         less than one run. "auto" is 8 with ``init="pca"``, where all runs have the same
-        start and differ in the order of their samples. Fewer are
-        needed for fewer than about 1,000 samples, since each batch then holds more of
-        them: 2 are enough for 170 samples or fewer.
+        start and differ in the order of their samples. It is less for fewer than about
+        1,000 samples, since each batch then holds more of them, and 2 for 170 or fewer.
         Early stopping, a `neighbor_weight`, noise, your modules and your losses are
         random too and keep it at 8; so does `partial_fit`. It is 1 with
         ``init="random"``, where runs have nothing in common. The first run has the seed
@@ -158,9 +157,8 @@ class StableAutoencoder(BaseStableAutoencoder):
 
     max_iter : int or "auto", default="auto"
         Number of epochs. With "auto" the training has 600 steps for 1,000 samples or
-        fewer, 2,349 for 60,000, and one for every 51 samples from about 170,000 on. It
-        has 300 for 150 samples or fewer, and one more for each sample more, where
-        "auto" runs are fewer than 8. The last epoch may then be shorter.
+        fewer, 2,349 for 60,000, and one for every 51 samples from about 170,000 on. The
+        last epoch may then be shorter.
 
     alpha : float or "auto", default="auto"
         Shrinkage toward PCA: decoupled weight decay on all weights but those of the

@@ -32,7 +32,7 @@ from ..networks.projection import project_networks
 from ..quality import explained_fraction
 from ..training.plan import TrainingPlan
 from ..training.runs import mean_run
-from ..training.schedule import economize
+from ..training.schedule import limit_runs
 from .loss_terms import scaling_guide_terms, standard_terms
 from .reference import has_place, placed
 from .sensitivity import SensitivityMixin
@@ -409,13 +409,9 @@ class BaseStableAutoencoder(
             )
             names = getattr(self, "feature_names_in_", None)
             warn_of_dominance(X, data.mean, names, weights)
-            if not is_chunk:
-                plan = economize(
-                    plan,
-                    len(data.training_set.hashes),
-                    data.training_set.mean_weight,
-                    keep_runs=resume,
-                )
+            if not (resume or is_chunk):
+                distinct = data.training_set
+                plan = limit_runs(plan, len(distinct.hashes), distinct.mean_weight)
             start = self._resume(data) if resume else self._initialize(data, plan)
             runs, trainer = self._train(start.networks, data, plan)
             self._set_fitted(data, start, runs)

@@ -72,9 +72,8 @@ class TrainingPlan:
     Attributes are the estimator's parameters, and: `shard`, the rank of this process
     and the number of processes; `identity`, which distinguishes trainings with
     checkpoints; `may_project`, whether the training may use coordinates in a narrow
-    basis; `guided`, whether codes may be guided at the start of the training;
-    `has_noise`, whether more than the batches may be random; and `short`, whether few
-    samples have fewer steps.
+    basis; `guided`, whether codes may be guided at the start of the training; and
+    `has_noise`, whether more than the batches may be random.
     """
 
     n_components: int
@@ -102,7 +101,6 @@ class TrainingPlan:
     may_project: bool
     guided: bool
     has_noise: bool
-    short: bool
     device: Any
     accelerator: Any
     shard: tuple[int, int]
@@ -190,7 +188,6 @@ class TrainingPlan:
             and not extra_losses,
             guided=has_free_codes and not resume and estimator.similarity_weight > 0,
             has_noise=has_noise or bool(modules or extra_losses),
-            short=False,
             device=device,
             accelerator=accelerator,
             shard=shard,

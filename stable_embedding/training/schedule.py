@@ -18,11 +18,6 @@ _LARGEST_BATCH_OF_NEIGHBORS = 512
 _MIN_STEPS = 600
 _MIN_EPOCHS = 5
 
-# Steps of a short training on this many samples or fewer. Few samples are shrunk so
-# strongly toward PCA that the network soon stands still.
-_SHORT_STEPS = 300
-_SHORT_SAMPLES = 150
-
 # Even where batches hold all samples, so that each sample has a deviation.
 _MIN_RUNS = 2
 
@@ -41,16 +36,10 @@ def auto_batch_size(
     return min(math.ceil(n_samples) if n_distinct is None else n_distinct, size)
 
 
-def auto_n_steps(n_samples: float, short: bool = False) -> int:
-    """Return the steps of a training; one sample more adds at most one.
-
-    A short training has fewer steps on a few hundred samples.
-    """
+def auto_n_steps(n_samples: float) -> int:
+    """Return the steps of a training; one sample more adds at most one."""
     growth = max(1.0, n_samples / 1_000) ** (1 / 3)
-    least: float = _MIN_STEPS
-    if short:
-        least = min(least, _SHORT_STEPS + max(0.0, n_samples - _SHORT_SAMPLES))
-    return round(max(least * growth, _MIN_EPOCHS * n_samples / _LARGEST_BATCH))
+    return round(max(_MIN_STEPS * growth, _MIN_EPOCHS * n_samples / _LARGEST_BATCH))
 
 
 def count_batches(n_samples: int, batch_size: int) -> int:
@@ -96,23 +85,19 @@ def schedule(
     batch_size = int(batch_size)
     n_batches = sum(count_whole_batches(size, batch_size) for size in sizes)
     if plan.max_iter == "auto":
-        n_steps = auto_n_steps(n_samples, plan.short)
+        n_steps = auto_n_steps(n_samples)
         return Schedule(batch_size, n_steps, -(-n_steps // n_batches))
     return Schedule(batch_size, int(plan.max_iter) * n_batches, int(plan.max_iter))
 
 
-def economize(
-    plan: TrainingPlan,
-    n_samples: int,
-    mean_weight: float = 1.0,
-    *,
-    keep_runs: bool = False,
+def limit_runs(
+    plan: TrainingPlan, n_samples: int, mean_weight: float = 1.0
 ) -> TrainingPlan:
-    """Return the plan without runs and steps that few samples do not need.
+    """Return the plan with the number of runs that "auto" is for a number of samples.
 
     The variance between runs that differ by their batches alone is proportional to
-    :math:`1 - b / n` for batches of :math:`b` of :math:`n` samples. "auto" is as many
-    runs as bring the variance of their mean to that of eight runs on many samples.
+    :math:`1 - b / n` for batches of :math:`b` of :math:`n` samples. So fewer runs than
+    eight bring the variance of their mean to that of eight runs on many samples.
 
     Parameters
     ----------
@@ -123,16 +108,10 @@ def economize(
 
     mean_weight : float, default=1.0
         How many samples each stands for, in the mean.
-
-    keep_runs : bool, default=False
-        Whether to keep the number of runs.
     """
-    if not plan.differs_by_batches_alone:
-        return plan
-    plan = replace(plan, short=True)
-    if keep_runs or plan.n_init != "auto":
+    if plan.n_init != "auto" or not plan.differs_by_batches_alone:
         return plan
     batch_size = schedule(plan, [n_samples], mean_weight).batch_size
-    left = 1 - min(batch_size, n_samples) / n_samples
-    n_runs = max(_MIN_RUNS, math.ceil(len(plan.seeds) * left))
+    fraction_left_out = 1 - min(batch_size, n_samples) / n_samples
+    n_runs = max(_MIN_RUNS, math.ceil(len(plan.seeds) * fraction_left_out))
     return replace(plan, seeds=plan.seeds[:n_runs])

@@ -177,7 +177,6 @@ def test_a_linear_network_is_pca(n_components, iris):
         activation="identity",
         hidden_layer_sizes=(),
         similarity_weight=0,
-        n_init=8,  # their mean is nearer to the optimum than a run
         random_state=0,
     ).fit(X)
     pca = PCA(n_components).fit(X)

@@ -10,7 +10,7 @@ from stable_embedding.training.schedule import (
     auto_batch_size,
     auto_n_steps,
     count_batches,
-    economize,
+    limit_runs,
     schedule,
 )
 
@@ -22,13 +22,10 @@ def test_a_sample_more_changes_no_batch_and_no_schedule_by_more_than_one(
     n_samples = range(2, 200_001)
     sizes = [auto_batch_size(n, neighbor_weight) for n in n_samples]
     steps = [auto_n_steps(n) for n in n_samples]
-    short = [auto_n_steps(n, short=True) for n in n_samples]
-    for numbers in (sizes, steps, short):
-        assert set(np.diff(numbers)) == {0, 1}
+    assert set(np.diff(sizes)) == set(np.diff(steps)) == {0, 1}
     assert sizes[0] == 2
     assert sizes[-1] == largest
-    assert (steps[0], short[0]) == (600, 300)
-    assert steps[450:] == short[450:]
+    assert steps[0] == 600
 
 
 @pytest.mark.parametrize(
@@ -57,23 +54,21 @@ def test_few_samples_have_as_many_runs_as_their_batches_are_random(make_plan):
     plan = make_plan(
         n_init="auto", seeds=list(range(8)), batch_size="auto", max_iter="auto"
     )
-    numbers = [len(economize(plan, n).seeds) for n in range(2, 2_000)]
+    numbers = [len(limit_runs(plan, n).seeds) for n in range(2, 2_000)]
     assert np.abs(np.diff(numbers)).max() == 1
     for n_samples, n_runs in ((2, 2), (170, 2), (171, 3), (256, 4), (2_000, 8)):
-        few = economize(plan, n_samples)
+        few = limit_runs(plan, n_samples)
         assert few.seeds == plan.seeds[:n_runs]
         # In the variance of their mean, beside that of eight runs on many samples.
         left = 1 - min(128, n_samples) / n_samples
         assert left / n_runs <= 1 / 8
-    assert schedule(economize(plan, 100), [100]) == (100, 300, 300)
-    assert len(economize(plan, 100, keep_runs=True).seeds) == 8
+    # Their weights decide on the batch, as for so many samples.
+    assert len(limit_runs(plan, 300, 50.0).seeds) == 2
 
 
-def test_a_given_number_of_runs_and_epochs_is_kept(make_plan):
-    plan = make_plan(n_init=5, seeds=list(range(5)), batch_size=16, max_iter=7)
-    few = economize(plan, 100)
-    assert few.seeds == plan.seeds
-    assert schedule(few, [100]) == schedule(plan, [100])
+def test_a_given_number_of_runs_is_kept(make_plan):
+    plan = make_plan(n_init=5, seeds=list(range(5)))
+    assert limit_runs(plan, 100) is plan
 
 
 @pytest.mark.parametrize(
@@ -85,10 +80,10 @@ def test_a_given_number_of_runs_and_epochs_is_kept(make_plan):
         DenoisingAutoencoder(),
     ],
 )
-def test_what_is_random_beside_batches_needs_all_runs_and_steps(model, iris):
+def test_what_is_random_beside_batches_needs_all_runs(model, iris):
     X, _ = iris
     plan = model._plan(resume=False)
-    assert economize(plan, len(X)) is plan
+    assert limit_runs(plan, len(X)) is plan
     assert len(plan.seeds) == 8
     if model.early_stopping:
         return
@@ -96,4 +91,4 @@ def test_what_is_random_beside_batches_needs_all_runs_and_steps(model, iris):
     if isinstance(model, DenoisingAutoencoder):
         noiseless = model.set_params(corruption_level=0)
     if not isinstance(model, VariationalAutoencoder):
-        assert len(economize(noiseless._plan(resume=False), len(X)).seeds) == 2
+        assert len(limit_runs(noiseless._plan(resume=False), len(X)).seeds) == 2
