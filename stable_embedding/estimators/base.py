@@ -25,7 +25,7 @@ from ..data.training_data import TrainingData
 from ..networks.autoencoder import Autoencoder
 from ..networks.base import BaseAutoencoder
 from ..networks.consensus import consensus_of
-from ..networks.frame import apply_rigid_map, rigid_map_onto
+from ..networks.frame import RigidMap, apply_rigid_map, rigid_map_onto
 from ..networks.inference import apply_in_chunks, check_out
 from ..networks.modular import ModularAutoencoder
 from ..networks.projection import project_networks
@@ -415,6 +415,8 @@ class BaseStableAutoencoder(
             start = self._resume(data) if resume else self._initialize(data, plan)
             runs, trainer = self._train(start.networks, data, plan)
             self._set_fitted(data, start, runs)
+            if plan.init == "pca" and not (resume or is_chunk):
+                self._clear_beyond_rank(data)
             if reference is not None:
                 self._lay_on(*placed(X, reference / self.code_scale_, data))
             trainer.remove_checkpoint()
@@ -519,6 +521,24 @@ class BaseStableAutoencoder(
         self.neighbor_loss_ = self.losses_["neighbor_loss"]
         self.consensus_loss_ = self.losses_["consensus_loss"]
         self._finalize_fit(data)
+
+    def _clear_beyond_rank(self, data):
+        """Set components beyond the rank of the data to 0, if they hold rounding alone.
+
+        A scaler behind the map would make noise of unit variance of it, another one
+        for each seed.
+        """
+        beyond = ~data.axes.any(axis=1)
+        if not (self._has_free_codes and beyond.any()):
+            return
+        codes = apply_in_chunks(
+            self.network_, self.network_.encode, data.subset.samples
+        )
+        sizes = np.abs(codes).max(axis=0)
+        rounding = ROUNDINGS * np.finfo(np.float32).eps * sizes.max()
+        kept = ~(beyond & (sizes <= rounding))
+        selection = RigidMap(np.diag(kept.astype(np.float64)), np.zeros(len(kept)))
+        self._set_networks([apply_rigid_map(run, selection) for run in self.networks_])
 
     def _set_networks(self, networks):
         """Take the networks of all runs, and their consensus as the model."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.preprocessing import StandardScaler
 
 from stable_embedding import StableAutoencoder
 
@@ -78,3 +79,23 @@ def test_bad_data_are_refused_and_an_earlier_fit_survives(
     with pytest.raises(error, match=message):
         getattr(model, method)(X)
     assert_untouched(model, before)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_components_beyond_the_rank_are_zero(iris, seed):
+    X, _ = iris
+    model = StableAutoencoder(10, max_iter=20, random_state=seed).fit(X)
+    codes = model.transform(X)
+    assert not codes[:, 4:].any()
+    assert codes[:, :4].any(axis=0).all()
+    # A scaler would make noise of unit variance of rounding.
+    scaled = StandardScaler().fit_transform(codes)
+    np.testing.assert_allclose(scaled.std(axis=0), [1] * 4 + [0] * 6, atol=1e-6)
+    assert model.score(X) > 0.99
+
+
+def test_a_later_chunk_may_have_a_higher_rank(iris):
+    X, _ = iris
+    model = StableAutoencoder(3, max_iter=20, random_state=0).partial_fit(X[:2])
+    before = model.score(X)
+    assert model.partial_fit(X).score(X) > before
