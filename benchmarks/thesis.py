@@ -1,9 +1,10 @@
 """The thesis's four claims, and which part of the recipe earns them.
 
-``python -m benchmarks.thesis [--quick] [--data-dir FOLDER] [--n-jobs N]`` trains a
-plain autoencoder from ten seeds, and beside it the same network with the similarity
-loss alone, the recipe without that loss, and both, which is `StableAutoencoder`. All
-are trained for as many epochs on the same rows, and measured on rows held out:
+``python -m benchmarks.thesis [--quick] [--data-dir FOLDER] [--n-jobs N] [--data NAME
+...]`` trains a plain autoencoder from ten seeds, and beside it the same network with
+the similarity loss alone, the recipe without that loss, and both, which is
+`StableAutoencoder`. All are trained on the same rows, for as many epochs (on few rows
+the recipe for fewer), and measured on rows held out:
 
 - variability: the manifold variance over seeds, of at most 1,000 rows;
 - deviation: the standard deviation over seeds of the accuracy of classifiers;
@@ -15,7 +16,7 @@ Intervals of 95 % are over seeds: runs of both arms are drawn again, and not poi
 Stop it when you like: it keeps each training in ``benchmarks/results/trainings``, and
 resumes from there unless the sources or versions have changed.
 Writes each run to ``benchmarks/results/thesis_runs.csv``, what is gained on the plain
-one to ``thesis.csv``, and ``thesis.png``.
+one to ``thesis.csv``, and ``thesis.png``. Rows of data sets that are not named stay.
 """
 
 import argparse
@@ -37,7 +38,7 @@ from stable_embedding import StableAutoencoder
 
 from .datasets import MNIST_TRAINING_ROWS, load, split
 from .methods import CLASSIFIERS, PLAIN
-from .results import FOLDER, save, show, write
+from .results import FOLDER, read_earlier, save, show, write
 from .sources import fingerprint
 
 N_SEEDS = 10
@@ -190,6 +191,13 @@ def compared(arms):
     return rows
 
 
+def among_earlier(name, rows):
+    """Return these rows and earlier ones of other data sets, in the order of `DATA`."""
+    measured = {row["data"] for row in rows}
+    others = [row for row in read_earlier(name) if row["data"] not in measured]
+    return sorted([*others, *rows], key=lambda row: list(DATA).index(row["data"]))
+
+
 def draw(rows):
     """Draw each claim: a bar a data set and arm, and the thesis's figure as a line."""
     cells = list(dict.fromkeys((row["data"], row["components"]) for row in rows))
@@ -228,8 +236,11 @@ def main():
     parser.add_argument("--quick", action="store_true", help="two data sets, 3 seeds")
     parser.add_argument("--data-dir", help="folder with mnist.npz; else from OpenML")
     parser.add_argument("--n-jobs", type=int, help="trainings at the same time")
+    parser.add_argument("--data", nargs="+", choices=DATA, default=list(DATA))
     arguments = parser.parse_args()
-    data, n_seeds = (("wine", "digits"), 3) if arguments.quick else (DATA, N_SEEDS)
+    data, n_seeds = arguments.data, N_SEEDS
+    if arguments.quick:
+        data, n_seeds = ("wine", "digits"), 3
     jobs = list(product(data, N_COMPONENTS, ARMS, range(n_seeds)))
     versions = fingerprint("thesis"), torch.__version__, sklearn.__version__
     memory = Memory(FOLDER / "trainings" / "-".join(versions), verbose=0)
@@ -243,6 +254,7 @@ def main():
     rows = compared({key: Arm(found) for key, found in runs.items()})
     if arguments.quick:
         return
+    rows = among_earlier("thesis", rows)
     write("thesis", rows, seeds=f"0 to {n_seeds - 1}")
     each = [
         {
@@ -255,6 +267,7 @@ def main():
         for (data, n_components, arm), found in runs.items()
         for seed, (measured, _) in enumerate(found)
     ]
+    each = among_earlier("thesis_runs", each)
     write("thesis_runs", each, seeds=f"0 to {n_seeds - 1}")
     draw(rows)
 
