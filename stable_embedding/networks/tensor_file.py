@@ -73,7 +73,10 @@ def read(path, kind):
             # Copied: the tensors are views of the mapped file.
             tensors = {name: file.get_tensor(name).clone() for name in names}
     except SafetensorError as error:
-        raise ValueError(f"{path} is not a safetensors file, or was cut") from error
+        raise ValueError(
+            f"{path} is not a safetensors file, or was cut; a file of joblib.dump is"
+            " read by joblib.load"
+        ) from error
     if kind not in metadata:
         raise ValueError(f"{path} holds no {kind}")
     if metadata.get("sha256") != digest(metadata[kind], tensors):

@@ -269,6 +269,12 @@ def _columns_of(X, hover):
         return {name: X[name] for name in (names or [])[:_N_COLUMNS]}
     if isinstance(hover, str):
         raise TypeError(f"hover={hover!r} is a text; it must be a list of columns")
+    if len(hover) and names is None:
+        raise ValueError(
+            f"hover has names of columns, but X is of type {type(X).__name__}; pass a"
+            " data frame as X, or codes and columns, as in"
+            " InteractiveDisplay(codes, hover={name: values})"
+        )
     return {name: column_or_values(name, X, "hover") for name in hover}
 
 

@@ -182,6 +182,10 @@ def test_ten_columns_are_shown_by_default(rng):
         InteractiveDisplay.from_estimator(model, frame, hover="a")
     with pytest.raises(ValueError, match="hover='z' is not a column of X"):
         InteractiveDisplay.from_estimator(model, frame, hover=["z"])
+    with pytest.raises(
+        ValueError, match="hover has names of columns, but X is of type"
+    ):
+        InteractiveDisplay.from_estimator(model, frame.to_numpy(), hover=["z"])
 
 
 def test_what_does_not_fit_is_refused(rng):
