@@ -1,8 +1,8 @@
 r"""Draw the noise of each training sample from its hash.
 
 With one generator for all batches, dropping a sample would change the noise of all
-others. Here each sample has a separate splitmix64 stream, whose start is drawn from the
-sample's hash. So dropping a sample does not change the noise of the others.
+others. Here each sample has a separate splitmix64 stream, whose start is drawn from its
+hash. So the remaining samples keep their noise if one is dropped.
 """
 
 from typing import NamedTuple

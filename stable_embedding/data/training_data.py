@@ -213,44 +213,39 @@ class TrainingData:
         layout = Layout(code_scale or scale, None, axes, subset.samples @ axes.T, alpha)
         if relations.distances is not None:
             index = smallest_hashes(hashes, limits.LANDMARKS)
-            landmarks = Subset.at(index, samples, hashes, weights)
             layout = lay_out(
                 layout,
                 relations.distances,
                 plan,
                 unit=code_scale,
                 subset=subset,
-                landmarks=landmarks,
+                landmarks=Subset.at(index, samples, hashes, weights),
                 weights=weights,
                 total_weight=n_trained_on,
             )
-        if reference is not None:
-            reference = reference if order is None else reference[order]
-            reference = reference / layout.code_scale
+        training_set = TrainingSet(
+            inputs,
+            hashes,
+            graph=relations.graph if plan.neighbor_weight else None,
+            labels=None if labels is None else torch.from_numpy(labels),
+            reference=reference_in_order(reference, order, layout.code_scale),
+            weights=weights,
+            mean_weight=mean_weight,
+        )
         return cls(
-            samples,
-            subset,
-            subset.smallest(limits.ESTIMATION_SAMPLES),
-            layout.axes,
-            basis,
-            0.0 if basis is None else discarded_variance(inputs, weights),
-            relations.distances,
-            layout.places,
-            layout.code_scale,
-            layout.frame,
-            layout.alpha,
-            is_constant,
-            n_seen + n_here,
-            n_here / n_trained_on,
-            TrainingSet(
-                inputs,
-                hashes,
-                relations.graph if plan.neighbor_weight else None,
-                None if labels is None else torch.from_numpy(labels),
-                reference,
-                weights,
-                mean_weight,
+            samples=samples,
+            subset=subset,
+            estimation_subset=subset.smallest(limits.ESTIMATION_SAMPLES),
+            basis=basis,
+            discarded_variance=(
+                0.0 if basis is None else discarded_variance(inputs, weights)
             ),
+            distances=relations.distances,
+            is_constant=is_constant,
+            n_samples_seen=n_seen + n_here,
+            fraction_of_seen=n_here / n_trained_on,
+            training_set=training_set,
+            **layout._asdict(),
         )
 
     @property
@@ -290,6 +285,13 @@ def as_count(total):
     nearest = round(total)
     is_whole = abs(total - nearest) <= 4 * np.finfo(np.float64).eps * total
     return nearest if is_whole else total
+
+
+def reference_in_order(reference, order, unit):
+    """Return codes of an earlier map in the order of the samples, in a unit."""
+    if reference is None:
+        return None
+    return (reference if order is None else reference[order]) / unit
 
 
 def labels_in_order(labels, order, weights):
