@@ -87,11 +87,10 @@ class BaseStableAutoencoder(
     """
 
     # The network; whether it must see all features of wide samples; whether codes may
-    # lie anywhere; whether noise is added in training; the type of codes.
+    # lie anywhere; the type of codes.
     _network_class: type[BaseAutoencoder] = Autoencoder
     _requires_features = False
     _has_free_codes = True
-    _has_noise = False
     _codes_dtype: type = np.float32
 
     # They are no metadata to route, though they look like it.
@@ -409,13 +408,15 @@ class BaseStableAutoencoder(
             )
             names = getattr(self, "feature_names_in_", None)
             warn_of_dominance(X, data.mean, names, weights)
-            if not (resume or is_chunk):
+            is_whole = not (resume or is_chunk)
+            input_transform = self._input_transform(data)
+            if is_whole and input_transform is None:
                 distinct = data.training_set
                 plan = limit_runs(plan, len(distinct.hashes), distinct.mean_weight)
             start = self._resume(data) if resume else self._initialize(data, plan)
-            runs, trainer = self._train(start.networks, data, plan)
+            runs, trainer = self._train(start.networks, data, plan, input_transform)
             self._set_fitted(data, start, runs)
-            if plan.init == "pca" and not (resume or is_chunk):
+            if is_whole and plan.init == "pca":
                 self._clear_beyond_rank(data)
             if reference is not None:
                 self._lay_on(*placed(X, reference / self.code_scale_, data))
@@ -428,7 +429,6 @@ class BaseStableAutoencoder(
             self,
             requires_features=self._requires_features,
             has_free_codes=self._has_free_codes,
-            has_noise=self._has_noise,
             resume=resume,
         )
         if plan.layerwise_pretraining and not issubclass(
@@ -480,7 +480,7 @@ class BaseStableAutoencoder(
         ]
         return Start(networks, codes)
 
-    def _train(self, networks, data, plan):
+    def _train(self, networks, data, plan, input_transform):
         """Train networks in place; return what is left, and who trained them."""
         from ..training.trainer import Trainer  # skorch is slow to import
 
@@ -489,7 +489,7 @@ class BaseStableAutoencoder(
             networks,
             data.training_set,
             [*self._loss_terms(networks, data, plan), *deepcopy(plan.extra_losses)],
-            input_transform=self._input_transform(data),
+            input_transform=input_transform,
             alpha=data.alpha,
             weight_interpolation=data.fraction_of_seen**0.5,
         )

@@ -169,10 +169,6 @@ class DenoisingAutoencoder(StableAutoencoder):
     def _requires_features(self):
         return self.corruption != "gaussian" and self.corruption_level > 0
 
-    @property
-    def _has_noise(self):
-        return self.corruption_level > 0
-
     def _plan(self, resume):
         if self.corruption != "gaussian" and self.corruption_level > 1:
             raise ValueError(

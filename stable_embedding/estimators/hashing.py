@@ -308,20 +308,16 @@ class SemanticHashing(StableAutoencoder):
         )
         return [*super()._loss_terms(networks, data, plan), own]
 
-    def _train(self, networks, data, plan):
+    def _train(self, networks, data, plan, input_transform):
         if plan.alpha == "auto" and plan.init == "pca":
             # What PCA leaves says little about how much there is to gain for bits: they
             # lose much that PCA keeps, also where it keeps all.
             alpha = min(data.alpha, alpha_of_size(data.n_samples_seen))
             data = replace(data, alpha=alpha)
-        return super()._train(networks, data, plan)
+        return super()._train(networks, data, plan, input_transform)
 
     def _finalize_fit(self, data):
         self.hamming_loss_ = self.losses_["hamming_loss"]
-
-    @property
-    def _has_noise(self):
-        return self.noise > 0
 
     def _input_transform(self, data):
         return CodeNoise(self.n_bits) if self.noise else None

@@ -111,7 +111,6 @@ class VariationalAutoencoder(StableAutoencoder):
     del _parameter_constraints["encoder"], _parameter_constraints["decoder"]
 
     _network_class = VariationalNetwork
-    _has_noise = True
 
     def __init__(
         self,

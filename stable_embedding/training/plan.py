@@ -72,8 +72,7 @@ class TrainingPlan:
     Attributes are the estimator's parameters, and: `shard`, the rank of this process
     and the number of processes; `identity`, which distinguishes trainings with
     checkpoints; `may_project`, whether the training may use coordinates in a narrow
-    basis; `guided`, whether codes may be guided at the start of the training; and
-    `has_noise`, whether more than the batches may be random.
+    basis; and `guided`, whether codes may be guided at the start of the training.
     """
 
     n_components: int
@@ -100,7 +99,6 @@ class TrainingPlan:
     stopping_rule: StoppingRule | None
     may_project: bool
     guided: bool
-    has_noise: bool
     device: Any
     accelerator: Any
     shard: tuple[int, int]
@@ -116,7 +114,6 @@ class TrainingPlan:
         *,
         requires_features: bool = False,
         has_free_codes: bool = True,
-        has_noise: bool = False,
         resume: bool = False,
     ) -> "TrainingPlan":
         """Check and resolve the parameters of an estimator.
@@ -131,10 +128,6 @@ class TrainingPlan:
 
         has_free_codes : bool, default=True
             Whether codes may have any values; False for sparse codes and bits.
-
-        has_noise : bool, default=False
-            Whether noise is added to samples or codes. A user's modules and losses may
-            always add some.
 
         resume : bool, default=False
             Whether the training resumes an earlier one, which works on features.
@@ -187,7 +180,6 @@ class TrainingPlan:
             and similarity in (distance, cosine)
             and not extra_losses,
             guided=has_free_codes and not resume and estimator.similarity_weight > 0,
-            has_noise=has_noise or bool(modules or extra_losses),
             device=device,
             accelerator=accelerator,
             shard=shard,
@@ -220,12 +212,15 @@ class TrainingPlan:
 
     @property
     def differs_by_batches_alone(self) -> bool:
-        """Whether two runs differ by nothing but the order of their samples."""
+        """Whether two runs without noise differ only by the order of their samples.
+
+        A user's modules and losses may be random too.
+        """
         return (
             self.init == "pca"
             and self.shard[1] == 1
             and self.stopping_rule is None
-            and not (self.has_noise or self.neighbor_weight)
+            and not (self.neighbor_weight or self.modules or self.extra_losses)
         )
 
     def for_layer(self, seed: int) -> "TrainingPlan":

@@ -8,7 +8,12 @@ import pytest
 import torch
 from scipy.stats import ortho_group
 
-from stable_embedding import StableAutoencoder
+from stable_embedding import (
+    DenoisingAutoencoder,
+    SemanticHashing,
+    StableAutoencoder,
+    VariationalAutoencoder,
+)
 from stable_embedding.data.pca import principal_axes
 from stable_embedding.networks.frame import rigid_map_onto
 from stable_embedding.stability import displacement
@@ -118,6 +123,21 @@ def test_auto_is_one_run_from_a_random_start(digits, iris):
         assert len(StableAutoencoder(max_iter=1).fit(X).networks_) == n_runs
         model = StableAutoencoder(init="random", max_iter=1).fit(X)
         assert len(model.networks_) == 1
+
+
+@pytest.mark.parametrize(
+    ("noisy", "noiseless"),
+    [
+        (VariationalAutoencoder(), None),
+        (DenoisingAutoencoder(), DenoisingAutoencoder(corruption_level=0)),
+        (SemanticHashing(4), SemanticHashing(4, noise=0)),
+    ],
+)
+def test_noise_needs_all_runs(noisy, noiseless, iris):
+    X, _ = iris
+    assert len(noisy.set_params(max_iter=1).fit(X).networks_) == AUTO_N_INIT
+    if noiseless is not None:
+        assert len(noiseless.set_params(max_iter=1).fit(X).networks_) == 2
 
 
 def test_a_training_resumes_with_the_runs_that_it_has(iris):
