@@ -129,8 +129,7 @@ def copy_of_module(
     if not torch.allclose(outputs[:1], alone, rtol=0, atol=near):
         raise ValueError(
             f"{name}={module!r} returned another value for a sample in another batch;"
-            " in evaluation mode, what it returns for a sample must not depend on other"
-            " samples"
+            " in evaluation mode, it must map each sample independently of its batch"
         )
     return copied
 
