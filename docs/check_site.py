@@ -10,10 +10,12 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import defaultdict
 from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import NamedTuple
 from urllib.parse import urldefrag, urljoin
 
 import pytest
@@ -85,7 +87,6 @@ def visit(page, address):
     """Load a page; return the links on it and the names of its places."""
     response = page.goto(address, wait_until="load")
     assert response.ok, address
-    page.wait_for_load_state("networkidle")
     # Images that are loaded when they are scrolled to would not be there yet.
     missing = page.eval_on_selector_all(
         "img",
@@ -164,37 +165,37 @@ def built_pages():
     return sorted(one for one in pages if not one.startswith(("_static", "search")))
 
 
-def found_on_pages(page, site, width, script):
-    """Run a script on all pages in a window of a width; return what it found on each.
+class Rule(NamedTuple):
+    """What must hold on every page.
 
-    The script is a function that returns a list, which is empty if all is well.
+    Attributes
+    ----------
+    name : str
+        What the rule says.
+
+    window : str
+        One of `WINDOWS`, in which it holds.
+
+    script : str
+        A function in JavaScript that returns a list of what breaks the rule.
     """
-    page.set_viewport_size({"width": width, "height": 900})
-    found = {}
-    for address in built_pages():
-        page.goto(urljoin(site, address), wait_until="load")
-        if here := page.evaluate(script):
-            found[address] = here
-    return found
+
+    name: str
+    window: str
+    script: str
 
 
-def test_code_fits_beside_the_sidebars(site, page):
-    script = """() => [...document.querySelectorAll(".bd-article pre")]
-        .filter(one => one.scrollWidth > one.clientWidth)
-        .map(one => one.textContent.slice(0, 80))"""
-    assert not found_on_pages(page, site, WIDTHS["desktop"], script)
+CUT_CODE = """() => [...document.querySelectorAll(".bd-article pre")]
+    .filter(one => one.scrollWidth > one.clientWidth)
+    .map(one => one.textContent.slice(0, 80))"""
 
-
-def test_no_page_and_no_table_scrolls_sideways_on_a_telephone(site, page):
-    script = """() => [document.documentElement,
-            ...document.querySelectorAll(".bd-article table")]
-        .filter(one => one.scrollWidth > one.clientWidth
-            && !one.querySelector(":is(td, th):is([colspan], [rowspan])")
-            // What an object of an example shows, which may scroll within itself.
-            && !one.closest(".output_html"))
-        .map(one => one.textContent.trim().slice(0, 80))"""
-    assert not found_on_pages(page, site, WIDTHS["telephone"], script)
-
+# What an object of an example shows may scroll within itself.
+SCROLLING = """() => [document.documentElement,
+        ...document.querySelectorAll(".bd-article table")]
+    .filter(one => one.scrollWidth > one.clientWidth
+        && !one.querySelector(":is(td, th):is([colspan], [rowspan])")
+        && !one.closest(".output_html"))
+    .map(one => one.textContent.trim().slice(0, 80))"""
 
 # Text whose contrast with what is behind it is below the 4.5 of WCAG, or 3 if it is
 # large, and thin text. Colors are drawn and read back, whatever they are written as.
@@ -234,64 +235,45 @@ FAINT = """() => {
     return found
 }"""
 
+OBJECTS = """() => [...document.querySelectorAll(".sphx-glr-script-out")]
+    .map(one => one.textContent)
+    .filter(text => / object at 0x|Text\\(/.test(text))"""
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_stands_out_from_what_is_behind_it(site, page, scheme):
-    page.emulate_media(color_scheme=scheme)
-    assert not found_on_pages(page, site, WIDTHS["desktop"], FAINT)
-
-
-def test_no_example_shows_the_name_of_an_object(site, page):
-    script = """() => [...document.querySelectorAll(".sphx-glr-script-out")]
-        .map(one => one.textContent)
-        .filter(text => / object at 0x|Text\\(/.test(text))"""
-    assert not found_on_pages(page, site, WIDTHS["desktop"], script)
-
-
-def test_pictures_fill_their_frame(site, page):
-    # White above and below is no more than a third of a picture, as are its sides.
-    script = """async () => {
-        const padded = []
-        for (const image of document.querySelectorAll(".bd-article figure img")) {
-            image.loading = "eager"
-            await image.decode()
-            const {naturalWidth: width, naturalHeight: height} = image
-            const context = new OffscreenCanvas(width, height).getContext("2d")
-            context.fillStyle = "white"
-            context.fillRect(0, 0, width, height)
-            context.drawImage(image, 0, 0)
-            const {data} = context.getImageData(0, 0, width, height)
-            const inked = []
-            for (let y = 0; y < height; y++) {
-                const row = data.subarray(4 * y * width, 4 * (y + 1) * width)
-                if (row.some((value, i) => i % 4 < 3 && value < 250)) inked.push(y)
-            }
-            if (inked.at(-1) - inked[0] < 2 / 3 * height) padded.push(image.src)
+# White above and below is no more than a third of a picture, as are its sides.
+PADDED = """async () => {
+    const padded = []
+    for (const image of document.querySelectorAll(".bd-article figure img")) {
+        image.loading = "eager"
+        await image.decode()
+        const {naturalWidth: width, naturalHeight: height} = image
+        const context = new OffscreenCanvas(width, height).getContext("2d")
+        context.fillStyle = "white"
+        context.fillRect(0, 0, width, height)
+        context.drawImage(image, 0, 0)
+        const {data} = context.getImageData(0, 0, width, height)
+        const inked = []
+        for (let y = 0; y < height; y++) {
+            const row = data.subarray(4 * y * width, 4 * (y + 1) * width)
+            if (row.some((value, i) => i % 4 < 3 && value < 250)) inked.push(y)
         }
-        return padded
-    }"""
-    assert not found_on_pages(page, site, WIDTHS["desktop"], script)
+        if (inked.at(-1) - inked[0] < 2 / 3 * height) padded.push(image.src)
+    }
+    return padded
+}"""
 
+CUT_TABLES = """() => [...document.querySelectorAll(".bd-article table")]
+    .filter(one => one.scrollWidth > one.clientWidth && !one.closest(".output_html")
+        && one.rows[0].cells.length <= 10)
+    .map(one => one.textContent.trim().slice(0, 80))"""
 
-def test_tables_of_up_to_ten_columns_fit_beside_the_sidebars(site, page):
-    script = """() => [...document.querySelectorAll(".bd-article table")]
-        .filter(one => one.scrollWidth > one.clientWidth && !one.closest(".output_html")
-            && one.rows[0].cells.length <= 10)
-        .map(one => one.textContent.trim().slice(0, 80))"""
-    assert not found_on_pages(page, site, WIDTHS["desktop"], script)
-
-
-def test_the_title_leaves_the_buttons_beside_it_free(site, page):
-    script = """() => {
-        const title = document.querySelector(".navbar-brand .logo__title")
-        const right = title.getBoundingClientRect().right
-        return [...document.querySelectorAll(".bd-header button")]
-            .map(one => one.getBoundingClientRect())
-            .filter(one => one.width && one.left > 200 && one.left < right + 8)
-            .map(one => one.left)
-    }"""
-    assert not found_on_pages(page, site, WIDTHS["telephone"], script)
-
+COVERED_BUTTONS = """() => {
+    const title = document.querySelector(".navbar-brand .logo__title")
+    const right = title.getBoundingClientRect().right
+    return [...document.querySelectorAll(".bd-header button")]
+        .map(one => one.getBoundingClientRect())
+        .filter(one => one.width && one.left > 200 && one.left < right + 8)
+        .map(one => one.left)
+}"""
 
 # Parts of names that stand in two lines, which have two rectangles then. Parts begin
 # with a capital or after "_".
@@ -311,17 +293,59 @@ BROKEN = """() => [...document.querySelectorAll("%s")]
         return false
     }).map(one => one.textContent.trim())"""
 
-
-@pytest.mark.parametrize(
-    ("width", "places"),
-    [
-        (1280, ":is(.bd-sidebar-primary, .bd-sidebar-secondary) a"),
-        (400, ".autosummary td:first-child"),
-    ],
-    ids=["sidebars", "reference"],
+RULES = (
+    Rule("code fits beside the sidebars", "desktop", CUT_CODE),
+    Rule("tables of up to ten columns fit", "desktop", CUT_TABLES),
+    Rule("no example shows the name of an object", "desktop", OBJECTS),
+    Rule("pictures fill their frame", "desktop", PADDED),
+    Rule("text stands out from what is behind it", "desktop", FAINT),
+    Rule("text stands out from what is behind it", "dark desktop", FAINT),
+    Rule(
+        "names in sidebars break between words alone",
+        "desktop",
+        BROKEN % ":is(.bd-sidebar-primary, .bd-sidebar-secondary) a",
+    ),
+    Rule(
+        "names of the reference break between words alone",
+        "telephone",
+        BROKEN % ".autosummary td:first-child",
+    ),
+    Rule("no page and no table scrolls sideways", "telephone", SCROLLING),
+    Rule("the title leaves the buttons beside it free", "telephone", COVERED_BUTTONS),
 )
-def test_names_break_between_words_alone(site, page, width, places):
-    assert not found_on_pages(page, site, width, BROKEN % places)
+
+# Width and color scheme.
+WINDOWS = {
+    "desktop": (WIDTHS["desktop"], "light"),
+    "dark desktop": (WIDTHS["desktop"], "dark"),
+    "telephone": (WIDTHS["telephone"], "light"),
+}
+
+
+@pytest.fixture(scope="module")
+def broken_in(site, browser):
+    """From a window to what breaks its rules: addresses by rule, found in one pass."""
+
+    @functools.cache
+    def visit_all(window):
+        width, scheme = WINDOWS[window]
+        size = {"width": width, "height": 900}
+        page = browser.new_page(viewport=size, color_scheme=scheme)
+        found = defaultdict(dict)
+        for address in built_pages():
+            page.goto(urljoin(site, address), wait_until="load")
+            for rule in RULES:
+                if rule.window == window and (here := page.evaluate(rule.script)):
+                    found[rule][address] = here
+        page.close()
+        return found
+
+    return visit_all
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.name}, {rule.window}")
+def test_every_page_keeps_the_rule(broken_in, rule):
+    assert not broken_in(rule.window)[rule]
 
 
 def test_a_wide_table_becomes_a_list_with_the_names_of_its_columns(site, page):
