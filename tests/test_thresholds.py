@@ -33,7 +33,6 @@ def moved_by_the_last_sample(X, unseen, **parameters):
         ("IN_MEMORY_BYTES", 4 * 64, {}),
         ("SHRINKAGE_SAMPLES", 1, {}),
         ("ESTIMATION_SAMPLES", 1, {"neighbor_weight": 1.0}),
-        ("EXACT_NEIGHBOR_SAMPLES", 1, {"neighbor_weight": 1.0}),
         ("CHUNK_SAMPLES", 1, {}),
     ],
 )

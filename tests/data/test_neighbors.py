@@ -2,7 +2,6 @@ import sys
 
 import numpy as np
 import pytest
-import torch
 from scipy.sparse import coo_array, csr_array
 from sklearn import config_context
 from sklearn.neighbors import KNeighborsTransformer, NearestNeighbors
@@ -106,37 +105,6 @@ def test_neighbors_of_a_chunk_are_in_it(X):
     found = neighbor_graph(transformer, 99, as_samples(X), chunks)
     for sample, (kept, nearest) in enumerate(zip(lists(found), by_comparison(X, 5))):
         assert kept == [i for i in nearest if (i < 25) == (sample < 25)]
-
-
-@pytest.fixture
-def approximate(monkeypatch):
-    pytest.importorskip("pynndescent")
-    monkeypatch.setattr(limits, "EXACT_NEIGHBOR_SAMPLES", 0)
-
-
-@pytest.mark.slow
-def test_many_samples_are_searched_approximately(approximate, rng):
-    X = rng.normal(size=(2_000, 5)).astype(np.float32)
-    n_threads = torch.get_num_threads()
-    graph = auto_graph(X, 15)
-    assert torch.get_num_threads() == n_threads  # which numba changes
-    assert lists(graph) == lists(auto_graph(X, 15))
-    assert not graph.diagonal().any()
-    assert np.diff(graph.indptr).max() == 15
-    expected = by_comparison(X, 15)
-    shared = [len(set(a) & set(b)) for a, b in zip(lists(graph), expected)]
-    assert np.mean(shared) > 0.95 * 15
-
-
-@pytest.mark.slow  # pynndescent is compiled anew
-def test_duplicates_are_found_approximately(approximate, rng):
-    X = np.repeat(rng.normal(size=(50, 3)), 30, axis=0).astype(np.float32)
-    graph = auto_graph(X, 5)
-    assert not graph.diagonal().any()
-    assert np.diff(graph.indptr).max() == 5
-    sources = np.repeat(np.arange(len(X)), np.diff(graph.indptr))
-    assert np.mean(sources // 30 == graph.indices // 30) > 0.95
-    assert graph.nnz > 0.95 * 5 * len(X)
 
 
 def test_a_search_by_held_distances_sees_the_samples_in_their_order(

@@ -236,15 +236,6 @@ def test_neighbors_are_those_of_the_metric(rng):
     assert kept("cosine") > 1.2 * kept("euclidean")
 
 
-@pytest.mark.slow  # pynndescent compiles
-def test_many_neighbors_are_searched_by_pynndescent(digits, monkeypatch):
-    pytest.importorskip("pynndescent")
-    monkeypatch.setattr(limits, "EXACT_NEIGHBOR_SAMPLES", 100)
-    X = csr_array(digits[0][:400])
-    model = StableAutoencoder(metric="cosine", neighbor_weight=1.0, **FEW)
-    assert np.isfinite(model.fit(X).transform(X)).all()
-
-
 @pytest.mark.parametrize("kind", [np.asarray, csr_array])
 @pytest.mark.parametrize("metric", ["cosine", "manhattan", "canberra"])
 def test_pynndescent_is_asked_for_the_metric_of_samples_as_they_came(
