@@ -120,7 +120,8 @@ def scaled_split(data, data_dir):
 
 def warm_up(method, X):
     """Fit a few samples, so that what is loaded and compiled is not measured."""
-    MAPS[method](0).fit(X[: UMAP_WARM_UP_ROWS if method == "UMAP" else WARM_UP_ROWS])
+    umap = method.startswith("UMAP")
+    MAPS[method](0).fit(X[: UMAP_WARM_UP_ROWS if umap else WARM_UP_ROWS])
 
 
 def measure(data, method, data_dir):

@@ -1,6 +1,8 @@
 """What is compared: methods by name, each made from a seed, and classifiers.
 
 All maps have two components, and otherwise default settings but for what stands here.
+Peers have a second setting, too, under a name that tells it: a start by PCA, which a
+seed moves less, or more neighbors, which keep more of the distances.
 UMAP, PaCMAP and those of :mod:`benchmarks.peers` are imported when they are made, since
 that takes long.
 """
@@ -45,19 +47,26 @@ _GAMMA = 0.5
 UMAP_WARM_UP_ROWS = 5_000
 
 
-def umap(seed):
+def umap(seed, **parameters):
     """UMAP, which with a seed runs on one core."""
     from umap import UMAP
 
-    return UMAP(random_state=seed)
+    return UMAP(random_state=seed, **parameters)
 
 
-def pacmap(seed):
+def pacmap(seed, **parameters):
     """PaCMAP, with a `transform` that need not be given the training data again."""
     from .adapters import PaCMAP
 
-    return PaCMAP(random_state=seed)
+    return PaCMAP(random_state=seed, **parameters)
 
+
+SECOND_SETTINGS = {
+    "Isomap, 30 neighbors": lambda seed: Isomap(n_components=2, n_neighbors=30),
+    "t-SNE, perplexity 90": lambda seed: TSNE(2, perplexity=90, random_state=seed),
+    "UMAP, PCA start": lambda seed: umap(seed, init="pca"),
+    "PaCMAP, 30 neighbors": lambda seed: pacmap(seed, n_neighbors=30),
+}
 
 MAPS = {
     "PCA": lambda seed: PCA(2, random_state=seed),
@@ -74,6 +83,7 @@ MAPS = {
     "t-SNE": lambda seed: TSNE(2, random_state=seed),
     "UMAP": umap,
     "PaCMAP": pacmap,
+    **SECOND_SETTINGS,
     **{name: peer(name) for name in PEERS},
     "plain autoencoder": lambda seed: StableAutoencoder(2, random_state=seed, **PLAIN),
     "StableAutoencoder": lambda seed: StableAutoencoder(2, random_state=seed),

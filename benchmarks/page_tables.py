@@ -19,6 +19,7 @@ from .formats import (
     seconds,
     whole,
 )
+from .methods import SECOND_SETTINGS
 from .peers import PEERS
 from .results import read, where
 
@@ -450,7 +451,7 @@ _SIBLINGS = {
     f"{name}Autoencoder"
     for name in ("Denoising", "Sparse", "Contractive", "Variational")
 }
-_NOT_BRIEF = _SIBLINGS | PEERS.keys()
+_NOT_BRIEF = _SIBLINGS | PEERS.keys() | SECOND_SETTINGS.keys()
 
 
 def _whether(cell):

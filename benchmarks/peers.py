@@ -12,6 +12,7 @@ with Adam and a step size of .001, as is usual for networks.
 ``pip install --constraint constraints.txt -e '.[bench,peers]'`` installs all of them.
 """
 
+from functools import partial
 from importlib import import_module
 from typing import NamedTuple
 
@@ -75,11 +76,11 @@ def opentsne(X, random_state):
     return embedding, embedding.transform
 
 
-def localmap(X, random_state):
+def localmap(X, random_state, **parameters):
     """Fit LocalMAP, whose `transform` asks for the training samples once more."""
     from pacmap import LocalMAP
 
-    model = LocalMAP(random_state=random_state)
+    model = LocalMAP(random_state=random_state, **parameters)
     return model.fit_transform(X), lambda new: model.transform(new, basis=X)
 
 
@@ -138,8 +139,10 @@ PEERS = {
     ),
     "openTSNE": Method("openTSNE", opentsne),
     "LocalMAP": Method("pacmap", localmap),
+    "LocalMAP, 30 neighbors": Method("pacmap", partial(localmap, n_neighbors=30)),
     "TriMap": Method("trimap", trimap),
     "PHATE": estimator("phate", "PHATE", verbose=0),
+    "PHATE, 15 neighbors": estimator("phate", "PHATE", verbose=0, knn=15),
     "TorchDR's UMAP, encoder": torchdr("UMAP"),
 }
 
