@@ -104,6 +104,7 @@ COMMANDS = (
     Command("weight"),
     Command("signs", data=True),
     Command("convergence", data=True),
+    Command("lipschitz", data=True),
     Command("wide", data=True),
     Command("stream", data=True),
     Command("unseen", data=True, quick=False),

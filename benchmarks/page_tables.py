@@ -6,6 +6,7 @@ entry is a function without arguments; it reads the CSV files that it needs.
 
 import math
 from functools import partial
+from statistics import mean
 from typing import NamedTuple
 
 from .formats import (
@@ -342,6 +343,24 @@ def convergence():
         ],
         read("convergence"),
     )
+
+
+def lipschitz():
+    """Slopes of unseen samples, of ours and of a plain autoencoder."""
+    rows, found = read("lipschitz"), []
+    for data, k in dict.fromkeys((row["data"], row["components"]) for row in rows):
+        cells = [f"{data}, {k}"]
+        for name in ("slope_95", "largest"):
+            for kind in ("plain", "ours"):
+                slopes = [
+                    float(row[name])
+                    for row in where("lipschitz", data=data, components=k, map=kind)
+                ]
+                least, largest = two(min(slopes)), two(max(slopes))
+                cells.append(f"{two(mean(slopes))} ({least} to {largest})")
+        found.append(cells)
+    columns = ["plain, 95 %", "ours, 95 %", "plain, largest", "ours, largest"]
+    return Table(["data, components", *columns], found)
 
 
 def stream():
@@ -689,6 +708,7 @@ TABLES = {
     "pipeline": pipeline,
     "scaling": scaling,
     "convergence": convergence,
+    "lipschitz": lipschitz,
     "stream": stream,
     "wide": wide,
     "neighbors": neighbors,

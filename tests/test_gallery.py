@@ -23,15 +23,11 @@ EXAMPLES = sorted(GALLERY.glob("plot_*.py"))
 
 
 @pytest.fixture(autouse=True)
-def _few_runs_and_no_figures(monkeypatch):
-    monkeypatch.setattr(plan, "AUTO_N_INIT", 2)  # to take less time
+def _short_trainings_and_no_figures(monkeypatch):
+    monkeypatch.setattr(plan, "AUTO_N_INIT", 2)
+    monkeypatch.setattr(schedule, "_MIN_STEPS", 150)
     yield
     plt.close("all")
-
-
-@pytest.fixture
-def fewer_steps(monkeypatch):
-    monkeypatch.setattr(schedule, "_MIN_STEPS", 150)  # to take less time
 
 
 def name_of(example):
@@ -76,9 +72,7 @@ def test_others_move_further_or_keep_less():
     assert kept["t-SNE"] < kept["StableAutoencoder"]
 
 
-def test_a_map_of_clusters_stays_with_seeds_and_without_a_sample(
-    fewer_steps, monkeypatch
-):
+def test_a_map_of_clusters_stays_with_seeds_and_without_a_sample(monkeypatch):
     # The others are drawn if they are there, which need not be so here.
     find_spec, others = importlib.util.find_spec, {"umap", "pacmap"}
     monkeypatch.setattr(
@@ -92,13 +86,13 @@ def test_a_map_of_clusters_stays_with_seeds_and_without_a_sample(
     assert max(found["moved"]["StableAutoencoder"]) < 0.05
 
 
-def test_uncertain_samples_move_further_and_are_mistaken_more(fewer_steps):
+def test_uncertain_samples_move_further_and_are_mistaken_more():
     found = found_by("uncertainty")
     assert found["ratio"] > 1
     assert found["accuracy"]["uncertain"] < found["accuracy"]["certain"] - 0.1
 
 
-def test_texts_lie_near_those_on_their_topic(fewer_steps):
+def test_texts_lie_near_those_on_their_topic():
     found = found_by("text")
     assert found["accuracy"] > found["largest"] + 0.2
 
