@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 # One thread a process: on cores that are shared, threads wait for each other many
 # times longer than they compute.
 N_THREADS = int(os.environ.get("TEST_THREADS", "1"))
+os.environ["NUMBA_NUM_THREADS"] = str(N_THREADS)  # read when numba is imported
 
 # Generated inputs are the same in each run, but for the thorough one, which tries new
 # ones.
@@ -27,7 +28,7 @@ threadpool_limits(N_THREADS, user_api="blas")
 
 
 def pytest_runtest_teardown():
-    # numba, on which pynndescent runs, gives torch as many threads as there are cores.
+    # A test may set them, as may numba, on which pynndescent runs.
     torch.set_num_threads(N_THREADS)
 
 

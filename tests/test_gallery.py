@@ -20,6 +20,7 @@ pytestmark = pytest.mark.slow
 
 GALLERY = Path(__file__).parents[1] / "docs" / "gallery"
 EXAMPLES = sorted(GALLERY.glob("plot_*.py"))
+MIN_STEPS = schedule._MIN_STEPS
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +29,12 @@ def _short_trainings_and_no_figures(monkeypatch):
     monkeypatch.setattr(schedule, "_MIN_STEPS", 150)
     yield
     plt.close("all")
+
+
+@pytest.fixture
+def all_steps(_short_trainings_and_no_figures, monkeypatch):
+    """Train as long as an example does, where its claim needs that."""
+    monkeypatch.setattr(schedule, "_MIN_STEPS", MIN_STEPS)
 
 
 def name_of(example):
@@ -41,7 +48,9 @@ def found_by(name):
     return runpy.run_path(str(example))
 
 
-def test_a_classifier_survives_retraining_and_with_a_plain_autoencoder_does_not(capsys):
+def test_a_classifier_survives_retraining_and_with_a_plain_autoencoder_does_not(
+    capsys, all_steps
+):
     found = found_by("retrain")
     assert len(capsys.readouterr().out.splitlines()) == 3
     old, new = found["accuracy"]["StableAutoencoder"]
@@ -128,7 +137,7 @@ def test_a_service_says_what_the_pipeline_says():
     assert found["difference"] < 1e-4
 
 
-def test_a_table_comes_back_and_many_levels_do_not_drown_the_others():
+def test_a_table_comes_back_and_many_levels_do_not_drown_the_others(all_steps):
     found = found_by("tables")
     accuracy = found["accuracy"]
     assert accuracy["MixedDataEncoder"] > accuracy["one-hot, standardized"]
@@ -140,7 +149,7 @@ def test_a_feature_moves_the_map_as_its_derivative_says():
     assert found_by("features")["error"] < 0.1
 
 
-def test_distances_along_a_sheet_unroll_it_and_others_do_not():
+def test_distances_along_a_sheet_unroll_it_and_others_do_not(all_steps):
     found = found_by("metric")
     assert found["agreement"]["geodesic"] > 0.99
     assert found["agreement"]["euclidean"] < 0.5
