@@ -1,12 +1,12 @@
 """The embedding before a classifier, tuned, beside raw features and PCA.
 
 ``python -m benchmarks.pipeline [--quick] [--data-dir FOLDER] [--data NAME ...]
-[--n-jobs N]`` puts a classifier behind the features themselves, behind PCA, and behind
-`StableAutoencoder` with as many components. `GridSearchCV` chooses the similarity
-weight, and on small tables `alpha`, by five folds of the rows trained on; the best
-pipeline is scored on a third of the rows, held out, for each of five splits. Beside the
-mean gain on PCA stand the least and the largest. With ``--data`` rows of other data
-stay.
+[--components K ...] [--n-jobs N]`` puts a classifier behind the features themselves,
+behind PCA, and behind `StableAutoencoder` with as many components. `GridSearchCV`
+chooses the similarity weight, and on small tables `alpha`, by five folds of the rows
+trained on; the best pipeline is scored on a third of the rows, held out, for each of
+five splits. Beside the mean gain on PCA stand the least and the largest. What is not
+asked for stays in the files.
 
 Writes ``benchmarks/results/pipeline.csv`` and ``.png``, and each split to
 ``pipeline_runs.csv``.
@@ -143,11 +143,16 @@ def draw(rows):
     save("pipeline", figure, legend_of=grid[0, 0])
 
 
-def with_earlier(rows, data):
-    """Add what the file has of other data, in the order of `DATA`."""
-    earlier = [r for r in read_earlier("pipeline_runs") if r["data"] not in data]
+def with_earlier(rows):
+    """Add what the file has of other data and sizes, in the order of both."""
+
+    def cell(row):
+        return DATA.index(row["data"]), int(row["components"])
+
+    found = set(map(cell, rows))
+    earlier = [r for r in read_earlier("pipeline_runs") if cell(r) not in found]
     rows = [{name: row.get(name, "") for name in rows[0]} for row in [*rows, *earlier]]
-    return sorted(rows, key=lambda row: DATA.index(row["data"]))
+    return sorted(rows, key=cell)
 
 
 def main():
@@ -157,15 +162,16 @@ def main():
     parser.add_argument("--data-dir", help="folder with mnist.npz; else from OpenML")
     parser.add_argument("--n-jobs", type=int, help="splits at the same time")
     parser.add_argument("--data", nargs="+", choices=DATA, default=list(DATA))
+    parser.add_argument("--components", nargs="+", type=int, default=N_COMPONENTS)
     arguments = parser.parse_args()
     data, n_splits = (["wine"], 2) if arguments.quick else (arguments.data, N_SPLITS)
-    jobs = list(product(data, N_COMPONENTS, range(n_splits)))
+    jobs = list(product(data, arguments.components, range(n_splits)))
     found = Parallel(arguments.n_jobs, return_as="generator")(
         delayed(searched)(*job, arguments.data_dir) for job in jobs
     )
     rows = [row for some in tqdm(found, total=len(jobs), unit="split") for row in some]
     if not arguments.quick:
-        rows = with_earlier(rows, data)
+        rows = with_earlier(rows)
     means = list(summary(rows))
     for row in means:
         show(row)
