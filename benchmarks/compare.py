@@ -307,13 +307,14 @@ _SMALLEST_MOVE = 1e-4
 
 def draw(rows):
     """Draw a panel for each of some counts: methods below each other, data by color."""
+    methods = [name for name in MAPS if any(row["method"] == name for row in rows)]
     figure, grid = plt.subplots(
         1, len(DRAWN), figsize=(16, 6), sharey=True, layout="constrained"
     )
     for ax, (name, (title, label, log)) in zip(grid, DRAWN.items()):
-        for data in DATA:
+        for data in dict.fromkeys(row["data"] for row in rows):
             points = [
-                (number(row[name]), list(MAPS).index(row["method"]))
+                (number(row[name]), methods.index(row["method"]))
                 for row in rows
                 if row["data"] == data
             ]
@@ -323,7 +324,7 @@ def draw(rows):
             ax.plot(values, heights, "o", markersize=5, alpha=0.8, label=data)
         ax.set(title=title, xlabel=label, xscale="log" if log else "linear")
         ax.grid(axis="y", alpha=0.3)
-    grid[0].set_yticks(range(len(MAPS)), MAPS)
+    grid[0].set_yticks(range(len(methods)), methods)
     grid[0].invert_yaxis()
     save("compare", figure, legend_of=grid[0])
 
