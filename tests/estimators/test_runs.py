@@ -179,12 +179,12 @@ def test_all_runs_lie_in_one_frame(quick, digits):
 
 @pytest.mark.slow
 def test_a_consensus_moves_less_than_a_run(digits):
-    X, _ = digits
+    X = digits[0][:900]
     moved = {}
     for n_init in (1, 8):
         fits = [
             StableAutoencoder(n_init=n_init, random_state=seed).fit_transform(X)
-            for seed in range(4)
+            for seed in range(3)
         ]
         moved[n_init] = np.mean([displacement(*two) for two in combinations(fits, 2)])
     assert moved[8] < 0.4 * moved[1]

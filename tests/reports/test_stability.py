@@ -44,7 +44,7 @@ def measured(found, measure):
 @pytest.mark.slow
 def test_digits_the_embedding_stays(digits):
     X, _ = digits
-    estimators = {"PCA": PCA(2), "ours": StableAutoencoder(2, n_init=4)}
+    estimators = {"PCA": PCA(2), "ours": StableAutoencoder(2, n_init=2)}
     raw = measured(
         report(
             estimators, X, perturbations=["seed", "order", "drop_one", "drop_tenth"]
