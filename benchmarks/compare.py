@@ -51,11 +51,11 @@ from stable_embedding.quality import (
 )
 from stable_embedding.reports.stability import PERTURBATIONS
 
-from .datasets import MNIST_TRAINING_ROWS, load, split
+from .datasets import load, mnist, split
 from .formats import number
 from .memory import forget_peak, memory, peak_memory
 from .methods import MAPS, UMAP_WARM_UP_ROWS, MapAlone
-from .results import read_earlier, save, show, write
+from .results import among_earlier, read_earlier, save, show, write
 from .timing import seconds, timed
 
 N_FITS = 3
@@ -67,13 +67,6 @@ RECONSTRUCTED_ROWS = 200  # some inverses take long for each
 WARM_UP_ROWS = 300
 N_BANDS = 8
 REPEATED = ("digits", "wine", "breast cancer")  # these have two runs a perturbation
-
-
-def mnist(n_rows, data_dir):
-    """Read rows to train on, and 2,000 of those for testing."""
-    X, y = load("mnist", data_dir)
-    unseen = MNIST_TRAINING_ROWS + fixed_subsample(10_000, MEASURED_ROWS)
-    return X[:n_rows], X[unseen], y[:n_rows], y[unseen]
 
 
 def swiss_roll():
@@ -267,18 +260,9 @@ def can_be_made(method):
     return True
 
 
-def merged(known, measured):
-    """Return rows with those that were measured now in place of those known before."""
-    rows = {
-        (row["data"], row["method"]): {name: row.get(name, "") for name in measured[0]}
-        for row in [*known, *measured]
-    }
-    return [rows[cell] for cell in product(DATA, MAPS) if cell in rows]
-
-
 def keep(rows):
     """Write rows in place of those of the same data sets and methods."""
-    rows = merged(read_earlier("compare"), rows)
+    rows = among_earlier("compare", rows, data=DATA, method=MAPS)
     write("compare", rows, seeds="0, and those of stability_report")
 
 

@@ -13,6 +13,8 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from stable_embedding.data.subsample import fixed_subsample
+
 _BUNDLED = {
     "iris": datasets.load_iris,
     "wine": datasets.load_wine,
@@ -25,6 +27,7 @@ _N_FACTORS = 20
 
 # Of MNIST; those for testing stand behind them.
 MNIST_TRAINING_ROWS = 60_000
+_UNSEEN_IMAGES = 2_000
 
 NAMES = (*_BUNDLED, "mnist")
 
@@ -99,6 +102,13 @@ def split(name, X, y, seed):
         scaler = StandardScaler().fit(X)
         X, X_unseen = scaler.transform(X), scaler.transform(X_unseen)
     return X, X_unseen, y, y_unseen
+
+
+def mnist(n_rows, data_dir):
+    """Read images to train on, and some of those for testing."""
+    X, y = load("mnist", data_dir)
+    unseen = MNIST_TRAINING_ROWS + fixed_subsample(10_000, _UNSEEN_IMAGES)
+    return X[:n_rows], X[unseen], y[:n_rows], y[unseen]
 
 
 def adult(data_dir, n_rows):

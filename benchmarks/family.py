@@ -45,7 +45,7 @@ from stable_embedding.quality import (
 from stable_embedding.stability import displacement
 
 from .datasets import load
-from .results import read_earlier, show, write
+from .results import among_earlier, show, write
 from .timing import timed
 
 N_SEEDS = 3
@@ -308,8 +308,7 @@ def show_claims(names, images):
     for name in tqdm(names, desc="claims"):
         found = claim(name, images)
         show(found)
-        rows = {row["claim"]: row for row in read_earlier("claims")} | {name: found}
-        write("claims", [rows[name] for name in CLAIMS if name in rows])
+        write("claims", among_earlier("claims", [found], claim=CLAIMS))
 
 
 def main():

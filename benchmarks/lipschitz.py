@@ -16,8 +16,7 @@ from tqdm.auto import tqdm
 from stable_embedding import StableAutoencoder
 from stable_embedding.quality import lipschitz_estimate
 
-from .compare import mnist
-from .datasets import load, split
+from .datasets import load, mnist, split
 from .methods import PLAIN
 from .results import show_and_write
 

@@ -347,20 +347,19 @@ def convergence():
 
 def lipschitz():
     """Slopes of unseen samples, of ours and of a plain autoencoder."""
-    rows, found = read("lipschitz"), []
-    for data, k in dict.fromkeys((row["data"], row["components"]) for row in rows):
-        cells = [f"{data}, {k}"]
-        for name in ("slope_95", "largest"):
-            for kind in ("plain", "ours"):
-                slopes = [
-                    float(row[name])
-                    for row in where("lipschitz", data=data, components=k, map=kind)
-                ]
-                least, largest = two(min(slopes)), two(max(slopes))
-                cells.append(f"{two(mean(slopes))} ({least} to {largest})")
-        found.append(cells)
-    columns = ["plain, 95 %", "ours, 95 %", "plain, largest", "ours, largest"]
-    return Table(["data, components", *columns], found)
+    slopes = {}
+    for name, title in (("slope_95", "95 %"), ("largest", "largest")):
+        for row in read("lipschitz"):
+            cell = f"{row['data']}, {row['components']}", f"{row['map']}, {title}"
+            slopes.setdefault(cell, []).append(float(row[name]))
+
+    def write(record):
+        _, found = record
+        return f"{two(mean(found))} ({two(min(found))} to {two(max(found))})"
+
+    return pivoted(
+        "data, components", slopes.items(), lambda r: r[0][0], lambda r: r[0][1], write
+    )
 
 
 def stream():

@@ -32,7 +32,7 @@ from stable_embedding import StableAutoencoder
 
 from .datasets import MIXED_UNITS, load
 from .methods import CLASSIFIERS
-from .results import read_earlier, save, show, write
+from .results import among_earlier, save, show, write
 
 N_SPLITS = 5
 MNIST_ROWS = 6_000
@@ -143,18 +143,6 @@ def draw(rows):
     save("pipeline", figure, legend_of=grid[0, 0])
 
 
-def with_earlier(rows):
-    """Add what the file has of other data and sizes, in the order of both."""
-
-    def cell(row):
-        return DATA.index(row["data"]), int(row["components"])
-
-    found = set(map(cell, rows))
-    earlier = [r for r in read_earlier("pipeline_runs") if cell(r) not in found]
-    rows = [{name: row.get(name, "") for name in rows[0]} for row in [*rows, *earlier]]
-    return sorted(rows, key=cell)
-
-
 def main():
     """Search all, print, write and draw."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -162,7 +150,9 @@ def main():
     parser.add_argument("--data-dir", help="folder with mnist.npz; else from OpenML")
     parser.add_argument("--n-jobs", type=int, help="splits at the same time")
     parser.add_argument("--data", nargs="+", choices=DATA, default=list(DATA))
-    parser.add_argument("--components", nargs="+", type=int, default=N_COMPONENTS)
+    parser.add_argument(
+        "--components", nargs="+", type=int, choices=N_COMPONENTS, default=N_COMPONENTS
+    )
     arguments = parser.parse_args()
     data, n_splits = (["wine"], 2) if arguments.quick else (arguments.data, N_SPLITS)
     jobs = list(product(data, arguments.components, range(n_splits)))
@@ -171,7 +161,8 @@ def main():
     )
     rows = [row for some in tqdm(found, total=len(jobs), unit="split") for row in some]
     if not arguments.quick:
-        rows = with_earlier(rows)
+        cells = {"data": DATA, "components": N_COMPONENTS}
+        rows = among_earlier("pipeline_runs", rows, **cells)
     means = list(summary(rows))
     for row in means:
         show(row)

@@ -3,6 +3,7 @@
 import csv
 import platform
 from datetime import date
+from itertools import product
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "results"
@@ -18,6 +19,38 @@ def read(name):
 def read_earlier(name):
     """Read the rows of a CSV file, of which there are none before it is written."""
     return read(name) if (FOLDER / f"{name}.csv").exists() else []
+
+
+def among_earlier(name, rows, **values):
+    """Put rows in place of those that a CSV file has of the same cells.
+
+    Parameters
+    ----------
+    name : str
+        Name of the file.
+
+    rows : list of dict
+        What was measured now. Columns that the file lacks are empty in its rows.
+
+    **values : iterable
+        For each column that tells what is measured, its values in their order. Earlier
+        rows with other values are dropped.
+
+    Returns
+    -------
+    list of dict
+        Rows of all cells, in their order.
+    """
+    cells = product(*(map(str, of_column) for of_column in values.values()))
+    places = {cell: place for place, cell in enumerate(cells)}
+
+    def cell(row):
+        return tuple(str(row[column]) for column in values)
+
+    kept = places.keys() - set(map(cell, rows))
+    others = [row for row in read_earlier(name) if cell(row) in kept]
+    completed = [{key: row.get(key, "") for key in rows[0]} for row in [*others, *rows]]
+    return sorted(completed, key=lambda row: places[cell(row)])
 
 
 def where(name, **values):

@@ -64,19 +64,19 @@ class Case:
         terms = loss_terms(weight)
         Trainer(plan).fit([self.start()], self.training_set, terms, alpha=1.0)
 
-    def by_hand(self, weight):
+    def by_hand(self, weight, n_epochs=N_EPOCHS):
         """Train in a plain loop."""
         network, loss = self.start(), TotalLoss(loss_terms(weight))
         parameters = network.parameters()
         optimizer = torch.optim.AdamW(parameters, 1e-3, (0.9, 0.95), fused=True)
-        for _ in range(N_EPOCHS):
+        for _ in range(n_epochs):
             for index in torch.randperm(len(self.samples)).split(self.batch_size):
                 batch = Batch(self.samples[index], index)
                 optimizer.zero_grad()
                 loss(network(batch.samples), batch)[0].backward()
                 optimizer.step()
 
-    def by_skorch(self, weight):
+    def by_skorch(self, weight, n_epochs=N_EPOCHS):
         """Train as skorch does by default."""
         loss = TotalLoss(loss_terms(weight))
 
@@ -91,7 +91,7 @@ class Case:
             optimizer__fused=True,
             lr=1e-3,
             batch_size=self.batch_size,
-            max_epochs=N_EPOCHS,
+            max_epochs=n_epochs,
             train_split=None,
             iterator_train__shuffle=True,
             verbose=0,

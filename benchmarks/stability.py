@@ -41,7 +41,7 @@ from .datasets import (
     one_hot_and_standard,
     split,
 )
-from .results import read_earlier, show, write
+from .results import among_earlier, show, write
 
 MNIST_UNSEEN = 10_000
 NEIGHBORS = {"neighbor_weight": 3}
@@ -166,13 +166,7 @@ def main():
     for case in arguments.only:
         row = measure(case, arguments.data_dir, n_seeds=4, n_dropped=3)
         show(row)
-        # What was measured before may lack a column.
-        rows = {
-            earlier["case"]: dict.fromkeys(row, "") | earlier
-            for earlier in read_earlier("stability")
-        }
-        rows[case] = row
-        write("stability", [rows[case] for case in CASES if case in rows])
+        write("stability", among_earlier("stability", [row], case=CASES))
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ from stable_embedding import StableAutoencoder
 
 from .datasets import MNIST_TRAINING_ROWS, load, split
 from .methods import CLASSIFIERS, PLAIN
-from .results import FOLDER, read_earlier, save, show, write
+from .results import FOLDER, among_earlier, save, show, write
 from .sources import fingerprint
 
 N_SEEDS = 10
@@ -191,13 +191,6 @@ def compared(arms):
     return rows
 
 
-def among_earlier(name, rows):
-    """Return these rows and earlier ones of other data sets, in the order of `DATA`."""
-    measured = {row["data"] for row in rows}
-    others = [row for row in read_earlier(name) if row["data"] not in measured]
-    return sorted([*others, *rows], key=lambda row: list(DATA).index(row["data"]))
-
-
 def draw(rows):
     """Draw each claim: a bar a data set and arm, and the thesis's figure as a line."""
     cells = list(dict.fromkeys((row["data"], row["components"]) for row in rows))
@@ -254,7 +247,7 @@ def main():
     rows = compared({key: Arm(found) for key, found in runs.items()})
     if arguments.quick:
         return
-    rows = among_earlier("thesis", rows)
+    rows = among_earlier("thesis", rows, data=DATA)
     write("thesis", rows, seeds=f"0 to {n_seeds - 1}")
     each = [
         {
@@ -267,7 +260,7 @@ def main():
         for (data, n_components, arm), found in runs.items()
         for seed, (measured, _) in enumerate(found)
     ]
-    each = among_earlier("thesis_runs", each)
+    each = among_earlier("thesis_runs", each, data=DATA)
     write("thesis_runs", each, seeds=f"0 to {n_seeds - 1}")
     draw(rows)
 

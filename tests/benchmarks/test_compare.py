@@ -1,4 +1,4 @@
-"""Rows that are measured again replace those known before."""
+"""What is due is measured, in turns if it is short, and cells say what is missing."""
 
 import pytest
 
@@ -9,17 +9,6 @@ from benchmarks import compare
 
 def row(data, method, figure, **more):
     return {"data": data, "method": method, **more, "figure": figure}
-
-
-def test_what_is_measured_again_is_replaced():
-    known = [row("digits", "PCA", "old"), row("digits", "Isomap", "old")]
-    measured = [row("swiss roll", "PCA", "new", date="today")]
-    measured.append(row("digits", "PCA", "new", date="today"))
-    assert compare.merged(known, measured) == [
-        row("digits", "PCA", "new", date="today"),
-        row("digits", "Isomap", "old", date=""),
-        row("swiss roll", "PCA", "new", date="today"),
-    ]
 
 
 def test_a_method_that_is_not_installed_is_left_out(monkeypatch, capsys):
