@@ -234,17 +234,21 @@ def linear(images):
 
 
 def deep(images):
-    """Squared error of a test image, 784-1000-500-250-30, pretrained, as there."""
+    """Squared error of a test image, 784-1000-500-250-30, trained jointly; the same.
+
+    The rate, the weight decay and the number of epochs were chosen by the error on the
+    last 10,000 training images, after training on the other 50,000.
+    """
     model = VariationalAutoencoder(
         30,
         likelihood="bernoulli",
         kl_weight=0,
         similarity_weight=0,
         hidden_layer_sizes=(1_000, 500, 250),
-        layerwise_pretraining=True,
-        learning_rate_init=1e-3,
-        alpha=0,
-        max_iter=25,
+        n_init=1,
+        learning_rate_init=4e-3,
+        alpha=0.1,
+        max_iter=36,
         random_state=0,
     ).fit(images.X)
     rows = model.inverse_transform(model.transform(images.X_test))
