@@ -7,7 +7,11 @@ from sklearn.utils import gen_batches
 from . import limits
 
 # Neighbors by which the residual of a sample is predicted.
-_N_NEIGHBORS = 5
+_N_NEIGHBORS = 8
+
+# How much farther than the next neighbor the weights of neighbors reach 0, so that
+# neighbors at one distance have equal weights.
+_MARGIN = 1e-3
 
 # Number of standard errors that are subtracted from the fraction.
 _CAUTION = 0.75
@@ -29,11 +33,13 @@ def predictable_fraction(samples, axes, weights=None):
     r"""Estimate the fraction of PCA's residuals that the scores predict.
 
     A decoder computes all that it adds to PCA from the codes. Here the residual of each
-    sample is predicted by the mean residual of its :math:`K` nearest neighbors among
-    the scores, without the sample itself. If residuals do not depend on the scores,
-    this mean adds a :math:`K`-th of their variance to the error. The estimate is
-    corrected for that, and lowered by three quarters of its standard error: a few
-    samples that lie far out may be predicted by chance.
+    sample is predicted by the weighted mean residual of its eight nearest neighbors by
+    the scores, without the sample itself. Their weights :math:`v_j` fall with the
+    squared distance, to 0 at the ninth, so that the estimate changes little when a
+    sample enters or leaves. If residuals do not depend on the scores, this mean adds
+    :math:`\sum_j v_j^2` of their variance to the error. The estimate is corrected for
+    that, and lowered by three quarters of its standard error: a few samples that lie
+    far out may be predicted by chance.
 
     Parameters
     ----------
@@ -56,21 +62,42 @@ def predictable_fraction(samples, axes, weights=None):
     residuals = samples - scores @ axes
     if np.square(residuals).sum() <= 1e-6 * np.square(samples).sum():
         return 0.0
-    n_neighbors = min(_N_NEIGHBORS, len(samples) - 1)
+    n_neighbors = min(_N_NEIGHBORS + 1, len(samples) - 1)
     nearest = NearestNeighbors(n_neighbors=n_neighbors).fit(scores)
-    index = nearest.kneighbors(return_distance=False)
-    return predicted_by(residuals, index, weights)
+    distances, index = nearest.kneighbors()
+    return predicted_by(residuals, distances, index, weights)
 
 
-def predicted_by(residuals, index, weights=None):
-    """Estimate the fraction of residuals that those of some neighbors predict.
+def weights_of_neighbors(distances):
+    r"""Return weights that fall with the squared distance, to 0 at the last neighbor.
+
+    This is Epanechnikov's kernel, as wide as the distance of the last neighbor.
+
+    Parameters
+    ----------
+    distances : ndarray of shape (n_samples, n_neighbors)
+        From each sample, in ascending order.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_neighbors)
+        Each row adds up to 1. The last column is about 0, unless all neighbors are at
+        one distance, where all weights are equal.
+    """
+    width = (1 + _MARGIN) * distances[:, -1:]
+    weights = 1 - np.square(distances / np.where(width > 0, width, 1))
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def predicted_by(residuals, distances, index, weights=None):
+    """Estimate the fraction of residuals that those of the nearest neighbors predict.
 
     Parameters
     ----------
     residuals : ndarray of shape (n_samples, n_values)
 
-    index : ndarray of shape (n_samples, n_neighbors)
-        Neighbors of each sample.
+    distances, index : ndarray of shape (n_samples, n_neighbors)
+        Distances and indices of the neighbors of each sample, the nearest first.
 
     weights : ndarray of shape (n_samples,) or None, default=None
         Weights of the samples, of mean 1; equal ones by default.
@@ -80,16 +107,19 @@ def predicted_by(residuals, index, weights=None):
     float
         As of :func:`predictable_fraction`.
     """
-    n_samples, n_neighbors = index.shape
+    nearness = weights_of_neighbors(distances)
     squares = np.square(residuals).sum(axis=1)
     total = squares.sum()
     errors = np.concatenate(
         [
-            np.square(residuals[part] - residuals[index[part]].mean(axis=1)).sum(axis=1)
-            for part in gen_batches(n_samples, limits.RESIDUAL_SAMPLES)
+            np.square(
+                residuals[part]
+                - (nearness[part, np.newaxis] @ residuals[index[part]])[:, 0]
+            ).sum(axis=1)
+            for part in gen_batches(len(residuals), limits.RESIDUAL_SAMPLES)
         ]
     )
-    left = errors / (1 + 1 / n_neighbors)
+    left = errors / (1 + np.square(nearness).sum(axis=1))
     if weights is None:
         roots, fraction = 1.0, 1 - left.sum() / total
     else:
@@ -180,10 +210,11 @@ def auto_alpha_of_places(places, scores, distances, n_samples, weights=None):
         return _MAX_ALPHA
     # Places that are all alike have no size that residuals could be a fraction of.
     residual = lost / total if total > _TINY else 1.0
-    n_neighbors = min(_N_NEIGHBORS, len(places) - 1)
+    n_neighbors = min(_N_NEIGHBORS + 1, len(places) - 1)
     others = distances + np.diag(np.full(len(places), np.inf))
     index = others.argsort(axis=1, kind="stable")[:, :n_neighbors]
-    fraction = predicted_by(residuals, index, weights)
+    nearest = np.take_along_axis(others, index, axis=1)
+    fraction = predicted_by(residuals, nearest, index, weights)
     return _MAX_ALPHA if fraction <= 0 else _alpha(fraction, residual, n_samples)
 
 

@@ -10,6 +10,7 @@ from stable_embedding.data.shrinkage import (
     auto_alpha_of_places,
     predictable_fraction,
     weight_decay,
+    weights_of_neighbors,
 )
 from stable_embedding.data.subset import Subset
 from stable_embedding.training.plan import TrainingPlan
@@ -55,14 +56,45 @@ def test_the_fraction_agrees_with_a_slow_loop(rng):
     squares, left = np.square(residuals).sum(axis=1), np.zeros(40)
     for i in range(40):
         distances = np.linalg.norm(scores - scores[i], axis=1)
-        nearest = np.argsort(distances)[1:6]
-        left[i] = np.square(residuals[i] - residuals[nearest].mean(axis=0)).sum() / 1.2
+        nearest = np.argsort(distances)[1:10]
+        # A thousandth more than the distance of the ninth neighbor.
+        parts = 1 - (distances[nearest] / (1.001 * distances[nearest[-1]])) ** 2
+        parts /= parts.sum()
+        error = residuals[i] - parts @ residuals[nearest]
+        left[i] = np.square(error).sum() / (1 + np.square(parts).sum())
     expected = 1 - left.sum() / squares.sum()
     off = [
         squares[i] - left[i] - expected * squares[i] for i in range(40)
     ]  # the standard error of a ratio of sums
     expected -= 0.75 * np.linalg.norm(off) / squares.sum()
     assert predictable_fraction(samples, axes) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("distance", [0.0, 0.1, 3.0])
+def test_neighbors_at_one_distance_have_equal_weights(distance):
+    weights = weights_of_neighbors(np.full((3, 7), distance))
+    np.testing.assert_allclose(weights, 1 / 7)
+
+
+def test_weights_fall_to_about_zero_at_the_last_neighbor(rng):
+    weights = weights_of_neighbors(np.sort(rng.uniform(1, 5, size=(50, 11)), axis=1))
+    np.testing.assert_allclose(weights.sum(axis=1), 1)
+    assert (np.diff(weights, axis=1) <= 0).all()
+    assert (weights[:, -1] > 0).all()
+    assert (weights[:, -1] < 0.002 * weights.sum(axis=1)).all()
+
+
+def test_the_fraction_does_not_jump_when_neighbors_change(rng):
+    X = rng.normal(size=(60, 5))
+    axes = np.eye(2, 5)
+    found = []
+    for place in np.linspace(-1, 1, 2_001):
+        X[0, 0] = place
+        found.append(predictable_fraction(X, axes))
+    changes = np.abs(np.diff(found))
+    assert np.ptp(found) > 0.002
+    # Neighbors of equal weights make steps of more than 0.005.
+    assert changes.max() < 0.001
 
 
 def test_fewer_samples_are_shrunk_more(digits):
