@@ -6,11 +6,12 @@ from sklearn.utils import gen_batches
 
 from . import limits
 
-# Neighbors by which the residual of a sample is predicted.
-_N_NEIGHBORS = 8
+# Neighbors by which the residual of a sample is predicted, with the one at whose
+# distance weights fall to 0.
+_N_NEIGHBORS = 9
 
-# How much farther than the next neighbor the weights of neighbors reach 0, so that
-# neighbors at one distance have equal weights.
+# How much beyond that distance weights reach 0, as a fraction of it: neighbors that are
+# all at one distance have equal weights.
 _MARGIN = 1e-3
 
 # Number of standard errors that are subtracted from the fraction.
@@ -62,14 +63,14 @@ def predictable_fraction(samples, axes, weights=None):
     residuals = samples - scores @ axes
     if np.square(residuals).sum() <= 1e-6 * np.square(samples).sum():
         return 0.0
-    n_neighbors = min(_N_NEIGHBORS + 1, len(samples) - 1)
+    n_neighbors = min(_N_NEIGHBORS, len(samples) - 1)
     nearest = NearestNeighbors(n_neighbors=n_neighbors).fit(scores)
     distances, index = nearest.kneighbors()
     return predicted_by(residuals, distances, index, weights)
 
 
 def weights_of_neighbors(distances):
-    r"""Return weights that fall with the squared distance, to 0 at the last neighbor.
+    """Return weights that fall with the squared distance, to 0 at the last neighbor.
 
     This is Epanechnikov's kernel, as wide as the distance of the last neighbor.
 
@@ -110,16 +111,11 @@ def predicted_by(residuals, distances, index, weights=None):
     nearness = weights_of_neighbors(distances)
     squares = np.square(residuals).sum(axis=1)
     total = squares.sum()
-    errors = np.concatenate(
-        [
-            np.square(
-                residuals[part]
-                - (nearness[part, np.newaxis] @ residuals[index[part]])[:, 0]
-            ).sum(axis=1)
-            for part in gen_batches(len(residuals), limits.RESIDUAL_SAMPLES)
-        ]
-    )
-    left = errors / (1 + np.square(nearness).sum(axis=1))
+    errors = []
+    for part in gen_batches(len(residuals), limits.RESIDUAL_SAMPLES):
+        predicted = (nearness[part, np.newaxis] @ residuals[index[part]])[:, 0]
+        errors.append(np.square(residuals[part] - predicted).sum(axis=1))
+    left = np.concatenate(errors) / (1 + np.square(nearness).sum(axis=1))
     if weights is None:
         roots, fraction = 1.0, 1 - left.sum() / total
     else:
@@ -210,7 +206,7 @@ def auto_alpha_of_places(places, scores, distances, n_samples, weights=None):
         return _MAX_ALPHA
     # Places that are all alike have no size that residuals could be a fraction of.
     residual = lost / total if total > _TINY else 1.0
-    n_neighbors = min(_N_NEIGHBORS + 1, len(places) - 1)
+    n_neighbors = min(_N_NEIGHBORS, len(places) - 1)
     others = distances + np.diag(np.full(len(places), np.inf))
     index = others.argsort(axis=1, kind="stable")[:, :n_neighbors]
     nearest = np.take_along_axis(others, index, axis=1)
