@@ -256,7 +256,7 @@ def test_in_another_thread_ctrl_c_is_left_to_others(iris):
 
 def test_threads_embed_as_one_does(digits):
     X, _ = digits
-    model = StableAutoencoder(5, max_iter=3, random_state=0).fit(X)
+    model = StableAutoencoder(5, n_init=1, max_iter=1, random_state=0).fit(X)
     codes, found = model.transform(X), [None] * 8
 
     def embed(at):
@@ -356,6 +356,7 @@ def test_a_search_resumes_the_training_that_was_killed(path, iris):
     assert Fail.n_ended == 9 * 4 - 2
 
 
+@pytest.mark.slow
 def test_a_search_in_workers_finds_what_one_alone_does(iris):
     X, _ = iris
     searches = [

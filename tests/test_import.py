@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 SLOW = {
     "accelerate",
     "bokeh",
@@ -25,6 +27,7 @@ def test_what_is_slow_is_imported_when_it_is_used():
     assert not SLOW & imported
 
 
+@pytest.mark.slow
 def test_nothing_is_fetched():
     program = """
 import socket

@@ -43,7 +43,7 @@ def test_alignment_changes_no_reconstruction_of_a_consensus(quick, digits, rng):
 
 def test_the_map_lies_on_the_pca_scores(iris):
     X, _ = iris
-    model = StableAutoencoder(random_state=0).fit(X)
+    model = StableAutoencoder(max_iter=100, random_state=0).fit(X)
     codes = model.transform(X)
     np.testing.assert_allclose(codes.mean(axis=0), 0, atol=1e-5)
     axes, _ = principal_axes((X - model.mean_) / model.scale_, 2)

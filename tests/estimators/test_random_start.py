@@ -30,6 +30,7 @@ def wine():
     return np.random.default_rng(0).permutation(X)
 
 
+@pytest.mark.slow
 def test_the_similarity_loss_halves_the_variance_over_random_starts(wine):
     small = {"hidden_layer_sizes": 32}
     found = variance_of_runs(wine[:120], wine[120:], **small)

@@ -27,8 +27,7 @@ def months(digits):
     return new, places
 
 
-@pytest.mark.parametrize("n_init", [1, 3])
-@pytest.mark.parametrize("init", ["pca", "random"])
+@pytest.mark.parametrize(("n_init", "init"), [(3, "pca"), (1, "pca"), (1, "random")])
 def test_a_pull_leaves_known_samples_nearer_than_a_rigid_map(months, n_init, init):
     X, places = months
     known = np.isfinite(places).all(axis=1)

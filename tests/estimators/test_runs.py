@@ -93,7 +93,7 @@ def test_deviations_of_lazy_samples_are_refused(quick, iris):
 
 
 def test_coupled_runs_stay_nearer_to_each_other(quick, digits):
-    X, _ = digits
+    X = digits[0][:900]
     apart = []
     for weight in (0, 1):
         model = quick(n_init=4, consensus_weight=weight, random_state=0).fit(X)
@@ -191,12 +191,12 @@ def test_a_consensus_moves_less_than_a_run(digits):
 
 
 def test_runs_resume(quick, digits):
-    X, _ = digits
-    model = quick(n_init=3, warm_start=True, random_state=0).fit(X[:900])
+    X = digits[0][:600]
+    model = quick(n_init=3, warm_start=True, random_state=0).fit(X[:400])
     loss = model.loss_curve_[-1]
-    model.fit(X[:900])
+    model.fit(X[:400])
     assert model.loss_curve_[-1] < loss
-    model.partial_fit(X[900:])
+    model.partial_fit(X[400:])
     with pytest.raises(ValueError, match=r"n_init.*warm_start=False"):
         model.set_params(n_init=2).fit(X)
     assert len(model.networks_) == 3

@@ -83,7 +83,7 @@ def test_mean_activations_come_to_the_target(digits):
 
 @pytest.mark.parametrize("penalty", ["kl", "l1", "k_sparse"])
 def test_a_map_is_laid_on_another_by_its_axes(penalty, digits):
-    X = digits[0]
+    X = digits[0][:500]
     model = SparseAutoencoder(
         5, penalty=penalty, sparsity=0.4, max_iter=20, random_state=0
     ).fit(X)

@@ -149,6 +149,7 @@ def test_every_estimator_and_similarity_of_old_has_its_old_name():
     assert isinstance(read("pickle", "detector"), ReconstructionOutlierDetector)
 
 
+@pytest.mark.slow
 def test_an_old_pickle_needs_no_import_before():
     program = """
 import pickle, sys, warnings

@@ -200,7 +200,7 @@ def test_an_unrelated_error_of_a_measure_is_raised(measure, iris, monkeypatch):
         report({"PCA": PCA(2)}, iris[0], n_runs=1, perturbations=["seed"])
 
 
-@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.parametrize("n_jobs", [None, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_failing_training_is_named(n_jobs, rng):
     X = rng.normal(size=(20, 3))
     with pytest.raises(ValueError, match="perplexity") as caught:
@@ -363,7 +363,9 @@ def assert_alike(first, second):
         assert measured(first, name) == pytest.approx(measured(second, name), rel=1e-3)
 
 
-@pytest.mark.parametrize("backend", ["loky", "threading"])
+@pytest.mark.parametrize(
+    "backend", [pytest.param("loky", marks=pytest.mark.slow), "threading"]
+)
 def test_parallel_trainings_find_what_one_after_the_other_finds(backend, iris, capsys):
     X, _ = iris
     estimators = {"ours": StableAutoencoder(n_init=2, max_iter=3)}

@@ -133,12 +133,15 @@ def test_a_predictor_is_no_embedding(iris):
 def test_cross_validation_by_stability(n_init, iris):
     X, _ = iris
     model = StableAutoencoder(n_init=n_init, max_iter=30)
-    scores = cross_val_score(model, X, scoring=manifold_variance_score, cv=2, n_jobs=2)
+    scores = cross_val_score(model, X, scoring=manifold_variance_score, cv=2)
     assert ((scores > 0.98) & (scores <= 1)).all()
 
 
-@pytest.mark.parametrize("routing", [False, True])
-def test_grid_search_of_a_pipeline_by_two_scores(routing, iris):
+@pytest.mark.parametrize(
+    ("routing", "n_jobs"),
+    [(False, None), (True, None), pytest.param(True, 2, marks=pytest.mark.slow)],
+)
+def test_grid_search_of_a_pipeline_by_two_scores(routing, n_jobs, iris):
     X, y = iris
     with config_context(enable_metadata_routing=routing):
         scaler, classifier = StandardScaler(), LogisticRegression()
@@ -160,7 +163,7 @@ def test_grid_search_of_a_pipeline_by_two_scores(routing, iris):
                 most_stable_within_one_standard_error, reconstruction="accuracy"
             ),
             cv=2,
-            n_jobs=2,
+            n_jobs=n_jobs,
         ).fit(X, y, **fit_parameters)
     stability = search.cv_results_["mean_test_stability"]
     assert stability[0] < stability[1]
