@@ -39,7 +39,7 @@ def test_data_frames_in_and_out(quick, frame, iris):
 def test_in_a_pipeline_before_a_classifier(iris):
     X, y = iris
     pipeline = make_pipeline(
-        StandardScaler(), StableAutoencoder(n_init=2), LogisticRegression()
+        StandardScaler(), StableAutoencoder(max_iter=100), LogisticRegression()
     )
     assert cross_val_score(pipeline, X, y, cv=3, n_jobs=2).mean() > 0.85
 
