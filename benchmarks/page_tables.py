@@ -461,14 +461,14 @@ def compare_briefly():
         ],
         [r for r in where("compare", data="digits") if r["method"] not in _NOT_BRIEF],
     )
-    return bold(table, _OURS)
+    ours = [
+        "StableAutoencoder",
+        "StableAutoencoder, neighbor_weight=3",
+        "DenoisingAutoencoder, neighbor_weight=10",
+    ]
+    return bold(table, ours)
 
 
-_OURS = [
-    "StableAutoencoder",
-    "StableAutoencoder, neighbor_weight=3",
-    "DenoisingAutoencoder, neighbor_weight=10",
-]
 _SIBLINGS = {
     f"{name}Autoencoder"
     for name in ("Denoising", "Sparse", "Contractive", "Variational")

@@ -111,14 +111,10 @@ def test_only_what_a_rotation_leaves_alone_is_trained_in_a_basis(
 
 @pytest.mark.numeric
 @pytest.mark.parametrize(
-    ("kind", "parameters"),
-    [
-        (sparse.csr_array, {}),
-        (sparse.csr_matrix, {}),
-        (sparse.csc_array, {}),
-        (sparse.coo_array, {}),
-        (sparse.csr_array, {"early_stopping": True}),
-    ],
+    "kind", [sparse.csr_array, sparse.csr_matrix, sparse.csc_array, sparse.coo_array]
+)
+@pytest.mark.parametrize(
+    "parameters", [{}, pytest.param({"early_stopping": True}, marks=pytest.mark.slow)]
 )
 def test_sparse_rows_give_the_map_of_dense_ones(kind, parameters, digits):
     X = digits[0][:500]

@@ -27,7 +27,15 @@ def months(digits):
     return new, places
 
 
-@pytest.mark.parametrize(("n_init", "init"), [(3, "pca"), (1, "pca"), (1, "random")])
+@pytest.mark.parametrize(
+    ("n_init", "init"),
+    [
+        (1, "pca"),
+        (3, "pca"),
+        (1, "random"),
+        pytest.param(3, "random", marks=pytest.mark.slow),
+    ],
+)
 def test_a_pull_leaves_known_samples_nearer_than_a_rigid_map(months, n_init, init):
     X, places = months
     known = np.isfinite(places).all(axis=1)
