@@ -499,9 +499,8 @@ def test_displays_of_a_pipeline_on_a_mixed_table(library, predictor, output):
     np.testing.assert_allclose(shown.distances, pdist(inputs))
     np.testing.assert_allclose(shown.distances_embedded, pdist(codes), rtol=1e-6)
     assert 0 < manifold_variance_score(pipeline, table) <= 1
-    if not predictor:
-        shown = LossCurveDisplay.from_estimator(pipeline)
-        assert shown.history is pipeline[-1].history_
+    shown = LossCurveDisplay.from_estimator(pipeline)
+    assert shown.history is last.history_
 
 
 def test_a_last_step_that_does_nothing_is_no_embedding():

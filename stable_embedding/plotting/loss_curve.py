@@ -1,9 +1,11 @@
 """Display of the training loss."""
 
+from itertools import cycle
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ..stability.pipelines import last_step
+from ..stability.pipelines import embedding_steps, last_step
 from .base import Display
 from .colors import COLORS
 
@@ -50,7 +52,7 @@ class LossCurveDisplay(Display):
         Parameters
         ----------
         estimator : StableAutoencoder
-            Fitted estimator, or a fitted pipeline that ends with one.
+            Fitted estimator, or a fitted pipeline that embeds by one.
 
         ax : matplotlib Axes or None, default=None
             Axes to draw on. By default, a new figure.
@@ -65,17 +67,17 @@ class LossCurveDisplay(Display):
             If the estimator has no `history_`.
         """
         check_is_fitted(estimator)
-        last = last_step(estimator)
+        last = last_step(embedding_steps(estimator))
         if not hasattr(last, "history_"):
             raise TypeError(
                 f"estimator={estimator!r} has no history_; it must be a fitted"
-                " StableAutoencoder, or a pipeline that ends with one"
+                " StableAutoencoder, or a pipeline that embeds by one"
             )
         return cls(last.history_).plot(ax=ax)
 
     def _draw(self):
         terms = [name for name in self.history if not name.startswith(_VALIDATION)]
-        for color, name in zip(COLORS, terms):
+        for color, name in zip(cycle(COLORS), terms):
             for key, style in ((name, "-"), (_VALIDATION + name, "--")):
                 losses = self.history.get(key, ())
                 if np.any(losses):

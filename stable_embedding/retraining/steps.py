@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..data.containers import dense, readable
 from ..estimators.base import BaseStableAutoencoder
-from ..stability.pipelines import advice_where_held, embed
+from ..stability.pipelines import advice_where_held, embed, passes
 
 
 def paths_to_maps(estimator):
@@ -193,11 +193,6 @@ def embed_by_map(estimator, X):
     else:
         codes, std = inner.transform(inputs), None
     return np.asarray(dense(codes), dtype=np.float64), std
-
-
-def passes(step):
-    """Tell whether a step of a pipeline passes samples through."""
-    return step is None or (isinstance(step, str) and step == "passthrough")
 
 
 def _place_of(pipeline, name):

@@ -1,7 +1,9 @@
 """Find the steps of a pipeline that embed, their inputs and their codes."""
 
+from contextlib import suppress
 from inspect import signature
 
+from sklearn.base import OneToOneFeatureMixin
 from sklearn.pipeline import Pipeline
 
 from ..data.containers import dense, readable
@@ -11,27 +13,59 @@ _HELD_AS = ("best_estimator_", "estimator_")
 
 
 def embedding_steps(estimator):
-    """Return the transformer in an estimator: a pipeline without its predictor."""
+    """Return the transformer that embeds, with the steps before it.
+
+    Parameters
+    ----------
+    estimator : transformer or Pipeline
+        Of a pipeline, a predictor at the end does not embed. Scalers behind the
+        embedding do not either, nor does any other step that keeps each feature.
+
+    Returns
+    -------
+    transformer or Pipeline
+        A pipeline without pipelines in it, of the same steps, whose last one embeds.
+
+    Raises
+    ------
+    TypeError
+        If there is no transformer.
+    """
     if isinstance(estimator, type):
         raise TypeError(
             f"estimator={estimator.__name__} is a class; it must be an instance, such"
             f" as {estimator.__name__}()"
         )
-    if isinstance(estimator, Pipeline) and len(estimator) > 1:
-        *steps, (name, last) = estimator.steps
-        if isinstance(last, Pipeline):
-            return Pipeline([*steps, (name, embedding_steps(last))])
-        if last is None or last == "passthrough":
-            return embedding_steps(estimator[:-1])
-        if hasattr(last, "predict"):
-            return estimator[:-1]
-    if not hasattr(estimator, "fit_transform"):
+    transformer = estimator
+    if isinstance(estimator, Pipeline):
+        steps = list(_flat_steps(estimator))
+        if len(steps) > 1 and hasattr(steps[-1][1], "predict"):
+            steps.pop()
+        while len(steps) > 1 and isinstance(steps[-1][1], OneToOneFeatureMixin):
+            steps.pop()
+        transformer = Pipeline(steps, memory=estimator.memory) if steps else None
+    if not hasattr(transformer, "fit_transform"):
         raise TypeError(
             f"estimator={estimator!r} has no fit_transform; it must be a transformer,"
             " or a pipeline with a transformer before its last step"
             + advice_where_held(estimator)
         )
-    return estimator
+    return transformer
+
+
+def _flat_steps(pipeline):
+    """Yield the names and steps of a pipeline and of those in it."""
+    for name, step in pipeline.steps:
+        if isinstance(step, Pipeline):
+            for inner_name, inner in _flat_steps(step):
+                yield f"{name}-{inner_name}", inner
+        elif not passes(step):
+            yield name, step
+
+
+def passes(step):
+    """Tell whether a step of a pipeline passes samples through."""
+    return step is None or (isinstance(step, str) and step == "passthrough")
 
 
 def advice_where_held(estimator):
@@ -41,40 +75,34 @@ def advice_where_held(estimator):
 
 
 def last_step(transformer):
-    """Return the transformer that embeds: the last step of a pipeline, or itself."""
-    while isinstance(transformer, Pipeline):
-        transformer = transformer[-1]
-    return transformer
+    """Return the last of :func:`embedding_steps`, which embeds."""
+    return transformer[-1] if isinstance(transformer, Pipeline) else transformer
 
 
 def inputs_of_last(transformer, X):
-    """Return the input of the last step of a fitted pipeline, or X itself without one.
+    """Return the input of the last of :func:`embedding_steps`, or X itself without one.
 
     Earlier steps may encode and impute. Distances and reconstructions refer to their
     output, not to X.
     """
     X = readable(X)
-    while isinstance(transformer, Pipeline):
-        X = transformer[:-1].transform(X) if len(transformer) > 1 else X
-        transformer = transformer[-1]
+    if isinstance(transformer, Pipeline) and len(transformer) > 1:
+        return transformer[:-1].transform(X)
     return X
 
 
 def names_of_inputs(transformer):
     """Return the names of the last step's input features, or None."""
     names = None
-    while isinstance(transformer, Pipeline):
-        if len(transformer) > 1:
-            try:
-                names = transformer[:-1].get_feature_names_out(names)
-            except AttributeError:  # a step has no get_feature_names_out
-                names = None
-        transformer = transformer[-1]
-    return getattr(transformer, "feature_names_in_", names)
+    if isinstance(transformer, Pipeline) and len(transformer) > 1:
+        # A step may have no get_feature_names_out.
+        with suppress(AttributeError):
+            names = transformer[:-1].get_feature_names_out()
+    return getattr(last_step(transformer), "feature_names_in_", names)
 
 
 def embed(estimator, X):
-    """Embed X by a fitted transformer, or by a pipeline without its predictor.
+    """Embed X by a fitted transformer, or by those steps of a pipeline that embed.
 
     Parameters
     ----------
@@ -122,7 +150,7 @@ def embed_with_std(estimator, X):
     if "return_std" not in signature(last.transform).parameters:
         raise TypeError(
             f"estimator={last!r} has no transform(X, return_std=True); a standard"
-            " deviation needs a StableAutoencoder, or one of its siblings, at the end"
+            " deviation needs a StableAutoencoder, or one of its siblings"
         )
     codes, std = last.transform(inputs_of_last(transformer, X), return_std=True)
     return dense(codes), std

@@ -34,8 +34,8 @@ def manifold_variance_score(estimator, X, y=None, *, verbose=False):
     Parameters
     ----------
     estimator : estimator object
-        A transformer, or a :class:`~sklearn.pipeline.Pipeline` with one. If the last
-        step of the pipeline has `predict`, the steps before it are scored. The
+        A transformer, or a :class:`~sklearn.pipeline.Pipeline` with one. A predictor at
+        its end is not scored, and neither are scalers behind the embedding. The
         estimator is not changed: new trainings use clones in which every
         ``random_state`` is replaced.
 

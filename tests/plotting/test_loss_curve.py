@@ -37,3 +37,8 @@ def test_a_term_without_weight_is_not_drawn(iris):
         "loss",
         "reconstruction loss",
     ]
+
+
+def test_more_terms_than_colors_are_all_drawn():
+    history = {f"term{i}_loss": [1.0, 0.5] for i in range(12)}
+    assert len(LossCurveDisplay(history).plot().ax_.get_lines()) == 12

@@ -128,14 +128,15 @@ def table(rng):
     )
 
 
-def test_a_pipeline_on_a_table_names_its_columns(table):
+@pytest.mark.parametrize("behind", [(), (StandardScaler(),)])
+def test_a_pipeline_on_a_table_names_its_columns(behind, table):
     steps = make_column_transformer(
         (StandardScaler(), ["age"]),
         (OneHotEncoder(sparse_output=False), ["plan"]),
         verbose_feature_names_out=False,
     )
     model = StableAutoencoder(n_init=1, max_iter=2, random_state=0)
-    pipeline = make_pipeline(steps, model, LogisticRegression())
+    pipeline = make_pipeline(steps, model, *behind, LogisticRegression())
     pipeline.fit(table[:60], table["plan"][:60])
     report = drift_report(pipeline, table[60:90], table[90:])
     names = [row["name"] for row in report.rows]

@@ -13,7 +13,7 @@ from sklearn.manifold import TSNE, Isomap
 from sklearn.metrics import get_scorer, make_scorer
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.random_projection import GaussianRandomProjection
 
 from stable_embedding import (
@@ -91,6 +91,20 @@ def test_runs_of_a_fit_are_scored_without_another(iris, no_training):
         ),
         lambda model: make_pipeline(
             make_pipeline(StandardScaler(), model), LogisticRegression()
+        ),
+        lambda model: make_pipeline(
+            StandardScaler(), model, StandardScaler(), LogisticRegression()
+        ),
+        lambda model: make_pipeline(
+            StandardScaler(), model, "passthrough", LogisticRegression()
+        ),
+        lambda model: make_pipeline(
+            StandardScaler(), model, make_pipeline(LogisticRegression())
+        ),
+        lambda model: make_pipeline(
+            StandardScaler(),
+            model,
+            make_pipeline(MinMaxScaler(), None, LogisticRegression()),
         ),
     ],
 )
