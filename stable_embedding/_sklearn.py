@@ -25,9 +25,11 @@ __all__ = [
     "check_n_features",
     "column_positions",
     "fit_context",
+    "metadata_requests",
     "num_samples",
     "returns_arrays",
     "safe_indexing",
+    "set_metadata_requests",
     "validate_params",
 ]
 
@@ -35,6 +37,21 @@ __all__ = [
 def returns_arrays(transformer):
     """Tell whether `transform` returns arrays, and not data frames."""
     return _get_output_config("transform", transformer)["dense"] == "default"
+
+
+def metadata_requests(estimator):
+    """Return which metadata each method requests, as set by a user, or None."""
+    requests = vars(estimator).get("_metadata_request")
+    return None if requests is None else requests._serialize()
+
+
+def set_metadata_requests(estimator, requests):
+    """Set what :func:`metadata_requests` has returned."""
+    routing = estimator.get_metadata_routing()
+    for method, of_method in requests.items():
+        for name, alias in of_method.items():
+            getattr(routing, method).add_request(param=name, alias=alias)
+    estimator._metadata_request = routing
 
 
 def column_positions(column_transformer):

@@ -9,6 +9,7 @@ function has a `metric`. Most functions compare all pairs of samples: their time
 with the square of the number of samples, so pass a few thousand at most.
 """
 
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -50,6 +51,24 @@ def _check_embedding(X, X_embedded, n_samples=2):
             f"X has {X.shape[0]} sample(s); {n_samples} or more are needed"
         )
     return X, X_embedded
+
+
+def _check_width(X, name, other, other_name):
+    if X.shape[1] != other.shape[1]:
+        raise ValueError(
+            f"{name} has {X.shape[1]} columns, but {other_name} has {other.shape[1]};"
+            " both must have the same"
+        )
+
+
+def _check_n_neighbors(n_neighbors, X):
+    n_samples = X.shape[0]
+    is_whole = isinstance(n_neighbors, Integral)
+    if not (is_whole and 1 <= n_neighbors < n_samples / 2):
+        raise ValueError(
+            f"n_neighbors={n_neighbors!r} must be a whole number, at least 1 and less"
+            f" than n_samples / 2 ({n_samples / 2})"
+        )
 
 
 def _total_variance(X):
@@ -289,6 +308,7 @@ def trustworthiness(X, X_embedded, *, n_neighbors=5, metric="euclidean"):
     1.0
     """
     X, X_embedded = _check_embedding(X, X_embedded)
+    _check_n_neighbors(n_neighbors, X)
     metric = metric_of(metric, X)
     if metric is None and not issparse(X):
         return _trustworthiness(_centered(X), X_embedded, n_neighbors)
@@ -341,16 +361,12 @@ def continuity(X, X_embedded, *, n_neighbors=5, metric="euclidean"):
     True
     """
     X, X_embedded = _check_embedding(X, X_embedded)
+    _check_n_neighbors(n_neighbors, X)
     metric = metric_of(metric, X)
     if metric is None:
         X_embedded, X = _centered(X_embedded), _centered(X)
         return _trustworthiness(X_embedded, X, n_neighbors)
     n_samples = X.shape[0]
-    if n_neighbors >= n_samples / 2:
-        raise ValueError(
-            f"n_neighbors ({n_neighbors}) should be less than n_samples / 2"
-            f" ({n_samples / 2})"
-        )
     penalty = 0
     for block in gen_batches(n_samples, limits.DISTANCE_ROWS):
         ranks = _neighbor_ranks(X, block, metric)
@@ -566,7 +582,8 @@ def lipschitz_estimate(
     Raises
     ------
     ValueError
-        If all samples or all codes are equal, or `metric` is "precomputed".
+        If all samples or all codes are equal, new samples or codes have other numbers
+        of columns than the first ones, or `metric` is "precomputed".
 
     Examples
     --------
@@ -580,6 +597,8 @@ def lipschitz_estimate(
     X_new, X_new_embedded = _check_pair(
         X_new, X_new_embedded, ("X_new", "X_new_embedded")
     )
+    _check_width(X_new, "X_new", X, "X")
+    _check_width(X_new_embedded, "X_new_embedded", X_embedded, "X_embedded")
     metric = metric_of(metric, X)
     if isinstance(metric, str):
         raise ValueError(
@@ -645,7 +664,8 @@ def triplet_accuracy(X_embedded, y, n_triplets=100_000, random_state=0):
     Raises
     ------
     ValueError
-        If `y` has fewer than two classes, or no class has two samples.
+        If `y` has fewer than two classes, no class has two samples, or `n_triplets` is
+        less than 1.
 
     References
     ----------
@@ -661,6 +681,8 @@ def triplet_accuracy(X_embedded, y, n_triplets=100_000, random_state=0):
     X_embedded = check_samples(X_embedded, "X_embedded")
     y = column_or_1d(y)
     check_consistent_length(X_embedded, y)
+    if n_triplets < 1:
+        raise ValueError(f"n_triplets={n_triplets!r} must be 1 or more")
     rng = check_random_state(random_state)
     classes, y, sizes = np.unique(y, return_inverse=True, return_counts=True)
     anchors = np.flatnonzero(sizes[y] > 1)

@@ -328,3 +328,27 @@ def test_slopes_are_those_of_the_metric(rng):
     D = cdist(X[:3], X[:3])
     with pytest.raises(ValueError, match="metric='precomputed' cannot measure"):
         lipschitz_estimate(D, X[:3], D, X[:3], metric="precomputed")
+
+
+@pytest.mark.parametrize("score", [trustworthiness, continuity])
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+@pytest.mark.parametrize("n_neighbors", [0, -3, 2.5, 20])
+def test_a_neighborhood_has_a_whole_number_of_samples(score, metric, n_neighbors, rng):
+    X = rng.normal(size=(40, 3))
+    with pytest.raises(
+        ValueError, match=rf"n_neighbors={n_neighbors} .*than n_samples / 2"
+    ):
+        score(X, X, n_neighbors=n_neighbors, metric=metric)
+
+
+def test_new_samples_have_as_many_columns(rng):
+    X, Z = rng.normal(size=(20, 5)), rng.normal(size=(20, 2))
+    with pytest.raises(ValueError, match="X_new has 1 columns, but X has 5"):
+        lipschitz_estimate(X, Z, X[:3, :1], Z[:3])
+    with pytest.raises(ValueError, match="X_new_embedded has 1.*X_embedded has 2"):
+        lipschitz_estimate(X, Z, X[:3], Z[:3, :1])
+
+
+def test_triplets_are_drawn():
+    with pytest.raises(ValueError, match="n_triplets=0 must be 1 or more"):
+        triplet_accuracy([[0.0], [1.0], [2.0]], [0, 0, 1], n_triplets=0)

@@ -9,6 +9,7 @@ import numpy as np
 import sklearn
 import torch
 
+from .._sklearn import metadata_requests, set_metadata_requests
 from .._version import __version__
 from ..estimators.registry import ESTIMATORS
 from ..networks.tensor_file import read, write
@@ -32,7 +33,11 @@ _BROKEN = (
 )
 
 # What scikit-learn sets besides parameters and what is fitted.
-_ATTRIBUTES_OF_SCIKIT_LEARN = {"_sklearn_output_config", "_metadata_request"}
+_OUTPUT_CONFIG = "_sklearn_output_config"
+_REQUESTS = "_metadata_request"
+
+# A directory of the machine that trained.
+_CHECKPOINT = "checkpoint"
 
 
 def save(estimator, path):
@@ -192,7 +197,9 @@ class Writer:
                 " trusted, or with skops.io.dump(estimator, path)"
             )
         state = estimator.__getstate__()
-        state.pop("checkpoint", None)  # a directory of the machine that trained
+        state.pop(_CHECKPOINT, None)
+        if _REQUESTS in state:
+            state[_REQUESTS] = metadata_requests(estimator)
         described = {}
         for key in state:
             try:
@@ -265,12 +272,16 @@ class Reader:
         if kind is None:
             raise ValueError(f"class {described['class']!r} is unknown")
         state = self.dict(described["state"])
+        state.pop(_CHECKPOINT, None)
+        requests = state.pop(_REQUESTS, {})
         estimator = kind()
         for name in state.keys() - vars(estimator).keys():
             fitted = name.endswith("_") and not name.startswith("_")
-            if not fitted and name not in _ATTRIBUTES_OF_SCIKIT_LEARN:
+            if not fitted and name != _OUTPUT_CONFIG:
                 raise ValueError(f"{kind.__name__} has no parameter {name!r}")
         estimator.__setstate__(state)
+        if requests:
+            set_metadata_requests(estimator, requests)
         if "networks_" in state:
             sample = estimator.mean_.reshape(1, estimator.n_features_in_)
             estimator._decode(estimator._encode(estimator.network_, sample))

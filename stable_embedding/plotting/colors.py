@@ -123,7 +123,7 @@ def features_of(estimator, X):
     return X
 
 
-def color_values(values, name="y"):
+def color_values(values):
     """Color values as classes, or as numbers on a scale.
 
     Categories, text and booleans are classes, and so are whole numbers with at most ten
@@ -136,9 +136,6 @@ def color_values(values, name="y"):
     ----------
     values : array-like of shape (n_samples,)
         Values in any container.
-
-    name : str, default="y"
-        Name of the parameter.
 
     Returns
     -------
@@ -159,8 +156,8 @@ def color_values(values, name="y"):
     >>> color_values([0.5, 1.5, 4.0])[1:]
     (0.5, 4.0, 'number')
     """
-    order = _categories(values)
-    objects = as_objects(values, name)
+    order = categories_of(values)
+    objects = as_objects(values, "y")
     missing = missing_among(objects)
     present = objects[~missing]
     if order is None and len(present):
@@ -191,10 +188,10 @@ def color_classes(values, name="y"):
     """
     objects = as_objects(values, name)
     missing = missing_among(objects)
-    return _classes(objects, missing, _categories(values))
+    return _classes(objects, missing, categories_of(values))
 
 
-def opacities(std, n_samples, name="std"):
+def opacities(std, n_samples):
     """Compute the opacity of each point from its standard deviation.
 
     The opacity falls linearly from 1 at the 5th percentile of the standard deviations
@@ -208,9 +205,6 @@ def opacities(std, n_samples, name="std"):
     n_samples : int
         Number of samples.
 
-    name : str, default="std"
-        Name of the parameter.
-
     Returns
     -------
     ndarray of shape (n_samples,), dtype float64
@@ -221,16 +215,16 @@ def opacities(std, n_samples, name="std"):
         If a deviation is negative or not finite, or `std` does not have one value for
         each sample.
     """
-    std = np.asarray(readable(std, name), dtype=np.float64)
+    std = np.asarray(readable(std, "std"), dtype=np.float64)
     if std.shape != (n_samples,):
         raise ValueError(
-            f"{name} has shape {std.shape}; there are {n_samples} samples, so it must"
+            f"std has shape {std.shape}; there are {n_samples} samples, so it must"
             f" have shape ({n_samples},)"
         )
     bad = np.flatnonzero(~(np.isfinite(std) & (std >= 0)))
     if len(bad):
         raise ValueError(
-            f"{name}[{bad[0]}]={std[bad[0]]}; a standard deviation must be finite and 0"
+            f"std[{bad[0]}]={std[bad[0]]}; a standard deviation must be finite and 0"
             " or more"
         )
     if not n_samples:
@@ -272,7 +266,7 @@ def _array(values):
     return np.asarray(values, dtype=object)
 
 
-def _categories(values):
+def categories_of(values):
     """Return the ordered categories of a categorical type, or None."""
     dtype = getattr(values, "dtype", None)
     if type(dtype).__name__ in ("CategoricalDtype", "Enum"):  # of pandas, of polars

@@ -130,9 +130,10 @@ class EmbeddingDisplay(Display):
         Raises
         ------
         ValueError
-            If X has no column `y`, `runs` and `return_std` are both true, `return_std`
-            is true and the estimator was fitted with one run, or the embedding does not
-            have two components.
+            If X has no column `y`, or `y` names a column, `runs` is true and the
+            estimator was not fitted on a data frame; if `runs` and `return_std` are
+            both true, `return_std` is true and the estimator was fitted with one run,
+            or the embedding does not have two components.
 
         TypeError
             If `return_std` is true and the estimator has no
@@ -141,6 +142,12 @@ class EmbeddingDisplay(Display):
         if runs and return_std:
             raise ValueError(
                 "runs=True and return_std=True cannot be combined: pass one of them"
+            )
+        if runs and isinstance(y, str) and not hasattr(estimator, "feature_names_in_"):
+            raise ValueError(
+                f"estimator={estimator!r} was not fitted on a data frame, so it would"
+                f" be trained on the column y={y!r} of X too; pass the features alone"
+                f" as X, and X[{y!r}] as y"
             )
         y = column_or_values(y, X)
         X = features_of(estimator, X)

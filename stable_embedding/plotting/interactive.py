@@ -14,6 +14,7 @@ from ..stability.pipelines import embed, embed_with_std
 from .base import check_two_components
 from .colors import (
     as_objects,
+    categories_of,
     color_values,
     column_or_values,
     features_of,
@@ -238,6 +239,12 @@ class InteractiveDisplay:
             colors = color_values(self.y)
         hover = {} if self.hover is None else self.hover
         names = list(hover) if isinstance(hover, Mapping) else column_names(hover)
+        if names is None:
+            raise TypeError(
+                f"hover is of type {type(hover).__name__}; it must be a dict of values"
+                " by name, or a data frame"
+            )
+        _check_distinct(names, "hover")
         columns = {}
         for name in names:
             columns[str(name)] = as_objects(hover[name], f"hover[{name!r}]")
@@ -253,6 +260,15 @@ class InteractiveDisplay:
         )
         name = "" if self.name is None else str(self.name)
         return Page(months, ids, colors, name, columns, alpha)
+
+
+def _check_distinct(names, input_name):
+    """See that names differ when they are written on the page."""
+    written = [str(name) for name in names]
+    if len(set(written)) < len(written):
+        raise ValueError(
+            f"{input_name} has the names {list(names)}, of which two are written alike"
+        )
 
 
 def _embed(estimator, X, return_std):
@@ -298,7 +314,10 @@ def _last_month(ids):
 
 
 def _picked(values, last, name):
-    """Return the value of each sample in its last month, or None if it has none."""
+    """Return the value of each sample in its last month, or None if it has none.
+
+    Values of a categorical type keep it, if it is that of all months.
+    """
     arrays = {
         month: None if of_month is None else as_objects(of_month, name)
         for month, of_month in values.items()
@@ -306,7 +325,12 @@ def _picked(values, last, name):
     picked = np.empty(len(last), dtype=object)
     for at, (month, i) in enumerate(last.values()):
         picked[at] = None if arrays[month] is None else arrays[month][i]
-    return picked
+    first, *others = values.values()
+    if categories_of(first) is None or any(
+        getattr(one, "dtype", None) != first.dtype for one in others
+    ):
+        return picked
+    return type(first)(picked.tolist(), dtype=first.dtype)
 
 
 def _joined(embedding, ids):
@@ -318,6 +342,7 @@ def _joined(embedding, ids):
         return {"": points.astype(np.float32)}, names or list(range(len(points)))
     if not embedding:
         raise ValueError("embedding={} has no month; it must have one or more")
+    _check_distinct(embedding, "embedding")
     by_month = {month: check_two_components(one) for month, one in embedding.items()}
     names = _ids_by_month(embedding, ids)
     if len(embedding) == 1:

@@ -177,8 +177,9 @@ class ManifoldVarianceDisplay(Display):
     def _draw_matrix(self, variance):
         order = np.arange(len(variance))
         if self.y is not None:
-            order = np.argsort(self.y, kind="stable")
-            labels, first = np.unique(np.asarray(self.y)[order], return_index=True)
+            y = column_or_1d(self.y)
+            order = np.argsort(y, kind="stable")
+            labels, first = np.unique(y[order], return_index=True)
             edges = np.append(first, len(order)) - 0.5
             for edge in edges[1:-1]:
                 self.ax_.axhline(edge, color="white", linewidth=0.5)

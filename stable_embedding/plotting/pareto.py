@@ -80,7 +80,7 @@ class ParetoDisplay(Display):
     def _draw(self):
         for path, color in zip(self.paths, cycle(COLORS)):
             of_path = self.paths[path]
-            x, y = zip(*of_path.values())
+            x, y = np.reshape([*of_path.values()], (-1, 2)).T
             self.ax_.plot(x, y, color=color, label=as_written(path), zorder=1)
             for label, point in of_path.items():
                 self._mark(point, label, "o", color, (path, label) in self.front_)

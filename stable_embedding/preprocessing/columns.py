@@ -163,7 +163,10 @@ def _is_category(X, i, dtype):
 
 
 def _objects(X, i):
-    return np.asarray(safe_indexing(X, int(i), axis=1), dtype=object)
+    column = safe_indexing(X, int(i), axis=1)
+    if hasattr(X, "with_columns"):  # of polars, whose integers with nulls become floats
+        column = column.to_list()
+    return np.asarray(column, dtype=object)
 
 
 def numbers_of(X, index, names, estimator_name):

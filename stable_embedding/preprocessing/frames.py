@@ -24,7 +24,7 @@ def frame_format(X):
     if names is None:
         return None
     return {
-        "library": type(X).__module__.partition(".")[0],
+        "library": "polars" if hasattr(X, "with_columns") else "pandas",
         "names": names,
         "types": [_described(dtype) for dtype in X.dtypes],
     }
@@ -59,10 +59,20 @@ def table_of(columns, is_category, frame):
     -------
     {ndarray, data frame} of shape (n_samples, n_features)
         An array, of objects if there are categories, where `frame` is None.
+
+    Raises
+    ------
+    ValueError
+        If `frame` names another library than pandas and polars.
     """
     if frame is None:
         dtype = object if is_category.any() else np.float64
         return np.column_stack([column.astype(dtype) for column in columns])
+    if frame["library"] not in ("pandas", "polars"):
+        raise ValueError(
+            f"a data frame of {frame['library']!r} cannot be made; the library must be"
+            " 'pandas' or 'polars'"
+        )
     library = import_module(frame["library"])
     types = {
         name: _restored(library, *described)

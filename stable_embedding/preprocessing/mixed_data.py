@@ -32,9 +32,9 @@ from .columns import (
 from .frames import frame_format, table_of
 from .norms import (
     block_covariance,
-    block_norm,
     block_variances,
     indicator_scales,
+    leading_norm,
     total_norm,
 )
 
@@ -278,7 +278,7 @@ class MixedDataEncoder(TransformerMixin, BaseEstimator):
                 norm = total_norm(variances / (scales * scales))
             else:
                 covariance = block_covariance(of_block, shift[block])
-                norm = block_norm(covariance / np.outer(scales, scales), self.norm)
+                norm = leading_norm(covariance / np.outer(scales, scales))
             factors[block] *= norm
         self.scale_ *= factors
 

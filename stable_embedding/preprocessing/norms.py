@@ -24,32 +24,28 @@ def indicator_scales(frequencies, distance):
     return np.sqrt(frequencies)
 
 
-def block_norm(covariance, norm):
-    """Return the root of a block's variance, by which it is divided.
+def total_norm(variances):
+    """Return the root of the sum of a block's variances; 1 if it is constant."""
+    return 1.0 if is_constant(variances) else float(np.sqrt(variances.sum()))
+
+
+def leading_norm(covariance):
+    """Return the root of a block's variance along its leading principal axis.
 
     Parameters
     ----------
     covariance : ndarray of shape (n_columns, n_columns)
         Covariance matrix of the block's columns.
 
-    norm : {"variance", "eigenvalue"}
-        Whether to take the total variance, or that along the leading principal axis.
-
     Returns
     -------
     float
         1 for a block that is constant to rounding.
     """
-    variances = np.diagonal(covariance)
-    if norm == "variance" or is_constant(variances):
-        return total_norm(variances)
+    if is_constant(np.diagonal(covariance)):
+        return 1.0
     # All of them: LAPACK's search for one fails where many are equal.
     return float(np.sqrt(np.linalg.eigvalsh(covariance)[-1]))
-
-
-def total_norm(variances):
-    """Return the root of the sum of a block's variances; 1 if it is constant."""
-    return 1.0 if is_constant(variances) else float(np.sqrt(variances.sum()))
 
 
 def is_constant(variances):
@@ -80,7 +76,7 @@ def block_covariance(columns, mean):
 
     Parameters
     ----------
-    columns : {ndarray, sparse matrix} of shape (n_samples, n_columns)
+    columns : sparse matrix of shape (n_samples, n_columns)
         Not far from zero beside their deviations.
 
     mean : ndarray of shape (n_columns,)
@@ -91,6 +87,4 @@ def block_covariance(columns, mean):
     ndarray of shape (n_columns, n_columns)
     """
     products = columns.T @ columns / columns.shape[0]
-    if not isinstance(products, np.ndarray):
-        products = products.toarray()
-    return products - np.outer(mean, mean)
+    return products.toarray() - np.outer(mean, mean)

@@ -1,7 +1,6 @@
 """Reports as pages: one HTML file each, which asks for no other."""
 
 from base64 import b64encode
-from collections.abc import Mapping
 from html import escape
 from io import BytesIO
 from numbers import Integral
@@ -95,22 +94,15 @@ def table_section(heading, rows):
     ----------
     heading : str
 
-    rows : list of dict or data frame of pandas or polars
+    rows : list of dict
         Values by the names of columns. Columns come in the order in which they are
-        first named; a value that a row lacks is left empty. An index of pandas is shown
-        as columns if it has a name.
+        first named; a value that a row lacks is left empty.
 
     Returns
     -------
     str
         HTML, in which all is escaped. Numbers that are not whole have four digits.
-
-    Raises
-    ------
-    TypeError
-        If `rows` is not as described.
     """
-    rows = _as_dicts(rows)
     columns = list(dict.fromkeys(name for row in rows for name in row))
     if not columns:
         return text_section(heading, "The table is empty.")
@@ -237,37 +229,6 @@ def write_page(path, title, sections):
 
 def _section(heading, content):
     return f"<section><h2>{escape(str(heading))}</h2>\n{content}\n</section>"
-
-
-def _as_dicts(rows):
-    if hasattr(rows, "to_dicts"):  # of polars
-        return rows.to_dicts()
-    if hasattr(rows, "to_dict") and hasattr(rows, "reset_index"):  # of pandas
-        return _rows_of_pandas(rows)
-    if not isinstance(rows, (list, tuple)) or not all(
-        isinstance(row, Mapping) for row in rows
-    ):
-        raise TypeError(
-            f"rows is of type {type(rows).__name__}; it must be a list of dicts, or a"
-            " data frame"
-        )
-    return rows
-
-
-def _rows_of_pandas(frame):
-    """Return rows as dicts that begin with their labels, if the index has a name."""
-    records = frame.to_dict("records")
-    columns = set(frame.columns)
-    for level in reversed(range(frame.index.nlevels)):
-        name = frame.index.names[level]
-        if name is None:
-            continue
-        while name in columns:
-            name = f"{name} (index)"
-        columns.add(name)
-        labels = frame.index.get_level_values(level).tolist()
-        records = [{name: one, **row} for one, row in zip(labels, records)]
-    return records
 
 
 def _is_numeric(values):

@@ -33,7 +33,8 @@ def numeric_columns(X):
     Parameters
     ----------
     X : {data frame, ndarray, sparse matrix, list of str} of n_samples
-        An array that is not of objects is numbers in all columns, or in none.
+        An array that is not of objects is numbers in all columns, or in none. Those of
+        images are their pixels.
 
     Returns
     -------
@@ -42,8 +43,11 @@ def numeric_columns(X):
     """
     if column_names(X) is not None:
         return [i for i, dtype in enumerate(X.dtypes) if is_numeric(dtype)]
-    if len(getattr(X, "shape", ())) != 2 or X.dtype.kind in "US":
+    n_axes = len(getattr(X, "shape", ()))
+    if n_axes < 2 or X.dtype.kind in "US":
         return []
+    if n_axes > 2:
+        X = X.reshape(len(X), -1)
     if X.dtype.kind != "O":
         return list(range(X.shape[1])) if X.dtype.kind in "iuf" else []
     return [i for i, column in enumerate(X.T) if all(map(_may_have_noise, column))]
@@ -60,6 +64,7 @@ def with_noise(X, seed):
     ----------
     X : {data frame, ndarray, sparse matrix} of shape (n_samples, n_features)
         Of a sparse matrix the values that are stored get noise, so it stays sparse.
+        Images, of shape (n_samples, height, width) or with channels, get it by pixel.
 
     seed : int
         Seed of the noise.
@@ -74,6 +79,8 @@ def with_noise(X, seed):
         noisy = X.tocsr().astype(np.float64)
         noisy.data += _deviations(noisy)[noisy.indices] * rng.normal(size=noisy.nnz)
         return noisy
+    if len(X.shape) > 2:
+        return with_noise(X.reshape(len(X), -1), seed).reshape(X.shape)
     columns = numeric_columns(X)
     values = check_array(
         safe_indexing(X, columns, axis=1),

@@ -40,7 +40,7 @@ _COMPARED = {
     "neighbor_overlap": "neighbor overlap (Jaccard index)",
 }
 
-_MEASURES = _COMPARED | {"r2_sd": "standard deviation of $R^2$"}
+_MEASURES = _COMPARED | {"r2_sd": "standard deviation of R²"}
 
 
 class StabilityReport:
@@ -416,8 +416,12 @@ def _explained(estimator, X):
 
 
 def _explained_by(transformer, X):
-    codes = transformer.transform(X)
-    return explained_variance(X, transformer.inverse_transform(codes))
+    restored = transformer.inverse_transform(transformer.transform(X))
+    if np.ndim(X) > 2:  # of images
+        X, restored = (
+            np.reshape(images, (len(images), -1)) for images in (X, restored)
+        )
+    return explained_variance(X, restored)
 
 
 def _compare(labels, reference, embedding, n_neighbors):

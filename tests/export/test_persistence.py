@@ -13,6 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load as tensors_of
 from safetensors.torch import save as bytes_of
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA
@@ -133,6 +134,26 @@ def test_output_containers_are_kept(path, iris):
     assert list(load(path).transform(iris[0]).columns) == list(
         model.transform(iris[0]).columns
     )
+
+
+def test_requests_of_metadata_are_kept(path):
+    with config_context(enable_metadata_routing=True):
+        model = StableAutoencoder().set_fit_request(sample_weight=True, distances="D")
+        save(model, path)
+        requests = load(path).get_metadata_routing().fit.requests
+    assert requests["sample_weight"] is True
+    assert requests["distances"] == "D"
+    assert clone(load(path)).get_params() == model.get_params()
+
+
+def test_a_directory_for_checkpoints_is_neither_written_nor_read(content, path):
+    save(StableAutoencoder(checkpoint="here"), path)
+    assert load(path).checkpoint is None
+    altered = rewritten(
+        content, lambda d, _: d["estimator"]["state"].update(checkpoint="there")
+    )
+    path.write_bytes(altered)
+    assert load(path).checkpoint is None
 
 
 def shared_distance(rows):

@@ -191,6 +191,15 @@ def test_deviations_need_an_estimator_that_has_some(iris):
     assert not plt.get_fignums()
 
 
+def test_no_estimator_is_trained_on_the_column_that_colors(customers):
+    pipeline, frame = customers
+    numbers = frame[["income", "age"]]
+    with pytest.raises(ValueError, match="trained on the column y='age' of X too"):
+        EmbeddingDisplay.from_estimator(PCA(2), numbers, "age", runs=True)
+    shown = EmbeddingDisplay.from_estimator(pipeline, frame, "income", runs=True)
+    assert np.shape(shown.embedding) == (2, 60, 2)
+
+
 def test_a_column_must_be_there(customers):
     pipeline, frame = customers
     with pytest.raises(ValueError, match="y='salary' is not a column of X"):

@@ -360,3 +360,23 @@ def test_a_hundred_thousand_points_are_drawn(shown, rng):
     page.mouse.move(*page.evaluate(PLACE, [0, 0]))
     page.get_by_text("id:").first.wait_for()
     assert page.screenshot() != first
+
+
+def test_an_order_of_categories_holds_for_several_months_too(model, months):
+    kind = pd.CategoricalDtype(["low", "medium", "high"], ordered=True)
+    for frame in months.values():
+        levels = np.resize(["high", "low", "medium"], len(frame))
+        frame["plan"] = pd.Series(levels, frame.index, dtype=kind)
+    display = InteractiveDisplay.from_estimator(model, months, "plan")
+    groups = [group.label for group in display._checked().colors.groups]
+    assert groups == ["low", "medium", "high"]
+
+
+def test_names_that_are_written_alike_are_refused(rng):
+    codes = rng.normal(size=(3, 2))
+    with pytest.raises(ValueError, match="embedding has the names .*written alike"):
+        InteractiveDisplay({1: codes, "1": codes}).to_html()
+    with pytest.raises(ValueError, match="hover has the names .*written alike"):
+        InteractiveDisplay(codes, hover={1: range(3), "1": range(3)}).to_html()
+    with pytest.raises(TypeError, match="hover is of type list"):
+        InteractiveDisplay(codes, hover=["a"]).to_html()

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.decomposition import PCA
 
@@ -66,3 +67,18 @@ def test_bad_variances_are_refused(rng):
     with pytest.raises(ValueError, match=r"\[10, 9\]"):
         ManifoldVarianceDisplay(np.eye(10), y=np.arange(9)).plot()
     assert not plt.get_fignums()
+
+
+def test_classes_of_a_categorical_type_are_sorted_as_their_labels(rng):
+    y = pd.Series(np.repeat(["low", "high", "medium"], 3))
+    ordered = y.astype(pd.CategoricalDtype(["low", "medium", "high"], ordered=True))
+    variance = rng.random((9, 9))
+    for classes in (y, ordered):
+        ax = ManifoldVarianceDisplay(variance, y=classes).plot().ax_
+        labels = [tick.get_text() for tick in ax.get_xticklabels()]
+        order = np.argsort(y.to_numpy(), kind="stable")
+        assert labels == ["high", "low", "medium"]
+        np.testing.assert_array_equal(
+            ax.images[0].get_array(), variance[np.ix_(order, order)]
+        )
+        np.testing.assert_array_equal(ax.get_xticks(), [1, 4, 7])

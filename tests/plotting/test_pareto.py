@@ -37,3 +37,7 @@ def test_points_are_two_finite_numbers(point):
 def test_an_empty_display_is_refused():
     with pytest.raises(ValueError, match="pass at least one point"):
         ParetoDisplay({})
+
+
+def test_a_path_may_be_empty():
+    assert ParetoDisplay({"ours": {}}, {"theirs": (1, 2)}).plot().front_

@@ -1,5 +1,6 @@
 import pytest
 
+from stable_embedding import StabilityReport
 from stable_embedding.plotting import StabilityDisplay
 
 pytest.importorskip("matplotlib")
@@ -27,3 +28,11 @@ def test_markers_at_the_ends_of_the_axis_are_drawn_whole():
     values = {"a": {"seed": 0.0, "order": 1.0}}
     ax = StabilityDisplay(values, "raw displacement").plot().ax_
     assert [line.get_clip_on() for line in ax.get_lines()] == [False]
+
+
+def test_the_label_of_a_measure_is_shown_as_it_is():
+    rows = [{"estimator": "a", "perturbation": "seed", "run": i} for i in range(2)]
+    measures = dict.fromkeys(["raw", "aligned", "manifold_variance"], 0.1)
+    rows = [row | measures | {"neighbor_overlap": 1, "r2": 0.5} for row in rows]
+    ax = StabilityReport(rows).plot(measure="r2_sd").ax_
+    assert ax.get_xlabel() == "standard deviation of R²"

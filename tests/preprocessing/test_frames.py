@@ -60,3 +60,16 @@ def test_arrays_stay_arrays():
     columns = [np.ones(2), np.array(["a", "b"], dtype=object)]
     assert table_of(columns, np.array([False, True]), None).dtype == object
     assert table_of(columns[:1], np.array([False]), None).dtype == np.float64
+
+
+def test_a_subclass_is_a_frame_of_its_library():
+    class Table(pd.DataFrame):
+        pass
+
+    assert frame_format(Table({"a": [1]}))["library"] == "pandas"
+
+
+def test_no_other_library_is_imported():
+    described = frame_format(pd.DataFrame({"a": [1.0]})) | {"library": "this"}
+    with pytest.raises(ValueError, match="'this' cannot be made"):
+        table_of([np.ones(1)], np.array([False]), described)

@@ -412,3 +412,11 @@ def test_settings_of_the_user_change_nothing():
     with sklearn.config_context(transform_output="pandas"), warnings.catch_warnings():
         encoder = MixedDataEncoder().fit(table())
         np.testing.assert_array_equal(encoder.transform(table()).to_numpy(), expected)
+
+
+def test_integers_of_polars_with_nulls_stay_integers():
+    X = pl.DataFrame({"code": [1, None, 3, 1], "size": [0.5, 1.5, 2.5, 3.5]})
+    encoder = MixedDataEncoder(categorical_features=["code"]).fit(X)
+    again = encoder.inverse_transform(encoder.transform(X))
+    assert again["code"].to_list() == [1, None, 3, 1]
+    assert again["code"].dtype == pl.Int64

@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.random_projection import GaussianRandomProjection
 
 from stable_embedding import StabilityReport, StableAutoencoder, stability_report
+from stable_embedding.networks import ConvolutionalEncoder
 from stable_embedding.quality import explained_variance
 from stable_embedding.reports import stability as report_module
 from stable_embedding.reports.perturbations import (
@@ -403,3 +404,19 @@ def test_a_dask_cluster_finds_what_one_finds(iris, capsys):
         spread = report({"PCA": PCA(2)}, X, verbose=1)
     assert_alike(alone, spread)
     assert "13/13" in capsys.readouterr().err
+
+
+def test_images_are_embedded_as_they_are(digits):
+    images = digits[0][:80].reshape(-1, 8, 8)
+    encoder = ConvolutionalEncoder((8, 8), n_maps=(3,), hidden_layer_sizes=(8,))
+    model = StableAutoencoder(encoder=encoder, n_init=1, max_iter=2)
+    found = report({"a": model}, images, perturbations=["order", "noise"])
+    assert {row["perturbation"] for row in found.rows} == {"order", "noise"}
+    assert all(np.isfinite(row["r2_sd"]) for row in found.rows)
+
+
+def test_images_get_noise_by_pixel(rng):
+    images = rng.normal(size=(50, 4, 3))
+    noise = with_noise(images, 0) - images
+    expected = with_noise(images.reshape(50, -1), 0) - images.reshape(50, -1)
+    np.testing.assert_array_equal(noise, expected.reshape(images.shape))
