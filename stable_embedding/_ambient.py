@@ -141,5 +141,11 @@ def seed_streams(seed: int, device: str | torch.device) -> None:
     """Seed torch's default generators of the CPU and of a device."""
     device = torch.device(device)
     torch.default_generator.manual_seed(seed)
-    if device.type != "cpu":
-        torch.get_device_module(device).manual_seed(seed)
+    if device.type == "cpu":
+        return
+    streams = torch.get_device_module(device)
+    if device.index is None:
+        streams.manual_seed(seed)
+        return
+    with streams.device(device):  # or it would seed the current one
+        streams.manual_seed(seed)

@@ -3,7 +3,7 @@
 import copy
 import pickle
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from itertools import chain
 
@@ -17,7 +17,7 @@ from sklearn.preprocessing import scale
 
 import stable_embedding
 from stable_embedding import ReconstructionOutlierDetector, StableAutoencoder
-from stable_embedding._ambient import _MATMUL_BACKENDS, own_settings
+from stable_embedding._ambient import _MATMUL_BACKENDS, own_settings, seed_streams
 from stable_embedding.estimators.registry import ESTIMATORS
 from stable_embedding.export import to_onnx
 from tests.ambient import CONTEXTS
@@ -43,6 +43,7 @@ CONFIGURATIONS = {
     "random": StableAutoencoder(
         init="random", layerwise_pretraining=True, max_iter=2, random_state=0
     ),
+    "pretrained": StableAutoencoder(layerwise_pretraining=True, **QUICK),
     "one run": StableAutoencoder(n_init=1, max_iter=2, random_state=0),
 }
 
@@ -193,3 +194,29 @@ def test_one_thread_does_not_undo_the_precision_of_another():
 
 def precision_settings():
     return tuple(backend.fp32_precision for backend in _MATMUL_BACKENDS)
+
+
+class Streams:
+    """Streams of random numbers of two devices, as torch has them for CUDA."""
+
+    def __init__(self):
+        self.current, self.seeds = 0, {}
+
+    @contextmanager
+    def device(self, device):
+        earlier, self.current = self.current, device.index
+        yield
+        self.current = earlier
+
+    def manual_seed(self, seed):
+        self.seeds[self.current] = seed
+
+
+@pytest.mark.parametrize(("device", "seeded"), [("cuda", 0), ("cuda:1", 1)])
+def test_the_stream_of_the_device_itself_is_seeded(device, seeded, monkeypatch):
+    streams = Streams()
+    monkeypatch.setattr(torch, "get_device_module", lambda device: streams)
+    with torch.random.fork_rng(devices=[]):
+        seed_streams(7, device)
+    assert streams.seeds == {seeded: 7}
+    assert streams.current == 0

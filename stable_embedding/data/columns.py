@@ -2,7 +2,7 @@
 
 from contextlib import contextmanager
 from datetime import date, time, timedelta
-from numbers import Real
+from numbers import Number, Real
 from reprlib import Repr
 
 import numpy as np
@@ -45,9 +45,9 @@ def is_number(value):
 
 def is_missing(value):
     """Tell whether a value of a column is missing: None, nan or NA of any kind."""
-    if isinstance(value, (float, np.floating)):
-        return bool(np.isnan(value))
-    return type(value).__name__ in _MISSING
+    if type(value).__name__ in _MISSING:
+        return True
+    return isinstance(value, Number) and bool(value != value)
 
 
 def missing_among(objects):

@@ -30,21 +30,22 @@ def warn_of_dominance(X, mean, names=None, weights=None):
     weights : ndarray of shape (n_samples,) or None, default=None
         Weights of the samples; equal ones by default.
     """
+    weights = np.ones(X.shape[0]) if weights is None else weights
+    n_samples = weights.sum()
     of_samples, of_features = squared_deviations(X, mean, weights)
-    total = of_samples.sum()
+    total = of_features.sum()
     if not 0 < total < np.inf:
         return
-    at, fraction = largest_fraction(of_samples)
-    if fraction > max(_SAMPLE_FRACTION, _EQUAL_FRACTIONS / len(of_samples)):
+    at, fraction = largest_fraction(of_samples, total)
+    if fraction > max(_SAMPLE_FRACTION, _EQUAL_FRACTIONS / n_samples):
         whose = f"sample {at} of X (counted from 0)"
         advice = (
             "if it holds a sentinel or a value in another unit, correct it or drop the"
             " sample; else clip X or take logarithms, for instance by numpy.log1p"
         )
     else:
-        at, fraction = largest_fraction(of_features)
+        at, fraction = largest_fraction(of_features, total)
         # It is not odd if all other features are constant, up to rounding.
-        n_samples = len(of_samples)
         deviations = np.sqrt(of_features / n_samples)
         rounding = n_samples * np.finfo(np.float64).eps * np.abs(mean)
         if fraction <= _FEATURE_FRACTION or np.sum(deviations > rounding) == 1:
@@ -66,20 +67,21 @@ def warn_of_dominance(X, mean, names=None, weights=None):
     )
 
 
-def squared_deviations(X, mean, weights=None):
-    """Sum the squared deviations from a mean of each sample, and of each feature."""
+def squared_deviations(X, mean, weights):
+    """Sum the squared deviations from a mean of each sample, and of each feature.
+
+    A weight of 2 stands for two samples, of which each has its deviation.
+    """
     of_samples, of_features = np.empty(X.shape[0]), np.zeros(X.shape[1])
     with np.errstate(over="ignore"):
         for at, chunk in iterate_chunks(X):
             squares = np.square(chunk - mean, dtype=np.float64)
-            if weights is not None:
-                squares *= weights[at, None]
-            of_samples[at] = squares.sum(axis=1)
-            of_features += squares.sum(axis=0)
+            of_samples[at] = squares.sum(axis=1) * weights[at].clip(max=1)
+            of_features += weights[at] @ squares
     return of_samples, of_features
 
 
-def largest_fraction(values):
-    """Return the index of the largest value, and its fraction of the sum."""
+def largest_fraction(values, total):
+    """Return the index of the largest value, and its fraction of a total."""
     at = int(values.argmax())
-    return at, values[at] / values.sum()
+    return at, values[at] / total

@@ -18,6 +18,9 @@ from .neighbors import edge_sources
 # Largest number of coordinates that approximate the distances of many samples.
 _MAX_COORDINATES = 50
 
+# Shorter edges are raised to this, because a length of 0 is a missing edge to SciPy.
+_SHORTEST = np.finfo(np.float64).tiny
+
 
 def edge_lengths(graph, samples):
     """Return the Euclidean length of each edge of a graph.
@@ -73,7 +76,8 @@ def connect_components(edges, samples):
         part_of[within] = part_of[target]
         sources.append(source)
         targets.append(target)
-        lengths.append(np.linalg.norm(samples[source] - samples[target]))
+        length = np.linalg.norm(samples[source] - samples[target])
+        lengths.append(max(length, _SHORTEST))
     bridges = csr_array((lengths, (sources, targets)), shape=edges.shape)
     return csr_array(edges + bridges), n_parts
 
@@ -151,9 +155,7 @@ def geodesic_distances(
     J. B. Tenenbaum, V. de Silva and J. C. Langford, "A global geometric framework for
     nonlinear dimensionality reduction", Science 290, 2000.
     """
-    lengths = edge_lengths(graph, samples)
-    # SciPy treats a length of 0 as a missing edge.
-    lengths = np.maximum(lengths, np.finfo(np.float64).tiny)
+    lengths = np.maximum(edge_lengths(graph, samples), _SHORTEST)
     edges = csr_array((lengths, graph.indices, graph.indptr), graph.shape)
     edges, n_parts = connect_components(edges, samples)
     if n_parts > 1:

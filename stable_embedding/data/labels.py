@@ -1,12 +1,11 @@
 """Encode labels, some of which may be unknown, as integers or standardized numbers."""
 
-from numbers import Number
-
 import numpy as np
 from scipy.sparse import diags_array
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
+from .columns import missing_among
 from .containers import readable
 
 # Label of an unknown class, as in sklearn.semi_supervised.
@@ -174,14 +173,7 @@ def read_labels(y):
 
 def are_known(labels):
     """Return a mask of the labels in an array that are known."""
-    return np.array([not is_missing(label) for label in labels.tolist()], dtype=bool)
-
-
-def is_missing(label):
-    """Tell whether a label is None, nan, or the missing value of pandas."""
-    if label is None or type(label).__name__ in ("NAType", "NaTType"):
-        return True
-    return isinstance(label, Number) and label != label
+    return ~missing_among(labels.tolist())
 
 
 def as_plain_array(labels):

@@ -6,7 +6,12 @@ from scipy.sparse import csr_array
 
 from . import limits
 from .geodesic import geodesic_distances
-from .input_distances import ChordDistances, InputDistances, distances_of_metric
+from .input_distances import (
+    ChordDistances,
+    InputDistances,
+    MetricDistances,
+    distances_of_metric,
+)
 from .lazy_samples import exceeds_memory
 from .metrics import GEODESIC, PairMetric
 from .neighbors import graph_by_distances, neighbor_graph, within_chunks
@@ -88,7 +93,8 @@ def find_relations(samples, hashes, plan, given, chunks, needs_graph, weights=No
         )
     followed = distances
     if plan.follows_cosines:
-        followed = chord_distances(samples, distances, weights, plan.verbose)
+        of_rows = distances if isinstance(distances, MetricDistances) else None
+        followed = chord_distances(samples, of_rows, weights, plan.verbose)
     if not needs_graph:
         return Relations(followed, None)
     if distances is not None and isinstance(plan.neighbors, str):

@@ -113,7 +113,7 @@ def check_unique(ids, where):
         raise TypeError(
             f"{where} must hold numbers or text that name samples: {error}"
         ) from None
-    missing = [one for one in counts if is_missing(one) or one != one]
+    missing = [one for one in counts if is_missing(one)]
     if missing:
         raise ValueError(f"{where} holds {missing[0]!r}; each sample must have an id")
     [(most, count)] = counts.most_common(1) or [(None, 1)]

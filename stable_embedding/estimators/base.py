@@ -236,6 +236,8 @@ class BaseStableAutoencoder(
             return self._codes_and_std(X, out)
         if is_dask_array(X):
             check_n_features(self, X, reset=False)
+            if out is not None:
+                check_out(out, (X.shape[0], self._n_features_out), self._codes_dtype)
             # A later fit must not change what is computed later.
             snapshot = type(self).__new__(type(self))
             vars(snapshot).update(vars(self))
@@ -400,8 +402,9 @@ class BaseStableAutoencoder(
             X, labels = self._validate_training_data(X, y, plan, keeps_features)
             weights = check_weights(sample_weight, X.shape[0])
             labels = self._labels_that_count(labels, y, X, weights)
-            reference = self._check_reference(reference, X, plan)
+            reference = self._check_reference(reference, X, plan, weights)
             distances = self._check_distances(distances, X, plan, resume)
+            plan = plan.identified_by("distances", distances)
             scaling = (self.mean_, self.scale_, self.code_scale_) if resume else None
             data = TrainingData.prepare(
                 X, labels, plan, scaling, n_seen, reference, distances, weights

@@ -269,7 +269,7 @@ class SemanticHashing(StableAutoencoder):
         target = target - np.average(target, axis=0, weights=weights)
         return axis_map_onto(codes, target, weights=weights)
 
-    def _check_reference(self, reference, X, plan):
+    def _check_reference(self, reference, X, plan, weights):
         if reference is not None:
             raise ValueError(
                 "reference must be None, because bits cannot be pulled to a target;"

@@ -17,7 +17,7 @@ def has_place(reference):
     return np.isfinite(reference).all(axis=1)
 
 
-def check_reference(reference, n_samples, plan):
+def check_reference(reference, n_samples, plan, weights=None):
     """Return the places of samples as an array; raise if they are no such places.
 
     Parameters
@@ -25,9 +25,12 @@ def check_reference(reference, n_samples, plan):
     reference : array-like of shape (n_samples, n_components)
 
     n_samples : int
-        Number of samples that are trained on.
+        Number of samples.
 
     plan : TrainingPlan
+
+    weights : ndarray of shape (n_samples,) or None, default=None
+        Weights of the samples; those with 0 are not trained on.
 
     Returns
     -------
@@ -48,10 +51,13 @@ def check_reference(reference, n_samples, plan):
             f"reference has shape {reference.shape}, but it must have {expected}: a"
             " place for each sample, of as many components"
         )
-    n_known = has_place(reference).sum()
+    is_known = has_place(reference)
+    if weights is not None:
+        is_known &= weights > 0
+    n_known = is_known.sum()
     if n_known <= plan.n_components:
         raise ValueError(
-            f"reference holds the places of {n_known} samples; a map of"
+            f"reference holds the places of {n_known} samples that count; a map of"
             f" {plan.n_components} components is laid on {plan.n_components + 1} or"
             " more"
         )

@@ -69,11 +69,11 @@ class ValidationMixin:
             )
         return check_distances(distances, X.shape[0])
 
-    def _check_reference(self, reference, X, plan):
+    def _check_reference(self, reference, X, plan, weights):
         """Validate where samples should lie; hook for codes of another kind."""
         if reference is None:
             return None
-        return check_reference(reference, X.shape[0], plan)
+        return check_reference(reference, X.shape[0], plan, weights)
 
     def _encode_labels(self, y, X):
         """Return the labels that the training uses; hook."""

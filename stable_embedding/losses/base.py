@@ -78,6 +78,7 @@ class LossTerm(nn.Module):
     uses_positives : bool
         Whether the term needs positives after the anchors, as the neighbor term does,
         in evaluation too. If False, the default, evaluation passes only the anchors.
+        There are positives only with ``neighbor_weight`` above 0.
 
     Examples
     --------

@@ -61,7 +61,8 @@ class CrossEntropyLoss(LossTerm):
         super().__init__()
         self.mean = mean
         self.scale = scale
-        of_mean = torch.special.entr(mean) + torch.special.entr(1 - mean)
+        probability = mean.clamp(0, 1)  # from which rounding may have taken it
+        of_mean = torch.special.entr(probability) + torch.special.entr(1 - probability)
         self.of_mean = of_mean.sum().item() or 1.0
 
     def forward(self, outputs: Any, batch: Batch) -> Tensor:

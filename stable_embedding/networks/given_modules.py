@@ -156,8 +156,8 @@ def probe(n_inputs: int) -> Tensor:
 def starting_at_zero(module: nn.Module, n_inputs: int) -> nn.Module:
     """Let a module return zeros until it is trained.
 
-    Its last layer with weights is set to zero where that has this effect. Otherwise a
-    learned gain comes after it.
+    Its last layer with weights is set to zero where that has this effect and all of
+    them are trained. Otherwise a learned gain comes after it.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ def starting_at_zero(module: nn.Module, n_inputs: int) -> nn.Module:
     nn.Module
     """
     layers = [one for one in module.modules() if isinstance(one, _WITH_WEIGHTS)]
-    if not layers:
+    if not (layers and all(one.requires_grad for one in layers[-1].parameters())):
         return ReZero(module)
     before = deepcopy(layers[-1].state_dict())
     for weight in layers[-1].parameters():
@@ -192,7 +192,8 @@ def draw_weights(module: nn.Module, name: str, seed: int) -> None:
         If a layer has weights and no method `reset_parameters`.
     """
     with own_random_stream(seed):
-        for layer in module.modules():
+        # What holds layers comes after them, since it may draw them in its own way.
+        for layer in reversed(list(module.modules())):
             reset = getattr(layer, "reset_parameters", None)
             if reset is not None:
                 reset()

@@ -103,14 +103,20 @@ class RunsEarlyStopping(Callback):
     def _keep(self, network, better):
         weights = self._begin_to_keep(network)
         for kept, weight in zip(self.weights_, weights):
-            of_run = better.view(-1, *[1] * (weight.dim() - 1)).to(weight.device)
-            kept.copy_(torch.where(of_run, weight, kept))
+            _copy_runs(weight, kept, better)
 
     @torch.no_grad()
     def on_train_end(self, net, **kwargs):
-        """Return to the weights of each run's best epoch."""
+        """Return to the weights of each run's best epoch, if it has one."""
+        has_best = self.best_.isfinite()
         for kept, weight in zip(self.weights_, trained_tensors(net.module_)):
-            weight.copy_(kept)
+            _copy_runs(kept, weight, has_best)
+
+
+def _copy_runs(source, target, of_runs):
+    """Copy the weights of some runs, which lie along the first axis."""
+    of_runs = of_runs.view(-1, *[1] * (target.dim() - 1)).to(target.device)
+    target.copy_(torch.where(of_runs, source, target))
 
 
 class SeedEpochs(Callback):
@@ -160,6 +166,8 @@ class Interrupts(Callback):
         """Let the earlier handler handle it."""
         if self.earlier is not None:
             signal.signal(SIGINT, self.earlier)
+        if self.asked and error[0] is None:  # after the last batch
+            raise KeyboardInterrupt
 
     def _remember(self, number, frame):
         if self.asked:

@@ -140,7 +140,9 @@ class TrainingPlan:
         check_callbacks(estimator.callbacks)
         checkpoint, accelerator = estimator.checkpoint, estimator.accelerator
         check_checkpoint(checkpoint, accelerator, estimator.random_state)
-        extra_losses = check_extra_losses(estimator.extra_losses)
+        extra_losses = check_extra_losses(
+            estimator.extra_losses, estimator.neighbor_weight
+        )
         hidden_layer_sizes = resolve_layer_sizes(
             estimator.hidden_layer_sizes, estimator.neighbor_weight
         )
@@ -228,6 +230,22 @@ class TrainingPlan:
         return replace(
             self, seeds=[seed], stopping_rule=None, checkpoint=None, callbacks=()
         )
+
+    def identified_by(self, name: str, value: Any) -> "TrainingPlan":
+        """Return the plan of the training that differs from others by a value too.
+
+        Parameters
+        ----------
+        name : str
+            Name of an argument of `fit`.
+
+        value : object
+            The argument; None for no difference.
+        """
+        if self.checkpoint is None or value is None:
+            return self
+        identity = f"{self.identity} {hash_of(name, value, self.checkpoint)}"
+        return replace(self, identity=identity)
 
     def broadcast(self, value: Any) -> Any:
         """Return what the main process found, in every process of the training."""
@@ -348,7 +366,7 @@ def check_checkpoint(checkpoint: Any, accelerator: Any, random_state: Any) -> No
         )
 
 
-def check_extra_losses(terms: Any) -> tuple[LossTerm, ...]:
+def check_extra_losses(terms: Any, neighbor_weight: float) -> tuple[LossTerm, ...]:
     """Return a user's own terms of the loss; raise if they are no such terms."""
     names: set[str] = set()
     for term in terms:
@@ -367,6 +385,12 @@ def check_extra_losses(terms: Any) -> tuple[LossTerm, ...]:
             raise ValueError(
                 f"extra_losses holds a term named {name!r}, which is taken; give each"
                 " term a name of its own"
+            )
+        if term.uses_positives and term.weight and not neighbor_weight:
+            raise ValueError(
+                f"extra_losses holds the term {name!r}, which uses positives, but there"
+                f" are none with neighbor_weight={neighbor_weight!r}; set it to more"
+                " than 0, or the term's uses_positives to False"
             )
         names.add(name)
     return tuple(terms)
@@ -392,12 +416,23 @@ def identity_of(estimator: Any) -> str:
     parameters = estimator.get_params(deep=False)
     hashes = [stable_hash(type(estimator))]
     for name in sorted(parameters.keys() - _INCIDENTAL):
-        try:
-            hashes.append(f"{name} {stable_hash(parameters[name])}")
-        except Exception as error:  # pickling may raise anything
-            raise TypeError(
-                f"{name}={parameters[name]!r} cannot be told from others in another"
-                f" process ({error}), which checkpoint={estimator.checkpoint!r} needs:"
-                f" set checkpoint=None, or give {name} an object that can be pickled"
-            ) from error
+        hashes.append(hash_of(name, parameters[name], estimator.checkpoint))
     return " ".join(hashes)
+
+
+def hash_of(name: str, value: Any, checkpoint: Any) -> str:
+    """Hash a parameter with its name.
+
+    Raises
+    ------
+    TypeError
+        If the value belongs to this process alone.
+    """
+    try:
+        return f"{name} {stable_hash(value)}"
+    except Exception as error:  # pickling may raise anything
+        raise TypeError(
+            f"{name}={value!r} cannot be told from others in another process ({error}),"
+            f" which checkpoint={checkpoint!r} needs: set checkpoint=None, or give"
+            f" {name} an object that can be pickled"
+        ) from error

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .._ambient import CPU_FLOAT32
 from ..data import limits
 from ..data.lazy_samples import samples_in_memory
 from ..data.sample_weights import weights_at
@@ -74,7 +75,7 @@ def layer_pairs(network: Autoencoder) -> list[Layer]:
     if network.decodes_to_data_space and not beside_path:
         return layers
     outermost = nn.utils.skip_init(
-        nn.Linear, layers[0].up.in_features, network.n_features
+        nn.Linear, layers[0].up.in_features, network.n_features, **CPU_FLOAT32
     )
     nn.init.zeros_(outermost.weight)
     nn.init.zeros_(outermost.bias)

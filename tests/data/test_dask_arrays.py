@@ -86,6 +86,14 @@ def test_blocks_are_written_where_they_are_wanted(model, digits):
     assert_allclose(out, model.transform(digits[0]), rtol=1e-5, atol=1e-4)
 
 
+def test_an_array_that_cannot_hold_the_codes_is_refused(model):
+    X = da.zeros((60, 64), chunks=(20, 64))
+    with pytest.raises(TypeError, match="out is of int64"):
+        model.transform(X, out=np.empty((60, 2), dtype=np.int64))
+    with pytest.raises(ValueError, match=r"shape \(80, 4\), but the codes"):
+        model.transform(X, out=np.empty((80, 4)))
+
+
 def test_other_features_are_refused_at_once(model):
     with pytest.raises(ValueError, match="3 features, but StableAutoencoder"):
         model.transform(da.zeros((10, 3)))

@@ -143,6 +143,26 @@ def test_deviations_are_summed_over_chunks(rng, monkeypatch):
     squares = np.square(X - X.mean(axis=0))
     monkeypatch.setattr(limits, "CHUNK_SAMPLES", 7)
     for samples in (X, csr_array(X)):
-        of_samples, of_features = squared_deviations(samples, X.mean(axis=0))
+        of_samples, of_features = squared_deviations(
+            samples, X.mean(axis=0), np.ones(50)
+        )
         np.testing.assert_allclose(of_samples, squares.sum(axis=1))
         np.testing.assert_allclose(of_features, squares.sum(axis=0))
+
+
+def test_a_weight_stands_for_samples_of_which_none_dominates(rng):
+    X = rng.normal(1, 0.01, size=(41, 2))
+    X[0] = 0
+    weights = np.ones(len(X))
+    weights[0] = 35
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for samples, of_samples in (
+            (X, weights),
+            (np.repeat(X, weights.astype(int), axis=0), None),
+        ):
+            mean = np.average(samples, axis=0, weights=of_samples)
+            warn_of_dominance(samples, mean, weights=of_samples)
+    weights[0] = 1
+    with pytest.warns(DominatedVarianceWarning, match="sample 0 of X"):
+        warn_of_dominance(X, np.average(X, axis=0, weights=weights), weights=weights)

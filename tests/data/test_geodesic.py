@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 from scipy.spatial.distance import cdist
 from sklearn.neighbors import kneighbors_graph
 
@@ -86,6 +87,19 @@ def test_duplicates_are_at_one_place():
     samples = np.repeat(np.arange(5.0), 3)[:, None]
     found = geodesic_distances(graph_of(samples, 5), samples, np.arange(15), 1)
     everyone = np.arange(15)
+    np.testing.assert_allclose(
+        found.between(everyone, everyone), cdist(samples, samples), atol=1e-6
+    )
+
+
+def test_parts_may_be_joined_at_one_place():
+    samples = np.array([0.0, 1, 2, 0, -1, -2])[:, None]
+    edges = ([0, 1, 3, 4], [1, 2, 4, 5])
+    half = csr_array((np.ones(4), edges), shape=(6, 6))
+    graph = csr_array(half + half.T)
+    with pytest.warns(UserWarning, match="has 2 connected components"):
+        found = geodesic_distances(graph, samples, np.arange(6), 1)
+    everyone = np.arange(6)
     np.testing.assert_allclose(
         found.between(everyone, everyone), cdist(samples, samples), atol=1e-6
     )

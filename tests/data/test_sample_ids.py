@@ -1,3 +1,5 @@
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -37,6 +39,7 @@ def test_an_index_says_who_samples_are_unless_it_only_counts():
         (["a", None, "b"], ValueError, "ids holds None"),
         ([1.0, 2.0, np.nan], ValueError, "ids holds nan"),
         (["a", pd.NA, "b"], ValueError, "ids holds <NA>"),
+        ([1, Decimal("nan"), 2], ValueError, "ids holds Decimal"),
         ([1, pd.NaT, 2], ValueError, "ids holds NaT"),
         ([[1], [2], [3]], ValueError, r"ids has shape \(3, 1\)"),
         ([{}, {}, {}], TypeError, "ids must hold numbers or text"),

@@ -172,3 +172,10 @@ def test_a_training_resumes_in_its_units(rng):
     model.partial_fit(X[150:])
     assert model.code_scale_ == before
     assert np.isfinite(model.transform(X)).all()
+
+
+def test_parameters_of_the_metric_may_say_how_it_is_computed(rng):
+    X = rng.normal(size=(40, 5))
+    plain = StableAutoencoder(**FEW).fit_transform(X)
+    by_metric = StableAutoencoder(metric="cosine", metric_params={"n_jobs": 1}, **FEW)
+    assert_same_map(by_metric.fit_transform(X), plain)

@@ -245,3 +245,12 @@ def test_a_constant_term_does_not_stop_the_others(value, quick, iris):
     model = quick(init="random", n_init=1, extra_losses=[Constant()]).fit(X)
     losses = model.history_["reconstruction_loss"]
     assert losses[-1] < 0.9 * losses[0]
+
+
+def test_a_term_of_positives_needs_neighbors(quick, iris):
+    term = Correlation()
+    term.uses_positives = True
+    with pytest.raises(ValueError, match="'correlation', which uses positives"):
+        quick(extra_losses=[term]).fit(iris[0])
+    term.weight = 0
+    quick(extra_losses=[term], max_iter=1).fit(iris[0])

@@ -331,7 +331,8 @@ def test_a_crash_is_resumed_with_a_metric(digits, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_checkpoint_of_other_distances_is_not_resumed(digits, tmp_path):
+@pytest.mark.parametrize("container", [np.asarray, csr_array])
+def test_a_checkpoint_of_other_distances_is_not_resumed(container, digits, tmp_path):
     from skorch.callbacks import Callback
 
     class Crash(Callback):
@@ -347,7 +348,7 @@ def test_a_checkpoint_of_other_distances_is_not_resumed(digits, tmp_path):
     other[1:, 0] += 1
     for distances in (D, other):
         with pytest.raises(RuntimeError, match="crash"):
-            model.fit(X, distances=distances)
+            model.fit(X, distances=container(distances))
     assert len(list(tmp_path.iterdir())) == 2
 
 

@@ -139,3 +139,13 @@ def test_pipelines_route_it(months, quick):
         np.testing.assert_array_equal(
             pipeline.transform(X), expected.transform(StandardScaler().fit_transform(X))
         )
+
+
+def test_samples_without_a_weight_have_no_place(months, quick):
+    X, places = months
+    weights = np.ones(len(X))
+    weights[:10] = 0
+    reference = np.full_like(places, np.nan)
+    reference[:10] = places[:10]
+    with pytest.raises(ValueError, match="places of 0 samples that count"):
+        quick(n_init=1).fit(X, reference=reference, sample_weight=weights)

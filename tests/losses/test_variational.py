@@ -69,6 +69,12 @@ def test_a_blind_decoder_has_cross_entropy_1(draw):
     assert term(sharp, batch) < 1
 
 
+def test_a_mean_that_rounding_took_out_of_its_range_has_an_entropy():
+    inside, outside = torch.tensor([0.3, 1.0]), torch.tensor([0.3, 1 + 5e-7])
+    expected = CrossEntropyLoss(inside, 1.0).of_mean
+    assert CrossEntropyLoss(outside, 1.0).of_mean == pytest.approx(expected)
+
+
 def test_constant_binary_features_have_a_finite_cross_entropy():
     assert CrossEntropyLoss(torch.tensor([0.0, 1.0]), 1.0).of_mean == 1
 

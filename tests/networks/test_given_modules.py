@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from stable_embedding.networks import ConvolutionalEncoder
 from stable_embedding.networks.given_modules import (
     ReZero,
     check_module_stack,
@@ -106,6 +107,22 @@ def test_else_a_gain_starts_at_zero(module):
     gated(probe(5)).square().sum().backward()
     gated(probe(5)).sum().backward()
     assert gated.gain.grad
+
+
+def test_a_layer_that_is_not_trained_is_left():
+    module = nn.Sequential(nn.Linear(5, 4), nn.Linear(4, 3)).requires_grad_(False)
+    last = module[1].weight.clone()
+    assert isinstance(starting_at_zero(module, 5), ReZero)
+    assert torch.equal(module[1].weight, last)
+
+
+def test_what_holds_layers_draws_them_last():
+    encoder = ConvolutionalEncoder((8, 8), 2)
+    draw_weights(encoder, "encoder", 0)
+    layers = [one for one in encoder.modules() if hasattr(one, "weight")]
+    for layer in layers[:-1]:
+        bound = (6 / layer.weight[0].numel()) ** 0.5  # He's
+        assert 0.8 * bound < layer.weight.abs().max() <= bound
 
 
 def test_weights_are_drawn_from_the_seed_alone():

@@ -109,14 +109,26 @@ def test_epochs_before_the_peak_of_the_learning_rate_do_not_count():
     assert net.n_epochs == 7
 
 
+def test_without_a_best_epoch_the_last_weights_stay():
+    net, stopping = Epochs([[3.0, 3.0]] * 2, max_epochs=10), RunsEarlyStopping(2, 1, 0)
+    stopping.on_train_begin(net)
+    stopping.state(net.module_)  # as a checkpoint asks for it
+    assert net.run(stopping) == [2, 2]
+
+
+def test_an_interrupt_after_the_last_batch_is_not_lost():
+    with pytest.raises(KeyboardInterrupt), Interrupts():
+        signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_interrupts_wait_for_the_end_of_a_batch():
-    with Interrupts() as interrupts:
+    with pytest.raises(KeyboardInterrupt), Interrupts() as interrupts:
         signal.raise_signal(signal.SIGINT)
         assert interrupts.asked
         with pytest.raises(KeyboardInterrupt):
-            interrupts.on_batch_end(SimpleNamespace())
-        with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)  # the second does not wait
+        interrupts.on_batch_end(SimpleNamespace())
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
