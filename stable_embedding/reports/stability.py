@@ -213,9 +213,9 @@ def stability_report(
     Parameters
     ----------
     estimators : dict of str to estimator object
-        Transformers, or pipelines with one, by their names in the report. If the last
-        step of a pipeline has `predict`, only the steps before it are used. Estimators
-        are cloned.
+        Transformers, or pipelines with one, by their names in the report. A predictor
+        at the end of a pipeline is left out, and so are scalers behind the embedding.
+        Estimators are cloned.
 
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Samples to train on, in a form that all estimators accept: for instance a data
