@@ -119,8 +119,8 @@ def curve_data(found, neighbors, n_bits):
 def recall_among(labels, counts, fraction):
     """Return the recall among the pairs that are next by radius, a fraction of all."""
     near, others = np.split(counts, 2)
-    searched = np.cumsum(near + others) / counts.sum()
-    return np.interp(fraction, searched, np.cumsum(near) / near.sum())
+    searched = np.append(0, np.cumsum(near + others)) / counts.sum()
+    return np.interp(fraction, searched, np.append(0, np.cumsum(near)) / near.sum())
 
 
 def mean_average_precision(found, neighbors):

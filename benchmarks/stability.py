@@ -46,6 +46,9 @@ from .results import among_earlier, show, write
 MNIST_UNSEEN = 10_000
 NEIGHBORS = {"neighbor_weight": 3}
 
+# Unseen customers from which the new ones of a month come; others are measured.
+POOL = 600
+
 
 def digits(data_dir, order=0):
     """Two thirds of the digits, and the rest."""
@@ -74,15 +77,15 @@ def without_a_row(X, at):
     return X[np.delete(np.arange(X.shape[0]), at)]
 
 
-def next_month(X, X_unseen, codes, at):
+def next_month(X, pool, codes, at):
     """Let 2 % of the rows leave and 10 % come; return what is known of their codes."""
     n_rows = len(X)
     rng = np.random.default_rng(at)
     stay = np.sort(rng.permutation(n_rows)[: round(0.98 * n_rows)])
-    come = rng.permutation(len(X_unseen))[: round(0.1 * n_rows)]
+    come = rng.permutation(len(pool))[: round(0.1 * n_rows)]
     no_places = np.full((len(come), codes.shape[1]), np.nan)
     return (
-        np.concatenate([X[stay], X_unseen[come]]),
+        np.concatenate([X[stay], pool[come]]),
         np.concatenate([codes[stay], no_places]),
     )
 
@@ -112,6 +115,9 @@ def measure(case, data_dir, n_seeds, n_dropped):
     """Fit a case several times, and compare the maps of unseen rows."""
     build, parameters = CASES[case]
     X, X_unseen, y, y_unseen = build(data_dir)
+    has_months = case.startswith("customers")
+    if has_months:
+        pool, X_unseen, y_unseen = X_unseen[:POOL], X_unseen[POOL:], y_unseen[POOL:]
     fit = partial(StableAutoencoder, 2, **parameters)
     model = fit(random_state=0).fit(X)
     codes_of_X = model.transform(X)
@@ -122,8 +128,8 @@ def measure(case, data_dir, n_seeds, n_dropped):
     one = [runs[0], *(other.transform_runs(X_unseen)[0] for other in others)]
     changed, aligned = [], []
     for at in range(n_dropped):
-        if case.startswith("customers"):
-            month, places = next_month(X, X_unseen, codes_of_X, at)
+        if has_months:
+            month, places = next_month(X, pool, codes_of_X, at)
             again = fit(random_state=0).fit(month, reference=places)
             known = np.isfinite(places).all(axis=1)
             laid = fit(random_state=0).fit(month).align(month[known], places[known])

@@ -10,6 +10,7 @@ from sklearn.utils._param_validation import (
     validate_params,
 )
 from sklearn.utils._set_output import _get_output_config
+from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import (
     _check_feature_names_in as check_feature_names_in,
 )
@@ -49,8 +50,10 @@ def set_metadata_requests(estimator, requests):
     """Set what :func:`metadata_requests` has returned."""
     routing = estimator.get_metadata_routing()
     for method, of_method in requests.items():
+        known = getattr(routing, method)
         for name, alias in of_method.items():
-            getattr(routing, method).add_request(param=name, alias=alias)
+            if alias != UNUSED or name in known.requests:
+                known.add_request(param=name, alias=alias)
     estimator._metadata_request = routing
 
 

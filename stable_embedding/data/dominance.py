@@ -30,8 +30,8 @@ def warn_of_dominance(X, mean, names=None, weights=None):
     weights : ndarray of shape (n_samples,) or None, default=None
         Weights of the samples; equal ones by default.
     """
-    weights = np.ones(X.shape[0]) if weights is None else weights
-    n_samples = weights.sum()
+    n_samples = X.shape[0]
+    weights = np.ones(n_samples) if weights is None else weights / weights.mean()
     of_samples, of_features = squared_deviations(X, mean, weights)
     total = of_features.sum()
     if not 0 < total < np.inf:
@@ -70,7 +70,7 @@ def warn_of_dominance(X, mean, names=None, weights=None):
 def squared_deviations(X, mean, weights):
     """Sum the squared deviations from a mean of each sample, and of each feature.
 
-    A weight of 2 stands for two samples, of which each has its deviation.
+    A weight above 1, the mean, stands for several samples, each with its deviation.
     """
     of_samples, of_features = np.empty(X.shape[0]), np.zeros(X.shape[1])
     with np.errstate(over="ignore"):

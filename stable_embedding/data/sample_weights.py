@@ -106,7 +106,8 @@ def weighted_percentile(values, percent, weights=None):
         Between 0 and 100.
 
     weights : ndarray of shape (n_values,) or None, default=None
-        Weights; 1 for each by default.
+        Weights; 1 for each by default. If they add up to less than the number of values
+        that have one, they are scaled to it.
 
     Returns
     -------
@@ -122,11 +123,13 @@ def weighted_percentile(values, percent, weights=None):
     """
     if weights is None:
         return np.percentile(values, percent)
+    weights = weights * max(1.0, np.count_nonzero(weights) / weights.sum())
     order = np.argsort(values, kind="stable")
     values, until = values[order], np.cumsum(weights[order])
     place = max(0.0, until[-1] - 1) * percent / 100
     below = np.floor(place)
     places = np.minimum([below, below + 1], np.nextafter(until[-1], 0))
+    until *= 1 - len(until) * np.finfo(np.float64).eps  # where sums were rounded up
     at = np.searchsorted(until, places, side="right").clip(max=len(values) - 1)
     first, second = values[at]
     return first + (place - below) * (second - first)

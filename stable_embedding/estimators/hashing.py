@@ -230,7 +230,7 @@ class SemanticHashing(StableAutoencoder):
         codes = self._encode(self.network_, self._validate_all_but_values(X))
         return codes / np.float32(self._run.height)
 
-    def transform(self, X, out=None):
+    def transform(self, X, out=None, return_std=False):
         """Embed X as bits.
 
         Parameters
@@ -241,11 +241,24 @@ class SemanticHashing(StableAutoencoder):
         out : ndarray of numbers, of the shape of the bits, default=None
             Array that receives the bits; a new array by default.
 
+        return_std : bool, default=False
+            Must be false: bits have no deviation between runs.
+
         Returns
         -------
         ndarray of shape (n_samples, n_bits) or (n_samples, n_bytes), dtype uint8
             Bits, or bytes if they are packed; `out` if it is given.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X or `out` is not as described, or `return_std` is true.
         """
+        if return_std:
+            raise ValueError(
+                "return_std must be False for SemanticHashing, whose bits have no"
+                " deviation; bit_probabilities tells how sure each bit is"
+            )
         return super().transform(X, out)
 
     def inverse_transform(self, X):

@@ -196,7 +196,7 @@ class Writer:
                 " estimator with joblib.dump(estimator, path), whose files must be"
                 " trusted, or with skops.io.dump(estimator, path)"
             )
-        state = estimator.__getstate__()
+        state = dict(estimator.__getstate__())
         state.pop(_CHECKPOINT, None)
         if _REQUESTS in state:
             state[_REQUESTS] = metadata_requests(estimator)

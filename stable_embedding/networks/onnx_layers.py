@@ -124,6 +124,11 @@ def _add_activation(kind, *names):
     return add
 
 
+def _add_softplus(graph, value, layer):
+    scaled = graph.node("Mul", value, float(layer.beta))
+    return graph.node("Mul", graph.node("Softplus", scaled), 1 / layer.beta)
+
+
 def _add_silu(graph, value, layer):
     return graph.node("Mul", value, graph.node("Sigmoid", value))
 
@@ -145,6 +150,6 @@ _LAYERS = {
     nn.ELU: _add_activation("Elu", ("alpha", "alpha")),
     nn.Tanh: _add_activation("Tanh"),
     nn.Sigmoid: _add_activation("Sigmoid"),
-    nn.Softplus: _add_activation("Softplus"),
+    nn.Softplus: _add_softplus,
     nn.SiLU: _add_silu,
 }

@@ -111,7 +111,8 @@ class EmbeddingDisplay(Display):
             frame may have further columns, which can be named as `y`.
 
         y : str, array-like of shape (n_samples,) or None, default=None
-            Class or number of each sample, or the name of a column of X.
+            Class or number of each sample, or the name of a column of X. Such a column
+            is no feature of an estimator that was not fitted on a data frame.
 
         runs : bool, default=False
             Whether to draw several trainings side by side: the runs of an estimator
@@ -131,10 +132,9 @@ class EmbeddingDisplay(Display):
         Raises
         ------
         ValueError
-            If X has no column `y`, or `y` names a column, `runs` is true and the
-            estimator was not fitted on a data frame; if `runs` and `return_std` are
-            both true, `return_std` is true and the estimator was fitted with one run,
-            or the embedding does not have two components.
+            If X has no column `y`, `runs` and `return_std` are both true, `return_std`
+            is true and the estimator was fitted with one run, or the embedding does not
+            have two components.
 
         TypeError
             If `return_std` is true and the estimator has no
@@ -144,13 +144,9 @@ class EmbeddingDisplay(Display):
             raise ValueError(
                 "runs=True and return_std=True cannot be combined: pass one of them"
             )
-        if runs and isinstance(y, str) and not hasattr(estimator, "feature_names_in_"):
-            raise ValueError(
-                f"estimator={estimator!r} was not fitted on a data frame, so it would"
-                f" be trained on the column y={y!r} of X too; pass the features alone"
-                f" as X, and X[{y!r}] as y"
-            )
-        y = column_or_values(y, X)
+        name, y = y, column_or_values(y, X)
+        if isinstance(name, str) and not hasattr(estimator, "feature_names_in_"):
+            X = X[[column for column in X.columns if column != name]]
         X = features_of(estimator, X)
         if runs:
             return cls(np.stack(list(embeddings_of(estimator, X, y))), y).plot(ax=ax)

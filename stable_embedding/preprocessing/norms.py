@@ -68,7 +68,8 @@ def block_variances(columns, mean):
     -------
     ndarray of shape (n_columns,)
     """
-    return (columns.T @ columns / columns.shape[0]).diagonal() - mean * mean
+    squares = columns.multiply(columns).sum(axis=0)
+    return squares / columns.shape[0] - mean * mean
 
 
 def block_covariance(columns, mean):

@@ -1,7 +1,6 @@
 """Where a pipeline holds the autoencoder that embeds, and what comes before it."""
 
 from copy import copy
-from inspect import signature
 
 import numpy as np
 from sklearn.pipeline import Pipeline
@@ -9,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..data.containers import dense, readable
 from ..estimators.base import BaseStableAutoencoder
+from ..estimators.hashing import SemanticHashing
 from ..stability.pipelines import advice_where_held, embed, passes
 
 
@@ -187,8 +187,7 @@ def embed_by_map(estimator, X):
     inner = step_at(estimator, paths[0])
     check_is_fitted(inner)
     inputs = inputs_at(estimator, paths[0], X)
-    has_std = "return_std" in signature(inner.transform).parameters
-    if has_std and len(inner.networks_) > 1:
+    if len(inner.networks_) > 1 and not isinstance(inner, SemanticHashing):
         codes, std = inner.transform(inputs, return_std=True)
     else:
         codes, std = inner.transform(inputs), None

@@ -87,7 +87,8 @@ def _check_finite(embedding, name, dtype):
 def _standardized(run, index):
     """Center and scale a run; raise if its samples differ by rounding errors alone."""
     largest = np.abs(run).max()
-    rounding = len(run) * np.finfo(run.dtype).eps
+    # That of the values, and that of their mean, which is computed in float64.
+    rounding = 4 * np.finfo(run.dtype).eps + len(run) * np.finfo(np.float64).eps
     if largest > 0:
         run = run.astype(np.float64) / largest
     run = run - run.mean(axis=0)

@@ -1,6 +1,5 @@
 """Find the steps of a pipeline that embed, their inputs and their codes."""
 
-from contextlib import suppress
 from inspect import signature
 
 from sklearn.base import OneToOneFeatureMixin
@@ -18,13 +17,13 @@ def embedding_steps(estimator):
     Parameters
     ----------
     estimator : transformer or Pipeline
-        Of a pipeline, a predictor at the end does not embed. Scalers behind the
-        embedding do not either, nor does any other step that keeps each feature.
+        A predictor at the end of a pipeline does not embed. Scalers behind an
+        autoencoder do not either, nor does any other step that keeps each feature.
 
     Returns
     -------
     transformer or Pipeline
-        A pipeline without pipelines in it, of the same steps, whose last one embeds.
+        A pipeline of the same steps, whose last one embeds.
 
     Raises
     ------
@@ -38,12 +37,7 @@ def embedding_steps(estimator):
         )
     transformer = estimator
     if isinstance(estimator, Pipeline):
-        steps = list(_flat_steps(estimator))
-        if len(steps) > 1 and hasattr(steps[-1][1], "predict"):
-            steps.pop()
-        while len(steps) > 1 and isinstance(steps[-1][1], OneToOneFeatureMixin):
-            steps.pop()
-        transformer = Pipeline(steps, memory=estimator.memory) if steps else None
+        transformer = _first_steps(estimator, _n_embedding_steps(estimator))
     if not hasattr(transformer, "fit_transform"):
         raise TypeError(
             f"estimator={estimator!r} has no fit_transform; it must be a transformer,"
@@ -53,14 +47,43 @@ def embedding_steps(estimator):
     return transformer
 
 
+def _n_embedding_steps(pipeline):
+    """Count the steps up to the one that embeds, those of inner pipelines each."""
+    steps = list(_flat_steps(pipeline))
+
+    def end_before(n, is_left_out):
+        while n > 1 and is_left_out(steps[n - 1]):
+            n -= 1
+        return n
+
+    n = end_before(len(steps), passes)
+    if n > 1 and hasattr(steps[n - 1], "predict"):
+        n = end_before(n - 1, passes)
+    behind = end_before(n, lambda step: passes(step) or _keeps_features(step))
+    return behind if hasattr(steps[behind - 1], "transform_runs") else n
+
+
 def _flat_steps(pipeline):
-    """Yield the names and steps of a pipeline and of those in it."""
-    for name, step in pipeline.steps:
-        if isinstance(step, Pipeline):
-            for inner_name, inner in _flat_steps(step):
-                yield f"{name}-{inner_name}", inner
-        elif not passes(step):
-            yield name, step
+    """Yield the steps of a pipeline, and those of pipelines in it."""
+    for _, step in pipeline.steps:
+        yield from _flat_steps(step) if isinstance(step, Pipeline) else [step]
+
+
+def _first_steps(pipeline, n):
+    """Return a pipeline up to its step `n`, as :func:`_flat_steps` counts them."""
+    for at, (name, step) in enumerate(pipeline.steps, 1):
+        size = len(list(_flat_steps(step))) if isinstance(step, Pipeline) else 1
+        if n <= size:
+            first = pipeline[:at]
+            if n < size:
+                first.steps[-1] = name, _first_steps(step, n)
+            return first
+        n -= size
+    return pipeline
+
+
+def _keeps_features(step):
+    return isinstance(step, OneToOneFeatureMixin)
 
 
 def passes(step):
@@ -75,30 +98,36 @@ def advice_where_held(estimator):
 
 
 def last_step(transformer):
-    """Return the last of :func:`embedding_steps`, which embeds."""
-    return transformer[-1] if isinstance(transformer, Pipeline) else transformer
+    """Return the transformer that embeds: the last step of a pipeline, or itself."""
+    while isinstance(transformer, Pipeline):
+        transformer = transformer[-1]
+    return transformer
 
 
 def inputs_of_last(transformer, X):
-    """Return the input of the last of :func:`embedding_steps`, or X itself without one.
+    """Return the input of the last step of a fitted pipeline, or X itself without one.
 
     Earlier steps may encode and impute. Distances and reconstructions refer to their
     output, not to X.
     """
     X = readable(X)
-    if isinstance(transformer, Pipeline) and len(transformer) > 1:
-        return transformer[:-1].transform(X)
+    while isinstance(transformer, Pipeline):
+        X = transformer[:-1].transform(X) if len(transformer) > 1 else X
+        transformer = transformer[-1]
     return X
 
 
 def names_of_inputs(transformer):
     """Return the names of the last step's input features, or None."""
     names = None
-    if isinstance(transformer, Pipeline) and len(transformer) > 1:
-        # A step may have no get_feature_names_out.
-        with suppress(AttributeError):
-            names = transformer[:-1].get_feature_names_out()
-    return getattr(last_step(transformer), "feature_names_in_", names)
+    while isinstance(transformer, Pipeline):
+        if len(transformer) > 1:
+            try:
+                names = transformer[:-1].get_feature_names_out(names)
+            except AttributeError:  # a step has no get_feature_names_out
+                names = None
+        transformer = transformer[-1]
+    return getattr(transformer, "feature_names_in_", names)
 
 
 def embed(estimator, X):

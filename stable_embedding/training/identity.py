@@ -190,7 +190,8 @@ def _join(*parts: str | bytes) -> bytes:
     sha = hashlib.sha256()
     for part in parts:
         content = part.encode() if isinstance(part, str) else part
-        sha.update(f"{len(content)} ".encode() + content)
+        sha.update(f"{len(content)} ".encode())
+        sha.update(content)
     return sha.digest()
 
 

@@ -163,6 +163,7 @@ def test_a_weight_stands_for_samples_of_which_none_dominates(rng):
         ):
             mean = np.average(samples, axis=0, weights=of_samples)
             warn_of_dominance(samples, mean, weights=of_samples)
-    weights[0] = 1
-    with pytest.warns(DominatedVarianceWarning, match="sample 0 of X"):
-        warn_of_dominance(X, np.average(X, axis=0, weights=weights), weights=weights)
+    for weight in (1e-3, 1, 1e3):  # of all, which changes nothing
+        weights = np.full(len(X), weight)
+        with pytest.warns(DominatedVarianceWarning, match="sample 0 of X"):
+            warn_of_dominance(X, X.mean(axis=0), weights=weights)

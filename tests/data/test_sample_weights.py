@@ -137,3 +137,9 @@ def test_metrics_are_those_of_weighted_samples(name, of, rng):
     X[0] = 100
     found = PairMetric(name, X=X, weights=weights).parameters[of]
     np.testing.assert_allclose(found, PairMetric(name, X=X[1:]).parameters[of])
+
+
+def test_small_weights_are_no_fractions_of_one_sample(rng):
+    values = rng.normal(size=100)
+    found = weighted_percentile(values, 10, np.full(100, 0.01))
+    assert found == pytest.approx(np.percentile(values, 10))

@@ -214,3 +214,9 @@ def test_the_number_of_columns_is_checked(model):
     packed = clone(model).set_params(packed=True, max_iter=1).fit(np.eye(64))
     with pytest.raises(ValueError, match="whole numbers from 0 to 255"):
         packed.inverse_transform([[300, 0]])
+
+
+def test_bits_have_no_deviation(digits):
+    model = SemanticHashing(6, n_init=2, max_iter=2).fit(digits[0][:100])
+    with pytest.raises(ValueError, match="return_std must be False"):
+        model.transform(digits[0][:5], return_std=True)

@@ -25,7 +25,8 @@ LAYERS = [
     (nn.Unflatten(-1, (2, 3)), (5, 6)),
     (nn.Sequential(nn.Linear(4, 4), nn.Dropout(), nn.Identity(), nn.ReLU()), (5, 4)),
     *((layer, (5, 4)) for layer in (nn.ReLU(), nn.LeakyReLU(0.3), nn.ELU(0.7))),
-    *((layer, (5, 4)) for layer in (nn.Tanh(), nn.Sigmoid(), nn.Softplus(), nn.SiLU())),
+    *((layer, (5, 4)) for layer in (nn.Tanh(), nn.Sigmoid(), nn.SiLU())),
+    *((nn.Softplus(beta), (5, 4)) for beta in (0.2, 1, 5)),
 ]
 
 
@@ -43,7 +44,10 @@ class Graph:
 
     def constant(self, value):
         name = f"constant {len(self.constants)}"
-        self.constants.append(onnx.numpy_helper.from_array(np.asarray(value), name))
+        value = np.asarray(value)
+        if value.dtype.kind == "f":
+            value = value.astype(np.float32)
+        self.constants.append(onnx.numpy_helper.from_array(value, name))
         return name
 
     def run(self, output, samples):

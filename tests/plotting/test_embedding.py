@@ -1,5 +1,6 @@
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
@@ -193,9 +194,14 @@ def test_deviations_need_an_estimator_that_has_some(iris):
 
 def test_no_estimator_is_trained_on_the_column_that_colors(customers):
     pipeline, frame = customers
-    numbers = frame[["income", "age"]]
-    with pytest.raises(ValueError, match="trained on the column y='age' of X too"):
-        EmbeddingDisplay.from_estimator(PCA(2), numbers, "age", runs=True)
+    numbers = frame[["income", "age"]].assign(size=frame["income"] ** 2)
+    for library in (pd.DataFrame, pl.from_pandas):
+        shown = EmbeddingDisplay.from_estimator(
+            PCA(2), library(numbers), "age", runs=True
+        )
+        expected = PCA(2).fit_transform(numbers[["income", "size"]])
+        np.testing.assert_allclose(shown.embedding[0], expected)
+        np.testing.assert_array_equal(shown.y, numbers["age"])
     shown = EmbeddingDisplay.from_estimator(pipeline, frame, "income", runs=True)
     assert np.shape(shown.embedding) == (2, 60, 2)
 

@@ -186,3 +186,11 @@ def test_the_consensus_is_near_the_mean_and_no_collapse(rng):
     assert nearest_to_consensus(runs) != 0
     assert nearest_to_consensus([runs[0], runs[0]]) == 0
     assert nearest_to_consensus(runs[1:2]) == 0
+
+
+def test_many_samples_in_float32_are_no_point(rng):
+    codes = rng.normal(10, 0.04, size=(200_000, 2)).astype(np.float32)
+    assert displacement(codes, codes) == 0
+    assert manifold_variance([codes, codes]) == 0
+    with pytest.raises(IncomparableError, match="collapsed"):
+        manifold_variance([np.full_like(codes, 0.1), codes])

@@ -13,7 +13,7 @@ from sklearn.manifold import TSNE, Isomap
 from sklearn.metrics import get_scorer, make_scorer
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.preprocessing import MinMaxScaler, Normalizer, StandardScaler
 from sklearn.random_projection import GaussianRandomProjection
 
 from stable_embedding import (
@@ -23,6 +23,7 @@ from stable_embedding import (
     most_stable_within_one_standard_error,
 )
 from stable_embedding.stability import scoring
+from stable_embedding.stability.pipelines import embed, embedding_steps
 from tests.random_mds import random_mds
 
 
@@ -117,6 +118,60 @@ def test_runs_are_found_within_pipelines(build, iris, no_training):
     # The pipeline may round the scaled samples differently, before they are float32.
     found = manifold_variance_score(pipeline, X, y)
     assert found == pytest.approx(expected, abs=1e-6)
+
+
+class Sampler(BaseEstimator):
+    """A step that only a pipeline of its own kind knows how to pass."""
+
+
+class SamplingPipeline(Pipeline):
+    """A pipeline of another package."""
+
+    def transform(self, X):
+        for _, step in self.steps:
+            X = X if isinstance(step, Sampler) else step.transform(X)
+        return X
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_pipelines_keep_their_class_and_memory(nested, iris, tmp_path):
+    X, _ = iris
+    scaler = StandardScaler().fit(X)
+    steps = [("scale", scaler), ("embed", PCA(2).fit(scaler.transform(X)))]
+    pipeline = SamplingPipeline([("sample", Sampler()), *steps], memory=tmp_path)
+    whole = pipeline
+    pipeline.steps.append(("classify", LogisticRegression()))
+    if nested:
+        whole = Pipeline([("same", "passthrough"), ("inner", pipeline)])
+    found = embedding_steps(whole)
+    inner = found[-1] if nested else found
+    assert type(inner) is SamplingPipeline
+    assert inner.memory == tmp_path
+    assert [name for name, _ in inner.steps] == ["sample", "scale", "embed"]
+    assert len(pipeline) == 4
+    np.testing.assert_array_equal(
+        inner.transform(X), steps[1][1].transform(scaler.transform(X))
+    )
+
+
+@pytest.mark.parametrize(
+    "pipeline",
+    [
+        make_pipeline(PCA(3), Normalizer()),
+        make_pipeline(StandardScaler(), MinMaxScaler(), LogisticRegression()),
+        make_pipeline(
+            make_pipeline(PCA(3)), make_pipeline(Normalizer()), "passthrough"
+        ),
+    ],
+)
+def test_without_an_autoencoder_all_transformers_embed(pipeline, iris):
+    X, y = iris
+    pipeline.fit(X, y)
+    expected = X
+    for step in pipeline:
+        if hasattr(step, "transform"):
+            expected = step.transform(expected)
+    np.testing.assert_array_equal(embed(pipeline, X), expected)
 
 
 def test_a_step_after_the_network_is_scored_too(iris):

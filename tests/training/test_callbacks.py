@@ -123,12 +123,15 @@ def test_an_interrupt_after_the_last_batch_is_not_lost():
 
 
 def test_interrupts_wait_for_the_end_of_a_batch():
-    with pytest.raises(KeyboardInterrupt), Interrupts() as interrupts:
-        signal.raise_signal(signal.SIGINT)
-        assert interrupts.asked
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)  # the second does not wait
+    interrupts = Interrupts()
+    interrupts.__enter__()
+    signal.raise_signal(signal.SIGINT)
+    assert interrupts.asked
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)  # the second does not wait
+    with pytest.raises(KeyboardInterrupt) as raised:
         interrupts.on_batch_end(SimpleNamespace())
+    interrupts.__exit__(raised.type, raised.value, raised.tb)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import tracemalloc
 from collections import namedtuple
 from dataclasses import dataclass
 
@@ -307,3 +308,13 @@ def test_another_process_resumes_a_training_with_functions_of_all_kinds(tmp_path
     assert go("kill", "1") == (-signal.SIGKILL, ["1", "2", "3", "4"])
     assert go("go on", "2") == (0, ["4", "5", "1", "2", "3", "4", "5", "True"])
     assert os.listdir(tmp_path / "checkpoints") == []
+
+
+def test_an_array_is_hashed_in_little_more_memory_than_it_has():
+    array = np.zeros(1_000_000)
+    tracemalloc.start()
+    try:
+        stable_hash(array)
+        assert tracemalloc.get_traced_memory()[1] < 1.2 * array.nbytes
+    finally:
+        tracemalloc.stop()
