@@ -142,7 +142,7 @@ def million(n_turns):
 
 def draw(rows):
     """Draw seconds against rows, a line a method."""
-    figure, ax = plt.subplots(figsize=(8, 5), layout="constrained")
+    figure, ax = plt.subplots(figsize=(10.5, 5), layout="constrained")
     for i, name in enumerate(METHODS):
         points = [
             (row["rows"], float(row["seconds"]))
