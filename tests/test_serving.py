@@ -133,6 +133,7 @@ def test_a_row_gets_the_same_alone_and_among_others(trained, make_model):
         ({"age": "old"}, "column 'age' is 'old'; it must be a number or null"),
         ({"age": True}, "column 'age' is True"),
         ({"age": 10**400}, "column 'age' is 1000"),
+        ({"age": 1e300}, "too large to be embedded"),
         ({"last seen": float("inf")}, "column 'last seen' is inf"),
         ({"city": 3}, "column 'city' is 3; it must be a text or null"),
     ],

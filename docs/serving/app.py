@@ -17,7 +17,7 @@ model = Model(os.environ.get("MODEL", "model"))
 def application(environ, start_response):
     """Answer one request, as WSGI asks for it."""
     status, answer = route(environ)
-    content = json.dumps(answer).encode()
+    content = json.dumps(answer, allow_nan=False).encode()
     headers = [
         ("Content-Type", "application/json"),
         ("Content-Length", str(len(content))),

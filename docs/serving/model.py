@@ -68,7 +68,8 @@ class Model:
         Raises
         ------
         ValueError
-            If a row lacks a column, or has a value of another type.
+            If a row lacks a column, or has a value of another type or one that is too
+            large.
         """
         values = [self.values_of(row) for row in rows]
         inputs = {
@@ -77,6 +78,8 @@ class Model:
         }
         [codes] = self.map.run(None, inputs)
         scores = self.alarm.run(["scores"], inputs)[0][:, 0]
+        if not (np.isfinite(codes).all() and np.isfinite(scores).all()):
+            raise ValueError("a number is too large to be embedded")
         return [
             {"codes": of_row, "error": -(score + self.offset), "is_outlier": score < 0}
             for of_row, score in zip(codes.tolist(), scores.tolist())

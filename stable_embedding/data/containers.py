@@ -39,6 +39,8 @@ def readable(X, input_name="X"):
     """
     if isinstance(X, torch.Tensor):
         return _array_of_tensor(X, input_name)
+    if issparse(X) and X.format == "dok":  # which is a mapping too
+        return X.tocsr()
     if isinstance(X, (list, tuple)) and X and isinstance(X[0], torch.Tensor):
         return [readable(one, f"{input_name}[{i}]") for i, one in enumerate(X)]
     if isinstance(X, (str, bytes, PathLike, Mapping, Iterator)):
@@ -224,4 +226,15 @@ def check_samples(X, input_name="X", *, accept_sparse=False, **options):
             X, ensure_all_finite=False, input_name=input_name, **options
         )
     check_finite(values, input_name, names)
-    return values
+    return canonical(values)
+
+
+def canonical(X):
+    """Return samples whose entries occur once, as norms of rows assume.
+
+    A sparse matrix may hold parts of an entry, to be added up.
+    """
+    if issparse(X) and not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    return X

@@ -147,3 +147,12 @@ def positions_in_common(ids, others):
     pairs = [(i, places[one]) for i, one in enumerate(ids) if one in places]
     first, second = np.array(pairs, dtype=np.intp).reshape(-1, 2).T
     return first, second
+
+
+def index_of(ids):
+    """Return ids as an index of pandas, of several levels where they are tuples."""
+    import pandas as pd
+
+    if ids and isinstance(ids[0], tuple):
+        return pd.MultiIndex.from_tuples(ids)
+    return pd.Index(ids, name="id")

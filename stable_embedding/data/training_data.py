@@ -249,6 +249,11 @@ class TrainingData:
         )
 
     @property
+    def n_trained_on(self) -> float:
+        """Sum of the weights of all samples trained on, which have a scale."""
+        return self.training_set.total_weight / self.fraction_of_seen
+
+    @property
     def mean(self) -> np.ndarray:
         """Mean of each feature."""
         return self.samples.mean

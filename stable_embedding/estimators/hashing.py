@@ -325,7 +325,7 @@ class SemanticHashing(StableAutoencoder):
         if plan.alpha == "auto" and plan.init == "pca":
             # What PCA leaves says little about how much there is to gain for bits: they
             # lose much that PCA keeps, also where it keeps all.
-            alpha = min(data.alpha, alpha_of_size(data.n_samples_seen))
+            alpha = min(data.alpha, alpha_of_size(data.n_trained_on))
             data = replace(data, alpha=alpha)
         return super()._train(networks, data, plan, input_transform)
 

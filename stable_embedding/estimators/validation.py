@@ -7,7 +7,7 @@ from sklearn.utils.validation import validate_data
 
 from ..data.chunks import iterate_chunks
 from ..data.columns import check_finite, columns_named
-from ..data.containers import check_samples, readable, readable_samples
+from ..data.containers import canonical, check_samples, readable, readable_samples
 from ..data.images import flat_images
 from ..data.labels import encode_targets, read_labels
 from ..data.lazy_samples import exceeds_memory
@@ -42,7 +42,7 @@ class ValidationMixin:
             return labels
         kept = np.flatnonzero(weights)
         counted = self._encode_labels(read_labels(y)[kept], kept)
-        labels = np.zeros_like(labels)
+        labels = np.zeros_like(labels, dtype=counted.dtype)
         labels[kept] = counted
         return labels
 
@@ -107,6 +107,7 @@ class ValidationMixin:
                 ensure_min_samples=ensure_min_samples,
             )
         if issparse(X):
+            X = canonical(X)
             self._check_finite(X)
         return X
 

@@ -366,7 +366,7 @@ def scorer_of(detector):
         If no graph of the scores is known.
     """
     estimator = unfrozen(detector.estimator_)
-    if isinstance(estimator, Pipeline):
+    while isinstance(estimator, Pipeline):
         estimator = unfrozen(estimator[-1])
     kind = type(estimator)
     scored_by = next((k for k in kind.__mro__ if "score_samples" in vars(k)), object)
@@ -387,11 +387,13 @@ def declare_detector(scope, detector, inputs, custom_parsers=None):
 
     scorer_of(detector)
     estimator = unfrozen(detector.estimator_)
-    if isinstance(estimator, Pipeline) and len(estimator) > 1:
-        steps = estimator[:-1]
-        inputs = parse_sklearn(scope, steps, inputs, custom_parsers=custom_parsers)
-        for one in inputs:
-            one.init_status(is_leaf=False)
+    while isinstance(estimator, Pipeline):
+        if len(estimator) > 1:
+            steps = estimator[:-1]
+            inputs = parse_sklearn(scope, steps, inputs, custom_parsers=custom_parsers)
+            for one in inputs:
+                one.init_status(is_leaf=False)
+        estimator = unfrozen(estimator[-1])
     outputs = [
         ("label", tensor_type("int64")([None, 1])),
         ("scores", tensor_type("float64")([None, 1])),

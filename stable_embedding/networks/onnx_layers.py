@@ -63,6 +63,12 @@ def _add_convolution(kind):
                 f"{layer} is not described as nodes of an ONNX graph; give it a number"
                 " of zeros as padding"
             )
+        if graph.dtype == np.float64:
+            raise TypeError(
+                f"{layer} cannot be part of a detector's graph, which computes scores"
+                " in float64: onnxruntime has no convolution of float64; convert the"
+                " autoencoder itself"
+            )
         options = {"output_padding": layer.output_padding} if "T" in kind else {}
         weights = (layer.weight, layer.bias)
         return graph.node(
@@ -114,19 +120,33 @@ def _add_max_pool(graph, value, layer):
     )
 
 
-def _add_activation(kind, *names):
-    """Return what adds an activation whose attributes are called as in torch."""
-
+def _add_activation(kind):
     def add(graph, value, layer):
-        attributes = {onnx: getattr(layer, own) for own, onnx in names}
-        return graph.node(kind, value, **attributes)
+        return graph.node(kind, value)
 
     return add
 
 
+def _add_leaky_relu(graph, value, layer):
+    below = graph.node("Mul", value, float(layer.negative_slope))
+    return graph.node("Where", graph.node("Less", value, 0.0), below, value)
+
+
+def _add_elu(graph, value, layer):
+    tail = graph.node("Exp", graph.node("Min", value, 0.0))
+    below = graph.node("Mul", graph.node("Sub", tail, 1.0), float(layer.alpha))
+    return graph.node("Where", graph.node("Less", value, 0.0), below, value)
+
+
 def _add_softplus(graph, value, layer):
+    # log(1 + exp(x)) by exp(-|x|), which does not overflow.
     scaled = graph.node("Mul", value, float(layer.beta))
-    return graph.node("Mul", graph.node("Softplus", scaled), 1 / layer.beta)
+    tail = graph.node("Exp", graph.node("Neg", graph.node("Abs", scaled)))
+    tail = graph.node("Log", graph.node("Add", tail, 1.0))
+    soft = graph.node("Add", graph.node("Relu", scaled), tail)
+    soft = graph.node("Mul", soft, 1 / layer.beta)
+    is_linear = graph.node("Greater", scaled, float(layer.threshold))
+    return graph.node("Where", is_linear, value, soft)
 
 
 def _add_silu(graph, value, layer):
@@ -146,8 +166,8 @@ _LAYERS = {
     nn.Flatten: _add_flatten,
     nn.Unflatten: _add_unflatten,
     nn.ReLU: _add_activation("Relu"),
-    nn.LeakyReLU: _add_activation("LeakyRelu", ("negative_slope", "alpha")),
-    nn.ELU: _add_activation("Elu", ("alpha", "alpha")),
+    nn.LeakyReLU: _add_leaky_relu,
+    nn.ELU: _add_elu,
     nn.Tanh: _add_activation("Tanh"),
     nn.Sigmoid: _add_activation("Sigmoid"),
     nn.Softplus: _add_softplus,

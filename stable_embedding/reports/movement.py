@@ -7,7 +7,12 @@ import numpy as np
 from .._sklearn import Interval, safe_indexing, validate_params
 from ..data.columns import column_names, is_missing
 from ..data.containers import check_samples, indexable, readable
-from ..data.sample_ids import has_index, positions_in_common, sample_ids
+from ..data.sample_ids import (
+    has_index,
+    index_of,
+    positions_in_common,
+    sample_ids,
+)
 from ..plotting.colors import features_of
 from ..plotting.movement import MovementDisplay
 from ..retraining.steps import embed_by_map
@@ -131,7 +136,7 @@ class MovementReport:
         import pandas as pd
 
         rows = [self._row(i) for i in range(len(self.ids))]
-        index = pd.Index([row.pop("id") for row in rows], name="id")
+        index = index_of([row.pop("id") for row in rows])
         frame = pd.DataFrame(rows, index=index)
         for name, codes in (("old", self.old_codes), ("new", self.new_codes)):
             for i, component in enumerate(codes.T):

@@ -1,6 +1,7 @@
 """Where a pipeline holds the autoencoder that embeds, and what comes before it."""
 
 from copy import copy
+from inspect import signature
 
 import numpy as np
 from sklearn.pipeline import Pipeline
@@ -187,7 +188,8 @@ def embed_by_map(estimator, X):
     inner = step_at(estimator, paths[0])
     check_is_fitted(inner)
     inputs = inputs_at(estimator, paths[0], X)
-    if len(inner.networks_) > 1 and not isinstance(inner, SemanticHashing):
+    has_std = "return_std" in signature(inner.transform).parameters
+    if has_std and len(inner.networks_) > 1 and not isinstance(inner, SemanticHashing):
         codes, std = inner.transform(inputs, return_std=True)
     else:
         codes, std = inner.transform(inputs), None

@@ -20,7 +20,13 @@ from .._sklearn import (
     validate_params,
 )
 from ..data.containers import dense, indexable, readable
-from ..data.sample_ids import listed_ids, positions_in_common, sample_ids
+from ..data.sample_ids import (
+    index_of,
+    listed_ids,
+    positions_in_common,
+    sample_ids,
+)
+from ..data.sample_weights import check_weights
 from ..estimators.hashing import SemanticHashing
 from ..estimators.reference import has_place
 from ..losses.consensus import auto_consensus_weight
@@ -94,8 +100,8 @@ class Retraining:
         """
         import pandas as pd
 
-        index = pd.Index(self.ids, name="id")
-        return pd.DataFrame({"displacement": self.sample_displacement}, index=index)
+        displacement = {"displacement": self.sample_displacement}
+        return pd.DataFrame(displacement, index=index_of(self.ids))
 
     def __repr__(self):
         return (
@@ -271,7 +277,10 @@ class _Successor(BaseEstimator):
         if self.strategy == "warm_start":
             estimator = deepcopy(self.previous).set_params(warm_start=True)
         estimator.fit(X, y, **fit_params)
-        known = np.flatnonzero(has_place(self.places))
+        known = has_place(self.places)
+        if fit_params.get("sample_weight") is not None:
+            known &= check_weights(fit_params["sample_weight"], len(known)) > 0
+        known = np.flatnonzero(known)
         estimator.align(safe_indexing(X, known), self.places[known])
         self.estimator_ = estimator.set_params(warm_start=self.previous.warm_start)
         return self

@@ -22,4 +22,7 @@ def with_seed(estimator, seed):
         for name in estimator.get_params(deep=True)
         if name == "random_state" or name.endswith("__random_state")
     ]
-    return clone(estimator).set_params(**dict.fromkeys(names, seed))
+    estimator = clone(estimator)
+    if names:  # a frozen estimator has no parameters to set
+        estimator.set_params(**dict.fromkeys(names, seed))
+    return estimator

@@ -10,7 +10,10 @@ import pytest
 import torch
 from scipy.sparse import csr_array
 
+from stable_embedding import StableAutoencoder
 from stable_embedding.data.containers import check_samples, readable
+from stable_embedding.quality import normalized_stress
+from tests.precision import assert_near
 
 X = np.arange(12.0).reshape(4, 3)
 TENSOR = torch.from_numpy(X)
@@ -254,3 +257,27 @@ def test_an_error_about_something_else_is_left_as_it_is():
         check_samples(pd.DataFrame({"a": [1.0]}), ensure_min_samples=2)
     with pytest.raises(ValueError, match="Expected a 2-dimensional container"):
         check_samples(pd.Series([1.0, 2.0]))
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_entries_in_parts_are_added_up(metric, rng):
+    X = csr_array(np.where(rng.random((80, 12)) < 0.4, rng.random((80, 12)), 0))
+    parts = rng.random(X.nnz) / 2
+    data = np.column_stack([X.data * parts, X.data * (1 - parts)]).ravel()
+    in_parts = csr_array((data, np.repeat(X.indices, 2), 2 * X.indptr), X.shape)
+    model = StableAutoencoder(metric=metric, n_init=1, max_iter=2, random_state=0)
+    assert_near(model.fit_transform(in_parts), model.fit_transform(X), 1e-4)
+    assert in_parts.nnz == 2 * X.nnz
+    codes = rng.normal(size=(80, 2))
+    found, expected = (
+        normalized_stress(x, codes, metric=metric) for x in (in_parts, X)
+    )
+    assert found == pytest.approx(expected)
+
+
+def test_dictionaries_of_keys_are_sparse_matrices(rng):
+    X = csr_array(rng.random((30, 4)))
+    model = StableAutoencoder(n_init=1, max_iter=2, random_state=0)
+    np.testing.assert_array_equal(
+        model.fit_transform(X.todok()), model.fit_transform(X)
+    )

@@ -220,3 +220,13 @@ def test_bits_have_no_deviation(digits):
     model = SemanticHashing(6, n_init=2, max_iter=2).fit(digits[0][:100])
     with pytest.raises(ValueError, match="return_std must be False"):
         model.transform(digits[0][:5], return_std=True)
+
+
+def test_a_constant_chunk_counts_for_nothing(digits):
+    X = digits[0][:100]
+    parameters = {"n_init": 1, "max_iter": 2, "random_state": 0}
+    alone = SemanticHashing(6, **parameters).partial_fit(X)
+    later = SemanticHashing(6, **parameters).partial_fit(np.ones((50, 64)))
+    np.testing.assert_array_equal(
+        later.partial_fit(X).bit_probabilities(X), alone.bit_probabilities(X)
+    )

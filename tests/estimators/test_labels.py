@@ -200,3 +200,13 @@ def test_it_takes_part_in_pipelines_and_searches(X, y):
         pipeline, {"stableautoencoder__label_weight": [0.0, 1.0]}, cv=2
     )
     assert np.isfinite(search.fit(X, y).cv_results_["mean_test_score"]).all()
+
+
+def test_the_label_of_a_sample_of_weight_0_decides_nothing(iris):
+    X, y = iris[0], iris[1].astype(float)
+    y[7], weights = 0.5, np.ones(150)
+    weights[7] = 0
+    model = StableAutoencoder(label_weight=1, n_init=1, max_iter=2, random_state=0)
+    found = model.fit(X, y, sample_weight=weights).transform(X)
+    kept = weights > 0
+    np.testing.assert_array_equal(model.fit(X[kept], y[kept]).transform(X), found)

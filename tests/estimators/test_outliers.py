@@ -4,6 +4,7 @@ from scipy.stats import spearmanr
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.decomposition import PCA
+from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -17,8 +18,10 @@ from stable_embedding import (
     VariationalAutoencoder,
     load,
     save,
+    to_onnx,
 )
 from stable_embedding.estimators.outliers import far_out
+from stable_embedding.networks import ConvolutionalEncoder
 
 
 def pca_errors(pca, X):
@@ -184,3 +187,22 @@ def test_a_detector_with_an_automatic_limit_comes_back_from_a_file(iris, tmp_pat
     again = load(tmp_path / "detector.safetensors")
     assert again.contamination == "auto"
     assert again.offset_ == detector.offset_
+
+
+def test_a_frozen_estimator_has_no_seed_to_set(iris):
+    model = StableAutoencoder(n_init=1, max_iter=2, random_state=0).fit(iris[0])
+    frozen = FrozenEstimator(model)
+    detector = ReconstructionOutlierDetector(frozen, random_state=0).fit(iris[0])
+    np.testing.assert_array_equal(
+        detector.score_samples(iris[0]), model.score_samples(iris[0])
+    )
+
+
+def test_images_have_as_many_features_as_pixels(digits):
+    images = digits[0][:60].reshape(-1, 8, 8)
+    encoder = ConvolutionalEncoder((8, 8), n_maps=(3,), hidden_layer_sizes=(8,))
+    model = StableAutoencoder(encoder=encoder, n_init=1, max_iter=2)
+    detector = ReconstructionOutlierDetector(model).fit(images)
+    assert detector.n_features_in_ == 64
+    with pytest.raises(TypeError, match="onnxruntime has no convolution of float64"):
+        to_onnx(detector)

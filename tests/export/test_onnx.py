@@ -15,6 +15,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import LocalOutlierFactor
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
+from torch import nn
 
 from stable_embedding import (
     ContractiveAutoencoder,
@@ -429,6 +430,14 @@ DETECTED_BY = [
     ),
     make_pipeline(StandardScaler(), quick()),
     make_pipeline(quick()),
+    make_pipeline(StandardScaler(), make_pipeline(MinMaxScaler(), quick())),
+    quick(
+        encoder=nn.Sequential(
+            *(nn.Linear(4, 4), nn.LeakyReLU(0.2), nn.Linear(4, 4), nn.ELU(0.5)),
+            nn.Linear(4, 2),
+        ),
+        decoder=nn.Sequential(nn.Linear(2, 4), nn.Softplus(2), nn.Linear(4, 4)),
+    ),
 ]
 
 

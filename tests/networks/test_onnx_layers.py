@@ -26,12 +26,14 @@ LAYERS = [
     (nn.Sequential(nn.Linear(4, 4), nn.Dropout(), nn.Identity(), nn.ReLU()), (5, 4)),
     *((layer, (5, 4)) for layer in (nn.ReLU(), nn.LeakyReLU(0.3), nn.ELU(0.7))),
     *((layer, (5, 4)) for layer in (nn.Tanh(), nn.Sigmoid(), nn.SiLU())),
-    *((nn.Softplus(beta), (5, 4)) for beta in (0.2, 1, 5)),
+    *((nn.Softplus(beta, 0.5), (5, 4)) for beta in (0.2, 1, 5)),
 ]
 
 
 class Graph:
     """Nodes that are added one after the other."""
+
+    dtype = np.float32
 
     def __init__(self):
         self.nodes, self.constants = [], []

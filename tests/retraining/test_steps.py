@@ -121,3 +121,16 @@ def test_there_is_no_deviation_without_runs_or_of_bits(estimator, iris):
     codes, std = embed_by_map(estimator.fit(iris[0]), iris[0])
     assert codes.dtype == np.float64
     assert std is None
+
+
+class Own(StableAutoencoder):
+    """A subclass whose codes have no deviation."""
+
+    def transform(self, X):
+        return super().transform(X)
+
+
+def test_a_subclass_may_have_no_deviations(iris):
+    codes, std = embed_by_map(Own(**QUICK).fit(iris[0]), iris[0])
+    assert std is None
+    assert len(codes) == 150

@@ -18,12 +18,14 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from stable_embedding import (
     SemanticHashing,
     StableAutoencoder,
+    movement_report,
     retrain,
 )
 from stable_embedding.estimators.registry import ESTIMATORS
 from stable_embedding.preprocessing import MixedDataEncoder
 from stable_embedding.retraining.successor import STRATEGIES
 from stable_embedding.stability import displacement, neighbor_overlap
+from tests.precision import assert_same_map
 
 QUICK = {"max_iter": 10, "n_init": 2, "random_state": 0}
 
@@ -347,3 +349,26 @@ def test_hashes_are_aligned_by_bits(iris):
     result = retrain(old, X, strategy="align")
     codes = old.transform(X).astype(float), result.estimator.transform(X).astype(float)
     assert result.displacement == displacement(*codes)
+
+
+def test_samples_of_weight_0_lay_no_map(rng):
+    X = rng.normal(size=(150, 6)) * [5, 4, 2, 1, 1, 0.5]
+    old = StableAutoencoder(**QUICK).fit(X[:120])
+    july = X[10:].copy()
+    july[:5] = 300 * rng.normal(size=(5, 6))
+    weights = np.ones(len(july))
+    weights[:5] = 0
+    settings = {"reference": range(120), "strategy": "align"}
+    found = retrain(old, july, ids=range(10, 150), sample_weight=weights, **settings)
+    alone = retrain(old, july[5:], ids=range(15, 150), **settings)
+    assert_same_map(found.estimator.transform(X), alone.estimator.transform(X))
+
+
+def test_ids_of_several_levels_are_an_index_of_several(rng):
+    index = pd.MultiIndex.from_product([["kr"], range(40)])
+    X = pd.DataFrame(rng.normal(size=(40, 4)), index, columns=list("abcd"))
+    old = StableAutoencoder(**QUICK).fit(X[:30])
+    result = retrain(old, X[5:], reference=X[:30])
+    assert result.to_frame().index.equals(index[5:30])
+    report = movement_report(old, result.estimator, X)
+    assert report.to_frame().index.equals(index)
