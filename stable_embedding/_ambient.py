@@ -3,7 +3,7 @@
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import sklearn
@@ -144,8 +144,7 @@ def seed_streams(seed: int, device: str | torch.device) -> None:
     if device.type == "cpu":
         return
     streams = torch.get_device_module(device)
-    if device.index is None:
-        streams.manual_seed(seed)
-        return
-    with streams.device(device):  # or it would seed the current one
+    has_index = str(device) != device.type
+    # Without it, the current one is seeded.
+    with streams.device(device) if has_index else nullcontext():
         streams.manual_seed(seed)
