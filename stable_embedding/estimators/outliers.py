@@ -203,7 +203,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
         estimator.fit(X, y, **passed)
         # The estimator has validated X, which may be a data frame that it needs.
         validate_data(self, X, skip_check_array=True)
-        if np.ndim(X) > 2:  # of images
+        if len(getattr(X, "shape", ())) > 2:  # of images
             self.n_features_in_ = estimator.n_features_in_
         scores = estimator.score_samples(X)
         if self.contamination == "auto":
