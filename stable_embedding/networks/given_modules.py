@@ -156,8 +156,8 @@ def probe(n_inputs: int) -> Tensor:
 def starting_at_zero(module: nn.Module, n_inputs: int) -> nn.Module:
     """Let a module return zeros until it is trained.
 
-    Its last layer with weights is set to zero where that has this effect and all of
-    them are trained. Otherwise a learned gain comes after it.
+    Its last layer with weights is set to zero where that has this effect and the layer
+    is trained. Otherwise a learned gain comes after it.
 
     Parameters
     ----------

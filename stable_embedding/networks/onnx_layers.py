@@ -138,13 +138,20 @@ def _add_elu(graph, value, layer):
     return graph.node("Where", graph.node("Less", value, 0.0), below, value)
 
 
-def _add_softplus(graph, value, layer):
-    # log(1 + exp(x)) by exp(-|x|), which does not overflow.
-    scaled = graph.node("Mul", value, float(layer.beta))
-    tail = graph.node("Exp", graph.node("Neg", graph.node("Abs", scaled)))
+def add_softplus(graph: Any, value: str) -> str:
+    """Add the nodes that compute log(1 + exp(x)), and return their output.
+
+    They take exp(-|x|), which does not overflow; onnxruntime has no Softplus of
+    float64.
+    """
+    tail = graph.node("Exp", graph.node("Neg", graph.node("Abs", value)))
     tail = graph.node("Log", graph.node("Add", tail, 1.0))
-    soft = graph.node("Add", graph.node("Relu", scaled), tail)
-    soft = graph.node("Mul", soft, 1 / layer.beta)
+    return graph.node("Add", graph.node("Relu", value), tail)
+
+
+def _add_softplus(graph, value, layer):
+    scaled = graph.node("Mul", value, float(layer.beta))
+    soft = graph.node("Mul", add_softplus(graph, scaled), 1 / layer.beta)
     is_linear = graph.node("Greater", scaled, float(layer.threshold))
     return graph.node("Where", is_linear, value, soft)
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from .._ambient import CPU_FLOAT32
 from ..losses.variational import cross_entropies, kl_divergence, unscale
 from .autoencoder import Autoencoder
+from .onnx_layers import add_softplus
 
 # Logarithm of a code's first variance over the prior's: nearly a plain code.
 _FIRST_LOG_VARIANCE = -4.0
@@ -241,9 +242,5 @@ class VariationalNetwork(Autoencoder):
         target = graph.node("Mul", samples, self.scale)
         target = graph.node("Add", target, self.mean.numpy(force=True))
         target = graph.node("Clip", target, 0.0, 1.0)
-        # log(1 + exp(x)) by exp(-|x|), which does not overflow; onnxruntime has no
-        # Softplus of float64.
-        tail = graph.node("Exp", graph.node("Neg", graph.node("Abs", output)))
-        tail = graph.node("Log", graph.node("Add", tail, 1.0))
-        softplus = graph.node("Add", graph.node("Relu", output), tail)
+        softplus = add_softplus(graph, output)
         return graph.node("Sub", softplus, graph.node("Mul", output, target))

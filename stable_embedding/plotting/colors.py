@@ -108,16 +108,19 @@ def column_or_values(y, X, name="y"):
     return X[y]
 
 
-def features_of(estimator, X):
+def features_of(estimator, X, y=None):
     """Return the columns of a data frame on which an estimator was fitted.
 
-    Other columns, for colors and labels, are dropped. Other containers are returned
-    unchanged.
+    Other columns, for colors and labels, are dropped. Of an estimator that was fitted
+    on no data frame, that is the column `y`, if it names one. Other containers are
+    returned unchanged.
     """
     names = column_names(readable(X))
     fitted = getattr(estimator, "feature_names_in_", None)
-    if names is None or fitted is None:
+    if names is None:
         return X
+    if fitted is None:
+        return X[[n for n in names if n != y]] if isinstance(y, str) else X
     if len(fitted) < len(names) and set(fitted) <= set(names):
         return X[list(fitted)]
     return X

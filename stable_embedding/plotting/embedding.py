@@ -144,10 +144,7 @@ class EmbeddingDisplay(Display):
             raise ValueError(
                 "runs=True and return_std=True cannot be combined: pass one of them"
             )
-        name, y = y, column_or_values(y, X)
-        if isinstance(name, str) and not hasattr(estimator, "feature_names_in_"):
-            X = X[[column for column in X.columns if column != name]]
-        X = features_of(estimator, X)
+        X, y = features_of(estimator, X, y), column_or_values(y, X)
         if runs:
             return cls(np.stack(list(embeddings_of(estimator, X, y))), y).plot(ax=ax)
         if return_std:

@@ -63,16 +63,19 @@ def _n_embedding_steps(pipeline):
     return behind if hasattr(steps[behind - 1], "transform_runs") else n
 
 
-def _flat_steps(pipeline):
-    """Yield the steps of a pipeline, and those of pipelines in it."""
-    for _, step in pipeline.steps:
-        yield from _flat_steps(step) if isinstance(step, Pipeline) else [step]
+def _flat_steps(step):
+    """Yield the steps of a pipeline and of pipelines in it, or a step that is none."""
+    if not isinstance(step, Pipeline):
+        yield step
+        return
+    for _, inner in step.steps:
+        yield from _flat_steps(inner)
 
 
 def _first_steps(pipeline, n):
     """Return a pipeline up to its step `n`, as :func:`_flat_steps` counts them."""
     for at, (name, step) in enumerate(pipeline.steps, 1):
-        size = len(list(_flat_steps(step))) if isinstance(step, Pipeline) else 1
+        size = len(list(_flat_steps(step)))
         if n <= size:
             first = pipeline[:at]
             if n < size:
