@@ -75,7 +75,7 @@ NUMBERS = {
     "reconstruction-cells": lambda: str(len(_won("reconstruction"))),
     "reconstruction-span": lambda: _span(_won("reconstruction")),
     "accuracy-best": lambda: whole(max(_gains("classification"))),
-    "accuracy-worst": lambda: whole(-min(_gains("classification"))),
+    "accuracy-worst": lambda: f"{-min(_gains('classification')):.1f}",
     "pipeline-span": lambda: _span(_gained_on_pca()),
     "seconds-60000": partial(_at_60000, "seconds", "StableAutoencoder, n_init=1"),
     "ratios-60000": partial(_at_60000, "ratio", *_TIMED),

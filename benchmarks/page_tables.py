@@ -162,9 +162,9 @@ def stability():
     return selected(
         [
             Column("data", "case", lambda case: _STABILITY_CASES.get(case, case)),
-            Column("rows", "rows"),
+            Column("samples", "rows"),
             Column("other seed, %", "seed", moved_by),
-            Column("a row dropped, %", "dropped_or_month", moved_by),
+            Column("a sample dropped, %", "dropped_or_month", moved_by),
             Column("one run, other seed, %", "seed_of_one_run", moved_by),
             Column("unexplained", "unexplained", four),
             Column("5-NN", "knn", four),
@@ -238,7 +238,7 @@ def thesis_parts():
 _MOVES = [
     Column("other seed", "raw_seed", moved, min),
     Column("shuffled", "raw_order", moved, min),
-    Column("a row fewer", "raw_drop_one", moved, min),
+    Column("a sample fewer", "raw_drop_one", moved, min),
     Column("a tenth fewer", "raw_drop_tenth", moved, min),
     Column("1 % noise", "raw_noise", moved, min),
     Column("grown by half", "raw_growth", moved, min),
@@ -346,11 +346,15 @@ def convergence():
 
 
 def lipschitz():
-    """Slopes of unseen samples, of ours and of a plain autoencoder."""
+    """Slopes of unseen samples, of both autoencoders."""
+    names = {"plain": "plain autoencoder", "ours": "StableAutoencoder"}
     slopes = {}
     for name, title in (("slope_95", "95 %"), ("largest", "largest")):
         for row in read("lipschitz"):
-            cell = f"{row['data']}, {row['components']}", f"{row['map']}, {title}"
+            cell = (
+                f"{row['data']}, {row['components']}",
+                f"{names[row['map']]}, {title}",
+            )
             slopes.setdefault(cell, []).append(float(row[name]))
 
     def write(record):
@@ -397,7 +401,7 @@ def wide():
             Column("5-NN", "knn_accuracy", three),
             Column("correlation of distances", "distance_correlation", three),
             Column("manifold variance", "manifold_variance", _variance),
-            Column("a row dropped", "drop_one", three),
+            Column("a sample dropped", "drop_one", three),
             Column("seconds", "seconds", fixed),
         ],
         read("wide"),
@@ -453,7 +457,7 @@ def compare_briefly():
             *(
                 column
                 for column in _MOVES
-                if column.title in ("other seed", "a row fewer", "a tenth fewer")
+                if column.title in ("other seed", "a sample fewer", "a tenth fewer")
             ),
             Column("correlation of distances", "correlation", two),
             Column("trustworthiness", "trustworthiness", two),
@@ -590,7 +594,7 @@ def neighbors():
             Column("correlation of distances", "correlation", three),
             Column("unexplained", "unexplained", three),
             Column("manifold variance", "manifold_variance", four),
-            Column("a row dropped", "row_dropped", four),
+            Column("a sample dropped", "row_dropped", four),
             Column("fit, s", "fit_seconds", one),
             Column("`transform`, s", "transform_seconds", four),
         ],
@@ -635,7 +639,7 @@ def encodings():
                 lambda r: ", ".join(filter(None, (r["components"], r["method"]))),
             ),
             Column("other seed, %", "seed", moved_by),
-            Column("a row dropped, %", "dropped", moved_by),
+            Column("a sample dropped, %", "dropped", moved_by),
             Column("5-NN income", "income", three),
             Column("5-NN occupation", "occupation", three),
             Column("categories", "categories", three),
@@ -668,7 +672,7 @@ def family():
         ["member"],
         [
             Column("manifold variance", "manifold_variance", four),
-            Column("a row dropped", "row_dropped", three),
+            Column("a sample dropped", "row_dropped", three),
             Column("unexplained", "unexplained", three),
             Column("5-NN", "accuracy_5nn", three),
             Column("logistic regression", "accuracy_linear", three),

@@ -2,8 +2,9 @@
 Compare with PCA, Isomap, MDS and t-SNE
 =======================================
 
-Choose a method by what its map keeps, by how far a few missing samples move it, and by
-whether it can embed new samples. This example shows all three for five methods.
+Choose a method by what its map keeps, by how far it moves without a tenth of the
+samples, and by whether it can embed new samples. This example shows all three for five
+methods.
 """
 
 # %%

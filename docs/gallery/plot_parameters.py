@@ -71,7 +71,7 @@ by_neighbor_weight = draw("neighbor_weight", [0, 0.3, 1, 3, 10, 30])
 # ``n_neighbors``: how large a neighborhood is
 # --------------------------------------------
 #
-# Keep 15. It only counts with a ``neighbor_weight``, here 3. With two neighbors,
+# Keep 15. It is used here because ``neighbor_weight`` is 3. With two neighbors,
 # clusters hold together less. With many, neighborhoods grow beyond the clusters, which
 # blur: 150 neighbors are more than a class has here.
 by_n_neighbors = draw("n_neighbors", [2, 5, 15, 30, 60, 150], neighbor_weight=3)

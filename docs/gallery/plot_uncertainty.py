@@ -1,6 +1,6 @@
 """
-Find samples whose place is uncertain
-=====================================
+Find samples whose position is uncertain
+========================================
 
 Call ``transform`` with ``return_std=True`` to get the uncertainty of each point. A
 sample on which the runs of a training disagree has a large standard deviation. Do not

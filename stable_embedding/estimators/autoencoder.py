@@ -88,14 +88,15 @@ class StableAutoencoder(BaseStableAutoencoder):
         How neighbors are found. "auto" compares all samples up to 20,000, and uses
         pynndescent for more (extra ``neighbors``). A transformer, such as
         :class:`sklearn.neighbors.KNeighborsTransformer`, is cloned. Its `fit_transform`
-        must return a sparse graph whose stored entries are all neighbors; it decides on
+        must return a sparse graph whose stored entries are all neighbors; it determines
         their number. Its input is scaled samples, or their scores on the leading 100
         principal axes if they have more features. To use a graph that you have, return
         it from a :class:`sklearn.preprocessing.FunctionTransformer`.
 
     label_weight : float, default=0.0
         Weight of a term that draws samples of the same label together. With 0 the
-        labels `y` are ignored. Mark unknown labels by -1, None or nan. See Notes.
+        labels `y` are ignored. Mark unknown classes by -1, None or nan, and unknown
+        numbers by None or nan. See Notes.
 
     target_type : {"auto", "multiclass", "continuous"}, default="auto"
         Whether labels are classes or numbers. "auto" decides by
@@ -112,7 +113,7 @@ class StableAutoencoder(BaseStableAutoencoder):
         Start of the training. Keep "pca" for a stable embedding: a linear path beside
         the network holds the principal axes, the network's output starts at zero, and
         its hidden layers are the same for every seed. With "random" there is no linear
-        path, and the seed decides on all weights. Together with
+        path, and the seed determines all weights. Together with
         ``similarity_weight=0`` this is the plain autoencoder. With a larger weight a
         term guides random starts to one arrangement, see Notes.
 
@@ -128,14 +129,14 @@ class StableAutoencoder(BaseStableAutoencoder):
         Number of runs, each with its own seed from `random_state`. They are trained
         together, as one stack of networks. The model is their consensus: it encodes by
         the mean of their codes and decodes by the mean of their decoders. When the seed
-        or a few samples change, the mean of `n_init` runs moves about `n_init` times
-        less than one run. "auto" is 8 with ``init="pca"``, where all runs have the same
-        start and differ in the order of their samples. It is less for fewer than about
-        1,000 samples, since each batch then holds more of them, and 2 for 170 or fewer.
-        Early stopping, a `neighbor_weight`, noise, your modules and your losses are
-        random too and keep it at 8; so does `partial_fit`. It is 1 with
-        ``init="random"``, where runs have nothing in common. The first run has the seed
-        and the batches of ``n_init=1``.
+        or a few samples change, the squared displacement of the mean of `n_init` runs
+        is about `n_init` times smaller than that of one run. "auto" is 8 with
+        ``init="pca"``, where all runs have the same start and differ in the order of
+        their samples. It is less for fewer than about 1,000 samples, since each batch
+        then holds more of them, and 2 for 170 or fewer. Early stopping, a
+        `neighbor_weight`, noise, your modules and your losses are random too and keep
+        it at 8; so does `partial_fit`. It is 1 with ``init="random"``, where runs have
+        nothing in common. The first run has the seed and the batches of ``n_init=1``.
 
     consensus_weight : float or "auto", default="auto"
         Weight of a term that keeps the runs together during training: the mean squared
@@ -165,8 +166,8 @@ class StableAutoencoder(BaseStableAutoencoder):
         linear path. Small data need more of it, or the embedding fails on unseen
         samples. A value above 10 also keeps the linear path at PCA. "auto" is
         ``(1000 / n_samples) ** 1.2``. Without a `label_weight` it is larger if the
-        scores of PCA hardly predict its residuals: a network then gains little over
-        PCA. It is at most 100, and 0 with ``init="random"``.
+        residuals of PCA are small, or if its scores hardly predict them: a network then
+        gains little over PCA. It is at most 100, and 0 with ``init="random"``.
 
     early_stopping : bool, default=False
         Whether to set validation samples aside, stop when their loss no longer
@@ -209,7 +210,7 @@ class StableAutoencoder(BaseStableAutoencoder):
     accelerator : accelerate.Accelerator or None, default=None
         Trains in all processes of a launcher at once, on one machine or several. Each
         process calls `fit` with the same data, takes its shard of every batch, and ends
-        with the same model. The accelerator decides on the precision and the device;
+        with the same model. The accelerator determines the precision and the device;
         leave `device` at "auto". Copies and pickles have no accelerator. Needs the
         extra ``distributed``.
 

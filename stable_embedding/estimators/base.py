@@ -152,7 +152,7 @@ class BaseStableAutoencoder(
     def partial_fit(self, X, y=None, sample_weight=None):
         """Train on one more chunk of data.
 
-        The first chunk whose samples are not all equal decides on the mean, the scale,
+        The first chunk whose samples are not all equal determines the mean, the scale,
         the start and the frame. Each chunk is trained on for `max_iter` epochs; "auto"
         is 600 steps or more. The weights then move from their last values toward the
         trained ones, by the square root of the chunk's fraction of all samples seen. So
@@ -528,8 +528,8 @@ class BaseStableAutoencoder(
     def _clear_beyond_rank(self, data):
         """Set components beyond the rank of the data to 0, if they hold rounding alone.
 
-        A scaler behind the map would make noise of unit variance of it, another one
-        for each seed.
+        A scaler after the map would turn it into noise of unit variance, which differs
+        between seeds.
         """
         beyond = ~data.axes.any(axis=1)
         if not (self._has_free_codes and beyond.any()):

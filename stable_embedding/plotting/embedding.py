@@ -103,7 +103,7 @@ class EmbeddingDisplay(Display):
         ----------
         estimator : transformer
             Transformer to two components, or a pipeline with one; a predictor at its
-            end is ignored, and so are scalers behind the embedding. It must be fitted
+            end is ignored, and so are scalers after the embedding. It must be fitted
             unless `runs` is true.
 
         X : {array-like, sparse matrix} of shape (n_samples, n_features)

@@ -214,7 +214,7 @@ def stability_report(
     ----------
     estimators : dict of str to estimator object
         Transformers, or pipelines with one, by their names in the report. A predictor
-        at the end of a pipeline is left out, and so are scalers behind the embedding.
+        at the end of a pipeline is left out, and so are scalers after the embedding.
         Estimators are cloned.
 
     X : {array-like, sparse matrix} of shape (n_samples, n_features)

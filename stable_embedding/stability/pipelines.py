@@ -17,7 +17,7 @@ def embedding_steps(estimator):
     Parameters
     ----------
     estimator : transformer or Pipeline
-        A predictor at the end of a pipeline does not embed. Scalers behind an
+        A predictor at the end of a pipeline does not embed. Scalers after an
         autoencoder do not either, nor does any other step that keeps each feature.
 
     Returns
@@ -59,8 +59,8 @@ def _n_embedding_steps(pipeline):
     n = end_before(len(steps), passes)
     if n > 1 and hasattr(steps[n - 1], "predict"):
         n = end_before(n - 1, passes)
-    behind = end_before(n, lambda step: passes(step) or _keeps_features(step))
-    return behind if hasattr(steps[behind - 1], "transform_runs") else n
+    n_kept = end_before(n, lambda step: passes(step) or _keeps_features(step))
+    return n_kept if hasattr(steps[n_kept - 1], "transform_runs") else n
 
 
 def _flat_steps(step):

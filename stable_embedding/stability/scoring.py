@@ -35,7 +35,7 @@ def manifold_variance_score(estimator, X, y=None, *, verbose=False):
     ----------
     estimator : estimator object
         A transformer, or a :class:`~sklearn.pipeline.Pipeline` with one. A predictor at
-        its end is not scored, and neither are scalers behind the embedding. The
+        its end is not scored, and neither are scalers after the embedding. The
         estimator is not changed: new trainings use clones in which every
         ``random_state`` is replaced.
 
