@@ -123,6 +123,7 @@ def geodesic_distances(
     samples: np.ndarray,
     landmarks: np.ndarray,
     n_components: int,
+    unit: float = 1.0,
     verbose: bool = False,
 ) -> InputDistances:
     """Compute the lengths of shortest paths in a graph of neighbors.
@@ -142,6 +143,9 @@ def geodesic_distances(
 
     n_components : int
         Least number of coordinates.
+
+    unit : float, default=1.0
+        By which the samples were divided, and their distances are multiplied.
 
     verbose : bool, default=False
         Whether to show progress bars.
@@ -168,9 +172,8 @@ def geodesic_distances(
         )
     if len(samples) <= limits.ALL_PAIRS_SAMPLES:
         paths = shortest_paths(edges, np.arange(len(samples)), verbose)
-        return MatrixDistances(paths.astype(np.float32))
+        return MatrixDistances((unit * paths).astype(np.float32))
     paths = shortest_paths(edges, landmarks, verbose)
     scaling = classical_scaling(paths[:, landmarks], n_components, _MAX_COORDINATES)
-    return CoordinateDistances(
-        place_by_landmarks(_PathsFrom(paths), landmarks, scaling, verbose)
-    )
+    coordinates = place_by_landmarks(_PathsFrom(paths), landmarks, scaling, verbose)
+    return CoordinateDistances(coordinates, unit)

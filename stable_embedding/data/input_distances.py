@@ -443,21 +443,25 @@ class CoordinateDistances(InputDistances):
     ----------
     coordinates : ndarray of shape (n_samples, n_coordinates)
         In the order of the training.
+
+    unit : float, default=1.0
+        Factor of the distances.
     """
 
-    def __init__(self, coordinates: np.ndarray):
+    def __init__(self, coordinates: np.ndarray, unit: float = 1.0):
         super().__init__(len(coordinates))
         self.coordinates = coordinates
+        self.unit = unit
         self._tensor = torch.from_numpy(coordinates.astype(np.float32))
 
     def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Compute the distances of some samples from others."""
-        return cdist(self.coordinates[first], self.coordinates[second])
+        return self.unit * cdist(self.coordinates[first], self.coordinates[second])
 
     def among(self, index: Tensor) -> Tensor:
         """Compute the distances among the samples of each of several batches."""
         self._tensor = self._tensor.to(index.device)
-        return _sqeuclidean(self._tensor[index]).sqrt_()
+        return _sqeuclidean(self._tensor[index]).sqrt_().mul_(self.unit)
 
 
 def distances_of_metric(

@@ -75,7 +75,12 @@ def find_relations(samples, hashes, plan, given, chunks, needs_graph, weights=No
         graph = plan.broadcast(graph)
         landmarks = smallest_hashes(hashes, limits.LANDMARKS)
         distances = geodesic_distances(
-            graph, samples[:], landmarks, plan.n_components, plan.verbose
+            graph,
+            samples[:],
+            landmarks,
+            plan.n_components,
+            samples.scale,
+            plan.verbose,
         )
         return Relations(distances, within_chunks(graph, chunks))
     distances, metric = None, None

@@ -8,6 +8,7 @@ import pytest
 import torch
 from sklearn.utils import check_random_state
 
+from stable_embedding.data import limits
 from stable_embedding.stability import displacement
 from tests.precision import assert_same_map
 
@@ -79,6 +80,19 @@ def test_the_unit_of_the_data_is_that_of_the_codes(quick, scale, iris):
     X, _ = iris
     one, other = (quick(random_state=0).fit(X * s).transform(X * s) for s in (1, scale))
     np.testing.assert_allclose(other / scale, one, rtol=1e-2, atol=1e-3)
+
+
+@pytest.mark.numeric
+@pytest.mark.parametrize("all_pairs", [1_000, 10])
+def test_geodesic_codes_have_the_unit_of_the_data(quick, all_pairs, iris, monkeypatch):
+    monkeypatch.setattr(limits, "ALL_PAIRS_SAMPLES", all_pairs)
+    X = iris[0][:50]  # one part of the graph
+    geodesic = quick(metric="geodesic", random_state=0)
+    one, other = (geodesic.fit(X * s).transform(X * s) for s in (1, 1e6))
+    np.testing.assert_allclose(other / 1e6, one, rtol=1e-2, atol=1e-3)
+    paths, straight = (np.linalg.norm(of - of.mean(axis=0)) for of in (one, X))
+    # A path is longer than the straight way, but within one cluster not by much.
+    assert straight < paths < 2 * straight
 
 
 @pytest.mark.numeric
