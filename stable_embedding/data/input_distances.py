@@ -428,7 +428,7 @@ TORCH_METRICS: dict[Any, tuple[Callable, Callable, int]] = {
     "cityblock": (_scaled, _manhattan, 1),
     "correlation": (_centered_unit, _one_minus_product, 0),
     "cosine": (_unit, _one_minus_product, 0),
-    "hamming": (_divided, _hamming, 0),
+    "hamming": (_scaled, _hamming, 0),
     "jaccard": (_divided, _jaccard, 0),
     "l1": (_scaled, _manhattan, 1),
     "manhattan": (_scaled, _manhattan, 1),

@@ -362,13 +362,17 @@ class BaseStableAutoencoder(
         self : StableAutoencoder
             This estimator, aligned.
         """
+        return self._align(X, reference, "reference")
+
+    def _align(self, X, codes, name):
+        """Align the embedding of X with codes; errors call them by a name."""
         check_is_fitted(self)
         X = self._validate_all_but_values(X)
-        target = self._network_codes(reference, "reference")
+        target = self._network_codes(codes, name)
         if len(target) != X.shape[0]:
             raise ValueError(
-                f"reference has {len(target)} samples, but X has {X.shape[0]}; it"
-                " must hold the target codes of the samples of X"
+                f"{name} has {len(target)} samples, but X has {X.shape[0]}; it must"
+                " hold the target codes of the samples of X"
             )
         self._lay_on(X, target.astype(np.float64))
         return self

@@ -201,18 +201,18 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
             [seed] = draw_seeds(self.random_state, 1)
             estimator = with_seed(estimator, seed)
         estimator.fit(X, y, **passed)
+        scores = estimator.score_samples(X)
+        if self.contamination == "auto":
+            rounding = partial(rounding_of_score, estimator)
+            offset = far_out(scores, weights, rounding)
+        else:
+            percent = 100 * self.contamination
+            offset = weighted_percentile(scores, percent, weights)
         # The estimator has validated X, which may be a data frame that it needs.
         validate_data(self, X, skip_check_array=True)
         if len(getattr(X, "shape", ())) > 2:  # of images
             self.n_features_in_ = estimator.n_features_in_
-        scores = estimator.score_samples(X)
-        if self.contamination == "auto":
-            rounding = partial(rounding_of_score, estimator)
-            self.offset_ = far_out(scores, weights, rounding)
-        else:
-            percent = 100 * self.contamination
-            self.offset_ = weighted_percentile(scores, percent, weights)
-        self.estimator_ = estimator
+        self.offset_, self.estimator_ = offset, estimator
         return self
 
     def fit_predict(self, X, y=None, sample_weight=None):

@@ -167,10 +167,25 @@ class TotalLoss(nn.Module):
                 values.append(outputs.codes.new_zeros(outputs.codes.shape[:-2]))
                 continue
             value = term(*(whole if term.uses_positives else anchors))
+            check_shape(value, term.name, outputs.codes.shape[:-2])
             weighted = value if term.weight == 1 else term.weight * value
             total = weighted if total is None else total + weighted
             values.append(value)
         return torch.stack([values[0] if total is None else total, *values])
+
+
+def check_shape(value: Any, name: str, shape: Sequence[int]) -> None:
+    """Raise if the value of a term is not a tensor with one number for each run."""
+    if not isinstance(value, Tensor):
+        raise TypeError(
+            f"the loss term {name!r} returned a {type(value).__name__}; it must return"
+            " a torch.Tensor"
+        )
+    if value.shape != shape:
+        raise ValueError(
+            f"the loss term {name!r} returned shape {tuple(value.shape)}; it must"
+            f" return {tuple(shape)}: one value for each run"
+        )
 
 
 def weighted_mean(values: Tensor, weights: Tensor | None) -> Tensor:

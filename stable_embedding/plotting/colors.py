@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..data.columns import column_names, is_number, missing_among
+from ..data.columns import is_number, missing_among
 from ..data.containers import readable
 
 # The eight colors of Okabe and Ito, which can be told apart with any color vision, and
@@ -69,61 +69,6 @@ class Scale(NamedTuple):
     low: float
     high: float
     unit: str
-
-
-def column_or_values(y, X, name="y"):
-    """Return a column of X by its name; return values that are not a name unchanged.
-
-    Parameters
-    ----------
-    y : str, array-like of shape (n_samples,) or None
-        Name of a column of X, or values.
-
-    X : data frame or other container of samples
-        Samples with the column.
-
-    name : str, default="y"
-        Name of the parameter.
-
-    Returns
-    -------
-    array-like of shape (n_samples,) or None
-
-    Raises
-    ------
-    ValueError
-        If X has no such column.
-    """
-    if not isinstance(y, str):
-        return y
-    names = column_names(readable(X))
-    if names is None:
-        raise ValueError(
-            f"{name}={y!r} is the name of a column, but X is of type"
-            f" {type(X).__name__}; pass a data frame as X, or the values as {name}"
-        )
-    if y not in names:
-        listed = ", ".join(map(repr, names[:20])) + (", ..." if names[20:] else "")
-        raise ValueError(f"{name}={y!r} is not a column of X; it has {listed}")
-    return X[y]
-
-
-def features_of(estimator, X, y=None):
-    """Return the columns of a data frame on which an estimator was fitted.
-
-    Other columns, for colors and labels, are dropped. Of an estimator that was fitted
-    on no data frame, that is the column `y`, if it names one. Other containers are
-    returned unchanged.
-    """
-    names = column_names(readable(X))
-    fitted = getattr(estimator, "feature_names_in_", None)
-    if names is None:
-        return X
-    if fitted is None:
-        return X[[n for n in names if n != y]] if isinstance(y, str) else X
-    if len(fitted) < len(names) and set(fitted) <= set(names):
-        return X[list(fitted)]
-    return X
 
 
 def color_values(values):

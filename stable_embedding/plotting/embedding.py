@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.utils import check_consistent_length
 
 from ..data.containers import dense
+from ..data.named_columns import column_or_values, features_of
 from ..stability.pipelines import embed, embed_with_std
 from ..stability.scoring import embeddings_of
 from .base import Display, as_written, check_two_components, label_components
@@ -17,8 +18,6 @@ from .colors import (
     Group,
     Scale,
     color_values,
-    column_or_values,
-    features_of,
     opacities,
 )
 

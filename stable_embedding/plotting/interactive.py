@@ -9,6 +9,7 @@ from sklearn.utils import check_consistent_length
 
 from .._sklearn import num_samples
 from ..data.columns import column_names
+from ..data.named_columns import column_or_values, features_of
 from ..data.sample_ids import sample_ids
 from ..stability.pipelines import embed, embed_with_std
 from .base import check_two_components
@@ -16,8 +17,6 @@ from .colors import (
     as_objects,
     categories_of,
     color_values,
-    column_or_values,
-    features_of,
     opacities,
 )
 from .interactive_page import Page, page_html
@@ -133,11 +132,11 @@ class InteractiveDisplay:
     @classmethod
     def _of_samples(cls, estimator, X, y, hover, return_std):
         name = y if isinstance(y, str) else getattr(y, "name", None)
-        y = column_or_values(y, X)
+        values = column_or_values(y, X)
         columns = _columns_of(X, hover)
-        codes, std = _embed(estimator, X, return_std)
+        codes, std = _embed(estimator, X, y, return_std)
         ids = sample_ids(X, unique=False)
-        return cls(codes, y, hover=columns, ids=ids, std=std, name=name)
+        return cls(codes, values, hover=columns, ids=ids, std=std, name=name)
 
     @classmethod
     def _of_months(cls, estimator, X, y, hover, return_std):
@@ -168,7 +167,7 @@ class InteractiveDisplay:
         columns = {month: _columns_of(one, hover) for month, one in X.items()}
         codes, std = {}, {}
         for month, one in X.items():
-            codes[month], std[month] = _embed(estimators[month], one, return_std)
+            codes[month], std[month] = _embed(estimators[month], one, y, return_std)
         last = _last_month(ids)
         names = list(dict.fromkeys(name for one in columns.values() for name in one))
         return cls(
@@ -271,8 +270,8 @@ def _check_distinct(names, input_name):
         )
 
 
-def _embed(estimator, X, return_std):
-    X = features_of(estimator, X)
+def _embed(estimator, X, y, return_std):
+    X = features_of(estimator, X, y)
     if return_std:
         return embed_with_std(estimator, X)
     return embed(estimator, X), None

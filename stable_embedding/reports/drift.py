@@ -215,8 +215,8 @@ def drift_report(estimator, X_new, reference, *, level=0.05):
     True
     """
     if not isinstance(reference, DriftReference):
-        reference = DriftReference.from_estimator(estimator, reference)
-    new = DriftReference.from_estimator(estimator, X_new)
+        reference = _measured(estimator, reference, "reference")
+    new = _measured(estimator, X_new, "X_new")
     _check_alike(reference, new)
     errors = reference.values["error"][:, 0], new.values["error"][:, 0]
     rows = [
@@ -229,6 +229,15 @@ def drift_report(estimator, X_new, reference, *, level=0.05):
     ]
     rows.insert(1, _row("largest", "largest errors", compare_largest(*errors)))
     return DriftReport(rows, shares_above(*errors), *map(len, errors), level)
+
+
+def _measured(estimator, X, name):
+    """Measure samples; an error notes which ones they are."""
+    try:
+        return DriftReference.from_estimator(estimator, X)
+    except ValueError as error:
+        error.add_note(f"X is {name} of drift_report")
+        raise
 
 
 def compare_distributions(reference, new):

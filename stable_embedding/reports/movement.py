@@ -7,13 +7,13 @@ import numpy as np
 from .._sklearn import Interval, safe_indexing, validate_params
 from ..data.columns import column_names, is_missing
 from ..data.containers import check_samples, indexable, readable
+from ..data.named_columns import features_of
 from ..data.sample_ids import (
     has_index,
     index_of,
     positions_in_common,
     sample_ids,
 )
-from ..plotting.colors import features_of
 from ..plotting.movement import MovementDisplay
 from ..retraining.steps import embed_by_map
 from ..stability.measures import displacement, neighbor_overlap
@@ -313,7 +313,7 @@ def movement_report(old, new, X=None, *, ids=None, groups=None, n_neighbors=10):
     """
     if X is not None:
         X = indexable(readable(X))
-    sides = [_side(old, "old", X, ids), _side(new, "new", X, ids)]
+    sides = [_side(old, "old", X, ids, groups), _side(new, "new", X, ids, groups)]
     (old_ids, old_codes, old_std), (new_ids, new_codes, new_std) = sides
     if old_codes.shape[1] != new_codes.shape[1]:
         raise ValueError(
@@ -347,7 +347,7 @@ def movement_report(old, new, X=None, *, ids=None, groups=None, n_neighbors=10):
     )
 
 
-def _side(given, name, X, ids):
+def _side(given, name, X, ids, groups):
     """Return the ids of one map, its codes and their deviations."""
     if has_index(given) and given.ndim == 2:
         found = sample_ids(given, input_name=name)
@@ -364,7 +364,7 @@ def _side(given, name, X, ids):
         )
     if X is None:
         raise TypeError(f"X=None, but {name} is an estimator: pass samples to embed")
-    return sample_ids(X, ids), *embed_by_map(given, features_of(given, X))
+    return sample_ids(X, ids), *embed_by_map(given, features_of(given, X, groups))
 
 
 def _nameless():

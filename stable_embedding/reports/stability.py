@@ -6,7 +6,6 @@ from numbers import Integral
 from warnings import warn
 
 import numpy as np
-from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.parallel import Parallel, delayed
 
@@ -405,13 +404,11 @@ def _explained(estimator, X):
             return _explained_by(estimator, X)
     if not hasattr(last, "inverse_transform"):
         return float("nan")
+    # A category may be unknown, an inverse not learned (KernelPCA) or not supported for
+    # these data (UMAP), and an embedding not finite.
     try:
-        inputs = inputs_of_last(estimator, X)
-    except ValueError:  # a category that only samples have that were left out
-        return float("nan")
-    try:
-        return _explained_by(last, inputs)
-    except NotFittedError:  # KernelPCA that was not told to learn an inverse
+        return _explained_by(last, inputs_of_last(estimator, X))
+    except (ValueError, NotImplementedError):
         return float("nan")
 
 

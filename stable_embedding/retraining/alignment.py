@@ -1,4 +1,4 @@
-"""Lay the map of a pipeline on where its samples should lie."""
+"""Align the embedding of an estimator or a pipeline with given codes."""
 
 from sklearn.utils.validation import check_is_fitted
 
@@ -7,17 +7,17 @@ from .steps import inputs_at, path_to_map, step_at, steps_after
 
 
 def align(estimator, X, codes):
-    """Lay the map of an estimator or a pipeline on codes, with one rigid map.
+    """Align the embedding of an estimator or a pipeline with codes, by one rigid map.
 
     Samples pass through the fitted steps before the autoencoder, whose
-    :meth:`StableAutoencoder.align` then lays them on the codes. The estimator is
+    :meth:`StableAutoencoder.align` then aligns them with the codes. The estimator is
     changed in place.
 
     Parameters
     ----------
     estimator : estimator or Pipeline
-        A fitted autoencoder, or a pipeline that ends in one. Steps after it were
-        fitted on codes where they lay, and would fail: refit them, or align the
+        A fitted autoencoder, or a pipeline that ends with one. Steps after it were
+        fitted on the old codes and would give wrong results: refit them, or align the
         pipeline without them, ``pipeline[:-1]``, which shares its steps.
 
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
@@ -34,15 +34,15 @@ def align(estimator, X, codes):
     Raises
     ------
     TypeError
-        If there is no autoencoder among the steps, or are several.
+        If there is no autoencoder among the steps, or more than one.
 
     ValueError
-        If steps come after it, or X or `codes` is not as described. The map is then
-        where it was.
+        If steps come after it, or X or `codes` is not as described. The estimator is
+        then unchanged.
 
     See Also
     --------
-    retrain : Retrains, and lays the new map on the old one.
+    retrain : Retrains, and aligns the new embedding with the old one.
 
     Examples
     --------
@@ -71,5 +71,7 @@ def align(estimator, X, codes):
         )
     inner = step_at(estimator, path)
     check_is_fitted(inner)
-    inner.align(inputs_at(estimator, path, readable(X)), dense(codes, "codes"))
+    inner._align(
+        inputs_at(estimator, path, readable(X)), dense(codes, "codes"), "codes"
+    )
     return estimator

@@ -175,7 +175,7 @@ def retrain(
 
     refit_preprocessing : bool, default=False
         Whether to fit the steps before the autoencoder again. Its input may then have
-        other features than before, and another number of them.
+        other features than before, and except with "warm_start" another number of them.
 
     n_neighbors : int, default=10
         Number of neighbors to compare.

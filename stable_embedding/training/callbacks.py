@@ -114,8 +114,12 @@ class RunsEarlyStopping(Callback):
 
 
 def _copy_runs(source, target, of_runs):
-    """Copy the weights of some runs, which lie along the first axis."""
-    of_runs = of_runs.view(-1, *[1] * (target.dim() - 1)).to(target.device)
+    """Copy the weights of some runs, which lie along the first axis.
+
+    A single run has no such axis, and its weights may be scalars.
+    """
+    shape = (-1, *[1] * (target.dim() - 1)) if target.dim() else ()
+    of_runs = of_runs.view(shape).to(target.device)
     target.copy_(torch.where(of_runs, source, target))
 
 

@@ -193,13 +193,16 @@ class Net(NeuralNet):
         self.history.record(f"{prefix}_loss_best", loss == best)
         if not loss < float("inf"):
             weights = {
-                f"{name}_weight": weight
+                name: weight
                 for name, weight in self.criterion.weights.items()
                 if weight and name not in ("reconstruction", "guide")
             }
+            or_weights = (
+                f" or the weight of one of the terms {weights}" if weights else ""
+            )
             raise ValueError(
                 f"the training loss became {loss} in epoch {len(self.history)}: lower"
-                f" learning_rate_init (it is {self.lr}) or one of {weights}"
+                f" learning_rate_init (it is {self.lr}){or_weights}"
             )
 
 

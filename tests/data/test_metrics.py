@@ -89,6 +89,13 @@ def test_what_is_computed_by_batches_is_what_is_held(metric, rng, monkeypatch):
     )
 
 
+@pytest.mark.numeric
+def test_large_codes_that_differ_little_are_told_apart(rng):
+    X = 1e9 + rng.integers(0, 50, size=(40, 3))
+    found = distances_of(X, "hamming").among(torch.arange(40))
+    np.testing.assert_allclose(found, expected(X, "hamming"), rtol=FLOAT32)
+
+
 def test_common_metrics_are_computed_by_torch(rng):
     X = samples_for("jaccard", rng)
     for metric in ("manhattan", "chebyshev", "cosine", "correlation", "hamming"):

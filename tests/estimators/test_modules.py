@@ -385,6 +385,16 @@ def test_early_stopping_returns_to_the_statistics_of_the_best_epoch(digits):
     assert not torch.equal(found, statistics[-1])
 
 
+def test_early_stopping_takes_weights_of_no_axes(iris):
+    # A module whose last layer is bounded gets a scalar gain.
+    encoder = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2), nn.Sigmoid())
+    model = StableAutoencoder(
+        encoder=encoder, n_init=1, early_stopping=True, max_iter=20, random_state=0
+    ).fit(iris[0])
+    assert any(weight.dim() == 0 for weight in model.networks_[0].parameters())
+    assert np.isfinite(model.transform(iris[0])).all()
+
+
 def test_a_module_that_mixes_samples_a_little_is_refused(digits):
     class Centered(nn.Linear):
         def forward(self, inputs):

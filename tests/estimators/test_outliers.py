@@ -206,3 +206,18 @@ def test_images_have_as_many_features_as_pixels(digits):
     assert detector.n_features_in_ == 64
     with pytest.raises(TypeError, match="onnxruntime has no convolution of float64"):
         to_onnx(detector)
+
+
+def test_a_failed_fit_leaves_the_detector_as_it_was(iris):
+    class Unscored(PCA):
+        def score_samples(self, X):
+            if self.n_features_in_ != 4:
+                raise ValueError("no score")
+            return super().score_samples(X)
+
+    X, _ = iris
+    detector = ReconstructionOutlierDetector(Unscored(2)).fit(X)
+    before = dict(vars(detector))
+    with pytest.raises(ValueError, match="no score"):
+        detector.fit(X[:, :3])
+    assert vars(detector) == before

@@ -242,3 +242,23 @@ def test_blocks_are_even_and_leave_out_few(n_samples, shape):
     assert blocks.shape == (1, *shape, 2)
     n_kept = shape[0] * shape[1]
     assert torch.equal(blocks.flatten(1, 2), samples[:, :n_kept])
+
+
+@pytest.mark.parametrize(
+    ("returned", "error", "message"),
+    [
+        (torch.tensor(1.0), ValueError, r"'own' returned shape \(\); it must return"),
+        (torch.ones(3, 1), ValueError, r"shape \(3, 1\); it must return \(3,\)"),
+        (1.0, TypeError, "'own' returned a float; it must return a torch.Tensor"),
+    ],
+)
+def test_a_term_returns_one_value_for_each_run(samples, returned, error, message):
+    class Own(LossTerm):
+        name = "own"
+
+        def forward(self, outputs, batch):
+            return returned
+
+    runs = samples.expand(3, *samples.shape)
+    with pytest.raises(error, match=message):
+        TotalLoss([ReconstructionLoss(), Own()])(outputs_of(runs), batch_of(runs))

@@ -16,8 +16,6 @@ from stable_embedding.plotting.colors import (
     Classes,
     Scale,
     color_values,
-    column_or_values,
-    features_of,
     opacities,
 )
 
@@ -170,29 +168,6 @@ def test_a_few_huge_values_leave_the_scale_its_colors(rng):
 def test_values_are_one_for_each_sample():
     with pytest.raises(ValueError, match=r"y has shape \(2, 2\)"):
         color_values(np.ones((2, 2)))
-
-
-def test_the_name_of_a_column_is_looked_up():
-    frame = pd.DataFrame({"a": [1, 2], "b": [3, 4]})
-    assert list(column_or_values("b", frame)) == [3, 4]
-    assert list(column_or_values("b", pl.from_pandas(frame))) == [3, 4]
-    assert column_or_values([1], None) == [1]
-    with pytest.raises(ValueError, match="y='c' is not a column of X; it has 'a', 'b'"):
-        column_or_values("c", frame)
-    with pytest.raises(ValueError, match="X is of type ndarray"):
-        column_or_values("c", frame.to_numpy())
-
-
-def test_columns_that_were_not_fitted_on_are_left_out():
-    frame = pd.DataFrame({"a": [1, 2], "b": [3, 4], "c": [5, 6]})
-
-    class Fitted:
-        feature_names_in_ = np.array(["c", "a"], dtype=object)
-
-    assert list(features_of(Fitted(), frame).columns) == ["c", "a"]
-    assert features_of(Fitted(), frame[["c", "a"]]).equals(frame[["c", "a"]])
-    assert features_of(Fitted(), frame[["c"]]).equals(frame[["c"]])  # for the estimator
-    assert features_of(object(), frame) is frame
 
 
 def test_the_less_certain_the_fainter(rng):

@@ -380,3 +380,14 @@ def test_names_that_are_written_alike_are_refused(rng):
         InteractiveDisplay(codes, hover={1: range(3), "1": range(3)}).to_html()
     with pytest.raises(TypeError, match="hover is of type list"):
         InteractiveDisplay(codes, hover=["a"]).to_html()
+
+
+@pytest.mark.parametrize("n_months", [1, 2])
+def test_labels_need_no_estimator_that_was_fitted_on_names(iris, n_months):
+    X, y = iris
+    model = PCA(2).fit(X)
+    frame = pd.DataFrame(X, index=[f"i{i}" for i in range(len(X))]).assign(species=y)
+    months = dict.fromkeys(["May", "June"][:n_months], frame)
+    display = InteractiveDisplay.from_estimator(model, months, "species")
+    for codes in display.embedding.values():
+        np.testing.assert_allclose(codes, model.transform(X))

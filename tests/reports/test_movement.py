@@ -300,3 +300,12 @@ def test_names_of_groups_with_dollar_signs_are_no_formulas(stored, tmp_path):
     report = movement_report(*stored, groups=["$x_$ a", "from $5^ to $9"] * 17 + ["b"])
     report.to_html(tmp_path / "movement.html")
     assert "$x_$ a" in (tmp_path / "movement.html").read_text(encoding="utf-8")
+
+
+def test_groups_need_no_estimators_that_were_fitted_on_names(iris):
+    X, y = iris
+    frame = pd.DataFrame(X).assign(species=y)
+    report = movement_report(
+        PCA(2).fit(X[:100]), PCA(2).fit(X), frame, groups="species"
+    )
+    assert len(report.rows) == 3

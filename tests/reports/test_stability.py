@@ -420,3 +420,13 @@ def test_images_get_noise_by_pixel(rng):
     noise = with_noise(images, 0) - images
     expected = with_noise(images.reshape(50, -1), 0) - images.reshape(50, -1)
     np.testing.assert_array_equal(noise, expected.reshape(images.shape))
+
+
+@pytest.mark.parametrize("error", [ValueError, NotImplementedError])
+def test_an_inverse_that_fails_is_nan(iris, error):
+    class NoInverse(PCA):
+        def inverse_transform(self, X):
+            raise error("no inverse for these data")
+
+    report = stability_report({"map": NoInverse(2)}, iris[0], perturbations=["seed"])
+    assert all(np.isnan(row["r2_sd"]) for row in report.rows)

@@ -69,8 +69,8 @@ def test_what_cannot_be_aligned_stays(iris):
     pipeline = make_pipeline(StandardScaler(), StableAutoencoder(**QUICK)).fit(X)
     codes = pipeline.transform(X)
     for target, message in [
-        (codes[1:], "reference has 149 samples, but X has 150"),
-        (codes[:, :1], r"reference has shape \(150, 1\)"),
+        (codes[1:], "codes has 149 samples, but X has 150"),
+        (codes[:, :1], r"codes has shape \(150, 1\)"),
     ]:
         with pytest.raises(ValueError, match=message):
             align(pipeline, X, target)

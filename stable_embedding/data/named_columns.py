@@ -1,0 +1,61 @@
+"""Columns of a data frame that are given by their names."""
+
+from .columns import column_names
+from .containers import readable
+
+
+def column_or_values(y, X, name="y"):
+    """Return a column of X by its name; return values that are not a name unchanged.
+
+    Parameters
+    ----------
+    y : str, array-like of shape (n_samples,) or None
+        Name of a column of X, or values.
+
+    X : data frame or other container of samples
+        Samples with the column.
+
+    name : str, default="y"
+        Name of the parameter.
+
+    Returns
+    -------
+    array-like of shape (n_samples,) or None
+
+    Raises
+    ------
+    ValueError
+        If X has no such column.
+    """
+    if not isinstance(y, str):
+        return y
+    names = column_names(readable(X))
+    if names is None:
+        raise ValueError(
+            f"{name}={y!r} is the name of a column, but X is of type"
+            f" {type(X).__name__}; pass a data frame as X, or the values as {name}"
+        )
+    if y not in names:
+        listed = ", ".join(map(repr, names[:20])) + (", ..." if names[20:] else "")
+        raise ValueError(f"{name}={y!r} is not a column of X; it has {listed}")
+    return X[y]
+
+
+def features_of(estimator, X, y=None):
+    """Return the columns of a data frame on which an estimator was fitted.
+
+    Other columns, for colors and labels, are dropped. If the estimator was not fitted
+    on a data frame, this is the column `y`, if it is a name and no feature. Other
+    containers are returned unchanged.
+    """
+    names = column_names(readable(X))
+    if names is None:
+        return X
+    fitted = getattr(estimator, "feature_names_in_", None)
+    if fitted is None:
+        others = [name for name in names if name != y] if isinstance(y, str) else names
+        n_features = getattr(estimator, "n_features_in_", len(others))
+        return X[others] if len(names) > len(others) == n_features else X
+    if len(fitted) < len(names) and set(fitted) <= set(names):
+        return X[list(fitted)]
+    return X

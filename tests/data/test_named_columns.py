@@ -1,0 +1,43 @@
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from stable_embedding.data.named_columns import column_or_values, features_of
+
+
+def test_the_name_of_a_column_is_looked_up():
+    frame = pd.DataFrame({"a": [1, 2], "b": [3, 4]})
+    assert list(column_or_values("b", frame)) == [3, 4]
+    assert list(column_or_values("b", pl.from_pandas(frame))) == [3, 4]
+    assert column_or_values([1], None) == [1]
+    with pytest.raises(ValueError, match="y='c' is not a column of X; it has 'a', 'b'"):
+        column_or_values("c", frame)
+    with pytest.raises(ValueError, match="X is of type ndarray"):
+        column_or_values("c", frame.to_numpy())
+
+
+def test_columns_that_were_not_fitted_on_are_left_out():
+    frame = pd.DataFrame({"a": [1, 2], "b": [3, 4], "c": [5, 6]})
+
+    class Fitted:
+        feature_names_in_ = np.array(["c", "a"], dtype=object)
+
+    assert list(features_of(Fitted(), frame).columns) == ["c", "a"]
+    assert features_of(Fitted(), frame[["c", "a"]]).equals(frame[["c", "a"]])
+    assert features_of(Fitted(), frame[["c"]]).equals(frame[["c"]])  # for the estimator
+    assert features_of(object(), frame) is frame
+
+
+@pytest.mark.parametrize("to_frame", [pd.DataFrame, pl.DataFrame])
+def test_a_named_column_is_left_out_unless_it_is_a_feature(to_frame):
+    frame = to_frame({"a": [1, 2], "b": [3, 4], "label": [0, 1]})
+
+    class Fitted:
+        n_features_in_ = 2
+
+    assert list(features_of(Fitted(), frame, "label").columns) == ["a", "b"]
+    assert list(features_of(object(), frame, "label").columns) == ["a", "b"]
+    Fitted.n_features_in_ = 3
+    assert features_of(Fitted(), frame, "label") is frame
+    assert features_of(Fitted(), frame, [0, 1]) is frame
