@@ -37,8 +37,8 @@ def edge_lengths(graph, samples):
     """
     sources, lengths = edge_sources(graph), np.empty(graph.nnz)
     for part in gen_batches(graph.nnz, limits.CHUNK_SAMPLES):
-        ways = samples[sources[part]] - samples[graph.indices[part]]
-        lengths[part] = np.linalg.norm(ways.astype(np.float64), axis=1)
+        differences = samples[sources[part]] - samples[graph.indices[part]]
+        lengths[part] = np.linalg.norm(differences.astype(np.float64), axis=1)
     return lengths
 
 

@@ -36,7 +36,9 @@ class Layout(NamedTuple):
     alpha: float
 
 
-def lay_out(layout, distances, plan, *, unit, subset, landmarks, weights, total_weight):
+def adapt_layout(
+    layout, distances, plan, *, unit, subset, landmarks, weights, total_weight
+):
     """Adapt a layout to distances that are not the Euclidean ones of the samples.
 
     Parameters

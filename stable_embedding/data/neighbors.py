@@ -201,10 +201,9 @@ def search_neighbors(transformer, X):
 
 
 def default_transformer(n_neighbors, n_samples):
-    """Choose the search for the nearest neighbors of so many samples.
+    """Choose the neighbor search for a number of samples.
 
-    The transformers count a sample among its own neighbors, so that they are to find
-    one more.
+    It counts a sample among its own neighbors, so it is asked for one more.
 
     Parameters
     ----------

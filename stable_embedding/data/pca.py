@@ -89,7 +89,7 @@ def weighted_axes(samples, n_axes, weights):
     samples : {ndarray, sparse matrix} of shape (n_samples, n_features)
 
     n_axes : int
-        At most the rank that so many samples can have.
+        At most the smaller of n_samples and n_features.
 
     weights : ndarray of shape (n_samples,)
 

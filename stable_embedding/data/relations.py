@@ -68,9 +68,9 @@ def find_relations(samples, hashes, plan, given, chunks, needs_graph, weights=No
     Relations
     """
     if plan.metric == GEODESIC:
-        everyone = [slice(0, len(samples))]
+        all_samples = [slice(0, len(samples))]
         graph = neighbor_graph(
-            plan.neighbors, plan.n_neighbors, samples, everyone, plan.verbose
+            plan.neighbors, plan.n_neighbors, samples, all_samples, plan.verbose
         )
         graph = plan.broadcast(graph)
         landmarks = smallest_hashes(hashes, limits.LANDMARKS)
@@ -114,7 +114,7 @@ def find_relations(samples, hashes, plan, given, chunks, needs_graph, weights=No
 
 
 def chord_distances(samples, cosine_distances=None, weights=None, verbose=False):
-    """Return chords of samples as they came, from cosine distances if they are there.
+    """Return chord distances of the unscaled samples, from cosine distances if given.
 
     Parameters
     ----------

@@ -58,7 +58,7 @@ class Subset:
         return cls(index, samples[index], hashes[index], weights_at(weights, index))
 
     def smallest(self, n_kept: int) -> "Subset":
-        """Return at most so many of these samples, those with the smallest hashes."""
+        """Return at most `n_kept` of these samples, those with the smallest hashes."""
         some = smallest_hashes(self.hashes, n_kept)
         found = Subset.at(some, self.samples, self.hashes, self.weights)
         return replace(found, index=self.index[some])

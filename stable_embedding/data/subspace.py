@@ -90,7 +90,7 @@ def find_subspace(samples, subset, plan, needs_graph, weights=None):
 
 
 def training_inputs(samples, subset, basis):
-    """Return what is trained on: a tensor if it can be held.
+    """Return the training inputs: a tensor if they fit in memory.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from . import limits
 from .duplicates import DistinctSamples, merge_duplicates
 from .input_distances import InputDistances
 from .labels import is_partial, spread_classes, standardize_targets
-from .layout import Layout, lay_out
+from .layout import Layout, adapt_layout
 from .lazy_samples import LazySamples, chunk_slices, exceeds_memory
 from .metrics import GEODESIC
 from .relations import find_relations
@@ -49,7 +49,7 @@ class TrainingSet(NamedTuple):
         Weight of each sample, of mean 1; None where all are the same.
 
     mean_weight : float, default=1.0
-        How many samples of the user each of these stands for, in the mean.
+        How many samples of the user each of these stands for, on average.
     """
 
     inputs: Tensor | LazySamples
@@ -144,6 +144,7 @@ class TrainingData:
         X: Any,
         labels: np.ndarray | None,
         plan: Any,
+        *,
         scaling: tuple[np.ndarray, float, float] | None = None,
         n_seen: float = 0,
         reference: np.ndarray | None = None,
@@ -187,9 +188,7 @@ class TrainingData:
         order, hashes, weights, mean_weight = weigh(
             distinct_samples(X, labels, reference, weights, merge)
         )
-        mean, scale, code_scale = scaling or (*mean_and_scale(X, order, weights), None)
-        is_constant, scale = not scale, scale or 1.0
-        samples = ScaledSamples(X, mean, scale, order)
+        samples, code_scale, is_constant = scaled(X, order, weights, scaling)
         subset = choose_subset(samples, hashes, plan.n_components, weights)
         n_here = as_count(len(hashes) * mean_weight)
         n_trained_on = n_here + (n_seen if scaling else 0)
@@ -207,22 +206,23 @@ class TrainingData:
             needs_graph,
             weights,
         )
-        labels = labels_in_order(labels, order, weights)
-        if spreads:
-            labels = spread_classes(labels, relations.graph)
-        layout = Layout(code_scale or scale, None, axes, subset.samples @ axes.T, alpha)
+        scores = subset.samples @ axes.T
+        layout = Layout(code_scale or samples.scale, None, axes, scores, alpha)
         if relations.distances is not None:
-            index = smallest_hashes(hashes, limits.LANDMARKS)
-            layout = lay_out(
+            landmarks = smallest_hashes(hashes, limits.LANDMARKS)
+            layout = adapt_layout(
                 layout,
                 relations.distances,
                 plan,
                 unit=code_scale,
                 subset=subset,
-                landmarks=Subset.at(index, samples, hashes, weights),
+                landmarks=Subset.at(landmarks, samples, hashes, weights),
                 weights=weights,
                 total_weight=n_trained_on,
             )
+        labels = labels_in_order(labels, order, weights)
+        if spreads:
+            labels = spread_classes(labels, relations.graph)
         training_set = TrainingSet(
             inputs,
             hashes,
@@ -278,6 +278,16 @@ def distinct_samples(X, labels=None, reference=None, weights=None, merge=True):
         weights = np.ones(X.shape[0]) if weights is None else weights
         return DistinctSamples(None, hashes_in_place(X), weights)
     return merge_duplicates(X, weights, labels, reference, merge=merge)
+
+
+def scaled(X, order, weights=None, scaling=None):
+    """Scale samples, by the scaling of the training that is resumed if there is one.
+
+    Returns the samples, the unit of codes that is kept, or None, and whether the
+    samples are all alike.
+    """
+    mean, scale, code_scale = scaling or (*mean_and_scale(X, order, weights), None)
+    return ScaledSamples(X, mean, scale or 1.0, order), code_scale, not scale
 
 
 def weigh(distinct):

@@ -34,7 +34,7 @@ from ..training.plan import TrainingPlan
 from ..training.runs import mean_run
 from ..training.schedule import limit_runs
 from .loss_terms import scaling_guide_terms, standard_terms
-from .reference import has_place, placed
+from .reference import alignment_samples, has_reference
 from .sensitivity import SensitivityMixin
 from .state import StateMixin
 from .validation import ValidationMixin
@@ -50,7 +50,7 @@ class Start(NamedTuple):
     Attributes
     ----------
     networks : list of BaseAutoencoder
-        One for each run, on what is trained on.
+        One for each run, with as many inputs as the training data.
 
     targets : list of ndarray of shape (n_subset, n_components)
         Where the codes of the data's subset should lie in the end.
@@ -374,13 +374,13 @@ class BaseStableAutoencoder(
                 f"{name} has {len(target)} samples, but X has {X.shape[0]}; it must"
                 " hold the target codes of the samples of X"
             )
-        self._lay_on(X, target.astype(np.float64))
+        self._align_all_runs(X, target.astype(np.float64))
         return self
 
     @own_settings()
-    def _lay_on(self, X, target, weights=None):
+    def _align_all_runs(self, X, target, weights=None):
         """Move all runs by the rigid map that lays X where samples have a place."""
-        codes, known = self._encode(self.network_, X), has_place(target)
+        codes, known = self._encode(self.network_, X), has_reference(target)
         rigid_map = self._rigid_map(
             self._run, codes[known], target[known], weights_at(weights, known)
         )
@@ -411,7 +411,14 @@ class BaseStableAutoencoder(
             plan = plan.identified_by("distances", distances)
             scaling = (self.mean_, self.scale_, self.code_scale_) if resume else None
             data = TrainingData.prepare(
-                X, labels, plan, scaling, n_seen, reference, distances, weights
+                X,
+                labels,
+                plan,
+                scaling=scaling,
+                n_seen=n_seen,
+                reference=reference,
+                distances=distances,
+                weights=weights,
             )
             names = getattr(self, "feature_names_in_", None)
             warn_of_dominance(X, data.mean, names, weights)
@@ -426,7 +433,9 @@ class BaseStableAutoencoder(
             if is_whole and plan.init == "pca":
                 self._clear_beyond_rank(data)
             if reference is not None:
-                self._lay_on(*placed(X, reference / self.code_scale_, data))
+                self._align_all_runs(
+                    *alignment_samples(X, reference / self.code_scale_, data)
+                )
             trainer.remove_checkpoint()
         return self
 
@@ -488,7 +497,7 @@ class BaseStableAutoencoder(
         return Start(networks, codes)
 
     def _train(self, networks, data, plan, input_transform):
-        """Train networks in place; return what is left, and who trained them."""
+        """Train networks in place; return their losses, and the trainer."""
         from ..training.trainer import Trainer  # skorch is slow to import
 
         trainer = Trainer(plan)
@@ -503,7 +512,7 @@ class BaseStableAutoencoder(
         return runs, trainer
 
     def _set_fitted(self, data, start, runs):
-        """Lay the trained networks in their frame, and set what was learned."""
+        """Align the trained networks with their frame, and set fitted attributes."""
         networks, inputs = start.networks, data.subset.samples
         if data.basis is not None:
             inputs = inputs @ data.basis.T
@@ -601,7 +610,7 @@ class BaseStableAutoencoder(
         return scaling_guide_terms(data, plan)
 
     def _rigid_map(self, network, codes, target, weights=None):
-        """Find the map by which codes of a network are laid on a target; hook."""
+        """Find the map that aligns codes of a network with a target; hook."""
         return rigid_map_onto(codes, target, weights)
 
     def _input_transform(self, data):

@@ -257,7 +257,7 @@ class SemanticHashing(StableAutoencoder):
         if return_std:
             raise ValueError(
                 "return_std must be False for SemanticHashing, whose bits have no"
-                " deviation; bit_probabilities tells how sure each bit is"
+                " deviation; bit_probabilities returns how certain each bit is"
             )
         return super().transform(X, out)
 

@@ -27,7 +27,7 @@ from ..losses.similarity import (
     inner_product,
 )
 from ..networks.inference import apply_in_chunks
-from .reference import has_place, reference_at_start
+from .reference import has_reference, reference_at_start
 
 
 def standard_terms(networks, data, plan, rigid_map):
@@ -110,10 +110,10 @@ def guide_terms(network, data, plan, rigid_map, consensus):
     places, reference = data.places, data.training_set.reference
     if reference is not None:
         # The codes are pulled to a reference as well, which decides on the frame.
-        known = has_place(reference)
-        laid = consensus.mean_codes.numpy()[known]
+        known = has_reference(reference)
+        reference_codes = consensus.mean_codes.numpy()[known]
         weights = weights_at(data.training_set.weights, known)
-        places = rigid_map(network, places[known], laid, weights)(places)
+        places = rigid_map(network, places[known], reference_codes, weights)(places)
     return [GuideLoss(GUIDE_WEIGHT, torch.from_numpy(places.astype(np.float32)))]
 
 

@@ -35,8 +35,8 @@ def rounding_of_score(estimator, score):
     Parameters
     ----------
     estimator : estimator
-        Fitted. One of this package tells by itself; of others the score is taken to be
-        computed in its own precision.
+        Fitted. Autoencoders of this package know their rounding error; for others it
+        follows from the dtype of the score.
 
     score : float or float32
 

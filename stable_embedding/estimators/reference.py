@@ -12,7 +12,7 @@ from ..data.subsample import smallest_hashes
 from ..networks.inference import apply_in_chunks
 
 
-def has_place(reference):
+def has_reference(reference):
     """Tell which samples have a place in a reference; others are rows of nan."""
     return np.isfinite(reference).all(axis=1)
 
@@ -51,15 +51,14 @@ def check_reference(reference, n_samples, plan, weights=None):
             f"reference has shape {reference.shape}, but it must have {expected}: a"
             " place for each sample, of as many components"
         )
-    is_known = has_place(reference)
+    is_known = has_reference(reference)
     if weights is not None:
         is_known &= weights > 0
     n_known = is_known.sum()
     if n_known <= plan.n_components:
         raise ValueError(
-            f"reference holds the places of {n_known} samples that count; a map of"
-            f" {plan.n_components} components is laid on {plan.n_components + 1} or"
-            " more"
+            f"reference has codes for {n_known} samples with a weight above 0;"
+            f" {plan.n_components} components need {plan.n_components + 1} or more"
         )
     if plan.shard[1] > 1:
         raise ValueError(
@@ -88,7 +87,7 @@ def reference_at_start(network, training_set, rigid_map):
     Tensor of shape (n_samples, n_components), dtype float32
     """
     reference, hashes = training_set.reference, training_set.hashes
-    known = np.flatnonzero(has_place(reference))
+    known = np.flatnonzero(has_reference(reference))
     known = known[smallest_hashes(hashes[known], limits.ESTIMATION_SAMPLES)]
     inputs = training_set.inputs_of(known)
     codes = apply_in_chunks(network, network.encode, inputs)
@@ -97,7 +96,7 @@ def reference_at_start(network, training_set, rigid_map):
     return torch.from_numpy(to_start(reference).astype(np.float32))
 
 
-def placed(X, target, data):
+def alignment_samples(X, target, data):
     """Return samples, where they should lie, and their weights.
 
     Parameters

@@ -53,7 +53,7 @@ class ValidationMixin:
             if is_other and not (plan.has_own_metric or plan.follows_cosines):
                 raise ValueError(
                     "the fitted map follows other distances than the Euclidean ones of"
-                    " its samples, and training cannot go on without them: pass"
+                    " its samples, and training cannot resume without them: pass"
                     " distances to fit, set metric, or use fit with warm_start=False"
                 )
             return None

@@ -167,7 +167,7 @@ class TotalLoss(nn.Module):
                 values.append(outputs.codes.new_zeros(outputs.codes.shape[:-2]))
                 continue
             value = term(*(whole if term.uses_positives else anchors))
-            check_shape(value, term.name, outputs.codes.shape[:-2])
+            check_shape(value, str(term.name), outputs.codes.shape[:-2])
             weighted = value if term.weight == 1 else term.weight * value
             total = weighted if total is None else total + weighted
             values.append(value)

@@ -60,10 +60,10 @@ class FadingTerm(LossTerm):
 
     def forward(self, outputs: Any, batch: Batch) -> Tensor:
         """Compute the term, multiplied by its factor at this step."""
-        share = (1 - self.progress).clamp_min(0)
+        factor = (1 - self.progress).clamp_min(0)
         if self.training:
             self.progress += self.step
-        return share * self.whole(outputs, batch)
+        return factor * self.whole(outputs, batch)
 
     def whole(self, outputs: Any, batch: Batch) -> Tensor:
         """Compute the term with its full weight."""
@@ -96,8 +96,8 @@ class GuideLoss(FadingTerm):
 
     def whole(self, outputs: Any, batch: Batch) -> Tensor:
         """Compute the mean squared distance from the places of the batch."""
-        ways = outputs.codes - self.places[batch.index]
-        return weighted_mean(ways.square().sum(-1), batch.weights)
+        differences = outputs.codes - self.places[batch.index]
+        return weighted_mean(differences.square().sum(-1), batch.weights)
 
 
 class ScalingGuideLoss(FadingTerm):

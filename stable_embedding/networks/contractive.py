@@ -1,4 +1,4 @@
-"""A network that tells how steep its encoder is."""
+"""Autoencoder that also returns the slope of its encoder."""
 
 from typing import Any, NamedTuple
 
@@ -25,7 +25,7 @@ class ContractiveOutputs(NamedTuple):
 
 
 class ContractiveNetwork(Autoencoder):
-    """An autoencoder that also tells how steep its encoder is."""
+    """Autoencoder that also returns the squared norm of its encoder's Jacobian."""
 
     def forward(self, samples: Tensor) -> Any:
         """Return codes, reconstruction and the squared norm of the Jacobian."""

@@ -51,7 +51,7 @@ class _ConvolutionalModule(nn.Module):
         return prod(self.image_shape)
 
     def with_n_components(self, n_components: int) -> Self:
-        """Return a module for so many components, with new weights if this has none.
+        """Return a copy with `n_components`; draw its weights if this module has none.
 
         Raises
         ------
@@ -281,7 +281,7 @@ def _perceptron(sizes: Sequence[int]) -> list[nn.Module]:
 
 
 def _checked(name: str, sizes: Sequence[int], lengths: Any) -> tuple[int, ...]:
-    """Return sizes as a tuple; raise if they are not positive integers, so many."""
+    """Return sizes as a tuple; raise unless they are as many positive integers."""
     as_tuple = tuple(sizes) if isinstance(sizes, (list, tuple)) else ()
     if len(as_tuple) not in lengths or not all(
         type(size) is int and size > 0 for size in as_tuple

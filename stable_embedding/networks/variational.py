@@ -60,7 +60,7 @@ def quasi_normal_draws(n_components: int) -> np.ndarray:
 
 
 class VariationalNetwork(Autoencoder):
-    """An autoencoder whose encoder also tells how sharp a code is.
+    """Autoencoder whose encoder also returns the variance of each code.
 
     Codes have a normal prior with a total variance of 1, as the samples have.
 

@@ -352,9 +352,9 @@ def _joined(embedding, ids):
     places = {one: i for i, one in enumerate(every)}
     months = {}
     for month, points in by_month.items():
-        laid = np.full((len(every), 2), np.nan, dtype=np.float32)
-        laid[[places[one] for one in names[month]]] = points
-        months[str(month)] = laid
+        aligned = np.full((len(every), 2), np.nan, dtype=np.float32)
+        aligned[[places[one] for one in names[month]]] = points
+        months[str(month)] = aligned
     return months, list(every)
 
 

@@ -103,7 +103,7 @@ def chosen_columns(chosen, names):
 
 
 def column_groups(groups, names):
-    """Return a number for each column, which columns that count as one share.
+    """Return a group number for each column; grouped columns have the same number.
 
     Parameters
     ----------
@@ -123,10 +123,10 @@ def column_groups(groups, names):
         labels = [groups(name) for name in names]
     else:
         groups = dict(groups)
-        strangers = [name for name in groups if name not in names]
-        if strangers:
+        unknown = [name for name in groups if name not in names]
+        if unknown:
             raise ValueError(
-                f"groups holds {strangers[0]!r}, which is not a column of X; X has"
+                f"groups holds {unknown[0]!r}, which is not a column of X; X has"
                 f" {named(range(len(names)), names)}"
             )
         labels = [(groups[name],) if name in groups else name for name in names]

@@ -1,4 +1,4 @@
-"""Reports as pages: one HTML file each, which asks for no other."""
+"""Reports as self-contained HTML pages."""
 
 from base64 import b64encode
 from html import escape

@@ -39,7 +39,7 @@ def numeric_columns(X):
     Returns
     -------
     list of int
-        Their places.
+        Their indices.
     """
     if column_names(X) is not None:
         return [i for i, dtype in enumerate(X.dtypes) if is_numeric(dtype)]

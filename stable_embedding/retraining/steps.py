@@ -52,7 +52,7 @@ def path_to_map(estimator, input_name="estimator"):
     Raises
     ------
     TypeError
-        If there is no autoencoder, or are several.
+        If there is no autoencoder, or more than one.
     """
     paths = paths_to_maps(estimator)
     if len(paths) == 1:

@@ -28,7 +28,7 @@ from ..data.sample_ids import (
 )
 from ..data.sample_weights import check_weights
 from ..estimators.hashing import SemanticHashing
-from ..estimators.reference import has_place
+from ..estimators.reference import has_reference
 from ..losses.consensus import auto_consensus_weight
 from ..stability.measures import displacement, neighbor_overlap
 from .steps import (
@@ -277,7 +277,7 @@ class _Successor(BaseEstimator):
         if self.strategy == "warm_start":
             estimator = deepcopy(self.previous).set_params(warm_start=True)
         estimator.fit(X, y, **fit_params)
-        known = has_place(self.places)
+        known = has_reference(self.places)
         if fit_params.get("sample_weight") is not None:
             known &= check_weights(fit_params["sample_weight"], len(known)) > 0
         known = np.flatnonzero(known)
@@ -412,12 +412,12 @@ def _common_samples(names, n_samples, reference, n_neighbors):
 
 
 def _check_spread(codes):
-    """Raise if the old map tells no samples apart, or they are too few to lay it on."""
+    """Raise if samples are too few to align a map with, or all have the same code."""
     n_samples, n_components = codes.shape
     if n_samples <= n_components:
         raise ValueError(
-            f"X and reference have {n_samples} samples in common; a map of"
-            f" {n_components} components is laid on {n_components + 1} or more"
+            f"X and reference have {n_samples} samples in common; aligning"
+            f" {n_components} components needs {n_components + 1} or more"
         )
     if not np.ptp(codes, axis=0).any():
         raise ValueError(

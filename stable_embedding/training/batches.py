@@ -111,7 +111,7 @@ class BatchIterator:
 
     batch_size : int
         Number of samples in a batch to train on, and largest number in one to evaluate
-        on; an odd number in twos has one of three.
+        on. With 2, an odd number of samples has one batch of three.
 
     seeds : sequence of int, default=(0,)
         Seed of the orders of each run. Batches of one run have shape

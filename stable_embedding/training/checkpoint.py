@@ -134,7 +134,8 @@ def training_fingerprint(
         Samples to train on and to validate on.
 
     numbers : tuple
-        All else, of a kind whose `repr` tells it from others.
+        Other values that affect the result. Different values must have different
+        `repr`.
     """
     arrays = {"keys": torch.from_numpy(training_set.hashes.view("int64"))}
     for at, part in enumerate(chain(*(split or ()))):

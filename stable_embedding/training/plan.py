@@ -406,12 +406,12 @@ def stopping_rule_of(estimator: Any) -> StoppingRule | None:
 
 
 def identity_of(estimator: Any) -> str:
-    """Hash the parameters that tell a training from others, alike in every process.
+    """Hash the parameters that affect the result, to the same text in every process.
 
     Raises
     ------
     TypeError
-        If a parameter holds what belongs to this process alone.
+        If a parameter cannot be pickled.
     """
     parameters = estimator.get_params(deep=False)
     hashes = [stable_hash(type(estimator))]
@@ -426,13 +426,13 @@ def hash_of(name: str, value: Any, checkpoint: Any) -> str:
     Raises
     ------
     TypeError
-        If the value belongs to this process alone.
+        If the value cannot be pickled.
     """
     try:
         return f"{name} {stable_hash(value)}"
     except Exception as error:  # pickling may raise anything
         raise TypeError(
-            f"{name}={value!r} cannot be told from others in another process ({error}),"
-            f" which checkpoint={checkpoint!r} needs: set checkpoint=None, or give"
-            f" {name} an object that can be pickled"
+            f"{name}={value!r} cannot be pickled ({error}), which"
+            f" checkpoint={checkpoint!r} needs to recognize a training: set"
+            f" checkpoint=None, or pass an object as {name} that can be pickled"
         ) from error

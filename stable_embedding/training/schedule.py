@@ -107,7 +107,7 @@ def limit_runs(
         Number of distinct samples.
 
     mean_weight : float, default=1.0
-        How many samples each stands for, in the mean.
+        How many samples each stands for, on average.
     """
     if plan.n_init != "auto" or not plan.differs_by_batches_alone:
         return plan

@@ -147,7 +147,7 @@ class Trainer:
         return [_run(net, own.stopping, at) for at in range(len(networks))]
 
     def remove_checkpoint(self) -> None:
-        """Remove the file of the last training, which nobody needs to resume."""
+        """Remove the checkpoint of the finished training."""
         if self.checkpoints is not None:
             self.checkpoints.path.unlink(missing_ok=True)
 
@@ -223,7 +223,7 @@ class OwnCallbacks:
         Weight decay.
 
     fingerprint : str or None, default=None
-        What tells the training from others, if it is written to a file.
+        Digest that identifies the training in its checkpoint; None without one.
 
     desc : str, default="training"
         What is trained.

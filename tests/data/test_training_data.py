@@ -83,7 +83,7 @@ def test_a_graph_is_built_where_neighbors_count(X):
 
 def test_an_earlier_scaling_is_kept_and_samples_are_counted(X):
     scaling = np.full(4, 0.5), 2.0, 3.0
-    data = TrainingData.prepare(X, None, plan(), scaling, n_seen=1_500)
+    data = TrainingData.prepare(X, None, plan(), scaling=scaling, n_seen=1_500)
     assert (data.mean, data.scale, data.code_scale) == scaling
     assert data.n_samples_seen == 2_000
     assert data.fraction_of_seen == 0.25

@@ -408,7 +408,7 @@ def test_what_does_not_go_together_is_said(iris):
         StableAutoencoder(similarity="rbf", **FEW).fit(X, distances=D)
     model = StableAutoencoder(**FEW).fit(X, distances=2 * D)
     codes = model.transform(X)
-    with pytest.raises(ValueError, match="cannot go on without them"):
+    with pytest.raises(ValueError, match="cannot resume without them"):
         model.partial_fit(X)
     np.testing.assert_array_equal(model.transform(X), codes)
 

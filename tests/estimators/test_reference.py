@@ -109,7 +109,7 @@ def test_every_autoencoder_takes_it_or_says_why_not(months, autoencoder):
             r"shape \(500, 1\), but it must have \(500, 2\)",
         ),
         (lambda places: places[:-1], r"shape \(499, 2\)"),
-        (lambda places: np.full_like(places, np.nan), "places of 0 samples"),
+        (lambda places: np.full_like(places, np.nan), "has codes for 0 samples"),
         (lambda places: np.where(places > 0, np.inf, places), "reference contains inf"),
     ],
 )
@@ -147,5 +147,5 @@ def test_samples_without_a_weight_have_no_place(months, quick):
     weights[:10] = 0
     reference = np.full_like(places, np.nan)
     reference[:10] = places[:10]
-    with pytest.raises(ValueError, match="places of 0 samples that count"):
+    with pytest.raises(ValueError, match="has codes for 0 samples"):
         quick(n_init=1).fit(X, reference=reference, sample_weight=weights)

@@ -218,7 +218,7 @@ def test_bad_arguments_are_named(call, kind, message, model, reference):
 def test_an_error_says_which_samples_it_is_about(iris, name):
     X, _ = iris
     given = {"X_new": X, "reference": X}
-    given[name] = np.where(X == X[0], np.nan, X)
+    given[name] = np.where(X[0] == X, np.nan, X)
     with pytest.raises(ValueError, match="NaN") as raised:
         drift_report(PCA(2).fit(X), **given)
     assert raised.value.__notes__ == [f"X is {name} of drift_report"]

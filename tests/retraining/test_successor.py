@@ -304,7 +304,7 @@ def fitted(iris):
         (
             {"ids": range(150), "reference": range(2), "n_neighbors": 1},
             ValueError,
-            "a map of 2 components is laid on 3 or more",
+            "aligning 2 components needs 3 or more",
         ),
     ],
 )
