@@ -133,6 +133,26 @@ def test_runs_from_a_random_start_have_weights_of_their_own(X):
     assert not torch.allclose(first, second)
 
 
+@pytest.mark.parametrize("init", ["pca", "random"])
+def test_one_of_the_modules_may_have_no_weights(init, X):
+    class TwoPixels(nn.Module):
+        def forward(self, samples):
+            return samples[..., 10:12]
+
+    class Transposed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("matrix", torch.eye(2, 64))
+
+        def forward(self, codes):
+            return codes @ self.matrix
+
+    for modules in ({"encoder": TwoPixels()}, {"decoder": Transposed()}):
+        model = StableAutoencoder(init=init, **modules, **FEW).fit(X)
+        assert len(model.networks_) == FEW["n_init"]
+        assert np.isfinite(model.partial_fit(X).transform_runs(X)).all()
+
+
 def test_frozen_weights_stay(X):
     encoder = perceptron(64, 8, 2)
     encoder[0].requires_grad_(False)
