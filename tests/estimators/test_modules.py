@@ -176,6 +176,31 @@ def test_statistics_of_batches_are_kept_by_one_run(X):
     np.testing.assert_allclose(model.transform(X)[:1], model.transform(X[:1]), 1e-4)
 
 
+@pytest.mark.parametrize("name", ["encoder", "decoder"])
+def test_running_scales_are_kept_by_one_run(name, X):
+    class RunningScale(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("scale", torch.ones(()))
+
+        def forward(self, samples):
+            if self.training:
+                spread = nn.functional.dropout(samples.detach()).square().mean()
+                self.scale.mul_(0.5).add_(0.5 * spread)
+            return samples / self.scale
+
+    sizes = (64, 8, 2) if name == "encoder" else (2, 8, 64)
+    module = nn.Sequential(RunningScale(), perceptron(*sizes))
+    model = StableAutoencoder(**{name: module}, **FEW)
+    state = torch.get_rng_state()
+    with pytest.raises(ValueError, match=f"{name} holds a RunningScale.*n_init=1"):
+        model.fit(X)
+    assert module[0].scale == 1
+    assert torch.equal(torch.get_rng_state(), state)
+    trained = model.set_params(n_init=1).fit(X).network_.modules_given[name]
+    assert dict(trained.named_buffers()).popitem()[1] != 1
+
+
 def test_what_cannot_be_stacked_is_said_before_training(X):
     class Branches(nn.Linear):
         def forward(self, samples):
