@@ -3,7 +3,7 @@
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import sklearn
@@ -72,7 +72,46 @@ class _FullPrecision:
                     backend.fp32_precision = precision
 
 
-_full_precision = _FullPrecision()
+class _RandomStreams:
+    """States of torch's random streams, which threads restore together.
+
+    The streams are global to the process. The first thread to enter saves their states
+    and the last to leave restores them, so concurrent trainings do not restore each
+    other's states.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.n_within = 0
+        self.devices: set[torch.device] = set()
+        self.saved = ExitStack()
+
+    @contextmanager
+    def restored(self, device: torch.device) -> Iterator[None]:
+        with self.lock:
+            if device not in self.devices:
+                self.saved.enter_context(_forked_streams(device))
+                self.devices.add(device)
+            self.n_within += 1
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.n_within -= 1
+                if not self.n_within:
+                    self.devices.clear()
+                    # In reverse: what was saved first is restored last.
+                    self.saved.close()
+
+
+def _forked_streams(device: torch.device) -> AbstractContextManager[None]:
+    """Context that restores the streams of the CPU and of a device."""
+    kind = device.type if device.type != "cpu" else "cuda"
+    devices = [] if device.type == "cpu" else [device]
+    return torch.random.fork_rng(devices=devices, device_type=kind)
+
+
+_full_precision, _random_streams = _FullPrecision(), _RandomStreams()
 
 
 def _use_one_thread_if_forked() -> None:
@@ -80,9 +119,10 @@ def _use_one_thread_if_forked() -> None:
 
     OpenMP threads do not survive a fork, so a call that uses them would never return.
     """
-    global _full_precision, _pid
+    global _full_precision, _random_streams, _pid
     if os.getpid() != _pid:
-        _full_precision = _FullPrecision()  # the old one counts threads of the parent
+        # The old ones count threads of the parent.
+        _full_precision, _random_streams = _FullPrecision(), _RandomStreams()
         torch.set_num_threads(1)
         threadpool_limits(1, user_api="openmp")
         _pid = os.getpid()
@@ -130,9 +170,9 @@ def own_random_stream(seed: int, device: str | torch.device = "cpu") -> Iterator
         other devices are not touched.
     """
     device = torch.device(device)
-    kind = device.type if device.type != "cpu" else "cuda"
-    devices = [] if device.type == "cpu" else [device]
-    with torch.random.fork_rng(devices=devices, device_type=kind):
+    _use_one_thread_if_forked()
+    # Contexts within contexts restore what they find, besides what threads share.
+    with _random_streams.restored(device), _forked_streams(device):
         seed_streams(seed, device)
         yield
 

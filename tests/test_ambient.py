@@ -17,7 +17,12 @@ from sklearn.preprocessing import scale
 
 import stable_embedding
 from stable_embedding import ReconstructionOutlierDetector, StableAutoencoder
-from stable_embedding._ambient import _MATMUL_BACKENDS, own_settings, seed_streams
+from stable_embedding._ambient import (
+    _MATMUL_BACKENDS,
+    own_random_stream,
+    own_settings,
+    seed_streams,
+)
 from stable_embedding.estimators.registry import ESTIMATORS
 from stable_embedding.export import to_onnx
 from tests.ambient import CONTEXTS
@@ -194,6 +199,40 @@ def test_one_thread_does_not_undo_the_precision_of_another():
 
 def precision_settings():
     return tuple(backend.fp32_precision for backend in _MATMUL_BACKENDS)
+
+
+def test_one_thread_does_not_undo_the_random_stream_of_another():
+    meeting = threading.Barrier(2, timeout=60)
+
+    def enter_first():
+        with own_random_stream(1):
+            meeting.wait()
+            meeting.wait()
+        meeting.wait()
+
+    def leave_last():
+        meeting.wait()
+        with own_random_stream(2):
+            meeting.wait()
+            meeting.wait()
+
+    before = torch.get_rng_state()
+    threads = [threading.Thread(target=one) for one in (enter_first, leave_last)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_random_stream_goes_on_after_one_within_it():
+    with own_random_stream(1):
+        expected = torch.rand(6)
+    with own_random_stream(1):
+        first = torch.rand(3)
+        with own_random_stream(2):
+            torch.rand(3)
+        assert torch.equal(torch.cat([first, torch.rand(3)]), expected)
 
 
 class Streams:

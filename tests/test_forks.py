@@ -49,6 +49,23 @@ def test_a_forked_child_does_not_hang():
     subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
 
 
+def test_a_forked_child_waits_for_no_thread_of_its_parent():
+    script = """
+    import os, signal
+    from stable_embedding import _ambient
+
+    with _ambient._random_streams.lock, _ambient._full_precision.lock:
+        child = os.fork()
+        if not child:
+            signal.alarm(60)
+            with _ambient.own_random_stream(0), _ambient.own_settings():
+                os._exit(0)
+    assert os.waitpid(child, 0) == (child, 0)
+    """
+    script = textwrap.dedent(script)
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
+
+
 def test_two_forked_workers_serve(tmp_path):
     (tmp_path / "service.py").write_text(
         FIT_IN_TWO_THREADS

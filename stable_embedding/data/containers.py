@@ -230,9 +230,9 @@ def check_samples(X, input_name="X", *, accept_sparse=False, **options):
 
 
 def canonical(X):
-    """Return samples whose entries occur once, as norms of rows assume.
+    """Return samples or distances whose entries occur once, as norms of rows assume.
 
-    A sparse matrix may hold parts of an entry, to be added up.
+    A sparse matrix may hold parts of an entry, to be added up. It is not changed.
     """
     if issparse(X) and not X.has_canonical_format:
         X = X.copy()

@@ -8,7 +8,7 @@ from sklearn.utils import check_array, gen_batches
 
 from . import limits
 from .columns import columns_named
-from .containers import readable
+from .containers import canonical, readable
 from .input_distances import (
     CallableDistances,
     InputDistances,
@@ -154,6 +154,7 @@ def check_distances(distances: Any, n_samples: int) -> Any:
             ensure_all_finite=False,
             input_name="distances",
         )
+    distances = canonical(distances)
     if distances.shape != (n_samples, n_samples):
         raise ValueError(
             f"distances has shape {distances.shape}, but it must have"

@@ -134,15 +134,45 @@ def copy_of_module(
     return copied
 
 
-def check_module_stack(module: nn.Module, name: str) -> None:
-    """Raise if a module keeps what copies of it, trained as one stack, cannot keep."""
-    for layer in module.modules():
+def check_module_stack(module: nn.Module, trained: nn.Module, name: str) -> None:
+    """Raise if a module keeps what copies of it, trained as one stack, cannot keep.
+
+    Parameters
+    ----------
+    module : nn.Module
+
+    trained : nn.Module
+        A copy that has mapped samples in training mode since.
+
+    name : str
+        Parameter that holds it.
+
+    Raises
+    ------
+    ValueError
+        If it keeps statistics of batches, or its buffers changed.
+    """
+    for layer, after in zip(module.modules(), trained.modules()):
         if getattr(layer, "running_mean", None) is not None:
             raise ValueError(
                 f"{name} holds a {type(layer).__name__}, which keeps statistics of"
                 " batches, and several runs cannot be trained as one stack with it:"
                 " set n_init=1, or use nn.GroupNorm or nn.LayerNorm"
             )
+        before = dict(layer.named_buffers(recurse=False))
+        for key, buffer in after.named_buffers(recurse=False):
+            if key not in before or not _are_equal(before[key], buffer):
+                raise ValueError(
+                    f"{name} holds a {type(layer).__name__}, whose buffer {key!r}"
+                    " changes in training, and several runs cannot be trained as one"
+                    " stack with it: set n_init=1"
+                )
+
+
+def _are_equal(first: Tensor, second: Tensor) -> bool:
+    """Tell whether tensors are equal, of which some values may be nan."""
+    arrays = first.numpy(force=True), second.numpy(force=True)
+    return np.array_equal(*arrays, equal_nan=True)
 
 
 def probe(n_inputs: int) -> Tensor:

@@ -75,7 +75,9 @@ def apply_in_chunks(
 def check_out(out, shape, dtype):
     """Raise if codes of a type cannot be written to an array."""
     kind = getattr(out, "dtype", None)
-    if not (isinstance(out, np.ndarray) and np.can_cast(dtype, kind, "same_kind")):
+    # Of a signed type, "same_kind" takes one that the largest codes do not fit into.
+    casting = "safe" if np.issubdtype(dtype, np.unsignedinteger) else "same_kind"
+    if not (isinstance(out, np.ndarray) and np.can_cast(dtype, kind, casting)):
         raise TypeError(
             f"out is of {kind or type(out).__name__}; it must be an ndarray to which"
             f" {np.dtype(dtype)} can be written"

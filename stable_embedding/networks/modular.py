@@ -1,6 +1,7 @@
 """The network of an estimator to which a user gave modules."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -155,21 +156,31 @@ class ModularAutoencoder(BaseAutoencoder):
         ValueError
             If their modules cannot be stacked.
         """
-        for name, module in networks[0].modules_given.items():
-            check_module_stack(module, name)
-        stacked, samples = ModuleStack(networks), probe(networks[0].n_features)
-        try:
-            with torch.no_grad(), own_random_stream(0):
-                stacked(samples.expand(len(networks), -1, -1))
-        except Exception as error:  # whatever a user's code raises
-            raise ValueError(
-                "the runs of encoder and decoder cannot be trained as one stack, which"
-                f" n_init={len(networks)} needs (torch.vmap raises"
-                f" {type(error).__name__}: {error}): set n_init=1"
-            ) from error
+        first, n_runs = networks[0], len(networks)
+        samples, trained = probe(first.n_features).to(first.device), deepcopy(first)
+        _try_to_train(trained, samples, n_runs)
+        for name, module in first.modules_given.items():
+            check_module_stack(module, trained.modules_given[name], name)
+        stacked = ModuleStack(networks)
+        _try_to_train(stacked, samples.expand(n_runs, -1, -1), n_runs)
         return stacked
 
     @property
     def widest_layer(self) -> int:
         """Width of the widest layer, which bounds the memory of a sample."""
         return self._widest_layer
+
+
+@torch.no_grad()
+def _try_to_train(network: nn.Module, samples: Tensor, n_runs: int) -> None:
+    """Map samples as in a training, or say that several runs cannot be trained."""
+    try:
+        with own_random_stream(0, samples.device):
+            network.train()(samples)
+    except Exception as error:  # whatever a user's code raises
+        how = "torch.vmap" if isinstance(network, ModuleStack) else "a training"
+        raise ValueError(
+            "the runs of encoder and decoder cannot be trained as one stack, which"
+            f" n_init={n_runs} needs ({how} raises {type(error).__name__}: {error}):"
+            " set n_init=1"
+        ) from error

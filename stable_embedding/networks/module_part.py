@@ -1,6 +1,7 @@
 """Any module as a part of a network, beside a linear path and between affine maps."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import torch
@@ -127,15 +128,20 @@ class ModulePart(nn.Module):
             value = graph.node("Add", value, graph.node("MatMul", inputs, path.T))
         return value if self.after is None else _add_affine(graph, value, self.after)
 
+    def _tensor_like(self, matrix: Tensor) -> Tensor:
+        """Return a tensor of the part's own, or the matrix in float32 without any."""
+        own = chain(self.parameters(), self.buffers())
+        return next(filter(torch.is_floating_point, own), matrix.float())
+
     @torch.no_grad()
     def _map_before(self, matrix: Tensor, shift: Tensor) -> None:
-        own, like = self.before, next(self.parameters())
+        own, like = self.before, self._tensor_like(matrix)
         first = AffineMap(matrix.to(like), shift.to(like))
         self.before = first if own is None else first.then(own.matrix, own.shift)
 
     @torch.no_grad()
     def _map_after(self, matrix: Tensor, shift: Tensor) -> None:
-        own, like = self.after, next(self.parameters())
+        own, like = self.after, self._tensor_like(matrix)
         self.after = (
             AffineMap(matrix.to(like), shift.to(like))
             if own is None

@@ -77,6 +77,7 @@ class LossCurveDisplay(Display):
 
     def _draw(self):
         terms = [name for name in self.history if not name.startswith(_VALIDATION)]
+        is_negative = any(np.any(np.less(one, 0)) for one in self.history.values())
         for color, name in zip(cycle(COLORS), terms):
             for key, style in ((name, "-"), (_VALIDATION + name, "--")):
                 losses = self.history.get(key, ())
@@ -90,5 +91,7 @@ class LossCurveDisplay(Display):
                         linewidth=3 if name == "loss" else 1.5,
                         label=key.replace("_", " "),
                     )
-        self.ax_.set(xlabel="epoch", ylabel="loss (as a fraction)", ylim=(0, None))
+        self.ax_.set(xlabel="epoch", ylabel="loss (as a fraction)")
+        if not is_negative:
+            self.ax_.set_ylim(bottom=0)
         self.ax_.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3)

@@ -92,6 +92,7 @@ class ManifoldVarianceDisplay(Display):
         -------
         ManifoldVarianceDisplay
         """
+        _check_kind(kind)  # before anything is trained
         embeddings = embeddings_of(estimator, X, y, verbose)
         return cls.from_embeddings(embeddings, y, kind=kind, ax=ax)
 

@@ -1,5 +1,6 @@
 """Score estimators by the stability of their embeddings."""
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -190,11 +191,8 @@ def _scores(cv_results, name):
             " refit=functools.partial(most_stable_within_one_standard_error,"
             " stability=..., reconstruction=...)"
         )
-    splits = [
-        values
-        for key, values in cv_results.items()
-        if key.startswith("split") and key.endswith(f"_test_{name}")
-    ]
+    of_a_split = re.compile(rf"split\d+_test_{re.escape(name)}")
+    splits = [values for key, values in cv_results.items() if of_a_split.fullmatch(key)]
     return np.asarray(splits, dtype=np.float64)
 
 

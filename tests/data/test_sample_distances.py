@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_array
+from scipy.sparse import coo_array, csr_array
 from scipy.spatial.distance import cdist
 from sklearn.model_selection import train_test_split
 
@@ -101,3 +101,19 @@ def test_what_is_rounded_is_taken(D):
     assert check_distances(rounded, 30) is not None
     assert check_distances(D.astype(np.float32), 30).dtype == np.float32
     assert check_distances(D.round().astype(int), 30).dtype == np.float64
+
+
+@pytest.mark.parametrize("wrap", [lambda D: D, SampleDistances])
+def test_entries_in_parts_are_added_up(wrap, D):
+    rows, columns = np.indices(D.shape).reshape(2, -1)
+    parts = np.concatenate([D.ravel() / 4, 3 * D.ravel() / 4])
+    at = np.tile(rows, 2), np.tile(columns, 2)
+    by_coordinates = coo_array((parts, at), D.shape)
+    # A conversion to CSR adds parts up, which this constructor keeps.
+    order = np.argsort(at[0], kind="stable")
+    starts = np.arange(0, parts.size + 1, 2 * len(D))
+    by_rows = csr_array((parts[order], at[1][order], starts), D.shape)
+    for matrix in (by_coordinates, by_rows):
+        found = between(wrap(matrix), len(D))
+        np.testing.assert_allclose(found, D, rtol=1e-6, atol=1e-6)
+        assert matrix.nnz == 2 * D.size

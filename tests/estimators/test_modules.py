@@ -133,6 +133,26 @@ def test_runs_from_a_random_start_have_weights_of_their_own(X):
     assert not torch.allclose(first, second)
 
 
+@pytest.mark.parametrize("init", ["pca", "random"])
+def test_one_of_the_modules_may_have_no_weights(init, X):
+    class TwoPixels(nn.Module):
+        def forward(self, samples):
+            return samples[..., 10:12]
+
+    class Transposed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("matrix", torch.eye(2, 64))
+
+        def forward(self, codes):
+            return codes @ self.matrix
+
+    for modules in ({"encoder": TwoPixels()}, {"decoder": Transposed()}):
+        model = StableAutoencoder(init=init, **modules, **FEW).fit(X)
+        assert len(model.networks_) == FEW["n_init"]
+        assert np.isfinite(model.partial_fit(X).transform_runs(X)).all()
+
+
 def test_frozen_weights_stay(X):
     encoder = perceptron(64, 8, 2)
     encoder[0].requires_grad_(False)
@@ -154,6 +174,31 @@ def test_statistics_of_batches_are_kept_by_one_run(X):
     np.testing.assert_array_equal(again.transform(X), model.transform(X))
     # Each sample by itself.
     np.testing.assert_allclose(model.transform(X)[:1], model.transform(X[:1]), 1e-4)
+
+
+@pytest.mark.parametrize("name", ["encoder", "decoder"])
+def test_running_scales_are_kept_by_one_run(name, X):
+    class RunningScale(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("scale", torch.ones(()))
+
+        def forward(self, samples):
+            if self.training:
+                spread = nn.functional.dropout(samples.detach()).square().mean()
+                self.scale.mul_(0.5).add_(0.5 * spread)
+            return samples / self.scale
+
+    sizes = (64, 8, 2) if name == "encoder" else (2, 8, 64)
+    module = nn.Sequential(RunningScale(), perceptron(*sizes))
+    model = StableAutoencoder(**{name: module}, **FEW)
+    state = torch.get_rng_state()
+    with pytest.raises(ValueError, match=f"{name} holds a RunningScale.*n_init=1"):
+        model.fit(X)
+    assert module[0].scale == 1
+    assert torch.equal(torch.get_rng_state(), state)
+    trained = model.set_params(n_init=1).fit(X).network_.modules_given[name]
+    assert dict(trained.named_buffers()).popitem()[1] != 1
 
 
 def test_what_cannot_be_stacked_is_said_before_training(X):

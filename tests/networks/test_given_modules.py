@@ -146,11 +146,46 @@ def test_a_layer_that_cannot_be_drawn_is_named():
         draw_weights(nn.Sequential(nn.Linear(5, 5), Scale()), "encoder", 0)
 
 
+def trained_once(module):
+    module = copy.deepcopy(module).train()
+    module(probe(5))
+    return module
+
+
 def test_statistics_of_batches_are_no_matter_of_stacks():
     module = nn.Sequential(nn.Linear(5, 3), nn.BatchNorm1d(3))
     with pytest.raises(ValueError, match=r"encoder holds a BatchNorm1d.*set n_init=1"):
-        check_module_stack(module, "encoder")
-    check_module_stack(nn.Sequential(nn.Linear(5, 3), nn.LayerNorm(3)), "encoder")
+        check_module_stack(module, trained_once(module), "encoder")
+
+
+class RunningScale(nn.Module):
+    """Divides by a scale that it learns from batches, unknown at first or not."""
+
+    def __init__(self, scale):
+        super().__init__()
+        self.register_buffer("scale", scale)
+
+    def forward(self, samples):
+        if self.training:
+            new = samples.abs().mean()
+            old = new if self.scale is None else self.scale
+            self.scale = 0.9 * old + 0.1 * new
+        return samples if self.scale is None else samples / self.scale
+
+
+@pytest.mark.parametrize("scale", [torch.ones(()), None])
+def test_buffers_that_a_training_changes_are_no_matter_of_stacks(scale):
+    module = nn.Sequential(nn.Linear(5, 3), RunningScale(scale))
+    message = r"decoder holds a RunningScale, whose buffer 'scale' .*set n_init=1"
+    with pytest.raises(ValueError, match=message):
+        check_module_stack(module, trained_once(module), "decoder")
+
+
+@pytest.mark.parametrize("value", [1.0, 1, True, 1j, float("nan")])
+def test_buffers_that_stay_are_stacked(value):
+    module = nn.Sequential(nn.Linear(5, 3), nn.LayerNorm(3), nn.Dropout(0.5))
+    module.register_buffer("constant", torch.tensor(value))
+    check_module_stack(module, trained_once(module), "encoder")
 
 
 def test_the_widest_output_is_found():

@@ -5,7 +5,7 @@ from scipy.sparse import csr_array
 
 from stable_embedding.data import limits
 from stable_embedding.networks import Autoencoder
-from stable_embedding.networks.inference import apply_in_chunks
+from stable_embedding.networks.inference import apply_in_chunks, check_out
 
 pytestmark = pytest.mark.numeric
 
@@ -69,6 +69,22 @@ def test_what_comes_out_is_finished_and_written_where_it_is_wanted(network, rng)
     out = np.zeros((9, 2))
     assert apply_in_chunks(network, network.encode, X, None, np.negative, out) is out
     np.testing.assert_array_equal(out, -apply_in_chunks(network, network.encode, X))
+
+
+@pytest.mark.parametrize(
+    ("codes", "taken", "refused"),
+    [
+        (np.uint8, [np.uint8, np.int16, np.float32], [np.int8, bool]),
+        (np.float32, [np.float64, np.float16], [np.int64, np.uint8]),
+    ],
+)
+def test_codes_are_written_where_they_fit(codes, taken, refused):
+    for dtype in taken:
+        check_out(np.empty((3, 2), dtype), (3, 2), codes)
+    for dtype in refused:
+        expected = f"out is of {np.dtype(dtype)}; .* to which {np.dtype(codes)} can"
+        with pytest.raises(TypeError, match=expected):
+            check_out(np.empty((3, 2), dtype), (3, 2), codes)
 
 
 def test_sparse_samples_are_those_of_the_dense_array(network, rng):

@@ -98,6 +98,28 @@ def test_a_map_has_the_precision_of_the_weights(part, rotation, shift):
     assert part(draw(7, 5).float()).dtype == torch.float32
 
 
+class Repeating(nn.Module):
+    """A module without weights, whose buffer holds the features to return."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("kept", torch.tensor([0, 1, 2, 0, 1]))
+
+    def forward(self, codes):
+        return codes[..., self.kept]
+
+
+def test_a_part_without_weights_is_mapped_in_single_precision(rotation, shift):
+    codes = draw(7, 3).float()
+    turn = torch.from_numpy(ortho_group.rvs(5, random_state=1))
+    part = ModulePart(Repeating())
+    part.unmap_inputs(rotation, shift)
+    part.map_outputs(turn, draw(5))
+    assert part.before.matrix.dtype == part.after.matrix.dtype == torch.float32
+    found = part(codes @ rotation.float() + shift.float())
+    assert_close(found, Repeating()(codes) @ turn.float() + draw(5).float())
+
+
 def test_the_module_is_regularized_and_the_path_is_not(part):
     expected = list(map(id, part.module.parameters()))
     assert list(map(id, part.regularized_parameters())) == expected

@@ -42,3 +42,13 @@ def test_a_term_without_weight_is_not_drawn(iris):
 def test_more_terms_than_colors_are_all_drawn():
     history = {f"term{i}_loss": [1.0, 0.5] for i in range(12)}
     assert len(LossCurveDisplay(history).plot().ax_.get_lines()) == 12
+
+
+def test_losses_below_zero_are_within_the_axes():
+    for history, is_negative in (
+        ({"loss": [1.0, 0.5]}, False),
+        ({"loss": [1.0, 0.5], "likelihood_loss": [0.5, -3.0]}, True),
+        ({"loss": [1.0, 0.5], "validation_loss": [0.5, -3.0]}, True),
+    ):
+        lowest, _ = LossCurveDisplay(history).plot().ax_.get_ylim()
+        assert lowest < -3 if is_negative else lowest == 0

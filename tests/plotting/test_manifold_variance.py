@@ -54,6 +54,19 @@ def test_many_samples_are_subsampled_with_their_classes(rng, monkeypatch):
     np.testing.assert_array_equal(display.y, display.embedding[:, 0].round())
 
 
+def test_an_unknown_kind_is_refused_before_a_training(iris):
+    class Counted(PCA):
+        n_fits = 0
+
+        def fit_transform(self, X, y=None):
+            Counted.n_fits += 1
+            return super().fit_transform(X)
+
+    with pytest.raises(ValueError, match="kind='maps' must be"):
+        ManifoldVarianceDisplay.from_estimator(Counted(2), iris[0], kind="maps")
+    assert not Counted.n_fits
+
+
 def test_bad_variances_are_refused(rng):
     runs = rng.normal(size=(2, 10, 3))
     with pytest.raises(ValueError, match="kind='image'"):

@@ -319,6 +319,13 @@ def test_the_rule_looks_within_one_standard_error():
     assert choose(results([[1, 1]] * 2, [[0.5, 0.7]] * 2)) == 1
 
 
+def test_the_rule_reads_no_scorer_whose_name_ends_alike():
+    found = results([[1, 1]] * 2, [[0.5, 0.7]] * 2)
+    found |= {f"split{i}_test_old_test_stability": [9, 0] for i in range(2)}
+    found |= {f"split{i}_test_my_test_reconstruction": [9, 0] for i in range(2)}
+    assert most_stable_within_one_standard_error(found) == 1
+
+
 def test_the_rule_ignores_candidates_without_a_score():
     nan = np.nan
     choose = most_stable_within_one_standard_error
