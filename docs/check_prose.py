@@ -164,7 +164,7 @@ def broken_rules(text, *, in_table):
             yield f"a sentence of {len(sentence.split())} words: {sentence[:50]}..."
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_a_page_is_in_plain_english(page):
     found = [
         f"{page.relative_to(ROOT)}:{line}: {message}"
