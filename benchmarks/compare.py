@@ -279,11 +279,11 @@ def formatted(value):
 
 DRAWN = {
     "raw_seed": ("another seed", "displacement", True),
-    "raw_drop_one": ("a row dropped", "displacement", True),
+    "raw_drop_one": ("a sample dropped", "displacement", True),
     "raw_drop_tenth": ("a tenth dropped", "displacement", True),
     "correlation": ("distances kept", "correlation", False),
     "trustworthiness": ("neighbors kept", "trustworthiness", False),
-    "unseen_accuracy": ("unseen rows", "5-NN accuracy", False),
+    "unseen_accuracy": ("unseen samples", "5-NN accuracy", False),
     "fit_seconds": ("fit", "seconds", True),
 }
 _SMALLEST_MOVE = 1e-4

@@ -162,7 +162,7 @@ def stability():
     return selected(
         [
             Column("data", "case", lambda case: _STABILITY_CASES.get(case, case)),
-            Column("samples", "rows"),
+            Column("size", "rows"),
             Column("other seed, %", "seed", moved_by),
             Column("a sample dropped, %", "dropped_or_month", moved_by),
             Column("one run, other seed, %", "seed_of_one_run", moved_by),
