@@ -171,7 +171,8 @@ def own_random_stream(seed: int, device: str | torch.device = "cpu") -> Iterator
     """
     device = torch.device(device)
     _use_one_thread_if_forked()
-    # Contexts within contexts restore what they find, besides what threads share.
+    # The inner context restores the state at entry, for nested calls; the outer one
+    # restores that before all threads.
     with _random_streams.restored(device), _forked_streams(device):
         seed_streams(seed, device)
         yield

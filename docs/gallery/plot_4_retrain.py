@@ -43,8 +43,8 @@ print(result)
 report
 
 # %%
-# Train a plain autoencoder twice for comparison. ``align`` lays its second map on the
-# first by the best shift, rotation and reflection.
+# Train a plain autoencoder twice for comparison. ``align`` moves its second map onto
+# the first by the best shift, rotation and reflection.
 plain = {"init": "random", "similarity_weight": 0, "learning_rate_init": 1e-3}
 first, second = (
     make_pipeline(ink, StableAutoencoder(2, random_state=seed, **plain))

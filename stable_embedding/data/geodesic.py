@@ -145,7 +145,7 @@ def geodesic_distances(
         Least number of coordinates.
 
     unit : float, default=1.0
-        By which the samples were divided, and their distances are multiplied.
+        Number by which the samples were divided. Lengths of paths are multiplied by it.
 
     verbose : bool, default=False
         Whether to show progress bars.

@@ -20,6 +20,7 @@ from .._progress import progress_over
 from . import limits
 from .chunks import dense_samples
 from .metrics import PairMetric, checked
+from .row_hash import mix_bits
 
 # Smaller cosine distances are rounding errors between samples of the same direction.
 _ROUNDING = 1e-14
@@ -362,8 +363,17 @@ def _scaled(rows, mean, scale):
     return (rows - mean) / scale
 
 
-def _divided(rows, mean, scale):
-    return rows / scale
+def _hashed(rows, mean, scale):
+    """Return a 24-bit hash of each value, which float32 holds; equal values share it.
+
+    Values that differ in float64 may be equal in float32.
+    """
+    bits = np.ascontiguousarray(rows + 0.0).view(np.uint64)  # 0.0, not -0.0
+    return mix_bits(bits) >> np.uint64(40)
+
+
+def _nonzero(rows, mean, scale):
+    return rows != 0
 
 
 def _unit(rows, mean, scale):
@@ -414,7 +424,6 @@ def _hamming(rows):
 
 
 def _jaccard(rows):
-    rows = (rows != 0).to(torch.float32)
     common = rows @ rows.mT
     sizes = common.diagonal(dim1=-2, dim2=-1)
     either = sizes.unsqueeze(-1) + sizes.unsqueeze(-2) - common
@@ -428,8 +437,8 @@ TORCH_METRICS: dict[Any, tuple[Callable, Callable, int]] = {
     "cityblock": (_scaled, _manhattan, 1),
     "correlation": (_centered_unit, _one_minus_product, 0),
     "cosine": (_unit, _one_minus_product, 0),
-    "hamming": (_scaled, _hamming, 0),
-    "jaccard": (_divided, _jaccard, 0),
+    "hamming": (_hashed, _hamming, 0),
+    "jaccard": (_nonzero, _jaccard, 0),
     "l1": (_scaled, _manhattan, 1),
     "manhattan": (_scaled, _manhattan, 1),
     "sqeuclidean": (_scaled, _sqeuclidean, 2),

@@ -365,7 +365,7 @@ class BaseStableAutoencoder(
         return self._align(X, reference, "reference")
 
     def _align(self, X, codes, name):
-        """Align the embedding of X with codes; errors call them by a name."""
+        """Align the embedding of X with codes, which errors call by a name; hook."""
         check_is_fitted(self)
         X = self._validate_all_but_values(X)
         target = self._network_codes(codes, name)
@@ -379,7 +379,7 @@ class BaseStableAutoencoder(
 
     @own_settings()
     def _align_all_runs(self, X, target, weights=None):
-        """Move all runs by the rigid map that lays X where samples have a place."""
+        """Align all runs with the target by one rigid map, found where it is known."""
         codes, known = self._encode(self.network_, X), has_reference(target)
         rigid_map = self._rigid_map(
             self._run, codes[known], target[known], weights_at(weights, known)

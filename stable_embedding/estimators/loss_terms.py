@@ -45,7 +45,7 @@ def standard_terms(networks, data, plan, rigid_map):
         What the parameters decide.
 
     rigid_map : callable
-        Finds the map that lays codes of a network on a target.
+        Finds the map that aligns codes of a network with a target.
 
     Returns
     -------

@@ -80,7 +80,7 @@ def reference_at_start(network, training_set, rigid_map):
         One with a reference.
 
     rigid_map : callable
-        Finds the map that lays codes of a network on a target.
+        Finds the map that aligns codes of a network with a target.
 
     Returns
     -------

@@ -171,7 +171,7 @@ def check_module_stack(module: nn.Module, trained: nn.Module, name: str) -> None
 
 def _are_equal(first: Tensor, second: Tensor) -> bool:
     """Tell whether tensors are equal, of which some values may be nan."""
-    arrays = first.numpy(force=True), second.numpy(force=True)
+    arrays = (values.to_dense().numpy(force=True) for values in (first, second))
     return np.array_equal(*arrays, equal_nan=True)
 
 

@@ -400,7 +400,7 @@ def _explained(estimator, X):
     last = last_step(estimator)
     if last is not estimator and hasattr(estimator, "inverse_transform"):
         # X may be no numbers, or lack some; and an imputer may have no way back.
-        with suppress(TypeError, ValueError):
+        with suppress(TypeError, ValueError, NotImplementedError):
             return _explained_by(estimator, X)
     if not hasattr(last, "inverse_transform"):
         return float("nan")

@@ -267,7 +267,7 @@ class _Successor(BaseEstimator):
         self.places = places
 
     def fit(self, X, y=None, **fit_params):
-        """Train with the parameters of the old one, and lay the map on its places."""
+        """Train with the old parameters, and align the map with the places."""
         estimator, weight = clone(self.previous), self.previous.consensus_weight
         if self.strategy == "pull":
             estimator.set_params(consensus_weight=pull_weight(estimator))

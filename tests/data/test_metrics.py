@@ -91,7 +91,9 @@ def test_what_is_computed_by_batches_is_what_is_held(metric, rng, monkeypatch):
 
 @pytest.mark.numeric
 def test_large_codes_that_differ_little_are_told_apart(rng):
-    X = 1e9 + rng.integers(0, 50, size=(40, 3))
+    X = rng.integers(0, 50, size=(40, 3)) + np.array([1e9, 0, 0])
+    X[:4, 1] = -999999999.0  # far from the others, as their mean then is
+    X[0, 2], X[1, 2] = 0.0, -0.0
     found = distances_of(X, "hamming").among(torch.arange(40))
     np.testing.assert_allclose(found, expected(X, "hamming"), rtol=FLOAT32)
 

@@ -428,5 +428,9 @@ def test_an_inverse_that_fails_is_nan(iris, error):
         def inverse_transform(self, X):
             raise error("no inverse for these data")
 
-    report = stability_report({"map": NoInverse(2)}, iris[0], perturbations=["seed"])
+    maps = {
+        "map": NoInverse(2),
+        "pipeline": make_pipeline(StandardScaler(), NoInverse(2)),
+    }
+    report = stability_report(maps, iris[0], perturbations=["seed"])
     assert all(np.isnan(row["r2_sd"]) for row in report.rows)
