@@ -171,8 +171,8 @@ def check_module_stack(module: nn.Module, trained: nn.Module, name: str) -> None
 
 def _are_equal(first: Tensor, second: Tensor) -> bool:
     """Tell whether tensors are equal, of which some values may be nan."""
-    arrays = (values.to_dense().numpy(force=True) for values in (first, second))
-    return np.array_equal(*arrays, equal_nan=True)
+    one, other = (values.to_dense().numpy(force=True) for values in (first, second))
+    return np.array_equal(one, other, equal_nan=True)
 
 
 def probe(n_inputs: int) -> Tensor:
