@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
@@ -41,57 +41,35 @@ _MATMUL_BACKENDS: list[Any] = (
 _pid = os.getpid()
 
 
-class _FullPrecision:
-    """Context in which matrix products of float32 are computed in full float32.
+class _SharedContext:
+    """Context of a setting that is global to the process, which threads share.
 
-    The setting is global to the process. The first thread to enter changes it and the
-    last to leave restores it, so concurrent trainings do not undo each other's setting.
+    The first thread to enter changes the setting and the last to leave restores it, so
+    concurrent trainings do not undo each other's setting.
+
+    Parameters
+    ----------
+    context : callable
+        Returns the context of one thread, for given arguments.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, context: Callable[..., AbstractContextManager[None]]) -> None:
+        self.context = context
+        self.renew()
+
+    def renew(self) -> None:
+        """Forget the threads of the process that this one was forked from."""
         self.lock = threading.Lock()
         self.n_within = 0
-        self.changed: list[tuple[Any, str]] = []
-
-    def __enter__(self) -> None:
-        with self.lock:
-            for backend in () if self.n_within else _MATMUL_BACKENDS:
-                precision = backend.fp32_precision
-                if precision not in ("none", "ieee"):
-                    self.changed.append((backend, precision))
-                    backend.fp32_precision = "ieee"
-            self.n_within += 1
-
-    def __exit__(self, *error: object) -> None:
-        with self.lock:
-            self.n_within -= 1
-            while not self.n_within and self.changed:
-                backend, precision = self.changed.pop()
-                backend.fp32_precision = "none"
-                if backend.fp32_precision != precision:  # it was not inherited
-                    backend.fp32_precision = precision
-
-
-class _RandomStreams:
-    """States of torch's random streams, which threads restore together.
-
-    The streams are global to the process. The first thread to enter saves their states
-    and the last to leave restores them, so concurrent trainings do not restore each
-    other's states.
-    """
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.n_within = 0
-        self.devices: set[torch.device] = set()
-        self.saved = ExitStack()
+        self.entered: set[tuple[Any, ...]] = set()
+        self.contexts = ExitStack()
 
     @contextmanager
-    def restored(self, device: torch.device) -> Iterator[None]:
+    def __call__(self, *arguments: Any) -> Iterator[None]:
         with self.lock:
-            if device not in self.devices:
-                self.saved.enter_context(_forked_streams(device))
-                self.devices.add(device)
+            if arguments not in self.entered:
+                self.contexts.enter_context(self.context(*arguments))
+                self.entered.add(arguments)
             self.n_within += 1
         try:
             yield
@@ -99,9 +77,26 @@ class _RandomStreams:
             with self.lock:
                 self.n_within -= 1
                 if not self.n_within:
-                    self.devices.clear()
-                    # In reverse: what was saved first is restored last.
-                    self.saved.close()
+                    self.entered.clear()
+                    self.contexts.close()  # the last that was entered first
+
+
+@contextmanager
+def _in_full_precision() -> Iterator[None]:
+    """Context in which matrix products of float32 are computed in full float32."""
+    changed = []
+    for backend in _MATMUL_BACKENDS:
+        precision = backend.fp32_precision
+        if precision not in ("none", "ieee"):
+            changed.append((backend, precision))
+            backend.fp32_precision = "ieee"
+    try:
+        yield
+    finally:
+        for backend, precision in reversed(changed):
+            backend.fp32_precision = "none"
+            if backend.fp32_precision != precision:  # it was not inherited
+                backend.fp32_precision = precision
 
 
 def _forked_streams(device: torch.device) -> AbstractContextManager[None]:
@@ -111,7 +106,8 @@ def _forked_streams(device: torch.device) -> AbstractContextManager[None]:
     return torch.random.fork_rng(devices=devices, device_type=kind)
 
 
-_full_precision, _random_streams = _FullPrecision(), _RandomStreams()
+_full_precision = _SharedContext(_in_full_precision)
+_random_streams = _SharedContext(_forked_streams)
 
 
 def _use_one_thread_if_forked() -> None:
@@ -119,10 +115,10 @@ def _use_one_thread_if_forked() -> None:
 
     OpenMP threads do not survive a fork, so a call that uses them would never return.
     """
-    global _full_precision, _random_streams, _pid
+    global _pid
     if os.getpid() != _pid:
-        # The old ones count threads of the parent.
-        _full_precision, _random_streams = _FullPrecision(), _RandomStreams()
+        _full_precision.renew()
+        _random_streams.renew()
         torch.set_num_threads(1)
         threadpool_limits(1, user_api="openmp")
         _pid = os.getpid()
@@ -152,7 +148,7 @@ def own_settings() -> Iterator[None]:
         if sklearn.get_config()["transform_output"] != "default":
             enter(sklearn.config_context(transform_output="default"))
         _use_one_thread_if_forked()
-        enter(_full_precision)
+        enter(_full_precision())
         yield
 
 
@@ -173,7 +169,7 @@ def own_random_stream(seed: int, device: str | torch.device = "cpu") -> Iterator
     _use_one_thread_if_forked()
     # The inner context restores the state at entry, for nested calls; the outer one
     # restores that before all threads.
-    with _random_streams.restored(device), _forked_streams(device):
+    with _random_streams(device), _forked_streams(device):
         seed_streams(seed, device)
         yield
 

@@ -53,9 +53,9 @@ def features_of(estimator, X, y=None):
         return X
     fitted = getattr(estimator, "feature_names_in_", None)
     if fitted is None:
-        others = [name for name in names if name != y] if isinstance(y, str) else names
-        n_features = getattr(estimator, "n_features_in_", len(others))
-        return X[others] if len(names) > len(others) == n_features else X
+        fitted = [name for name in names if not isinstance(y, str) or name != y]
+        if getattr(estimator, "n_features_in_", len(fitted)) != len(fitted):
+            return X
     if len(fitted) < len(names) and set(fitted) <= set(names):
         return X[list(fitted)]
     return X
