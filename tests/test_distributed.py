@@ -65,7 +65,9 @@ def train_in_two_processes(parameters, folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("more", [{}, {"n_init": 3, "early_stopping": True}])
+@pytest.mark.parametrize(
+    "more", [{}, {"n_init": 3, "early_stopping": True}, {"alpha": 90.0}]
+)
 def test_two_processes_end_with_the_model_of_one(more, digits, tmp_path):
     first, second = train_in_two_processes(PARAMETERS | more, tmp_path)
     assert first["n_processes"] == 2

@@ -212,10 +212,13 @@ class ZeroTinyWeights(Callback):
         """Set what is tiny in decayed weights and in their moments to zero."""
         decayed = [group for group in optimizer.param_groups if group["weight_decay"]]
         for weight in chain(*(group["params"] for group in decayed)):
-            weight.masked_fill_(weight.abs() < _TINY_WEIGHT, 0)
-            moments = optimizer.state[weight]
+            moments = optimizer.state.get(weight)
+            if not moments:  # it is not trained
+                continue
+            torch.hardshrink(weight, _TINY_WEIGHT, out=weight)
             for name in _TINY_MOMENTS.keys() & moments.keys():
-                moments[name].masked_fill_(moments[name].abs() < _TINY_MOMENTS[name], 0)
+                moment = moments[name]
+                torch.hardshrink(moment, _TINY_MOMENTS[name], out=moment)
 
 
 class HoldLinearPath(Callback):
@@ -237,7 +240,8 @@ class HoldLinearPath(Callback):
 
     def on_train_begin(self, net, **kwargs):
         """Keep where the path starts."""
-        weights = weights_by_name(net.module_)
+        # Without what wraps it for several processes, which gives weights other names.
+        weights = weights_by_name(net.module)
         self.paths_ = [weights[name] for name in _PATHS if name in weights]
         self.starts_ = [weight.detach().clone() for weight in self.paths_]
 

@@ -5,6 +5,7 @@ from statistics import fmean
 import numpy as np
 import torch
 from skorch import NeuralNet
+from skorch.callbacks import Callback
 from skorch.hf import AccelerateMixin
 from skorch.utils import TeeGenerator
 
@@ -68,16 +69,44 @@ class Net(NeuralNet):
 
     def on_batch_begin(self, net, **kwargs):
         """Open one empty batch per epoch, because some callbacks expect one."""
-        if not self.history[-1]["batches"]:
-            self.history.new_batch()
+        batches = self.history[-1]["batches"]
+        if not batches:
+            batches.append({})
+
+    def initialize_callbacks(self):
+        """Initialize the callbacks, of which nothing is known yet."""
+        self.listeners_ = {}
+        return super().initialize_callbacks()
 
     def notify(self, method_name, **cb_kwargs):
-        """Call the callbacks, and remember whether one of them ends the training."""
+        """Call the callbacks, and remember whether one of them ends the training.
+
+        skorch calls all of them, which takes some percent of a small step. Here those
+        are left out that inherit a method that does nothing.
+        """
+        if method_name not in self.listeners_:
+            does_nothing = getattr(Callback, method_name, None)
+            methods = (
+                getattr(callback, method_name) for _, callback in self.callbacks_
+            )
+            self.listeners_[method_name] = [
+                method
+                for method in methods
+                if getattr(method, "__func__", method) is not does_nothing
+            ]
+        getattr(self, method_name)(self, **cb_kwargs)
         try:
-            super().notify(method_name, **cb_kwargs)
+            for method in self.listeners_[method_name]:
+                method(self, **cb_kwargs)
         except KeyboardInterrupt:
             self.ended_by_callback_ = True
             raise
+
+    def _set_training(self, training=True):
+        """Set the mode of the network and its loss, unless they have it."""
+        parts = (self.module_, self.criterion_)
+        if any(part.training != training for part in parts):
+            super()._set_training(training)
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
         """Return the total loss of all runs, and remember its terms."""
@@ -153,7 +182,7 @@ class Net(NeuralNet):
             self.notify("on_batch_end", batch=batch, training=training, **found)
 
         terms, sizes = self._step_through(iterator, step)
-        self.history.record(f"{prefix}_batch_count", len(terms))
+        self.history[-1][f"{prefix}_batch_count"] = len(terms)
         self._record(prefix, *self._mean_terms(terms, sizes))
 
     def evaluate(self, iterator, prefix):
@@ -184,13 +213,14 @@ class Net(NeuralNet):
 
     def _record(self, prefix, names, of_runs):
         """Write the terms to the history, and see that the loss is finite."""
-        self.history.record(f"{prefix}_runs", of_runs)
+        epoch = self.history[-1]
+        epoch[f"{prefix}_runs"] = of_runs
         for name, values in zip(names, of_runs):
-            self.history.record(f"{prefix}_{name}", fmean(values))
-        loss = self.history[-1, f"{prefix}_loss"]
+            epoch[f"{prefix}_{name}"] = fmean(values)
+        loss = epoch[f"{prefix}_loss"]
         best = min(loss, self.best_losses_.get(prefix, loss))
         self.best_losses_[prefix] = best
-        self.history.record(f"{prefix}_loss_best", loss == best)
+        epoch[f"{prefix}_loss_best"] = loss == best
         if not loss < float("inf"):
             weights = {
                 name: weight

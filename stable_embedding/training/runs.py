@@ -37,15 +37,11 @@ def mean_run(runs):
 
     losses : dict of str to float
     """
-    history = {
-        name: [
-            float(np.nanmean(losses))
-            for losses in zip_longest(
-                *(run.history[name] for run in runs), fillvalue=np.nan
-            )
-        ]
-        for name in runs[0].history
-    }
+    history = {}
+    for name in runs[0].history:
+        of_runs = (run.history[name] for run in runs)
+        epochs = list(zip_longest(*of_runs, fillvalue=np.nan))
+        history[name] = np.nanmean(epochs, axis=1).tolist()
     losses = {
         name: float(np.mean([run.losses[name] for run in runs]))
         for name in runs[0].losses

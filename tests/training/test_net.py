@@ -3,6 +3,7 @@ import copy
 import numpy as np
 import pytest
 import torch
+from skorch.callbacks import Callback
 from torch import nn
 
 from stable_embedding.losses.base import TotalLoss
@@ -145,10 +146,53 @@ def test_modules_of_any_names_are_shrunk_in_training(alpha, samples, train):
     torch.testing.assert_close(path, before.encoder.linear_path.weight)
 
 
+EVENTS = [
+    "on_train_begin",
+    "on_train_end",
+    "on_epoch_begin",
+    "on_epoch_end",
+    "on_batch_begin",
+    "on_batch_end",
+    "on_grad_computed",
+]
+
+
+class Listener:
+    """Remembers what it is told, without the base class of callbacks."""
+
+    def __init__(self):
+        self.heard = set()
+
+    def initialize(self):
+        return self
+
+    def set_params(self):
+        return self
+
+    def __getattr__(self, name):
+        if name not in EVENTS:
+            raise AttributeError(name)
+        return lambda net, **told: self.heard.add(name)
+
+
+def test_every_event_is_told_to_those_who_listen(samples, train_one):
+    class Overrides(Callback):
+        def on_batch_end(self, net, training=None, **kwargs):
+            modes.append(training)
+
+    class Inherits(Overrides):
+        pass
+
+    modes, listener, changed = [], Listener(), Callback()
+    changed.on_epoch_end = lambda net, **told: modes.append("epoch")
+    callbacks = (listener, Inherits(), changed)
+    train_one(samples, callbacks=callbacks, batch_size=25, max_iter=2)
+    assert listener.heard == set(EVENTS)
+    assert modes == [True, True, "epoch"] * 2
+
+
 @pytest.mark.numeric
 def test_losses_of_an_epoch_are_means_over_samples(samples, train_one):
-    from skorch.callbacks import Callback
-
     class Recorder(Callback):
         def on_epoch_begin(self, net, **kwargs):
             self.sizes, self.losses = [], []

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from skorch.callbacks import Callback, Checkpoint, EarlyStopping
+from torch import nn
 
 from stable_embedding import StableAutoencoder
 from stable_embedding.data.neighbors import neighbor_graph
@@ -13,7 +14,7 @@ from stable_embedding.data.scaling import ScaledSamples
 from stable_embedding.data.training_data import TrainingSet
 from stable_embedding.losses import LossTerm
 from stable_embedding.losses.reconstruction import ReconstructionLoss
-from stable_embedding.networks import Autoencoder
+from stable_embedding.networks import Autoencoder, BaseAutoencoder, ModulePart
 from stable_embedding.training.batches import validation_splits
 from stable_embedding.training.plan import StoppingRule
 
@@ -427,3 +428,11 @@ def test_decay_ends_at_zero_and_not_in_denormal_numbers(n_epochs, samples, train
     for weight in network.regularized_parameters():
         sizes = weight.detach().abs()
         assert not ((sizes > 0) & (sizes < smallest)).any()
+
+
+def test_a_frozen_layer_is_not_shrunk_however_small_its_weights(samples, train):
+    encoder = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 2))
+    tiny = nn.init.constant_(encoder[0].weight.requires_grad_(False), 1e-9).clone()
+    network = BaseAutoencoder(4, 2, ModulePart(encoder), ModulePart(nn.Linear(2, 4)))
+    train(samples, [network], fit={"alpha": 100.0}, max_iter=20)
+    torch.testing.assert_close(encoder[0].weight, tiny, rtol=0, atol=0)
