@@ -11,6 +11,9 @@ from .base import Batch, LossTerm
 # Fraction of the way that a mean code moves toward each new code.
 _STEP = 0.25
 
+# Least divisor. Where it is taken, what it divides is 0.
+_TINY = 1e-12
+
 
 def auto_consensus_weight(n_samples: float, has_reference: bool = False) -> float:
     """Return the default weight of the consensus term.
@@ -31,7 +34,8 @@ class ConsensusLoss(LossTerm):
     where :math:`z_i` is the code of sample :math:`i` in a run, and :math:`m_i` the
     sample's mean code, which all runs share. Training amplifies small differences, so
     runs drift apart; this term keeps them together. The mean code starts as the first
-    code that any run computes, and then moves a quarter of the way to each new one.
+    code that any run computes, and then moves a quarter of the way to each new one. A
+    sample that occurs in a batch several times has one new code there, their mean.
 
     Parameters
     ----------
@@ -47,6 +51,9 @@ class ConsensusLoss(LossTerm):
     reference : Tensor of shape (n_samples, n_components) or None, default=None
         Codes of an earlier map, nan for samples without one. They replace the mean
         codes and stay fixed.
+
+    has_positives : bool, default=False
+        Whether a batch has positives, so that a sample may occur in it several times.
     """
 
     name = "consensus"
@@ -57,8 +64,10 @@ class ConsensusLoss(LossTerm):
         n_samples: int,
         n_components: int,
         reference: Tensor | None = None,
+        has_positives: bool = False,
     ):
         super().__init__(weight)
+        self.has_positives = has_positives
         self.mean_codes: Tensor
         self.steps: Tensor
         if reference is None:
@@ -77,9 +86,11 @@ class ConsensusLoss(LossTerm):
         codes, index = outputs.codes, batch.index
         seen = (self.steps[index] < 1).to(codes.dtype)
         distances = (codes - self.mean_codes[index]).square().sum(-1)
+        n_seen = seen.sum(-1)
         if batch.weights is not None:
-            distances = distances * batch.weights
-        loss = (distances * seen).sum(-1) / seen.sum(-1).clamp_min(1)
+            seen = seen * batch.weights
+            n_seen = seen.sum(-1) / batch.weights.mean(-1).clamp_min(_TINY)
+        loss = (distances * seen).sum(-1) / n_seen.clamp_min(_TINY)
         if self.training:
             self._move(codes.detach(), index)
         return loss
@@ -91,8 +102,13 @@ class ConsensusLoss(LossTerm):
             index.flatten(0, -2) if index.dim() > 1 else [index],
         ):
             step = self.steps[at]
-            # A sample may occur twice, as an anchor and as a positive. Sums do not
-            # depend on their order.
-            way = step.unsqueeze(-1) * (of_run - self.mean_codes[at])
+            part = step / self._count(at) if self.has_positives else step
+            # Sums do not depend on their order.
+            way = part.unsqueeze(-1) * (of_run - self.mean_codes[at])
             self.mean_codes.index_add_(0, at, way)
             self.steps[at] = step.clamp_max(_STEP)
+
+    def _count(self, at: Tensor) -> Tensor:
+        """Return how often the sample at each position occurs in the batch of a run."""
+        ones = self.steps.new_ones(len(at))
+        return torch.zeros_like(self.steps).index_add_(0, at, ones)[at]

@@ -1,5 +1,6 @@
 """Modules of a user's own, made ready for a training."""
 
+from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
@@ -216,23 +217,40 @@ def starting_at_zero(module: nn.Module, n_inputs: int) -> nn.Module:
 def draw_weights(module: nn.Module, name: str, seed: int) -> None:
     """Draw new weights for a module, from a seed and no global random stream.
 
+    Frozen weights stay as they are.
+
     Raises
     ------
     ValueError
         If a layer has weights and no method `reset_parameters`.
     """
+    frozen = list(frozen_tensors(module))
+    given = [tensor.clone() for tensor in frozen]
     with own_random_stream(seed):
         # What holds layers comes after them, since it may draw them in its own way.
         for layer in reversed(list(module.modules())):
             reset = getattr(layer, "reset_parameters", None)
             if reset is not None:
                 reset()
-            elif next(layer.parameters(recurse=False), None) is not None:
+            elif any(one.requires_grad for one in layer.parameters(recurse=False)):
                 raise ValueError(
                     f"{name} holds a {type(layer).__name__}, which has weights and no"
                     " method reset_parameters, by which init='random' draws them; add"
                     " one, or use init='pca'"
                 )
+    with torch.no_grad():
+        for tensor, value in zip(frozen, given):
+            tensor.copy_(value)
+
+
+def frozen_tensors(module: nn.Module) -> Iterator[Tensor]:
+    """Return frozen weights, and the buffers of layers whose weights are all frozen."""
+    for layer in module.modules():
+        weights = list(layer.parameters(recurse=False))
+        frozen = [weight for weight in weights if not weight.requires_grad]
+        yield from frozen
+        if frozen and len(frozen) == len(weights):
+            yield from layer.buffers(recurse=False)
 
 
 @torch.no_grad()

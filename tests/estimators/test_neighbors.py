@@ -165,3 +165,13 @@ def test_the_smallest_data_have_neighbors(quick, shape, rng):
     for samples in (X, np.ones(shape)):
         codes = quick(neighbor_weight=1.0).fit_transform(samples)
         assert np.isfinite(codes).all()
+
+
+def test_a_neighbor_of_all_does_not_make_the_runs_diverge(rng):
+    corners = np.eye(60) + 0.01 * rng.normal(size=(60, 60))
+    X = np.vstack([corners, np.zeros(60)])
+    model = StableAutoencoder(
+        neighbor_weight=1, n_neighbors=1, n_init=4, max_iter=60, random_state=0
+    )
+    # Codes have the scale of the data; without bounds their means grow beyond any.
+    assert model.fit(X).consensus_loss_ < 0.1

@@ -72,11 +72,38 @@ def test_mean_codes_are_constants_of_the_gradient():
     assert codes.grad.flatten().tolist() == [1.0, 3.0]
 
 
-def test_a_sample_that_is_there_twice_moves_twice():
-    term = ConsensusLoss(1.0, 1, 1)
-    term(outputs_of([[0.0]]), batch_of([0]))
-    term(outputs_of([[1.0], [1.0]]), batch_of([0, 0]))
-    assert term.mean_codes.item() == 0.5
+@pytest.mark.parametrize("n_times", [1, 2, 12])
+def test_a_sample_that_occurs_several_times_has_one_new_code(n_times):
+    term = ConsensusLoss(1.0, 2, 1, has_positives=True)
+    batch = batch_of([0] * n_times + [1])
+    term(outputs_of([[4.0]] * (n_times + 1)), batch)
+    assert term.mean_codes.flatten().tolist() == pytest.approx([4.0, 4.0])
+    for _ in range(5):
+        term(outputs_of([[0.0]] * (n_times + 1)), batch)
+    assert term.mean_codes.flatten().tolist() == pytest.approx([4 * 0.75**5] * 2)
+
+
+def test_codes_of_a_sample_in_one_batch_are_averaged():
+    term = ConsensusLoss(1.0, 1, 1, has_positives=True)
+    term(outputs_of([[1.0], [2.0]]), batch_of([0, 0]))
+    assert term.mean_codes.item() == 1.5
+
+
+def test_a_weight_counts_as_samples_where_others_have_no_place():
+    known, new, weight = 5, 3, 4
+    reference = torch.full((known + new, 1), torch.nan)
+    reference[:known] = 0
+    codes = torch.arange(1.0, 1 + known + new).unsqueeze(-1)
+    weights = torch.tensor([1.0] * known + [weight] * new)
+    term = ConsensusLoss(1.0, known + new, 1, reference)
+    index = torch.arange(known + new)
+    weighted = batch_of(index.tolist())._replace(weights=weights / weights.mean())
+    again = torch.cat([index[:known], index[known:].repeat(weight)])
+    repeated = batch_of(again.tolist())
+    torch.testing.assert_close(
+        term.eval()(outputs_of(codes), weighted),
+        term(outputs_of(codes[again]), repeated),
+    )
 
 
 def test_the_automatic_weight_grows_evenly_with_the_samples():

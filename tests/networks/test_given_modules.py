@@ -136,12 +136,27 @@ def test_weights_are_drawn_from_the_seed_alone():
     assert torch.equal(torch.get_rng_state(), random_state)
 
 
-def test_a_layer_that_cannot_be_drawn_is_named():
-    class Scale(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.scale = nn.Parameter(torch.ones(5))
+class Scale(nn.Module):
+    """A layer that cannot be drawn."""
 
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(5))
+
+
+def test_a_frozen_layer_is_not_drawn():
+    backbone = nn.Sequential(nn.Linear(5, 5), nn.BatchNorm1d(5), Scale())
+    backbone[1](torch.randn(8, 5) + 3)
+    module = nn.Sequential(backbone.requires_grad_(False), nn.Linear(5, 3))
+    before = copy.deepcopy(module.state_dict())
+    draw_weights(module, "encoder", 0)
+    same = {
+        name: torch.equal(w, before[name]) for name, w in module.state_dict().items()
+    }
+    assert same == {name: not name.startswith("1.") for name in same}
+
+
+def test_a_layer_that_cannot_be_drawn_is_named():
     with pytest.raises(ValueError, match="encoder holds a Scale.*reset_parameters"):
         draw_weights(nn.Sequential(nn.Linear(5, 5), Scale()), "encoder", 0)
 
