@@ -197,6 +197,19 @@ def test_a_warm_start_goes_on_after_a_crash(path, iris):
     assert_same(models[1], models[0], X)
 
 
+def test_a_warm_start_does_not_go_on_from_samples_in_another_unit(path, iris):
+    X, _ = iris
+    models = [StableAutoencoder(max_iter=5, random_state=0).fit(X) for _ in range(2)]
+    for model in models:
+        # The weight decay is given, as one that was found would differ too.
+        model.set_params(warm_start=True, alpha=0.1)
+    models[0].fit(X)
+    with pytest.raises(KeyboardInterrupt):
+        models[1].set_params(checkpoint=path, callbacks=[Interrupt()]).fit(2 * X)
+    models[1].set_params(callbacks=None).fit(X)
+    assert_same(models[1], models[0], X)
+
+
 def test_chunks_go_on_after_a_crash(path, iris, monkeypatch):
     X, _ = iris
     monkeypatch.setattr(limits, "IN_MEMORY_BYTES", 1)

@@ -6,10 +6,16 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from sklearn.base import clone
+from torch import nn
 
 from stable_embedding import StableAutoencoder
+from stable_embedding.losses import LossTerm
+from stable_embedding.losses.base import TotalLoss
+from stable_embedding.networks import Autoencoder
 from stable_embedding.stability import displacement
+from stable_embedding.training.net import DistributedNet
 
 accelerate = pytest.importorskip("accelerate")
 
@@ -109,6 +115,41 @@ def test_in_one_process_an_accelerator_changes_nothing(accelerator, iris):
 def test_an_accelerator_decides_on_the_device(accelerator, iris):
     with pytest.raises(ValueError, match="device='cpu' must be 'auto'"):
         StableAutoencoder(accelerator=accelerator, device="cpu").fit(iris[0])
+
+
+class Learned(LossTerm):
+    """A term that learns a number."""
+
+    def __init__(self, name, weight):
+        super().__init__(weight)
+        self.name = name
+        self.number = nn.Parameter(torch.zeros(()))
+        self.register_buffer("constant", torch.zeros(()))
+
+
+class Moved(TotalLoss):
+    """A loss that notes where it is moved."""
+
+    def to(self, device):
+        self.moved_to = device
+        return super().to(device)
+
+
+@pytest.mark.parametrize("weight", [0.0, 1.0])
+def test_processes_wait_for_no_weights_of_terms_that_are_absent(weight, accelerator):
+    loss = Moved([Learned("one", weight), Learned("other", 0.0)])
+    net = DistributedNet(
+        Autoencoder(4, 2, (3,), "tanh"),
+        criterion=loss,
+        optimizer=torch.optim.AdamW,
+        accelerator=accelerator,
+        train_split=None,
+    ).initialize()
+    one, other = net.criterion_.terms
+    assert one.number.requires_grad == bool(weight)
+    assert not other.number.requires_grad
+    if not weight:
+        assert net.criterion_.moved_to == accelerator.device
 
 
 @pytest.mark.slow

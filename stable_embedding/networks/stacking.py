@@ -120,15 +120,11 @@ def weights_by_name(stacked: nn.Module) -> dict[str, Tensor]:
 
 
 def trained_tensors(module: nn.Module) -> list[Tensor]:
-    """Return what a training changes: weights, and statistics of batches."""
-    statistics = [
-        buffer
-        for layer in module.modules()
-        if getattr(layer, "running_mean", None) is not None
-        for buffer in layer.buffers(recurse=False)
-        if buffer.is_floating_point()
-    ]
-    return [one.detach() for one in (*module.parameters(), *statistics)]
+    """Return what a training changes: weights, and buffers such as running means."""
+    buffers = [one for one in module.buffers() if one.is_floating_point()]
+    if any(isinstance(layer, StackedLinear) for layer in module.modules()):
+        buffers = []  # runs share them, since they are constants
+    return [one.detach() for one in (*module.parameters(), *buffers)]
 
 
 @torch.no_grad()

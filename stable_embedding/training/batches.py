@@ -343,7 +343,9 @@ class Batches:
     def in_fixed_order(self) -> BatchIterator:
         """Batches of the same samples, alike for all runs."""
         fixed = [0] * len(self.seeds)
-        return self._iterator(seeds=fixed, index=self.training_index)
+        return self._iterator(
+            seeds=fixed, index=self.training_index, restrict_positives=True
+        )
 
     def to_validate(self) -> BatchIterator | None:
         """Batches of validation samples, alike in all epochs and for all runs."""

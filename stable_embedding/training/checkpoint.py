@@ -18,6 +18,9 @@ from .callbacks import RunsEarlyStopping
 # Digits of the fingerprint that name a file: enough that no two trainings share them.
 _N_DIGITS = 32
 
+# Samples whose inputs identify a training, besides the hashes of all.
+_N_INPUTS = 64
+
 
 class Checkpoints(Callback):
     """Writes the state of a training to a file at the end of each epoch.
@@ -138,6 +141,10 @@ def training_fingerprint(
         `repr`.
     """
     arrays = {"keys": torch.from_numpy(training_set.hashes.view("int64"))}
+    # Hashes do not depend on the unit of the samples. A training that resumes another
+    # has its unit, and inputs that do.
+    some = torch.arange(min(len(training_set.hashes), _N_INPUTS))
+    arrays["inputs"] = training_set.inputs[some].cpu()
     for at, part in enumerate(chain(*(split or ()))):
         arrays[f"split {at}"] = torch.from_numpy(part)
     if training_set.graph is not None:

@@ -240,14 +240,18 @@ class DistributedNet(AccelerateMixin, Net):
     """Net for several processes, each with a shard of every batch."""
 
     def _initialize_accelerator(self):
-        # A module without weights cannot be shared; a function is left as it is.
+        # Processes wait for the gradient of each weight, which an absent term has not.
         loss = self.criterion_
-        weightless = not list(loss.parameters())
-        if weightless:
+        for term in loss.terms:
+            if not term.weight:
+                term.requires_grad_(False)
+        # A module that learns nothing cannot be shared; a function is left as it is.
+        learns = any(weight.requires_grad for weight in loss.parameters())
+        if not learns:
             self.criterion_ = loss.forward
         super()._initialize_accelerator()
-        if weightless:
-            self.criterion_ = loss
+        if not learns:
+            self.criterion_ = loss.to(self.accelerator.device)
         return self
 
     def backward(self, loss):

@@ -126,6 +126,7 @@ def pretrain(
         trainer.fit([layer], training_set, [ReconstructionLoss()])
         codes = encode_layer(layer, training_set.inputs)
         training_set = training_set._replace(inputs=codes)
+    network.to(plan.device)  # with what no layer has trained
 
 
 def pretrain_runs(

@@ -172,6 +172,7 @@ class Trainer:
             iterator_train=batches.to_train(input_transform, own.n_epochs_done),
             iterator_valid=batches.to_validate(),
             train_split=None,
+            use_caching=False,  # scoring callbacks could not join our targets
             callbacks=[*own.before, *plan.callbacks, *own.after],
             verbose=0,
             **where,
@@ -205,7 +206,9 @@ class Trainer:
             )
         with torch.no_grad():
             for start, weight in zip(starts, trained_tensors(net.module_)):
-                weight.copy_(start.lerp(weight, weight_interpolation))
+                between = start.lerp(weight, weight_interpolation)
+                # Between two infinities, as of a mask, there is nan.
+                weight.copy_(torch.where(weight == start, weight, between))
 
 
 class OwnCallbacks:

@@ -430,6 +430,45 @@ def test_early_stopping_returns_to_the_statistics_of_the_best_epoch(digits):
     assert not torch.equal(found, statistics[-1])
 
 
+class RunningScale(nn.Module):
+    """Divides by a running scale, and hides nothing by its mask."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("scale", torch.ones(()))
+        self.register_buffer("mask", torch.tensor([0.0, -torch.inf]))
+
+    def forward(self, inputs):
+        if self.training:
+            self.scale.lerp_(inputs.detach().std(), 0.1)
+        return inputs / self.scale
+
+
+def test_early_stopping_returns_to_the_buffers_of_the_best_epoch(digits):
+    class Recorder(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            scales.append(net.module_.encoder.module[1].scale.item())
+
+    scales, X = [], digits[0][:300]
+    module = nn.Sequential(nn.Linear(64, 8), RunningScale(), nn.Linear(8, 2))
+    model = StableAutoencoder(
+        encoder=module,
+        n_init=1,
+        early_stopping=True,
+        max_iter=20,
+        n_iter_no_change=2,
+        tol=1.0,  # no epoch after the first that counts is better
+        callbacks=[Recorder()],
+        random_state=0,
+    ).fit(X)
+    found = model.networks_[0].encoder.module[1]
+    assert found.scale.item() in scales[:-1]
+    assert found.mask.tolist() == [0, -np.inf]
+    assert len(set(scales)) == len(scales) > 2
+    model.set_params(early_stopping=False, callbacks=None).partial_fit(X[:100])
+    assert model.networks_[0].encoder.module[1].mask.tolist() == [0, -np.inf]
+
+
 def test_early_stopping_takes_weights_of_no_axes(iris):
     # A module whose last layer is bounded gets a scalar gain.
     encoder = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2), nn.Sigmoid())

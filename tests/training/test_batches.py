@@ -12,10 +12,12 @@ from stable_embedding.data.training_data import TrainingSet
 from stable_embedding.losses import Batch
 from stable_embedding.training import batches
 from stable_embedding.training.batches import (
+    Batches,
     BatchIterator,
     validation_split,
     validation_splits,
 )
+from stable_embedding.training.plan import StoppingRule
 from stable_embedding.training.schedule import count_batches
 
 
@@ -233,6 +235,17 @@ def test_positives_of_samples_to_train_on_are_such_samples():
     validation = [np.array([[31, 35, 39]])]
     (batch,) = samples_of(BatchIterator(in_a_line(40), 16, [0], validation))
     assert not set(batch[3:].flatten().tolist()) <= {31, 35, 39}
+
+
+def test_the_last_evaluation_has_no_positives_to_validate_on(make_plan):
+    training_set = in_a_line(40)
+    rule = StoppingRule(0.5, 2, 0.0)
+    plan = make_plan(seeds=[0, 1], stopping_rule=rule)
+    split = validation_splits(training_set, 0.5, plan.seeds)
+    batches = Batches(training_set, split, plan).in_fixed_order()
+    for run, index in enumerate(split[0][0]):
+        seen = {int(i) for _, batch in batches for i in batch.index[run]}
+        assert seen == set(index.tolist())
 
 
 def test_positives_come_from_the_same_chunk(line_in_chunks):

@@ -145,6 +145,7 @@ def test_a_fingerprint_depends_on_all_that_decides(training_set, start):
     split = [np.arange(40)[None]], [np.arange(40, 50)[None]]
     reversed_set = training_set._replace(hashes=training_set.hashes[::-1].copy())
     labeled = training_set._replace(labels=torch.arange(50))
+    in_another_unit = training_set._replace(inputs=2 * training_set.inputs)
     found = {
         fingerprint,
         training_fingerprint([other], training_set, None, (1,)),
@@ -153,8 +154,9 @@ def test_a_fingerprint_depends_on_all_that_decides(training_set, start):
         training_fingerprint([network], training_set, None, (2,)),
         training_fingerprint([network], reversed_set, None, (1,)),
         training_fingerprint([network], labeled, None, (1,)),
+        training_fingerprint([network], in_another_unit, None, (1,)),
     }
-    assert len(found) == 7
+    assert len(found) == 8
 
 
 def test_a_learned_scale_of_neighbors_is_resumed(samples, train, start, tmp_path):

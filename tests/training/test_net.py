@@ -3,9 +3,10 @@ import copy
 import numpy as np
 import pytest
 import torch
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, EpochScoring
 from torch import nn
 
+from stable_embedding import StableAutoencoder
 from stable_embedding.losses.base import TotalLoss
 from stable_embedding.losses.reconstruction import ReconstructionLoss
 from stable_embedding.losses.variational import GaussianKLLoss
@@ -211,3 +212,19 @@ def test_losses_of_an_epoch_are_means_over_samples(samples, train_one):
     assert sizes == [[15, 15, 15]] * 5
     # Summed on the device, in float32.
     np.testing.assert_allclose(run.history["loss"], of_epochs, rtol=1e-6)
+
+
+def test_scores_of_a_user_are_recorded(iris):
+    def explained(net, X, y=None):
+        seen.append(net.history[-1, "epoch"])
+        return 0.5
+
+    seen = []
+    model = StableAutoencoder(
+        max_iter=3,
+        n_init=1,
+        early_stopping=True,
+        callbacks=[EpochScoring(explained, name="explained", on_train=True)],
+    )
+    model.fit(iris[0])
+    assert set(seen) == {1, 2, 3}
