@@ -34,8 +34,8 @@ class ConsensusLoss(LossTerm):
     where :math:`z_i` is the code of sample :math:`i` in a run, and :math:`m_i` the
     sample's mean code, which all runs share. Training amplifies small differences, so
     runs drift apart; this term keeps them together. The mean code starts as the first
-    code that any run computes, and then moves a quarter of the way to each new one. A
-    sample that occurs in a batch several times has one new code there, their mean.
+    code that any run computes, and then moves a quarter of the way to each new one. If
+    a sample occurs in a batch several times, it moves as often to their mean.
 
     Parameters
     ----------
@@ -102,11 +102,13 @@ class ConsensusLoss(LossTerm):
             index.flatten(0, -2) if index.dim() > 1 else [index],
         ):
             step = self.steps[at]
-            part = step / self._count(at) if self.has_positives else step
+            if self.has_positives:
+                n_times = self._count(at)
+                step = (1 - (1 - step) ** n_times) / n_times
             # Sums do not depend on their order.
-            way = part.unsqueeze(-1) * (of_run - self.mean_codes[at])
+            way = step.unsqueeze(-1) * (of_run - self.mean_codes[at])
             self.mean_codes.index_add_(0, at, way)
-            self.steps[at] = step.clamp_max(_STEP)
+            self.steps[at] = self.steps[at].clamp_max(_STEP)
 
     def _count(self, at: Tensor) -> Tensor:
         """Return how often the sample at each position occurs in the batch of a run."""

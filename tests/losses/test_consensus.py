@@ -73,14 +73,15 @@ def test_mean_codes_are_constants_of_the_gradient():
 
 
 @pytest.mark.parametrize("n_times", [1, 2, 12])
-def test_a_sample_that_occurs_several_times_has_one_new_code(n_times):
+def test_a_sample_that_occurs_several_times_moves_as_often(n_times):
     term = ConsensusLoss(1.0, 2, 1, has_positives=True)
     batch = batch_of([0] * n_times + [1])
     term(outputs_of([[4.0]] * (n_times + 1)), batch)
     assert term.mean_codes.flatten().tolist() == pytest.approx([4.0, 4.0])
-    for _ in range(5):
-        term(outputs_of([[0.0]] * (n_times + 1)), batch)
-    assert term.mean_codes.flatten().tolist() == pytest.approx([4 * 0.75**5] * 2)
+    term(outputs_of([[0.0]] * (n_times + 1)), batch)
+    expected = [4 * 0.75**n_times, 4 * 0.75]
+    # Rounding of float32, of codes of size 4.
+    assert term.mean_codes.flatten().tolist() == pytest.approx(expected, abs=1e-5)
 
 
 def test_codes_of_a_sample_in_one_batch_are_averaged():
