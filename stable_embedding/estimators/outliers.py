@@ -5,7 +5,6 @@ from numbers import Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, OutlierMixin, clone
-from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import (
@@ -16,17 +15,11 @@ from sklearn.utils.validation import (
 
 from .._sklearn import HasMethods, Interval, StrOptions, fit_context, num_samples
 from ..data.sample_weights import check_weights, weighted_percentile
+from ..stability.pipelines import unfrozen
 from ..training.seeds import draw_seeds, with_seed
 from .autoencoder import StableAutoencoder
 from .base import ROUNDINGS, BaseStableAutoencoder
 from .registry import register
-
-
-def unfrozen(estimator):
-    """Return the estimator within a ``FrozenEstimator``, or the estimator itself."""
-    while isinstance(estimator, FrozenEstimator):
-        estimator = estimator.estimator
-    return estimator
 
 
 def rounding_of_score(estimator, score):
@@ -113,7 +106,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
     Attributes
     ----------
     estimator_ : estimator
-        The fitted estimator.
+        The fitted estimator. Of a ``FrozenEstimator`` it is the estimator within.
 
     offset_ : float
         Score below which a sample is an outlier.
@@ -212,7 +205,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
         validate_data(self, X, skip_check_array=True)
         if len(getattr(X, "shape", ())) > 2:  # of images
             self.n_features_in_ = estimator.n_features_in_
-        self.offset_, self.estimator_ = offset, estimator
+        self.offset_, self.estimator_ = offset, unfrozen(estimator)
         return self
 
     def fit_predict(self, X, y=None, sample_weight=None):

@@ -16,7 +16,8 @@ def align(estimator, X, codes):
     Parameters
     ----------
     estimator : estimator or Pipeline
-        A fitted autoencoder, or a pipeline that ends with one. Steps after it were
+        A fitted autoencoder, or a pipeline that ends with one; a ``FrozenEstimator``
+        of them is aligned like the estimator within. Steps after it were
         fitted on the old codes and would give wrong results: refit them, or align the
         pipeline without them, ``pipeline[:-1]``, which shares its steps.
 

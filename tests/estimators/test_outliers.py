@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
+from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.decomposition import PCA
@@ -196,6 +197,17 @@ def test_a_frozen_estimator_has_no_seed_to_set(iris):
     np.testing.assert_array_equal(
         detector.score_samples(iris[0]), model.score_samples(iris[0])
     )
+
+
+def test_the_fitted_estimator_is_not_frozen_and_is_fitted_once(iris):
+    X, _ = iris
+    model = StableAutoencoder(n_init=1, max_iter=2, random_state=0).fit(X)
+    codes = model.transform(X)
+    detector = ReconstructionOutlierDetector(FrozenEstimator(model)).fit(X)
+    assert detector.estimator_ is model
+    again = clone(detector).fit(X[::2])
+    assert again.estimator_ is model
+    np.testing.assert_array_equal(model.transform(X), codes)
 
 
 def test_images_have_as_many_features_as_pixels(digits):

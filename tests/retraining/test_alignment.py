@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -29,7 +30,14 @@ def test_a_map_goes_where_a_rigid_map_of_it_lies(iris):
     X, _ = iris
     pipeline = make_pipeline(StandardScaler(), StableAutoencoder(**QUICK)).fit(X)
     nested = make_pipeline(PCA(4), pipeline).fit(X)
-    for estimator in (pipeline, nested, StableAutoencoder(**QUICK).fit(X)):
+    frozen = make_pipeline(StandardScaler().fit(X), FrozenEstimator(pipeline))
+    for estimator in (
+        pipeline,
+        nested,
+        StableAutoencoder(**QUICK).fit(X),
+        frozen,
+        FrozenEstimator(frozen),
+    ):
         target = turned(estimator.transform(X))
         assert align(estimator, X, target) is estimator
         # Codes are float32.
