@@ -19,6 +19,7 @@ from .._sklearn import check_n_features, fit_context, returns_arrays
 from ..data.chunks import feature_means, total_squared_deviation
 from ..data.dask_arrays import is_dask_array, map_chunks
 from ..data.dominance import warn_of_dominance
+from ..data.sample_ids import check_same_samples
 from ..data.sample_weights import check_weights, weights_at
 from ..data.scaling import SampleScaler, scale_samples
 from ..data.training_data import TrainingData
@@ -122,9 +123,10 @@ class BaseStableAutoencoder(
 
         reference : array-like of shape (n_samples, n_components), default=None
             Target codes of the samples, for instance those of last month's embedding.
-            Give nan for samples without a target. Training pulls codes toward them with
-            `consensus_weight`. The trained embedding is then aligned with them, as by
-            `align`.
+            Give nan for samples without a target. If X and `reference` are data frames
+            with ids in their indexes, these must be equal. Training pulls codes toward
+            the targets with `consensus_weight`. The trained embedding is then aligned
+            with them, as by `align`.
 
         Returns
         -------
@@ -355,7 +357,9 @@ class BaseStableAutoencoder(
             Samples whose codes are aligned with the reference.
 
         reference : array-like of shape (n_samples, n_components)
-            Target codes of these samples, for instance those of the predecessor.
+            Target codes of these samples, for instance those of the predecessor. If X
+            and `reference` are data frames with ids in their indexes, these must be
+            equal.
 
         Returns
         -------
@@ -367,6 +371,7 @@ class BaseStableAutoencoder(
     def _align(self, X, codes, name):
         """Align the embedding of X with codes, which errors call by a name; hook."""
         check_is_fitted(self)
+        check_same_samples(X, codes, name)
         X = self._validate_all_but_values(X)
         target = self._network_codes(codes, name)
         if len(target) != X.shape[0]:
@@ -402,6 +407,7 @@ class BaseStableAutoencoder(
         """Train from the start, or resume from the fitted networks; all or nothing."""
         with restore_on_error(self):
             plan = self._plan(resume)
+            check_same_samples(X, reference, "reference")
             keeps_features = resume or n_seen > 0
             X, labels = self._validate_training_data(X, y, plan, keeps_features)
             weights = check_weights(sample_weight, X.shape[0])

@@ -105,3 +105,19 @@ def test_of_a_detector_it_is_said_what_to_pass(use, iris):
     detector = ReconstructionOutlierDetector(scorer).fit(X)
     with pytest.raises(TypeError, match="pass its estimator_$"):
         use(detector, X)
+
+
+def test_codes_of_other_rows_are_refused_and_those_without_ids_are_not():
+    index = [f"customer {i}" for i in range(20)]
+    table = pd.DataFrame(
+        {"size": np.arange(20.0) ** 2, "color": list("abcdb") * 4}, index
+    )
+    pipeline = make_pipeline(MixedDataEncoder(), StableAutoencoder(**QUICK)).fit(table)
+    codes = pipeline.transform(table)
+    target = pd.DataFrame(turned(codes), index)
+    with pytest.raises(ValueError, match="codes has the id 'customer 19' where X"):
+        align(pipeline, table, target[::-1])
+    np.testing.assert_array_equal(pipeline.transform(table), codes)
+    align(pipeline, table, target[::-1].loc[table.index])
+    assert displacement(pipeline.transform(table), target) < 1e-10
+    align(pipeline, table, target.reset_index(drop=True))
