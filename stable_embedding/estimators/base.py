@@ -692,16 +692,24 @@ class BaseStableAutoencoder(
     def _decode(self, codes):
         """Turn codes of the network into samples."""
         network, what = self.network_, "the codes hold values so large that"
-        samples = apply_in_chunks(network, network.decode, codes, what=what)
-        return samples * self.scale_ + self.mean_
+
+        def rescale(samples):
+            return samples * self.scale_ + self.mean_
+
+        return apply_in_chunks(
+            network, network.decode, codes, finish=rescale, what=what
+        )
 
     def _squared_errors(self, X):
         """Reconstruct in float64, whose range the square of a scale needs."""
         network = self.network_.as_float64()
-        errors = apply_in_chunks(
-            network, network.squared_errors, X, self._scale_exactly
+
+        def rescale(errors):
+            return errors * self.scale_**2
+
+        return apply_in_chunks(
+            network, network.squared_errors, X, self._scale_exactly, rescale
         )
-        return errors * self.scale_**2
 
     def _add_code_output(self, graph, value):
         """Add what `_finish_codes` does to an ONNX graph; hook."""
