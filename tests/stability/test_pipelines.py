@@ -65,7 +65,7 @@ def test_a_frozen_map_embeds_like_the_map(form, fitted, iris):
 
 @pytest.mark.parametrize("form", ["whole", "last", "within"])
 def test_reports_and_displays_take_a_frozen_map(form, fitted, iris):
-    pytest.importorskip("matplotlib")
+    plt = pytest.importorskip("matplotlib.pyplot")
     X, y = iris
     estimator = frozen_forms(fitted, X, y)[form]
     reference = DriftReference.from_estimator(fitted, X)
@@ -77,6 +77,7 @@ def test_reports_and_displays_take_a_frozen_map(form, fitted, iris):
     shepard = ShepardDisplay.from_estimator(estimator, X)
     expected = ShepardDisplay.from_estimator(fitted, X).distances
     np.testing.assert_array_equal(shepard.distances, expected)
+    plt.close("all")
 
 
 def test_new_trainings_of_a_frozen_map_train_it_and_no_frozen_step_before(iris):
