@@ -133,8 +133,8 @@ def check_same_samples(X, values, name):
         Samples.
 
     values : object
-        A row for each sample. Without ids, in X or here, rows belong together by their
-        positions, and so does a different number of them, which others refuse.
+        Values for each sample. Where X or they have no ids, positions decide. Another
+        number of them is left to other checks.
 
     name : str
         Name of the parameter that holds the values.
@@ -148,11 +148,11 @@ def check_same_samples(X, values, name):
         return
     if len(X) != len(values) or X.index.equals(values.index):
         return
-    for row, (own, other) in enumerate(zip(X.index.tolist(), values.index.tolist())):
+    for at, (own, other) in enumerate(zip(X.index.tolist(), values.index.tolist())):
         if own != other and not (is_missing(own) and is_missing(other)):
             raise ValueError(
-                f"{name} has the id {other!r} where X has {own!r}, in row {row}; rows"
-                " must be of the same samples in the same order, as in"
+                f"{name} has the id {other!r} where X has {own!r}, at position {at};"
+                " both must hold the same samples in the same order, as in"
                 f" {name}.loc[X.index]"
             )
 

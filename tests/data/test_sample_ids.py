@@ -114,10 +114,10 @@ def test_values_of_the_same_samples_have_equal_indexes():
 @pytest.mark.parametrize(
     ("index", "differs"),
     [
-        (["a", "c", "b"], "the id 'c' where X has 'b', in row 1"),
-        (["a", "b", "x"], "the id 'x' where X has 'c', in row 2"),
-        (pd.RangeIndex(3, name="customer"), "the id 0 where X has 'a', in row 0"),
-        ([np.nan, "b", "c"], "the id nan where X has 'a', in row 0"),
+        (["a", "c", "b"], "the id 'c' where X has 'b', at position 1"),
+        (["a", "b", "x"], "the id 'x' where X has 'c', at position 2"),
+        (pd.RangeIndex(3, name="customer"), "the id 0 where X has 'a', at position 0"),
+        ([np.nan, "b", "c"], "the id nan where X has 'a', at position 0"),
         (pd.MultiIndex.from_product([["a"], [1, 2, 3]]), "the id ('a', 1) where"),
     ],
 )
