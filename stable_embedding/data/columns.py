@@ -136,7 +136,7 @@ def _columns_with(X, is_bad):
 
 
 @contextmanager
-def columns_named(X, input_name="X", places=None):
+def columns_named(X, input_name="X", places=None, remedy=_ENCODE):
     """Name the column and the value if X cannot be turned into numbers in the block.
 
     Parameters
@@ -149,11 +149,14 @@ def columns_named(X, input_name="X", places=None):
 
     places : sequence of int or None, default=None
         Indices of the columns in the original array, if X is a part of it.
+
+    remedy : str, default=_ENCODE
+        What to do about text and other objects.
     """
     try:
         yield
     except (TypeError, ValueError) as error:
-        found = _refusal(X, input_name, places)
+        found = _refusal(X, input_name, places, remedy)
         if found is None:
             raise
         raise found from error
@@ -194,25 +197,25 @@ def _of_dates(where, kind):
     )
 
 
-def _refusal(X, input_name, places=None):
+def _refusal(X, input_name, places, remedy):
     """Return an error that names the first column that holds no numbers, or None."""
     if getattr(getattr(X, "dtype", None), "kind", "O") in "iufb":
         return None
     names = column_names(X)
     if names is None:
-        return _refusal_of_array(X, input_name, places)
+        return _refusal_of_array(X, input_name, places, remedy)
     for i, dtype in enumerate(X.dtypes):
         if is_numeric(dtype):
             continue
         where = f"{named([i], names)} of {input_name}"
         values = np.asarray(safe_indexing(X, i, axis=1), dtype=object)
-        found = _refusal_of_column(values, where, dtype)
+        found = _refusal_of_column(values, where, remedy, dtype)
         if found is not None:
             return found
     return None
 
 
-def _refusal_of_array(X, input_name, places=None):
+def _refusal_of_array(X, input_name, places, remedy):
     if getattr(getattr(X, "dtype", None), "kind", None) == "c":
         return _of_complex(input_name)
     if issparse(X):
@@ -227,20 +230,21 @@ def _refusal_of_array(X, input_name, places=None):
         return _of_lengths(values, input_name)
     for i, column in enumerate(values.T):
         place = i if places is None else places[i]
-        found = _refusal_of_column(column, f"{named([place])} of {input_name}")
+        where = f"{named([place])} of {input_name}"
+        found = _refusal_of_column(column, where, remedy)
         if found is not None:
             return found
     return None
 
 
-def _refusal_of_column(values, where, dtype=None):
+def _refusal_of_column(values, where, remedy, dtype=None):
     """Return an error for the first value that is no number, or None."""
     missing = None
     for value in values:
         if type(value).__name__ in _MISSING:
             missing = value
             continue
-        found = _refusal_of_value(value, where, dtype)
+        found = _refusal_of_value(value, where, remedy, dtype)
         if found is not None:
             return found
     if type(missing).__name__ == "NAType":
@@ -251,14 +255,14 @@ def _refusal_of_column(values, where, dtype=None):
     return None
 
 
-def _refusal_of_value(value, where, dtype):
+def _refusal_of_value(value, where, remedy, dtype):
     if isinstance(value, (str, bytes)):
         try:
             float(value)
         except ValueError:
             text = _shorten(str(value) if isinstance(value, str) else value)
             return ValueError(
-                f"could not convert string to float: {text} in {where}; {_ENCODE}"
+                f"could not convert string to float: {text} in {where}; {remedy}"
             )
         return None
     if isinstance(value, (complex, np.complexfloating)):
@@ -275,7 +279,7 @@ def _refusal_of_value(value, where, dtype):
     except (TypeError, ValueError) as error:
         of_type = type(value).__name__ if dtype in (None, object) else dtype
         return TypeError(
-            f"{error}: {where} holds {_shorten(value)} ({of_type}); {_ENCODE}"
+            f"{error}: {where} holds {_shorten(value)} ({of_type}); {remedy}"
         )
     return None
 

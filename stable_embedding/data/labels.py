@@ -46,6 +46,7 @@ def encode_targets(y, target_type="auto"):
     known = are_known(y)
     if target_type == "auto":
         labels = as_plain_array(y[known].tolist())
+        _check_finite(labels)
         is_continuous = len(labels) and type_of_target(labels) == "continuous"
         target_type = "continuous" if is_continuous else "multiclass"
     if target_type == "multiclass":
@@ -58,14 +59,19 @@ def encode_targets(y, target_type="auto"):
             "y cannot be read as numbers, which target_type='continuous' needs:"
             f" {error}"
         ) from error
-    if not np.isfinite(numbers[known]).all():
-        raise ValueError("y holds infinity; numbers must be finite, or nan")
+    _check_finite(numbers[known])
     if known.sum() < 2 or numbers[known].min() == numbers[known].max():
         raise ValueError(
             f"y holds {known.sum()} known numbers, which do not differ; label_weight"
             " needs at least two that differ"
         )
     return standardize_targets(numbers)
+
+
+def _check_finite(labels):
+    """Raise if known labels that are numbers hold infinity."""
+    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+        raise ValueError("y holds infinity; numbers must be finite, or nan")
 
 
 def standardize_targets(numbers, weights=None):
@@ -135,6 +141,7 @@ def _encode_known(y, known):
     if labels.dtype.kind in "if":
         known[known] = labels != UNLABELED
         labels = labels[labels != UNLABELED]
+    _check_finite(labels)
     if not len(labels):
         raise ValueError(
             "y labels no sample: each is -1, None or nan, which stand for samples"

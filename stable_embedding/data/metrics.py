@@ -206,6 +206,7 @@ def check_metric(metric, parameters, X):
         ) from error
     if not callable(metric):
         return
+    checked(found, f"metric={metric!r}")
     there, back = found[0, 1], metric(*_two(X)[::-1], **dict(parameters or {}))
     if not np.isclose(there, back):
         raise ValueError(

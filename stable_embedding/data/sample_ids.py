@@ -124,6 +124,39 @@ def check_unique(ids, where):
         )
 
 
+def check_same_samples(X, values, name):
+    """Raise if samples have ids, and values for them have other ids or another order.
+
+    Parameters
+    ----------
+    X : object
+        Samples.
+
+    values : object
+        Values for each sample. Where X or they have no ids, positions decide. Another
+        number of them is left to other checks.
+
+    name : str
+        Name of the parameter that holds the values.
+
+    Raises
+    ------
+    ValueError
+        If both are data frames of pandas whose indexes hold ids and differ.
+    """
+    if not all(has_index(one) and not only_counts(one.index) for one in (X, values)):
+        return
+    if len(X) != len(values) or X.index.equals(values.index):
+        return
+    for at, (own, other) in enumerate(zip(X.index.tolist(), values.index.tolist())):
+        if own != other and not (is_missing(own) and is_missing(other)):
+            raise ValueError(
+                f"{name} has the id {other!r} where X has {own!r}, at position {at};"
+                " both must hold the same samples in the same order, as in"
+                f" {name}.loc[X.index]"
+            )
+
+
 def positions_in_common(ids, others):
     """Find the samples that two lists of ids have in common.
 

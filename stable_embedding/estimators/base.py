@@ -19,6 +19,7 @@ from .._sklearn import check_n_features, fit_context, returns_arrays
 from ..data.chunks import feature_means, total_squared_deviation
 from ..data.dask_arrays import is_dask_array, map_chunks
 from ..data.dominance import warn_of_dominance
+from ..data.sample_ids import check_same_samples
 from ..data.sample_weights import check_weights, weights_at
 from ..data.scaling import SampleScaler, scale_samples
 from ..data.training_data import TrainingData
@@ -122,9 +123,10 @@ class BaseStableAutoencoder(
 
         reference : array-like of shape (n_samples, n_components), default=None
             Target codes of the samples, for instance those of last month's embedding.
-            Give nan for samples without a target. Training pulls codes toward them with
-            `consensus_weight`. The trained embedding is then aligned with them, as by
-            `align`.
+            Give nan for samples without a target. If X and `reference` are data frames
+            with ids in their indexes, these must be equal. Training pulls codes toward
+            the targets with `consensus_weight`. The trained embedding is then aligned
+            with them, as by `align`.
 
         Returns
         -------
@@ -355,7 +357,9 @@ class BaseStableAutoencoder(
             Samples whose codes are aligned with the reference.
 
         reference : array-like of shape (n_samples, n_components)
-            Target codes of these samples, for instance those of the predecessor.
+            Target codes of these samples, for instance those of the predecessor. If X
+            and `reference` are data frames with ids in their indexes, these must be
+            equal.
 
         Returns
         -------
@@ -367,6 +371,7 @@ class BaseStableAutoencoder(
     def _align(self, X, codes, name):
         """Align the embedding of X with codes, which errors call by a name; hook."""
         check_is_fitted(self)
+        check_same_samples(X, codes, name)
         X = self._validate_all_but_values(X)
         target = self._network_codes(codes, name)
         if len(target) != X.shape[0]:
@@ -402,6 +407,7 @@ class BaseStableAutoencoder(
         """Train from the start, or resume from the fitted networks; all or nothing."""
         with restore_on_error(self):
             plan = self._plan(resume)
+            check_same_samples(X, reference, "reference")
             keeps_features = resume or n_seen > 0
             X, labels = self._validate_training_data(X, y, plan, keeps_features)
             weights = check_weights(sample_weight, X.shape[0])
@@ -686,16 +692,24 @@ class BaseStableAutoencoder(
     def _decode(self, codes):
         """Turn codes of the network into samples."""
         network, what = self.network_, "the codes hold values so large that"
-        samples = apply_in_chunks(network, network.decode, codes, what=what)
-        return samples * self.scale_ + self.mean_
+
+        def rescale(samples):
+            return samples * self.scale_ + self.mean_
+
+        return apply_in_chunks(
+            network, network.decode, codes, finish=rescale, what=what
+        )
 
     def _squared_errors(self, X):
         """Reconstruct in float64, whose range the square of a scale needs."""
         network = self.network_.as_float64()
-        errors = apply_in_chunks(
-            network, network.squared_errors, X, self._scale_exactly
+
+        def rescale(errors):
+            return errors * self.scale_**2
+
+        return apply_in_chunks(
+            network, network.squared_errors, X, self._scale_exactly, rescale
         )
-        return errors * self.scale_**2
 
     def _add_code_output(self, graph, value):
         """Add what `_finish_codes` does to an ONNX graph; hook."""

@@ -4,10 +4,12 @@ from functools import partial
 from numbers import Real
 
 import numpy as np
+from sklearn import get_config
 from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
+from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import (
     check_is_fitted,
     has_fit_parameter,
@@ -16,17 +18,11 @@ from sklearn.utils.validation import (
 
 from .._sklearn import HasMethods, Interval, StrOptions, fit_context, num_samples
 from ..data.sample_weights import check_weights, weighted_percentile
+from ..stability.pipelines import unfrozen
 from ..training.seeds import draw_seeds, with_seed
 from .autoencoder import StableAutoencoder
 from .base import ROUNDINGS, BaseStableAutoencoder
 from .registry import register
-
-
-def unfrozen(estimator):
-    """Return the estimator within a ``FrozenEstimator``, or the estimator itself."""
-    while isinstance(estimator, FrozenEstimator):
-        estimator = estimator.estimator
-    return estimator
 
 
 def rounding_of_score(estimator, score):
@@ -50,6 +46,39 @@ def rounding_of_score(estimator, score):
     if isinstance(estimator, BaseStableAutoencoder):
         return estimator._rounding_of_score(float(score))
     return ROUNDINGS * float(np.spacing(abs(score)))
+
+
+def takes_weights(estimator):
+    """Tell whether an estimator can be fitted with a `sample_weight`.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A frozen one, whose `fit` does nothing, takes anything. A pipeline takes weights
+        if they are routed to a step.
+
+    Returns
+    -------
+    bool
+    """
+    if isinstance(estimator, FrozenEstimator):
+        return True
+    if has_fit_parameter(estimator, "sample_weight"):
+        return True
+    if not get_config()["enable_metadata_routing"]:
+        return False
+    routing = get_routing_for_object(estimator)
+    return "sample_weight" in routing.consumes("fit", ["sample_weight"])
+
+
+def advice_on_weights(estimator):
+    """Say how weights get into an estimator that does not take them."""
+    if isinstance(estimator, Pipeline):
+        return (
+            "enable metadata routing, sklearn.set_config(enable_metadata_routing=True),"
+            " and call set_fit_request(sample_weight=True) of a step that takes it"
+        )
+    return "use another estimator"
 
 
 def far_out(scores, weights=None, rounding=None):
@@ -113,7 +142,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
     Attributes
     ----------
     estimator_ : estimator
-        The fitted estimator.
+        The fitted estimator. Of a ``FrozenEstimator`` it is the estimator within.
 
     offset_ : float
         Score below which a sample is an outlier.
@@ -173,7 +202,8 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
 
         sample_weight : array-like of shape (n_samples,), default=None
             How often each sample counts, for the estimator and for the fraction of
-            outliers; by default once.
+            outliers; by default once. A step of a pipeline gets them if scikit-learn's
+            metadata routing is enabled, and the step has requested them.
 
         Returns
         -------
@@ -189,12 +219,12 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
         if sample_weight is not None:
             weights = check_weights(sample_weight, num_samples(X))
         passed = {} if weights is None else {"sample_weight": weights}
-        if passed and not has_fit_parameter(self._estimator(), "sample_weight"):
-            raise TypeError(
-                f"sample_weight is given, but fit of {self._estimator()!r} takes none;"
-                " leave it out, or use another estimator"
-            )
         estimator = self._estimator()
+        if passed and not takes_weights(estimator):
+            raise TypeError(
+                f"sample_weight is given, but fit of {estimator!r} takes none; leave it"
+                f" out, or {advice_on_weights(estimator)}"
+            )
         if self.random_state is None:
             estimator = clone(estimator)
         else:
@@ -212,7 +242,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
         validate_data(self, X, skip_check_array=True)
         if len(getattr(X, "shape", ())) > 2:  # of images
             self.n_features_in_ = estimator.n_features_in_
-        self.offset_, self.estimator_ = offset, estimator
+        self.offset_, self.estimator_ = offset, unfrozen(estimator)
         return self
 
     def fit_predict(self, X, y=None, sample_weight=None):

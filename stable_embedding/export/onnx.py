@@ -8,8 +8,10 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from ..estimators.base import BaseStableAutoencoder
-from ..estimators.outliers import ReconstructionOutlierDetector, unfrozen
+from ..estimators.outliers import ReconstructionOutlierDetector
 from ..estimators.registry import ESTIMATORS
+from ..stability.pipelines import last_step
+from .onnx_frozen import thawed
 from .onnx_graph import Graph, name_inputs
 from .onnx_imputer import imputer_settings
 from .onnx_inputs import (
@@ -40,7 +42,8 @@ def to_onnx(
     ----------
     estimator : estimator
         An autoencoder of this package, a detector, or a pipeline of them and of
-        estimators that skl2onnx converts.
+        estimators that skl2onnx converts. A ``FrozenEstimator`` is converted as the
+        estimator within.
 
     path : str, path or None, default=None
         File to write the model to.
@@ -112,6 +115,7 @@ def to_onnx(
             " skl2onnx.update_registered_converter"
         )
     check_is_fitted(estimator)
+    estimator = thawed(estimator)
     register_converters()
     if part != "encoder" and not isinstance(estimator, BaseStableAutoencoder):
         raise ValueError(
@@ -365,9 +369,7 @@ def scorer_of(detector):
     TypeError
         If no graph of the scores is known.
     """
-    estimator = unfrozen(detector.estimator_)
-    while isinstance(estimator, Pipeline):
-        estimator = unfrozen(estimator[-1])
+    estimator = last_step(thawed(detector.estimator_))
     kind = type(estimator)
     scored_by = next((k for k in kind.__mro__ if "score_samples" in vars(k)), object)
     if "_add_scores" not in vars(scored_by):
@@ -386,14 +388,14 @@ def declare_detector(scope, detector, inputs, custom_parsers=None):
     from skl2onnx._parse import parse_sklearn
 
     scorer_of(detector)
-    estimator = unfrozen(detector.estimator_)
+    estimator = thawed(detector.estimator_)
     while isinstance(estimator, Pipeline):
         if len(estimator) > 1:
             steps = estimator[:-1]
             inputs = parse_sklearn(scope, steps, inputs, custom_parsers=custom_parsers)
             for one in inputs:
                 one.init_status(is_leaf=False)
-        estimator = unfrozen(estimator[-1])
+        estimator = estimator[-1]
     outputs = [
         ("label", tensor_type("int64")([None, 1])),
         ("scores", tensor_type("float64")([None, 1])),

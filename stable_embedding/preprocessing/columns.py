@@ -1,6 +1,7 @@
 """Columns of tables: which hold categories, and their values."""
 
 from collections import Counter
+from itertools import count
 from numbers import Integral, Number
 
 import numpy as np
@@ -192,7 +193,10 @@ def numbers_of(X, index, names, estimator_name):
     if not len(index):
         return np.empty((X.shape[0], 0))
     part = safe_indexing(X, index.tolist(), axis=1)
-    with columns_named(part, places=index):
+    remedy = (
+        f"turn it into numbers, or list it in categorical_features of {estimator_name}"
+    )
+    with columns_named(part, places=index, remedy=remedy):
         values = check_array(part, dtype=np.float64, ensure_all_finite=False)
     check_finite(values, "X", [names[i] for i in index], estimator_name)
     return values
@@ -284,3 +288,31 @@ def _is_in(level, levels):
     if is_missing(level):
         return any(map(is_missing, levels))
     return level in levels
+
+
+def unique_names(names):
+    """Return names of which none occurs twice.
+
+    Parameters
+    ----------
+    names : list of str
+
+    Returns
+    -------
+    list of str
+        A name that occurs again gets the first number that makes it a new one.
+
+    Examples
+    --------
+    >>> from stable_embedding.preprocessing.columns import unique_names
+    >>> unique_names(["plan_basic", "plan_basic", "plan_basic_1"])
+    ['plan_basic', 'plan_basic_2', 'plan_basic_1']
+    """
+    found, taken = {}, set(names)  # a dict keeps the order
+    for name in names:
+        if name in found:
+            numbered = (f"{name}_{number}" for number in count(1))
+            name = next(one for one in numbered if one not in taken)
+            taken.add(name)
+        found[name] = None
+    return list(found)

@@ -28,6 +28,7 @@ from .columns import (
     levels_of,
     numbers_of,
     output_levels,
+    unique_names,
 )
 from .frames import frame_format, table_of
 from .norms import (
@@ -60,9 +61,9 @@ class MixedDataEncoder(TransformerMixin, BaseEstimator):
     Parameters
     ----------
     categorical_features : "from_dtype" or array-like, default="from_dtype"
-        Columns of categories: names, positions or a mask. By default columns of text,
-        booleans or a categorical type, and columns of Python objects unless all are
-        numbers.
+        All columns of categories: names, positions or a mask. By default columns of
+        text, booleans or a categorical type, and columns of Python objects unless all
+        are numbers.
 
     distance : {"matching", "chi2"}, default="matching"
         Distances between levels of a column. With "matching" they are all equal. With
@@ -408,7 +409,8 @@ class MixedDataEncoder(TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_features_out,), dtype object
-            The name of a number's column, or that of a category's with a level.
+            The name of a number's column, or that of a category's with a level. A name
+            that occurs again has "_1" at its end, or the next number that is free.
         """
         check_is_fitted(self)
         names = check_feature_names_in(self, input_features)
@@ -416,7 +418,7 @@ class MixedDataEncoder(TransformerMixin, BaseEstimator):
         if self._one_hot is None:
             return of_numbers
         of_levels = self._one_hot.get_feature_names_out(names[self.is_categorical_])
-        return np.concatenate([of_numbers, of_levels])
+        return np.array(unique_names([*of_numbers, *of_levels]), dtype=object)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

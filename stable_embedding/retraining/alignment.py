@@ -3,6 +3,7 @@
 from sklearn.utils.validation import check_is_fitted
 
 from ..data.containers import dense, readable
+from ..data.sample_ids import check_same_samples
 from .steps import inputs_at, path_to_map, step_at, steps_after
 
 
@@ -16,7 +17,8 @@ def align(estimator, X, codes):
     Parameters
     ----------
     estimator : estimator or Pipeline
-        A fitted autoencoder, or a pipeline that ends with one. Steps after it were
+        A fitted autoencoder, or a pipeline that ends with one; a ``FrozenEstimator``
+        of them is aligned like the estimator within. Steps after it were
         fitted on the old codes and would give wrong results: refit them, or align the
         pipeline without them, ``pipeline[:-1]``, which shares its steps.
 
@@ -24,7 +26,8 @@ def align(estimator, X, codes):
         Samples, in a form that the estimator accepts.
 
     codes : array-like of shape (n_samples, n_components)
-        Where these samples should lie, for instance the codes of an earlier map.
+        Where these samples should lie, for instance the codes of an earlier map. If X
+        and `codes` are data frames with ids in their indexes, these must be equal.
 
     Returns
     -------
@@ -71,6 +74,7 @@ def align(estimator, X, codes):
         )
     inner = step_at(estimator, path)
     check_is_fitted(inner)
+    check_same_samples(X, codes, "codes")
     inner._align(
         inputs_at(estimator, path, readable(X)), dense(codes, "codes"), "codes"
     )

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..data.containers import dense, readable
 from ..estimators.base import BaseStableAutoencoder
 from ..estimators.hashing import SemanticHashing
-from ..stability.pipelines import advice_where_held, embed, passes
+from ..stability.pipelines import advice_where_held, embed, passes, unfrozen
 
 
 def paths_to_maps(estimator):
@@ -19,13 +19,14 @@ def paths_to_maps(estimator):
     Parameters
     ----------
     estimator : object
-        An autoencoder, or a pipeline that may hold others.
+        An autoencoder, or a pipeline that may hold others, frozen or not.
 
     Returns
     -------
     list of tuple of str
         An empty tuple is the estimator itself.
     """
+    estimator = unfrozen(estimator)
     if isinstance(estimator, BaseStableAutoencoder):
         return [()]
     if not isinstance(estimator, Pipeline):
@@ -72,19 +73,15 @@ def path_to_map(estimator, input_name="estimator"):
 
 
 def step_at(estimator, path):
-    """Return the step that names lead to."""
+    """Return the step that names lead to, unfrozen."""
     for name in path:
-        estimator = estimator.named_steps[name]
-    return estimator
+        estimator = unfrozen(estimator).named_steps[name]
+    return unfrozen(estimator)
 
 
 def pipelines_along(estimator, path):
-    """Return the pipelines that names lead through, the outermost first."""
-    found = []
-    for name in path:
-        found.append(estimator)
-        estimator = estimator.named_steps[name]
-    return found
+    """Return the pipelines that names lead through, the outermost first, unfrozen."""
+    return [step_at(estimator, path[:depth]) for depth in range(len(path))]
 
 
 def steps_after(estimator, path):
@@ -103,6 +100,7 @@ def steps_after(estimator, path):
     """
     if not path:
         return []
+    estimator = unfrozen(estimator)
     inner = steps_after(estimator.named_steps[path[0]], path[1:])
     at = _place_of(estimator, path[0])
     return [*inner, *(s for s in estimator.steps[at + 1 :] if not passes(s[1]))]
@@ -124,10 +122,9 @@ def inputs_at(estimator, path, X):
     -------
     object
     """
-    for name in path:
-        at = _place_of(estimator, name)
-        X = estimator[:at].transform(X) if at else X
-        estimator = estimator.named_steps[name]
+    for pipeline, name in zip(pipelines_along(estimator, path), path):
+        at = _place_of(pipeline, name)
+        X = pipeline[:at].transform(X) if at else X
     return X
 
 
@@ -148,8 +145,9 @@ def with_steps(pipeline, path, *, before, at, after):
     Returns
     -------
     estimator or Pipeline
-        Of the same structure.
+        Of the same structure. What is frozen along the path is not so in the copy.
     """
+    pipeline = unfrozen(pipeline)
     if not path:
         return at(pipeline)
     place = _place_of(pipeline, path[0])

@@ -145,7 +145,8 @@ def retrain(
     ----------
     previous : estimator or Pipeline
         A fitted autoencoder of this package, or a fitted pipeline with one among its
-        steps. It does not change.
+        steps. It does not change. If the autoencoder, or the pipeline, is within a
+        ``FrozenEstimator``, the new one is not.
 
     X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
         All samples to train on, in a form that `previous` accepts.

@@ -198,7 +198,8 @@ def manifold_variance(embeddings, *, relative=False):
     ValueError
         If there are fewer than two embeddings or samples, the embeddings differ in
         their number of samples, or one of them holds NaN or infinity or has collapsed
-        to one point. With ``relative=True`` also if all distances are equal.
+        to one point. With ``relative=True`` also if there are two samples, or all
+        distances are equal.
 
     See Also
     --------
@@ -217,6 +218,11 @@ def manifold_variance(embeddings, *, relative=False):
     True
     """
     runs = check_embeddings(embeddings)
+    if relative and len(runs[0]) < 3:
+        raise IncomparableError(
+            "embeddings have 2 samples, whose one distance has no variance; a relative"
+            " variance, or a score, needs three or more"
+        )
     kept = fixed_subsample(len(runs[0]), limits.MEASURED_SAMPLES)
     runs = [run[kept] for run in runs]
     distances = [pdist(_standardized(run, i)) for i, run in enumerate(runs)]

@@ -3,12 +3,20 @@
 from inspect import signature
 
 from sklearn.base import OneToOneFeatureMixin
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from ..data.containers import dense, readable
 
 # Attributes in which meta-estimators keep a fitted estimator.
 _HELD_AS = ("best_estimator_", "estimator_")
+
+
+def unfrozen(estimator):
+    """Return the estimator within a ``FrozenEstimator``, or the estimator itself."""
+    while isinstance(estimator, FrozenEstimator):
+        estimator = estimator.estimator
+    return estimator
 
 
 def embedding_steps(estimator):
@@ -23,7 +31,7 @@ def embedding_steps(estimator):
     Returns
     -------
     transformer or Pipeline
-        A pipeline of the same steps, whose last one embeds.
+        A pipeline of the same steps, whose last one embeds, and is not frozen.
 
     Raises
     ------
@@ -35,9 +43,9 @@ def embedding_steps(estimator):
             f"estimator={estimator.__name__} is a class; it must be an instance, such"
             f" as {estimator.__name__}()"
         )
-    transformer = estimator
-    if isinstance(estimator, Pipeline):
-        transformer = _first_steps(estimator, _n_embedding_steps(estimator))
+    transformer = unfrozen(estimator)
+    if isinstance(transformer, Pipeline):
+        transformer = _first_steps(transformer, _n_embedding_steps(transformer))
     if not hasattr(transformer, "fit_transform"):
         raise TypeError(
             f"estimator={estimator!r} has no fit_transform; it must be a transformer,"
@@ -65,6 +73,7 @@ def _n_embedding_steps(pipeline):
 
 def _flat_steps(step):
     """Yield the steps of a pipeline and of pipelines in it, or a step that is none."""
+    step = unfrozen(step)
     if not isinstance(step, Pipeline):
         yield step
         return
@@ -74,12 +83,14 @@ def _flat_steps(step):
 
 def _first_steps(pipeline, n):
     """Return a pipeline up to its step `n`, as :func:`_flat_steps` counts them."""
+    pipeline = unfrozen(pipeline)
+    if not isinstance(pipeline, Pipeline):
+        return pipeline
     for at, (name, step) in enumerate(pipeline.steps, 1):
         size = len(list(_flat_steps(step)))
         if n <= size:
             first = pipeline[:at]
-            if n < size:
-                first.steps[-1] = name, _first_steps(step, n)
+            first.steps[-1] = name, _first_steps(step, n)
             return first
         n -= size
     return pipeline

@@ -61,7 +61,8 @@ def manifold_variance_score(estimator, X, y=None, *, verbose=False):
     Raises
     ------
     ValueError
-        If an embedding has collapsed or is not finite. A search then records NaN.
+        If X has fewer than three samples, or an embedding has collapsed or is not
+        finite. A search then records NaN.
 
     TypeError
         If `estimator` is not a transformer.

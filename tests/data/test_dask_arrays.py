@@ -119,3 +119,12 @@ def test_a_cluster_searches_as_one_machine(cluster, digits):
     with joblib.parallel_backend("dask"):
         spread = search.fit(X).cv_results_["mean_test_score"]
     assert_allclose(spread, alone, rtol=1e-6)
+
+
+def test_a_fit_reads_all_of_a_lazy_array(iris):
+    X, _ = iris
+    found, expected = (
+        StableAutoencoder(n_init=1, max_iter=2, random_state=0).fit(samples)
+        for samples in (da.from_array(X, chunks=(50, 4)), X)
+    )
+    np.testing.assert_array_equal(found.transform(X), expected.transform(X))

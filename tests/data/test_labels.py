@@ -123,3 +123,10 @@ def test_names_of_classes_do_not_count_where_they_are_spread():
     np.testing.assert_array_equal(
         spread_classes(labels, graph), spread_classes(renamed, graph)
     )
+
+
+@pytest.mark.parametrize("target_type", ["auto", "multiclass", "continuous"])
+@pytest.mark.parametrize("labels", [[0.5, np.inf, 2.5], [0, -np.inf, np.nan]])
+def test_infinite_labels_are_refused(labels, target_type):
+    with pytest.raises(ValueError, match="y holds infinity"):
+        encode_targets(labels, target_type)

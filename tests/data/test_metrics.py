@@ -149,3 +149,9 @@ def test_a_metric_must_be_a_number_of_0_or_more(value, rng):
     pairs = PairMetric(lambda a, b: value)
     with pytest.raises(ValueError, match=r"metric=.*finite numbers of 0 or more"):
         pairs.between(rng.normal(size=(3, 2)))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1.0, None])
+def test_a_metric_must_return_distances(value, rng):
+    with pytest.raises(ValueError, match="must be finite numbers of 0 or more"):
+        check_metric(lambda a, b: value, None, rng.normal(size=(5, 3)))

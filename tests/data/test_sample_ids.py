@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from stable_embedding.data.sample_ids import (
+    check_same_samples,
     listed_ids,
     positions_in_common,
     sample_ids,
@@ -99,3 +100,29 @@ def test_ids_that_join_nothing_may_repeat():
     assert sample_ids(repeated, unique=False) == ["a", "a", "b"]
     with pytest.raises(ValueError, match="ids has 2 ids, but X has 3"):
         sample_ids(X, ["a", "a"], unique=False)
+
+
+def test_values_of_the_same_samples_have_equal_indexes():
+    other_type = NAMED.set_index(pd.CategoricalIndex(["a", "b", "c"]))
+    for values in (NAMED, other_type, NAMED["a":"b"], X, pd.DataFrame(X), None):
+        check_same_samples(NAMED, values, "codes")
+        check_same_samples(values, NAMED, "codes")
+    gaps = NAMED.set_index(pd.Index([1.0, np.nan, 2.0]))
+    check_same_samples(gaps, gaps.copy(), "codes")
+
+
+@pytest.mark.parametrize(
+    ("index", "differs"),
+    [
+        (["a", "c", "b"], "the id 'c' where X has 'b', at position 1"),
+        (["a", "b", "x"], "the id 'x' where X has 'c', at position 2"),
+        (pd.RangeIndex(3, name="customer"), "the id 0 where X has 'a', at position 0"),
+        ([np.nan, "b", "c"], "the id nan where X has 'a', at position 0"),
+        (pd.MultiIndex.from_product([["a"], [1, 2, 3]]), "the id ('a', 1) where"),
+    ],
+)
+def test_values_of_other_samples_or_in_another_order_are_refused(index, differs):
+    values = NAMED.set_index(pd.Index(index))
+    with pytest.raises(ValueError, match=r"as in codes\.loc\[X\.index\]") as caught:
+        check_same_samples(NAMED, values, "codes")
+    assert differs in str(caught.value)

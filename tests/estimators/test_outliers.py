@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
+from sklearn import config_context, get_config
+from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.decomposition import PCA
@@ -20,6 +22,7 @@ from stable_embedding import (
     save,
     to_onnx,
 )
+from stable_embedding.data.sample_weights import weighted_percentile
 from stable_embedding.estimators.outliers import far_out
 from stable_embedding.networks import ConvolutionalEncoder
 
@@ -198,6 +201,17 @@ def test_a_frozen_estimator_has_no_seed_to_set(iris):
     )
 
 
+def test_the_fitted_estimator_is_not_frozen_and_is_fitted_once(iris):
+    X, _ = iris
+    model = StableAutoencoder(n_init=1, max_iter=2, random_state=0).fit(X)
+    codes = model.transform(X)
+    detector = ReconstructionOutlierDetector(FrozenEstimator(model)).fit(X)
+    assert detector.estimator_ is model
+    again = clone(detector).fit(X[::2])
+    assert again.estimator_ is model
+    np.testing.assert_array_equal(model.transform(X), codes)
+
+
 def test_images_have_as_many_features_as_pixels(digits):
     images = digits[0][:60].reshape(-1, 8, 8)
     encoder = ConvolutionalEncoder((8, 8), n_maps=(3,), hidden_layer_sizes=(8,))
@@ -206,6 +220,48 @@ def test_images_have_as_many_features_as_pixels(digits):
     assert detector.n_features_in_ == 64
     with pytest.raises(TypeError, match="onnxruntime has no convolution of float64"):
         to_onnx(detector)
+
+
+def weighted_pipeline():
+    model = StableAutoencoder(n_init=1, max_iter=2, random_state=0)
+    scaler = StandardScaler()
+    if get_config()["enable_metadata_routing"]:
+        model.set_fit_request(sample_weight=True)
+        scaler.set_fit_request(sample_weight=False)
+    return make_pipeline(scaler, model)
+
+
+def test_weights_are_routed_to_the_step_that_has_requested_them(iris):
+    X, _ = iris
+    weights = np.arange(150) % 3 + 1.0
+    with config_context(enable_metadata_routing=True):
+        detector = ReconstructionOutlierDetector(weighted_pipeline())
+        detector.fit(X, sample_weight=weights)
+        expected = weighted_pipeline().fit(X, sample_weight=weights)
+    assert detector.estimator_[-1].n_samples_seen_ == weights.sum()
+    scores = expected.score_samples(X)
+    np.testing.assert_array_equal(detector.score_samples(X), scores)
+    assert detector.offset_ == weighted_percentile(scores, 10, weights)
+
+
+@pytest.mark.parametrize("routing", [False, True])
+def test_a_pipeline_without_a_request_is_told_how_to_get_weights(routing, iris):
+    X, _ = iris
+    pipeline = make_pipeline(StandardScaler(), PCA(2))
+    with (
+        config_context(enable_metadata_routing=routing),
+        pytest.raises(TypeError, match=r"call set_fit_request\(sample_weight=True\)"),
+    ):
+        ReconstructionOutlierDetector(pipeline).fit(X, sample_weight=np.ones(150))
+
+
+def test_weights_count_in_the_limit_of_a_frozen_estimator(iris):
+    X, _ = iris
+    weights = np.arange(150) % 3 + 1.0
+    pca = PCA(2).fit(X)
+    detector = ReconstructionOutlierDetector(FrozenEstimator(pca))
+    detector.fit(X, sample_weight=weights)
+    assert detector.offset_ == weighted_percentile(pca.score_samples(X), 10, weights)
 
 
 def test_a_failed_fit_leaves_the_detector_as_it_was(iris):

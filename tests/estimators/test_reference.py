@@ -1,6 +1,7 @@
 """A training that is pulled to where an earlier map put the samples."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.sparse import csr_array
 from scipy.stats import ortho_group
@@ -149,3 +150,15 @@ def test_samples_without_a_weight_have_no_place(months, quick):
     reference[:10] = places[:10]
     with pytest.raises(ValueError, match="has codes for 0 samples"):
         quick(n_init=1).fit(X, reference=reference, sample_weight=weights)
+
+
+def test_targets_with_the_ids_of_other_rows_are_refused(iris):
+    X = pd.DataFrame(iris[0], [f"flower {i}" for i in range(150)])
+    model = StableAutoencoder(n_init=1, max_iter=2, random_state=0).fit(X)
+    places = pd.DataFrame(model.transform(X), X.index)
+    for method in (model.fit, model.align):
+        with pytest.raises(ValueError, match="reference has the id 'flower 149' where"):
+            method(X, reference=places[::-1])
+        np.testing.assert_array_equal(model.transform(X), places)
+    some = places[:100].reindex(X.index)  # nan for others
+    assert displacement(model.fit(X, reference=some).transform(X), places) < 0.1

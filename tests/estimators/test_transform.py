@@ -1,5 +1,7 @@
 """Codes, what they reconstruct, and how well."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
@@ -79,6 +81,24 @@ def test_what_overflows_is_refused_and_named(quick, method, of_data, iris):
     of_codes = "the codes hold values so large" in str(refusal.value)
     of_samples = "X holds values so far from the training data" in str(refusal.value)
     assert (of_codes, of_samples) == (not of_data, of_data)
+
+
+@pytest.mark.parametrize("n_init", [1, 2])
+def test_what_overflows_in_the_units_of_the_data_is_refused_too(n_init, quick, iris):
+    X = 1e28 * iris[0]
+    model = quick(n_init=n_init).fit(X)
+    embeddings = [model.transform]
+    if n_init > 1:
+        of_std = partial(model.transform, return_std=True)
+        embeddings += [model.transform_runs, of_std]
+    for embed in embeddings:
+        with pytest.raises(ValueError, match="data that float32 overflows"):
+            embed(X * 1e11)
+    with pytest.raises(ValueError, match="codes hold values .* float32 overflows"):
+        model.inverse_transform(np.full((2, 2), 1e39))
+    with pytest.raises(ValueError, match="data that float64 overflows"):
+        model.score_samples(X * 1e130)
+    assert np.isfinite(model.inverse_transform(model.transform(X))).all()
 
 
 @pytest.mark.parametrize(

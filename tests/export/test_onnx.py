@@ -488,6 +488,41 @@ def test_a_detector_of_a_frozen_map_calls_out_the_same_samples(within, customers
     near(scores, detector.decision_function(customers)[:, np.newaxis], atol=1e-6)
 
 
+@pytest.mark.numeric
+@pytest.mark.parametrize("kept", ["whole", "map", "columns", "encoder", "union"])
+def test_what_is_frozen_is_converted_as_what_is_within(kept, customers):
+    columns = ColumnTransformer(SELECTIONS["names"])
+    fitted = make_pipeline(columns, StandardScaler(with_mean=False), quick())
+    fitted.fit(customers)
+    codes = fitted.transform(customers)
+    columns, scaler, model = fitted
+    if kept == "encoder":
+        columns.transformers_ = [
+            (name, FrozenEstimator(one), places)
+            for name, one, places in columns.transformers_
+        ]
+    frozen = {
+        "whole": lambda: FrozenEstimator(fitted),
+        "map": lambda: make_pipeline(columns, scaler, FrozenEstimator(model)),
+        "columns": lambda: make_pipeline(FrozenEstimator(fitted[:2]), model),
+        "encoder": lambda: fitted,
+        "union": lambda: make_pipeline(
+            columns, make_union(FrozenEstimator(scaler)), model
+        ),
+    }[kept]()
+    [found] = run(to_onnx(frozen, X=customers), customers)
+    near(found, codes)
+    detector = ReconstructionOutlierDetector(frozen).fit(customers)
+    scores = run(to_onnx(detector, X=customers), customers)[1]
+    near(scores, detector.decision_function(customers)[:, np.newaxis], atol=1e-6)
+
+
+def test_the_decoder_of_a_frozen_map_is_that_of_the_map(events):
+    model = quick().fit(events)
+    found = to_onnx(FrozenEstimator(model), part="decoder").SerializeToString()
+    assert found == to_onnx(model, part="decoder").SerializeToString()
+
+
 def test_outputs_are_named_and_shaped_as_those_of_scikit_learns_detectors(events):
     X = events[:, 2:].astype(np.float32)
     theirs = skl2onnx.to_onnx(LocalOutlierFactor(novelty=True).fit(X), X)

@@ -420,3 +420,34 @@ def test_integers_of_polars_with_nulls_stay_integers():
     again = encoder.inverse_transform(encoder.transform(X))
     assert again["code"].to_list() == [1, None, 3, 1]
     assert again["code"].dtype == pl.Int64
+
+
+def test_no_two_features_have_one_name():
+    X = pd.DataFrame(
+        {
+            "plan_basic": [1.0, 2.0, 4.0],
+            "plan": ["basic", "basic_1", "pro"],
+            "s": np.array([None, "nan", "a"], dtype=object),
+        }
+    )
+    encoder = MixedDataEncoder().set_output(transform="pandas")
+    assert encoder.fit_transform(X).columns.tolist() == [
+        "plan_basic",
+        "plan_basic_2",
+        "plan_basic_1",
+        "plan_pro",
+        "s_a",
+        "s_nan",
+        "s_nan_1",
+    ]
+
+
+@pytest.mark.parametrize("as_frame", [True, False])
+def test_text_in_a_column_that_is_not_listed(as_frame):
+    X = pd.DataFrame({"code": [1, 2, 1], "plan": ["a", "b", "a"]})
+    X = X if as_frame else X.to_numpy()
+    with pytest.raises(ValueError, match="'a' in column ('plan'|1) of X; ") as caught:
+        MixedDataEncoder(categorical_features=[0]).fit(X)
+    assert "list it in categorical_features of MixedDataEncoder" in str(caught.value)
+    assert "OneHotEncoder" not in str(caught.value)
+    MixedDataEncoder(categorical_features=[0, 1]).fit(X)

@@ -173,13 +173,14 @@ def test_a_display_shows_the_largest_differences():
 
 
 def test_a_display_shows_first_what_drifted():
-    pytest.importorskip("matplotlib")
+    plt = pytest.importorskip("matplotlib.pyplot")
     statistics = {f"x{i}": i / 100 for i in range(30)} | {"largest errors": 0.001}
     drifted = {name: name in ("largest errors", "x3") for name in statistics}
     shown = DriftDisplay(statistics, drifted, max_bars=4).plot()
     labels = [text.get_text() for text in shown.ax_.get_yticklabels()]
     assert labels == ["x3", "largest errors", "x29", "x28"]
     assert shown.ax_.get_xlabel() == "statistic"
+    plt.close("all")
 
 
 def test_a_line_names_three_at_most():

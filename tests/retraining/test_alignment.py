@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -29,7 +30,14 @@ def test_a_map_goes_where_a_rigid_map_of_it_lies(iris):
     X, _ = iris
     pipeline = make_pipeline(StandardScaler(), StableAutoencoder(**QUICK)).fit(X)
     nested = make_pipeline(PCA(4), pipeline).fit(X)
-    for estimator in (pipeline, nested, StableAutoencoder(**QUICK).fit(X)):
+    frozen = make_pipeline(StandardScaler().fit(X), FrozenEstimator(pipeline))
+    for estimator in (
+        pipeline,
+        nested,
+        StableAutoencoder(**QUICK).fit(X),
+        frozen,
+        FrozenEstimator(frozen),
+    ):
         target = turned(estimator.transform(X))
         assert align(estimator, X, target) is estimator
         # Codes are float32.
@@ -97,3 +105,19 @@ def test_of_a_detector_it_is_said_what_to_pass(use, iris):
     detector = ReconstructionOutlierDetector(scorer).fit(X)
     with pytest.raises(TypeError, match="pass its estimator_$"):
         use(detector, X)
+
+
+def test_codes_of_other_rows_are_refused_and_those_without_ids_are_not():
+    index = [f"customer {i}" for i in range(20)]
+    table = pd.DataFrame(
+        {"size": np.arange(20.0) ** 2, "color": list("abcdb") * 4}, index
+    )
+    pipeline = make_pipeline(MixedDataEncoder(), StableAutoencoder(**QUICK)).fit(table)
+    codes = pipeline.transform(table)
+    target = pd.DataFrame(turned(codes), index)
+    with pytest.raises(ValueError, match="codes has the id 'customer 19' where X"):
+        align(pipeline, table, target[::-1])
+    np.testing.assert_array_equal(pipeline.transform(table), codes)
+    align(pipeline, table, target[::-1].loc[table.index])
+    assert displacement(pipeline.transform(table), target) < 1e-10
+    align(pipeline, table, target.reset_index(drop=True))

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -46,6 +47,32 @@ def test_inputs_are_what_the_map_was_fitted_on(nested, iris):
     inputs = inputs_at(nested, path_to_map(nested), X)
     expected = nested[2][0].transform(nested[1].transform(X))
     np.testing.assert_array_equal(inputs, expected)
+
+
+@pytest.mark.parametrize("kept", ["all", "inner", "map"])
+def test_a_frozen_map_is_found_as_well(kept, nested, iris):
+    X, y = iris
+    nested.fit(X, y)
+    scaled, codes = nested[1].transform(X), nested[:-1].transform(X)
+    inner = nested[2]
+    frozen = {
+        "all": lambda: FrozenEstimator(nested),
+        "inner": lambda: make_pipeline(nested[1], FrozenEstimator(inner), nested[-1]),
+        "map": lambda: make_pipeline(
+            nested[1], inner[0], FrozenEstimator(inner[1]), nested[-1]
+        ),
+    }[kept]()
+    path = path_to_map(frozen)
+    assert step_at(frozen, path) is inner[1]
+    assert [step for _, step in steps_after(frozen, path)] == [nested[-1]]
+    expected = inner[0].transform(scaled)
+    np.testing.assert_array_equal(inputs_at(frozen, path, X), expected)
+    np.testing.assert_array_equal(embed_by_map(frozen, X)[0], codes)
+    copied = with_steps(
+        frozen, path, before=lambda s: s, at=lambda s: s, after=lambda s: s
+    )
+    np.testing.assert_array_equal(copied.predict(X), nested.predict(X))
+    assert paths_to_maps(copied) == [path]
 
 
 @pytest.mark.numeric

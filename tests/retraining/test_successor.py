@@ -16,6 +16,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from stable_embedding import (
+    ReconstructionOutlierDetector,
     SemanticHashing,
     StableAutoencoder,
     movement_report,
@@ -229,6 +230,40 @@ def test_a_step_that_its_user_has_frozen_stays_so(iris):
         new = retrain(old, X, refit_preprocessing=refit).estimator
         assert isinstance(new[0], FrozenEstimator)
         np.testing.assert_array_equal(new[0].mean_, frozen.mean_)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("kept", ["map", "pipeline", "last step"])
+def test_a_frozen_map_is_trained_again_and_stays_as_it_was(kept, strategy, iris):
+    X, _ = iris
+    scaler = StandardScaler().fit(X)
+    model = StableAutoencoder(**QUICK).fit(scaler.transform(X))
+    old = {
+        "map": FrozenEstimator(model),
+        "pipeline": FrozenEstimator(make_pipeline(scaler, model)),
+        "last step": make_pipeline(scaler, FrozenEstimator(model)),
+    }[kept]
+    samples = scaler.transform(X) if kept == "map" else X
+    before = pickle.dumps(model)
+    new = retrain(old, np.vstack([samples, samples[:9] + 0.1]), strategy=strategy)
+    assert pickle.dumps(model) == before
+    trained = new.estimator if kept == "map" else new.estimator[-1]
+    assert isinstance(trained, StableAutoencoder)
+    assert trained is not model
+    assert trained.n_samples_seen_ >= 159
+    assert new.displacement < 0.1
+
+
+def test_detectors_of_each_month_lead_to_the_next(months):
+    june, july = months
+    pipeline = make_pipeline(MixedDataEncoder(), StableAutoencoder(**QUICK)).fit(june)
+    alarm = ReconstructionOutlierDetector(pipeline).fit(june)
+    for _ in range(3):
+        result = retrain(alarm.estimator_, july, reference=june)
+        assert result.displacement < 0.1
+        frozen = FrozenEstimator(result.estimator)
+        alarm = ReconstructionOutlierDetector(frozen).fit(july)
+        assert alarm.estimator_ is result.estimator
 
 
 # ----------------------------------------------------------------------- metadata

@@ -194,3 +194,10 @@ def test_many_samples_in_float32_are_no_point(rng):
     assert manifold_variance([codes, codes]) == 0
     with pytest.raises(IncomparableError, match="collapsed"):
         manifold_variance([np.full_like(codes, 0.1), codes])
+
+
+def test_a_relative_variance_needs_three_samples(rng):
+    two = rng.normal(size=(2, 2, 3))
+    assert manifold_variance(two) == pytest.approx(0)
+    with pytest.raises(IncomparableError, match="2 samples.* needs three or more"):
+        manifold_variance(two, relative=True)
