@@ -246,6 +246,10 @@ class StableAutoencoder(BaseStableAutoencoder):
         other distances it is the root of half their mean square, over pairs of at most
         a thousand samples, so that distances in the embedding have the same units.
 
+    followed_ : str
+        What codes follow, which a training that resumes must follow too: a metric with
+        its parameters, "similarity='cosine'", or "distances" that were passed.
+
     is_constant_ : bool
         Whether all samples of the training data were equal. The next `partial_fit` or
         warm start then starts from the beginning.

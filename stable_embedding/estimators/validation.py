@@ -54,7 +54,8 @@ class ValidationMixin:
                 raise ValueError(
                     "the fitted map follows other distances than the Euclidean ones of"
                     " its samples, and training cannot resume without them: pass"
-                    " distances to fit, set metric, or use fit with warm_start=False"
+                    " distances to fit or set metric, as before, or use fit with"
+                    " warm_start=False"
                 )
             return None
         if plan.has_own_metric:
@@ -68,6 +69,17 @@ class ValidationMixin:
                 f" {self.similarity!r}: only similarity='distance' follows them"
             )
         return check_distances(distances, X.shape[0])
+
+    def _check_followed(self, followed):
+        """Raise if the fitted codes follow something else, and have its unit."""
+        # Estimators of earlier versions do not say what theirs follow.
+        fitted = vars(self).get("followed_", followed)
+        if followed != fitted:
+            raise ValueError(
+                f"training cannot resume with {followed}: the fitted map follows"
+                f" {fitted}, which decides on the unit of its codes; use the same, or"
+                " fit with warm_start=False"
+            )
 
     def _check_reference(self, reference, X, plan, weights):
         """Validate where samples should lie; hook for codes of another kind."""
