@@ -145,7 +145,9 @@ def test_the_order_of_samples_in_a_graph_does_not_count(X, rng):
 
     def found_in(X):
         samples = as_samples(X, canonical_order(X)[0])
-        return lists(graph_from_transformer(FunctionTransformer(search), samples, whole(X)))
+        return lists(
+            graph_from_transformer(FunctionTransformer(search), samples, whole(X))
+        )
 
     assert found_in(X) == found_in(rng.permutation(X))
 
