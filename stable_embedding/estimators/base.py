@@ -404,9 +404,9 @@ class BaseStableAutoencoder(
         with restore_on_error(self):
             plan = self._plan(resume)
             keeps_features = resume or n_seen > 0
-            X, labels = self._validate_training_data(X, y, plan, keeps_features)
+            X, labels = self._validate_training_data(X, y, plan, keeps_features, resume)
             weights = check_weights(sample_weight, X.shape[0])
-            labels = self._labels_that_count(labels, y, X, weights)
+            labels = self._labels_that_count(labels, y, X, weights, resume)
             reference = self._check_reference(reference, X, plan, weights)
             distances = self._check_distances(distances, X, plan, resume)
             followed = what_is_followed(plan, distances)
