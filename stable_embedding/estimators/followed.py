@@ -6,6 +6,9 @@ import numpy as np
 
 from ..training.identity import stable_hash
 
+# Other names of one metric.
+_CITYBLOCK = dict.fromkeys(("l1", "manhattan"), "cityblock")
+
 
 def what_is_followed(plan, distances):
     """Describe what codes follow.
@@ -29,12 +32,12 @@ def what_is_followed(plan, distances):
         return "similarity='cosine'"
     if not plan.has_own_metric:
         return "metric='euclidean'"
-    metric = f"metric={described(plan.metric)}"
-    if not plan.metric_params:
-        return metric
-    items = sorted(plan.metric_params.items())
-    parameters = ", ".join(f"{name}={described(value)}" for name, value in items)
-    return f"{metric} with {parameters}"
+    name = plan.metric
+    if isinstance(name, str):
+        name = _CITYBLOCK.get(name, name)
+    items = {"metric": name, **dict(sorted((plan.metric_params or {}).items()))}
+    items.pop("n_jobs", None)
+    return ", ".join(f"{key}={described(items[key])}" for key in items)
 
 
 def described(value):

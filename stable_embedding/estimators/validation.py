@@ -72,9 +72,9 @@ class ValidationMixin:
 
     def _check_followed(self, followed):
         """Raise if the fitted codes follow something else, and have its unit."""
-        # Estimators of earlier versions do not say what theirs follow.
-        fitted = vars(self).get("followed_", followed)
-        if followed != fitted:
+        fitted = self.followed_
+        # What an earlier version trained does not say what its codes follow.
+        if fitted is not None and followed != fitted:
             raise ValueError(
                 f"training cannot resume with {followed}: the fitted map follows"
                 f" {fitted}, which decides on the unit of its codes; use the same, or"

@@ -98,6 +98,10 @@ def test_the_same_may_be_said_in_other_words(iris, tmp_path):
             {"metric": "minkowski", "metric_params": {"p": 3}},
             {"metric": "minkowski", "metric_params": {"p": np.float64(3)}},
         ],
+        [
+            {"metric": "l1"},
+            {"metric": "manhattan", "metric_params": {"n_jobs": 1}},
+        ],
         [{"similarity": "rbf"}, {"similarity": "inner_product"}],
     ]
     for first, second in same:
@@ -109,7 +113,10 @@ def test_the_same_may_be_said_in_other_words(iris, tmp_path):
 def test_what_an_earlier_version_saved_resumes(iris):
     X = iris[0][::5]
     model = StableAutoencoder(n_init=1, max_iter=1, metric="cityblock").fit(X)
-    del model.followed_
+    state = model.__getstate__()
+    del state["followed_"]
+    model.__setstate__(state)
+    assert model.followed_ is None
     assert model.partial_fit(X).followed_ == "metric='cityblock'"
 
 
