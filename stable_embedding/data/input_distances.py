@@ -19,11 +19,8 @@ from torch import Tensor
 from .._progress import progress_over
 from . import limits
 from .chunks import dense_samples
-from .metrics import PairMetric, checked
+from .metrics import SAME_DIRECTION, PairMetric, check_range, checked
 from .row_hash import mix_bits
-
-# Smaller cosine distances are rounding errors between samples of the same direction.
-_ROUNDING = 1e-14
 
 
 class InputDistances:
@@ -42,9 +39,13 @@ class InputDistances:
     ----------
     has_unknown : bool
         Whether some distances are unknown, and therefore nan.
+
+    name : str
+        What an error calls their source.
     """
 
     has_unknown = False
+    name = "distances"
 
     def __init__(self, n_samples: int, order: np.ndarray | None = None):
         self.n_samples = n_samples
@@ -88,9 +89,13 @@ class InputDistances:
         """Compute the distances of all pairs, in float32."""
         everyone = np.arange(len(self))
         matrix = np.empty((len(self), len(self)), dtype=np.float32)
-        parts = self.parts(everyone)
+        parts, largest = self.parts(everyone), 0.0
         for part in progress_over(parts, len(self), "distances", verbose):
-            matrix[part] = self.between(everyone[part], everyone)
+            found = self.between(everyone[part], everyone)
+            largest = max(largest, found.max())
+            with np.errstate(over="ignore"):
+                matrix[part] = found
+        check_range(largest, self.name)
         return matrix
 
     def parts(self, index: np.ndarray) -> Any:
@@ -143,16 +148,16 @@ class SparseMatrixDistances(InputDistances):
 
     def __init__(self, matrix: Any, order: np.ndarray | None = None):
         super().__init__(matrix.shape[0] if order is None else len(order), order)
-        # Add 1, so that a stored distance of 0 differs from a missing entry.
-        self.above = csr_array(matrix, dtype=np.float64, copy=True)
-        self.above.data += 1
+        # In place of a stored distance of 0, which would look like a missing entry.
+        self.stored = csr_array(matrix, dtype=np.float64, copy=True)
+        self.stored.data[self.stored.data == 0] = -1
         if order is not None:
-            self.above = self.above[order][:, order]
+            self.stored = self.stored[order][:, order]
 
     def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Look up the distances of some samples from others; nan if unknown."""
-        above = self.above[first][:, second].toarray()
-        distances = np.where(above > 0, above - 1, np.nan)
+        stored = self.stored[first][:, second].toarray()
+        distances = np.where(stored == 0, np.nan, np.maximum(stored, 0))
         distances[first[:, None] == second] = 0
         return distances
 
@@ -206,6 +211,7 @@ class MetricDistances(InputDistances):
         super().__init__(X.shape[0] if order is None else len(order), order)
         self.X = X
         self.metric = metric
+        self.name = f"metric={metric.metric!r}"
 
     def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Compute the distances of some samples from others."""
@@ -232,6 +238,7 @@ class CosineDistances(MetricDistances):
         rows = [self.unit[self.order[batch]] for batch in batches]
         products = np.stack([(row @ row.T).toarray() for row in rows])
         found = np.clip(1 - products, 0, 2).astype(np.float32)
+        found[found <= SAME_DIRECTION] = 0
         distances = torch.from_numpy(found).to(index.device)
         distances.diagonal(dim1=-2, dim2=-1).zero_()
         return distances.reshape(*index.shape, index.shape[-1])
@@ -321,14 +328,14 @@ class ChordDistances(InputDistances):
         mean = sum(weights[part] @ self._unit(part) for part in parts) / weights.sum()
         to_mean = np.concatenate([self._unit(part) @ mean for part in parts])
         # Less 1, so that float32 holds differences of samples of nearly one direction.
-        self._to_mean = torch.from_numpy((1 - to_mean).astype(np.float32))
-        self._of_mean = float(1 - mean @ mean)
+        left, of_mean = 1 - to_mean, float(1 - mean @ mean)
+        left[left <= SAME_DIRECTION] = 0
+        self._to_mean = torch.from_numpy(left.astype(np.float32))
+        self._of_mean = of_mean if of_mean > SAME_DIRECTION else 0.0
 
     def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Compute the distances of some samples from others."""
         halves = self.cosine.between(first, second)
-        # What is left of one direction is rounding, whose unit would be as small.
-        halves[halves <= _ROUNDING] = 0
         halves[first[:, None] == second] = 0
         return np.sqrt(2 * halves)
 
@@ -415,6 +422,7 @@ def _chebyshev(rows):
 def _one_minus_product(rows):
     is_zero = rows[..., -1] > 0
     distances = (_sqeuclidean(rows[..., :-1]) / 2).clamp_max_(2)
+    distances.masked_fill_(distances <= SAME_DIRECTION, 0)
     # A row of zeros has no direction.
     return distances.masked_fill_(is_zero.unsqueeze(-1) | is_zero.unsqueeze(-2), 1)
 
@@ -498,7 +506,9 @@ def held_if_few(distances: InputDistances, verbose: bool = False) -> InputDistan
     """Compute all distances as a matrix, if there are not too many samples."""
     if len(distances) > limits.ALL_PAIRS_SAMPLES:
         return distances
-    return MatrixDistances(distances.all_pairs(verbose))
+    held = MatrixDistances(distances.all_pairs(verbose))
+    held.name = distances.name
+    return held
 
 
 def nearest(

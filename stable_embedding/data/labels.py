@@ -16,7 +16,7 @@ _SPREADING = 0.8
 _N_PASSES = 60
 
 
-def encode_targets(y, target_type="auto"):
+def encode_targets(y, target_type="auto", may_agree=False):
     """Turn labels of samples into integers, or into standardized numbers.
 
     Parameters
@@ -29,6 +29,10 @@ def encode_targets(y, target_type="auto"):
         Whether labels are classes or numbers. "auto" asks
         :func:`sklearn.utils.multiclass.type_of_target`, for which whole numbers are
         classes.
+
+    may_agree : bool, default=False
+        Whether y may hold no two labels that differ, as a chunk of a stream may. Such
+        numbers are as unknown ones.
 
     Returns
     -------
@@ -50,7 +54,7 @@ def encode_targets(y, target_type="auto"):
         is_continuous = len(labels) and type_of_target(labels) == "continuous"
         target_type = "continuous" if is_continuous else "multiclass"
     if target_type == "multiclass":
-        return _encode_known(y, known)
+        return _encode_known(y, known, may_agree)
     numbers = np.full(len(y), np.nan)
     try:
         numbers[known] = y[known].astype(np.float64)
@@ -61,6 +65,8 @@ def encode_targets(y, target_type="auto"):
         ) from error
     _check_finite(numbers[known])
     if known.sum() < 2 or numbers[known].min() == numbers[known].max():
+        if may_agree:
+            return np.full(len(y), np.nan)
         raise ValueError(
             f"y holds {known.sum()} known numbers, which do not differ; label_weight"
             " needs at least two that differ"
@@ -90,6 +96,8 @@ def standardize_targets(numbers, weights=None):
     ndarray of shape (n_samples,), dtype float64
     """
     known = np.isfinite(numbers)
+    if not known.any():
+        return numbers
     # By a power of two, which rounds nothing: squares must not overflow.
     numbers = np.ldexp(numbers, -np.frexp(np.abs(numbers[known]).max())[1])
     of_known = None if weights is None else weights[known]
@@ -101,7 +109,7 @@ def standardize_targets(numbers, weights=None):
     )
 
 
-def encode_classes(y):
+def encode_classes(y, may_agree=False):
     """Turn classes of samples, some of which may be unknown, into integers.
 
     Parameters
@@ -109,6 +117,9 @@ def encode_classes(y):
     y : array-like of shape (n_samples,)
         Class of each sample: a string or a whole number. None, nan and the number -1
         mark unknown classes.
+
+    may_agree : bool, default=False
+        Whether y may hold no two classes, as a chunk of a stream may.
 
     Returns
     -------
@@ -130,10 +141,10 @@ def encode_classes(y):
     [0, -1, 0, 1]
     """
     y = read_labels(y)
-    return _encode_known(y, are_known(y))
+    return _encode_known(y, are_known(y), may_agree)
 
 
-def _encode_known(y, known):
+def _encode_known(y, known, may_agree):
     """Turn known classes into integers."""
     known, labels = known.copy(), y[known]
     if y.dtype == object:
@@ -143,13 +154,15 @@ def _encode_known(y, known):
         labels = labels[labels != UNLABELED]
     _check_finite(labels)
     if not len(labels):
+        if may_agree:
+            return np.full(len(y), UNLABELED, dtype=np.int64)
         raise ValueError(
             "y labels no sample: each is -1, None or nan, which stand for samples"
             " without a label; at least one must have a class"
         )
     check_classification_targets(labels)
     classes, numbers = np.unique(labels, return_inverse=True)
-    if len(classes) == 1 and not known.all():
+    if len(classes) == 1 and not (known.all() or may_agree):
         raise ValueError(
             f"y holds one class, {classes.tolist()[0]!r}, beside samples without a"
             " label (-1, None or nan); two classes are needed. If -1 is a class, give"
@@ -194,9 +207,11 @@ def as_plain_array(labels):
     return np.asarray(labels)
 
 
-def is_partial(labels):
-    """Tell whether some classes are not known."""
-    return labels.dtype.kind == "i" and bool((labels == UNLABELED).any())
+def can_spread(labels):
+    """Tell whether some classes are not known, and the known ones are two or more."""
+    if labels.dtype.kind != "i":
+        return False
+    return bool((labels == UNLABELED).any() and labels.max() > 0)
 
 
 def spread_classes(labels, graph):

@@ -8,6 +8,7 @@ from scipy.sparse import issparse
 from sklearn.metrics import pairwise_distances
 
 from .chunks import iterate_chunks
+from .scaling import SCALE_RANGE
 
 # Metrics for which scikit-learn accepts sparse samples. Others need dense samples.
 _SPARSE = {"cosine", "cityblock", "l1", "manhattan"}
@@ -49,6 +50,11 @@ METRICS = {
 # Distances in place of 0 / 0. That of "correlation" is the one of "cosine" for a sample
 # of zeros. The others are 0, because samples without entries are equal.
 _OF_NOTHING = {"correlation": 1.0, "braycurtis": 0.0, "dice": 0.0, "sokalsneath": 0.0}
+
+# Metrics of directions, whose smaller distances are rounding errors between samples of
+# the same direction. Their unit would be as small.
+_OF_DIRECTIONS = {"cosine", "correlation"}
+SAME_DIRECTION = 1e-14
 
 # Rounding error up to which a negative distance counts as 0.
 _ROUNDING = 1e-9
@@ -114,6 +120,8 @@ class PairMetric:
             distances[np.isnan(distances)] = _OF_NOTHING[self.metric]
             if second is None:
                 np.fill_diagonal(distances, 0)
+        if isinstance(self.metric, str) and self.metric in _OF_DIRECTIONS:
+            distances[distances <= SAME_DIRECTION] = 0
         return checked(distances, f"metric={self.metric!r}")
 
     def _read(self, X):
@@ -164,6 +172,25 @@ def checked(distances, name):
             " distances must be finite numbers of 0 or more"
         )
     return np.maximum(distances, 0)
+
+
+def check_range(largest, name):
+    """Raise if float32 cannot hold distances; all may be 0.
+
+    Parameters
+    ----------
+    largest : float
+        The largest of them.
+
+    name : str
+        Name of their source, for the message.
+    """
+    if largest and not SCALE_RANGE[0] < largest < SCALE_RANGE[1]:
+        raise ValueError(
+            f"{name} puts samples up to {largest:.3g} apart; float32 codes need a"
+            f" largest distance between {SCALE_RANGE[0]:g} and {SCALE_RANGE[1]:g}: use"
+            " another unit"
+        )
 
 
 def check_metric(metric, parameters, X):

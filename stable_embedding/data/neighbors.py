@@ -156,7 +156,7 @@ def graph_from_transformer(transformer, samples, chunks):
     Raises
     ------
     ValueError, TypeError
-        If the transformer does not return such a graph.
+        If the transformer does not return such a graph, or one without neighbors.
     """
     order = samples.index_in_X
     place = np.full(samples.X.shape[0], -1)
@@ -164,7 +164,16 @@ def graph_from_transformer(transformer, samples, chunks):
     found = search_neighbors(transformer, samples.in_place()[:])[order]
     targets = place[found.indices]
     counts = np.bincount(edge_sources(found)[targets >= 0], minlength=len(order))
-    return within_chunks(graph_from_counts(counts, targets[targets >= 0]), chunks)
+    graph = graph_from_counts(counts, targets[targets >= 0])
+    if len(order) > 1 and not graph.nnz:
+        raise ValueError(
+            f"neighbors={transformer!r} finds no neighbor of any of {len(order)}"
+            " samples; it must return a graph that holds neighbors besides each sample"
+            " itself"
+        )
+    # Which neighbor is drawn depends on their order, which may be that of X so far.
+    graph.sort_indices()
+    return within_chunks(graph, chunks)
 
 
 def within_chunks(graph, chunks):

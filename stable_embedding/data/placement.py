@@ -7,6 +7,7 @@ from scipy.linalg import orthogonal_procrustes
 
 from .classical_scaling import classical_scaling, place_by_landmarks
 from .input_distances import InputDistances
+from .metrics import check_range
 from .pca import signed_moment
 from .sample_weights import weights_at
 
@@ -68,9 +69,15 @@ def place_samples(
     Returns
     -------
     Placement
+
+    Raises
+    ------
+    ValueError
+        If float32 cannot hold the distances.
     """
     found = distances.between(landmarks, landmarks)
     if unit is None:
+        check_range(np.nanmax(found, initial=0), distances.name)
         unit = unit_of(found, weights_at(weights, landmarks))
     if distances.has_unknown:
         return Placement(unit, None, found)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
-from sklearn.utils import check_array, gen_batches
+from sklearn.utils import check_array
 
 from . import limits
 from .columns import columns_named
@@ -16,6 +16,7 @@ from .input_distances import (
     SparseMatrixDistances,
     held_if_few,
 )
+from .metrics import check_range
 from .subsample import fixed_subsample
 
 # Largest asymmetry, and largest distance of a sample from itself, relative to the
@@ -132,8 +133,9 @@ def check_distances(distances: Any, n_samples: int) -> Any:
     Raises
     ------
     TypeError, ValueError
-        If they are not square, finite, symmetric and 0 or more, or not 0 between a
-        sample and itself. The symmetry of a large dense matrix is checked on a part.
+        If they are not square, finite, symmetric and 0 or more, not 0 between a sample
+        and itself, or all 0 or beyond float32. The symmetry of a large dense matrix is
+        checked on a part.
     """
     if isinstance(distances, SampleDistances):
         if len(distances) != n_samples:
@@ -174,17 +176,23 @@ def check_distances(distances: Any, n_samples: int) -> Any:
 
 
 def _check_values(values):
-    """Raise if a distance is negative or no finite number."""
-    if not values.size:
-        return
+    """Raise if a distance is negative or no finite number, or if none is positive."""
+    largest = 0.0
     size = max(1, limits.PAIRS_AT_ONCE // (values.shape[-1] if values.ndim > 1 else 1))
-    for part in gen_batches(len(values), size):
+    for start in range(0, len(values), size):
+        part = slice(start, start + size)
         bad = ~(np.isfinite(values[part]) & (values[part] >= 0))
         if bad.any():
             raise ValueError(
                 f"distances holds {values[part][bad][0]}; distances must be finite"
                 " numbers of 0 or more. Pass a sparse matrix to leave out unknown pairs"
             )
+        largest = max(largest, float(values[part].max()))
+    if not largest:
+        raise ValueError(
+            "distances holds no distance above 0; some samples must be apart"
+        )
+    check_range(largest, "distances")
 
 
 def _check_symmetric(there, back, largest, diagonal):
@@ -210,8 +218,6 @@ def _check_sparse(matrix):
             " only; store both: distances.maximum(distances.T)"
         )
     _check_symmetric(matrix, matrix.T, matrix.data.max(initial=0), matrix.diagonal())
-    if not (matrix.data > 0).any():
-        raise ValueError("distances is sparse and holds no distance above 0")
 
 
 def _check_callable(distances, n_samples):

@@ -6,7 +6,7 @@ import torch
 from .chunks import feature_means, iterate_chunks, total_squared_deviation
 
 # Codes are returned in float32, which cannot hold scales outside this range.
-_SCALE_RANGE = (1e-30, 1e30)
+SCALE_RANGE = (1e-30, 1e30)
 
 
 def mean_and_scale(X, order=None, weights=None):
@@ -43,10 +43,10 @@ def mean_and_scale(X, order=None, weights=None):
         rounding = n_samples * np.finfo(np.float64).eps * np.linalg.norm(mean)
     if scale <= rounding < np.inf:
         return mean, 0.0
-    if not _SCALE_RANGE[0] < scale < _SCALE_RANGE[1]:
+    if not SCALE_RANGE[0] < scale < SCALE_RANGE[1]:
         raise ValueError(
             f"X has a total standard deviation of {scale:.3g}; float32 codes need one"
-            f" between {_SCALE_RANGE[0]:g} and {_SCALE_RANGE[1]:g}: rescale X"
+            f" between {SCALE_RANGE[0]:g} and {SCALE_RANGE[1]:g}: rescale X"
         )
     return mean, float(scale)
 

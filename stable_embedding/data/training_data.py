@@ -11,7 +11,7 @@ from torch import Tensor
 from . import limits
 from .duplicates import DistinctSamples, merge_duplicates
 from .input_distances import InputDistances
-from .labels import is_partial, spread_classes, standardize_targets
+from .labels import can_spread, spread_classes, standardize_targets
 from .layout import Layout, adapt_layout
 from .lazy_samples import LazySamples, chunk_slices, exceeds_memory
 from .metrics import GEODESIC
@@ -180,7 +180,7 @@ class TrainingData:
         weights : ndarray of shape (n_samples,) or None, default=None
             Weights, checked; 1 for each by default.
         """
-        spreads = bool(plan.label_weight) and is_partial(labels)
+        spreads = bool(plan.label_weight) and can_spread(labels)
         needs_graph = plan.neighbor_weight > 0 or spreads or plan.metric == GEODESIC
         # Of distances or neighbors that the user finds, each sample has its own.
         finds_own = needs_graph and not isinstance(plan.neighbors, str)

@@ -247,6 +247,11 @@ class StableAutoencoder(BaseStableAutoencoder):
         other distances it is the root of half their mean square, over pairs of at most
         a thousand samples, so that distances in the embedding have the same units.
 
+    followed_ : str or None
+        What codes follow, which a training that resumes must follow too: a metric with
+        its parameters, "similarity='cosine'", or "distances" that were passed. None if
+        version 0.1 trained the network.
+
     is_constant_ : bool
         Whether all samples of the training data were equal. The next `partial_fit` or
         warm start then starts from the beginning.

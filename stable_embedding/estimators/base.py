@@ -34,6 +34,7 @@ from ..quality import explained_fraction
 from ..training.plan import TrainingPlan
 from ..training.runs import mean_run
 from ..training.schedule import limit_runs
+from .followed import what_is_followed
 from .loss_terms import scaling_guide_terms, standard_terms
 from .reference import alignment_samples, has_reference
 from .sensitivity import SensitivityMixin
@@ -409,11 +410,14 @@ class BaseStableAutoencoder(
             plan = self._plan(resume)
             check_same_samples(X, reference, "reference")
             keeps_features = resume or n_seen > 0
-            X, labels = self._validate_training_data(X, y, plan, keeps_features)
+            X, labels = self._validate_training_data(X, y, plan, keeps_features, resume)
             weights = check_weights(sample_weight, X.shape[0])
-            labels = self._labels_that_count(labels, y, X, weights)
+            labels = self._labels_that_count(labels, y, X, weights, resume)
             reference = self._check_reference(reference, X, plan, weights)
             distances = self._check_distances(distances, X, plan, resume)
+            followed = what_is_followed(plan, distances)
+            if resume:
+                self._check_followed(followed)
             plan = plan.identified_by("distances", distances)
             scaling = (self.mean_, self.scale_, self.code_scale_) if resume else None
             data = TrainingData.prepare(
@@ -436,6 +440,7 @@ class BaseStableAutoencoder(
             start = self._resume(data) if resume else self._initialize(data, plan)
             runs, trainer = self._train(start.networks, data, plan, input_transform)
             self._set_fitted(data, start, runs)
+            self.followed_ = followed
             if is_whole and plan.init == "pca":
                 self._clear_beyond_rank(data)
             if reference is not None:

@@ -157,13 +157,13 @@ class TripletVariationalAutoencoder(VariationalAutoencoder):
         self.margin = margin
         self.triplet_weight = triplet_weight
 
-    def _encode_labels(self, y, X):
+    def _encode_labels(self, y, X, resume=False):
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is"
                 " None; pass the class of each sample"
             )
-        labels = encode_classes(y)
+        labels = encode_classes(y, may_agree=resume)
         check_consistent_length(X, labels)
         return labels
 

@@ -22,26 +22,26 @@ _DTYPES = (np.float64, np.float32)
 class ValidationMixin:
     """Validation of what an autoencoder is given."""
 
-    def _validate_training_data(self, X, y, plan, keeps_features):
+    def _validate_training_data(self, X, y, plan, keeps_features, resume):
         """Validate samples and their labels."""
         X, shape = flat_images(readable(X), self._image_shape)
         X = self._validate_all_but_values(X, not keeps_features, ensure_min_samples=2)
         self.sample_shape_ = shape or (X.shape[1],)
         if callable(self.similarity) and plan.similarity_weight:
             check_similarity(self.similarity, self.n_features_in_)
-        labels = self._encode_labels(y, X)
+        labels = self._encode_labels(y, X, resume)
         chunks = [X.data] if issparse(X) else (chunk for _, chunk in iterate_chunks(X))
         for chunk in chunks:
             self._check_values(chunk, fitted=False)
         check_metric(plan.metric, plan.metric_params, X)
         return X, labels
 
-    def _labels_that_count(self, labels, y, X, weights):
+    def _labels_that_count(self, labels, y, X, weights, resume):
         """Encode labels as if samples of weight 0, which are left out, had none."""
         if labels is None or weights is None or weights.all() or exceeds_memory(X):
             return labels
         kept = np.flatnonzero(weights)
-        counted = self._encode_labels(read_labels(y)[kept], kept)
+        counted = self._encode_labels(read_labels(y)[kept], kept, resume)
         labels = np.zeros_like(labels, dtype=counted.dtype)
         labels[kept] = counted
         return labels
@@ -54,7 +54,8 @@ class ValidationMixin:
                 raise ValueError(
                     "the fitted map follows other distances than the Euclidean ones of"
                     " its samples, and training cannot resume without them: pass"
-                    " distances to fit, set metric, or use fit with warm_start=False"
+                    " distances to fit or set metric, as before, or use fit with"
+                    " warm_start=False"
                 )
             return None
         if plan.has_own_metric:
@@ -69,14 +70,28 @@ class ValidationMixin:
             )
         return check_distances(distances, X.shape[0])
 
+    def _check_followed(self, followed):
+        """Raise if the fitted codes follow something else, and have its unit."""
+        fitted = self.followed_
+        # What an earlier version trained does not say what its codes follow.
+        if fitted is not None and followed != fitted:
+            raise ValueError(
+                f"training cannot resume with {followed}: the fitted map follows"
+                f" {fitted}, which decides on the unit of its codes; use the same, or"
+                " fit with warm_start=False"
+            )
+
     def _check_reference(self, reference, X, plan, weights):
         """Validate where samples should lie; hook for codes of another kind."""
         if reference is None:
             return None
         return check_reference(reference, X.shape[0], plan, weights)
 
-    def _encode_labels(self, y, X):
-        """Return the labels that the training uses; hook."""
+    def _encode_labels(self, y, X, resume=False):
+        """Return the labels that the training uses; hook.
+
+        Where a training resumes, they may tell nothing: others came before.
+        """
         if not self.label_weight:
             return None
         if y is None:
@@ -85,7 +100,7 @@ class ValidationMixin:
                 f" None: label_weight={self.label_weight!r} needs the label of each"
                 " sample, with -1, None or nan where there is none"
             )
-        labels = encode_targets(y, self.target_type)
+        labels = encode_targets(y, self.target_type, may_agree=resume)
         check_consistent_length(X, labels)
         return labels
 

@@ -137,6 +137,36 @@ def test_chords_of_one_direction_are_0_without_rounding():
     assert not chords_of(X).between(everyone, everyone).any()
 
 
+@pytest.mark.parametrize("kind", [np.asarray, csr_array])
+def test_centered_cosines_of_one_direction_are_0_without_rounding(kind):
+    X = np.outer(np.arange(1, 51), [0.3, 1.7, -2.9])
+    index = torch.arange(50)
+    assert not chords_of(kind(X)).products(index).any()
+    assert not chords_of(kind(X)).among(index).any()
+
+
+@pytest.mark.parametrize("kind", [np.asarray, csr_array])
+@pytest.mark.parametrize("name", ["cosine", "correlation"])
+@pytest.mark.parametrize("parameters", [None, {"n_jobs": 1}])
+def test_samples_of_one_direction_have_the_distance_0(kind, name, parameters):
+    X = np.outer(np.arange(1, 51), [0.3, 1.7, -2.9])
+    metric, index = PairMetric(name, parameters), np.arange(50)
+    mean = X.mean(axis=0)
+    found = distances_of_metric(kind(X), metric, index, mean, 1.0)
+    assert not found.between(index, index).any()
+    assert not found.among(torch.from_numpy(index)).any()
+
+
+@pytest.mark.parametrize("size", [1e-25, 1e-12, 1.0])
+def test_stored_distances_keep_their_digits(size):
+    stored = csr_array(([size, size, 0, 0], ([0, 1, 1, 2], [1, 0, 2, 1])), (3, 3))
+    everyone = np.arange(3)
+    found = SparseMatrixDistances(stored).between(everyone, everyone)
+    np.testing.assert_array_equal(
+        found, [[0, size, np.nan], [size, 0, 0], [np.nan, 0, 0]]
+    )
+
+
 def test_a_sample_of_zeros_has_the_cosine_0():
     X = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 2.0], [3.0, 3.0]])
     unit = normalize(X) - normalize(X).mean(axis=0)

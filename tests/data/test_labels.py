@@ -5,9 +5,11 @@ import pytest
 from scipy.sparse import block_diag, csr_array
 
 from stable_embedding.data.labels import (
+    can_spread,
     encode_classes,
     encode_targets,
     spread_classes,
+    standardize_targets,
 )
 
 
@@ -49,6 +51,33 @@ def test_what_may_be_a_class_is_not_passed_over():
     with pytest.raises(ValueError, match="y holds one class, 1, beside"):
         encode_classes([-1, 1, 1])
     assert encode_classes([1, 1, 1]).tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("y", "target_type", "expected"),
+    [
+        ([-1, None, np.nan], "auto", [-1, -1, -1]),
+        ([7, None, 7], "auto", [0, -1, 0]),
+        (["a", None, None], "multiclass", [0, -1, -1]),
+        ([2.5, np.nan, 2.5], "auto", [np.nan] * 3),
+        ([np.nan] * 3, "continuous", [np.nan] * 3),
+        ([3, 3, 3], "continuous", [np.nan] * 3),
+    ],
+)
+def test_labels_of_a_later_chunk_may_tell_nothing(y, target_type, expected):
+    found = encode_targets(y, target_type, may_agree=True)
+    np.testing.assert_array_equal(found, expected)
+    if found.dtype.kind == "f":
+        np.testing.assert_array_equal(standardize_targets(found, np.ones(3)), expected)
+    else:
+        assert not can_spread(found)
+        assert encode_classes(y, may_agree=True).tolist() == expected
+
+
+def test_classes_are_spread_if_there_are_two_and_samples_without():
+    assert can_spread(np.array([0, -1, 1]))
+    assert not can_spread(np.array([0, 1]))
+    assert not can_spread(np.array([0.5, np.nan]))
 
 
 def test_no_classes_are_refused():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.sparse import coo_array, csr_array
 from sklearn import config_context
-from sklearn.neighbors import KNeighborsTransformer, NearestNeighbors
+from sklearn.neighbors import KNeighborsTransformer, NearestNeighbors, kneighbors_graph
 from sklearn.preprocessing import FunctionTransformer
 
 from stable_embedding.data import limits, neighbors
@@ -104,7 +104,7 @@ def test_neighbors_of_a_chunk_are_in_it(X):
     transformer = KNeighborsTransformer(n_neighbors=5)
     found = neighbor_graph(transformer, 99, as_samples(X), chunks)
     for sample, (kept, nearest) in enumerate(zip(lists(found), by_comparison(X, 5))):
-        assert kept == [i for i in nearest if (i < 25) == (sample < 25)]
+        assert kept == sorted(i for i in nearest if (i < 25) == (sample < 25))
 
 
 def test_a_search_by_held_distances_sees_the_samples_in_their_order(
@@ -134,13 +134,46 @@ def test_a_transformer_finds_the_same_graph(X, mode):
     n_neighbors = 5 if mode == "distance" else 6
     transformer = KNeighborsTransformer(mode=mode, n_neighbors=n_neighbors)
     found = graph_from_transformer(transformer, as_samples(X, order), whole(X))
-    assert lists(found) == lists(auto_graph(X, 5, order))
+    assert lists(found) == sorted_lists(auto_graph(X, 5, order))
+
+
+def test_the_order_of_samples_in_a_graph_does_not_count(X, rng):
+    def search(samples):
+        found = kneighbors_graph(samples, 5)
+        found.sort_indices()  # by the places of samples in X
+        return found
+
+    def found_in(X):
+        samples = as_samples(X, canonical_order(X)[0])
+        return lists(
+            graph_from_transformer(FunctionTransformer(search), samples, whole(X))
+        )
+
+    assert found_in(X) == found_in(rng.permutation(X))
+
+
+def without_edges(samples):
+    return csr_array((len(samples), len(samples)))
+
+
+def with_loops(samples):
+    return csr_array(np.eye(len(samples)))
+
+
+@pytest.mark.parametrize("search", [without_edges, with_loops])
+def test_a_graph_without_neighbors_is_refused(X, search):
+    neighbors = FunctionTransformer(search)
+    with pytest.raises(ValueError, match=r"neighbors=.*finds no neighbor of any of 60"):
+        graph_from_transformer(neighbors, as_samples(X), whole(X))
+    # Of a single sample that counts there are none.
+    alone = as_samples(X, np.array([3]))
+    assert graph_from_transformer(neighbors, alone, [slice(0, 1)]).nnz == 0
 
 
 def test_a_transformer_sees_the_samples_in_the_order_of_X(X):
     def record(samples):
         seen.append(samples)
-        return csr_array((len(samples), len(samples)))
+        return csr_array(np.roll(np.eye(len(samples)), 1, axis=1))
 
     seen = []
     order, _ = canonical_order(X)
@@ -148,7 +181,7 @@ def test_a_transformer_sees_the_samples_in_the_order_of_X(X):
         FunctionTransformer(record), as_samples(X, order), whole(X)
     )
     np.testing.assert_allclose(seen[0], X, rtol=1e-6)  # of float32
-    assert graph.nnz == 0
+    assert graph.nnz == len(X)
 
 
 @pytest.mark.parametrize("neighbors", ["auto", KNeighborsTransformer(n_neighbors=5)])

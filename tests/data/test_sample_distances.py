@@ -78,6 +78,10 @@ BAD = {
         lambda D: csr_array(np.triu(D) + 2 * np.tril(D)),
         "not symmetric",
     ),
+    "nothing": (np.zeros_like, "no distance above 0"),
+    "tiny": (lambda D: D * 1e-46, "distances puts samples up to .*e-4. apart"),
+    "huge": (lambda D: D * 1e100, r"between 1e-30 and 1e\+30"),
+    "sparse, tiny": (lambda D: csr_array(D * 1e-46), "puts samples up to"),
     "sparse, nothing": (lambda D: csr_array((30, 30)), "no distance above 0"),
     "sparse, negative": (lambda D: csr_array(-D), "holds -"),
     "other samples": (lambda D: SampleDistances(D[:20, :20]), "of 20 samples"),
@@ -101,6 +105,12 @@ def test_what_is_rounded_is_taken(D):
     assert check_distances(rounded, 30) is not None
     assert check_distances(D.astype(np.float32), 30).dtype == np.float32
     assert check_distances(D.round().astype(int), 30).dtype == np.float64
+
+
+@pytest.mark.parametrize("factor", [1e-46, 1e100, 1e200])
+def test_what_a_callable_returns_is_in_the_range_of_float32(factor, D):
+    with pytest.raises(ValueError, match="distances puts samples up to"):
+        between(lambda i, j: factor * D[np.ix_(i, j)], 30)
 
 
 @pytest.mark.parametrize("wrap", [lambda D: D, SampleDistances])

@@ -139,10 +139,14 @@ def test_zeros_and_duplicates_are_finite(kind, rng):
 
 
 @pytest.mark.parametrize("kind", [np.asarray, csr_array])
-def test_samples_of_one_direction_are_finite(kind):
-    X = np.arange(1.0, 21)[:, None] * np.array([[1.0, 2.0, 3.0]])
-    model = StableAutoencoder(**FEW).fit(kind(X))
+@pytest.mark.parametrize("row", [[1.0, 2.0, 3.0], [1.0, 1.0, 1.0]])
+@pytest.mark.parametrize("parameters", [COSINE, {"metric": "cosine"}])
+def test_samples_of_one_direction_are_finite(kind, row, parameters):
+    X = np.outer(np.arange(1, 121), row)
+    model = StableAutoencoder(**FEW | {"similarity": "distance"} | parameters)
+    model.fit(kind(X))
     assert model.code_scale_ == 1.0
+    assert model.similarity_loss_ < 2
     assert np.isfinite(model.transform(X)).all()
 
 

@@ -16,6 +16,7 @@ from stable_embedding import (
     DenoisingAutoencoder,
     SemanticHashing,
     StableAutoencoder,
+    TripletVariationalAutoencoder,
     VariationalAutoencoder,
     load,
     save,
@@ -182,6 +183,45 @@ def test_labels_without_meaning_are_named(X, labels, parameters, message):
     with pytest.raises((TypeError, ValueError), match=message):
         model.fit(X, labels)
     assert not hasattr(model, "n_features_in_")
+
+
+CHUNKS = {
+    "no label": ([0, 1, 2], [-1]),
+    "one class": ([0, 1, 2], [1]),
+    "one class in part": ([0, 1, 2], [1, -1]),
+    "no number": ([0.5, 1.2, 3.1], [np.nan]),
+    "one number": ([0.5, 1.2, 3.1], [1.2]),
+    "one number in part": ([0.5, 1.2, 3.1], [1.2, np.nan]),
+}
+
+
+@pytest.mark.parametrize("kind", [StableAutoencoder, SemanticHashing])
+@pytest.mark.parametrize("n_init", [1, 2])
+@pytest.mark.parametrize("chunk", CHUNKS)
+def test_a_later_chunk_may_tell_nothing(kind, n_init, chunk, X):
+    first, later = (np.resize(labels, 60) for labels in CHUNKS[chunk])
+    model = kind(4, **FEW | {"n_init": n_init}).partial_fit(X[:60], first)
+    assert model.label_loss_ > 0
+    weights = np.arange(60) % 3
+    for one in (None, weights):
+        model.partial_fit(X[60:120], later, sample_weight=one)
+        assert model.label_loss_ == 0
+    model.set_params(warm_start=True).fit(X[:60], later)
+    assert model.label_loss_ == 0
+    assert model.partial_fit(X[:60], first).label_loss_ > 0
+    if chunk != "one class":  # which may be all that there are
+        with pytest.raises(ValueError, match="y "):
+            model.set_params(warm_start=False).fit(X[:60], later)
+
+
+@pytest.mark.parametrize("later", [[-1], [1], [1, -1]])
+@pytest.mark.parametrize("n_init", [1, 2])
+def test_a_later_chunk_may_have_no_triplets(later, n_init, X):
+    few = {"n_init": n_init, "max_iter": 3, "random_state": 0}
+    model = TripletVariationalAutoencoder(**few)
+    model.partial_fit(X[:60], np.resize([0, 1, -1], 60))
+    assert model.triplet_loss_ > 0
+    assert model.partial_fit(X[60:120], np.resize(later, 60)).triplet_loss_ == 0
 
 
 def test_any_container_of_labels(X, y):

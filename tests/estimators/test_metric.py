@@ -413,6 +413,15 @@ def test_what_does_not_go_together_is_said(iris):
     np.testing.assert_array_equal(model.transform(X), codes)
 
 
+@pytest.mark.parametrize("at_most", [0, 5_000])
+@pytest.mark.parametrize("parameters", [None, {"w": np.ones(4)}])
+def test_a_metric_beyond_float32_is_named(at_most, parameters, iris, monkeypatch):
+    monkeypatch.setattr(limits, "ALL_PAIRS_SAMPLES", at_most)
+    model = StableAutoencoder(metric="sqeuclidean", metric_params=parameters, **FEW)
+    with pytest.raises(ValueError, match="metric='sqeuclidean' puts samples up to"):
+        model.fit(iris[0] * 1e18)
+
+
 def test_bits_have_no_places_to_be_drawn_to(digits):
     model = SemanticHashing(8, metric="cosine", **FEW).fit(digits[0][:100])
     assert "guide_loss" not in model.history_

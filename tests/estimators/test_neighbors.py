@@ -8,8 +8,12 @@ from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
 from sklearn.model_selection import train_test_split
-from sklearn.neighbors import KNeighborsClassifier, KNeighborsTransformer
-from sklearn.preprocessing import StandardScaler
+from sklearn.neighbors import (
+    KNeighborsClassifier,
+    KNeighborsTransformer,
+    kneighbors_graph,
+)
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from stable_embedding import StableAutoencoder, manifold_variance
 from stable_embedding.networks.frame import rigid_map_onto
@@ -107,6 +111,20 @@ def test_the_reconstruction_loss_is_that_of_the_samples_alone(with_neighbors):
 def test_the_order_of_the_samples_does_not_count_for_neighbors(quick, digits):
     X = digits[0][:500]
     model = quick(neighbor_weight=1.0, random_state=0)
+    codes, turned = model.fit(X).transform(X), model.fit(X[::-1]).transform(X)
+    np.testing.assert_array_equal(codes, turned)
+
+
+@pytest.mark.numeric
+def test_the_order_of_the_samples_does_not_count_for_a_graph(quick, digits):
+    def search(samples):
+        found = kneighbors_graph(samples, 5)
+        found.sort_indices()  # by the places of samples in X
+        return found
+
+    X = digits[0][:200]
+    neighbors = FunctionTransformer(search)
+    model = quick(neighbor_weight=1.0, neighbors=neighbors, max_iter=3, random_state=0)
     codes, turned = model.fit(X).transform(X), model.fit(X[::-1]).transform(X)
     np.testing.assert_array_equal(codes, turned)
 

@@ -1,10 +1,18 @@
 """Training that resumes: warm starts and chunks."""
 
+import pickle
+
 import numpy as np
 import pytest
 from sklearn.base import clone
 
-from stable_embedding import StableAutoencoder, VariationalAutoencoder
+from stable_embedding import (
+    StableAutoencoder,
+    VariationalAutoencoder,
+    load,
+    save,
+)
+from stable_embedding.losses.similarity import cosine
 from stable_embedding.stability import displacement
 
 
@@ -33,6 +41,83 @@ def test_warm_start_refuses_another_start(quick, first, second, iris):
     model = quick(init=first, warm_start=True).fit(X)
     with pytest.raises(ValueError, match=r"init.*warm_start=False"):
         model.set_params(init=second).fit(X)
+
+
+def by_taxi(first, second, power=1):
+    return np.abs(first - second).sum() ** power
+
+
+FOLLOWED = {
+    "euclidean": {},
+    "cosine": {"similarity": "cosine"},
+    "metric": {"metric": "cityblock"},
+    "another metric": {"metric": "chebyshev"},
+    "parameters": {"metric": "minkowski", "metric_params": {"p": 3}},
+    "other parameters": {"metric": "minkowski", "metric_params": {"p": 4}},
+    "callable": {"metric": by_taxi},
+    "array": {"metric": "minkowski", "metric_params": {"p": 3, "w": np.ones(4)}},
+}
+PLAIN = {"metric": "euclidean", "metric_params": None, "similarity": "distance"}
+
+
+@pytest.mark.parametrize("first", FOLLOWED)
+@pytest.mark.parametrize("second", FOLLOWED)
+def test_a_training_resumes_with_what_its_codes_follow_alone(first, second, iris):
+    X = iris[0][::5]
+    model = StableAutoencoder(n_init=1, max_iter=1, **FOLLOWED[first]).fit(X)
+    model = pickle.loads(pickle.dumps(model)).set_params(**PLAIN | FOLLOWED[second])
+    before = model.transform(X)
+    for resume in (model.partial_fit, model.set_params(warm_start=True).fit):
+        if first == second:
+            resume(X)
+        else:
+            with pytest.raises(ValueError, match="training cannot resume with"):
+                resume(X)
+            np.testing.assert_array_equal(model.transform(X), before)
+
+
+def test_distances_of_the_user_are_followed_to_the_end(iris):
+    X = iris[0][::5]
+    D = np.abs(X[:, None] - X).sum(axis=-1)
+    model = StableAutoencoder(n_init=1, max_iter=1, warm_start=True)
+    given = clone(model).fit(X, distances=D).fit(X, distances=2 * D)
+    with pytest.raises(ValueError, match="cannot resume with metric='cityblock'"):
+        given.set_params(metric="cityblock").fit(X)
+    for parameters in ({}, {"similarity": "cosine"}, {"metric": "cityblock"}):
+        model = clone(model).set_params(**parameters).fit(X)
+        with pytest.raises(ValueError, match="training cannot resume with distances"):
+            model.set_params(**PLAIN).fit(X, distances=D)
+
+
+def test_the_same_may_be_said_in_other_words(iris, tmp_path):
+    X = iris[0][::5]
+    same = [
+        [{"metric": "l2"}, {"metric": "euclidean"}],
+        [{"similarity": "cosine"}, {"similarity": cosine, "metric": "cosine"}],
+        [
+            {"metric": "minkowski", "metric_params": {"p": 3}},
+            {"metric": "minkowski", "metric_params": {"p": np.float64(3)}},
+        ],
+        [
+            {"metric": "l1"},
+            {"metric": "manhattan", "metric_params": {"n_jobs": 1}},
+        ],
+        [{"similarity": "rbf"}, {"similarity": "inner_product"}],
+    ]
+    for first, second in same:
+        model = StableAutoencoder(n_init=1, max_iter=1, **first).fit(X)
+        save(model, tmp_path / "model.safetensors")
+        load(tmp_path / "model.safetensors").set_params(**second).partial_fit(X)
+
+
+def test_what_an_earlier_version_saved_resumes(iris):
+    X = iris[0][::5]
+    model = StableAutoencoder(n_init=1, max_iter=1, metric="cityblock").fit(X)
+    state = model.__getstate__()
+    del state["followed_"]
+    model.__setstate__(state)
+    assert model.followed_ is None
+    assert model.partial_fit(X).followed_ == "metric='cityblock'"
 
 
 @pytest.mark.numeric
