@@ -247,10 +247,10 @@ class StableAutoencoder(BaseStableAutoencoder):
         other distances it is the root of half their mean square, over pairs of at most
         a thousand samples, so that distances in the embedding have the same units.
 
-    followed_ : str or None
-        What codes follow, which a training that resumes must follow too: a metric with
-        its parameters, "similarity='cosine'", or "distances" that were passed. None if
-        version 0.1 trained the network.
+    distance_source_ : str or None
+        Where the distances that codes follow come from: a metric with its parameters,
+        "similarity='cosine'", or "distances" that were passed. A training that resumes
+        must have the same. None if version 0.2 or earlier trained the network.
 
     is_constant_ : bool
         Whether all samples of the training data were equal. The next `partial_fit` or

@@ -34,7 +34,7 @@ from ..quality import explained_fraction
 from ..training.plan import TrainingPlan
 from ..training.runs import mean_run
 from ..training.schedule import limit_runs
-from .followed import what_is_followed
+from .distance_source import distance_source
 from .loss_terms import scaling_guide_terms, standard_terms
 from .reference import alignment_samples, has_reference
 from .sensitivity import SensitivityMixin
@@ -415,9 +415,9 @@ class BaseStableAutoencoder(
             labels = self._labels_that_count(labels, y, X, weights, resume)
             reference = self._check_reference(reference, X, plan, weights)
             distances = self._check_distances(distances, X, plan, resume)
-            followed = what_is_followed(plan, distances)
+            source = distance_source(plan, distances)
             if resume:
-                self._check_followed(followed)
+                self._check_distance_source(source)
             plan = plan.identified_by("distances", distances)
             scaling = (self.mean_, self.scale_, self.code_scale_) if resume else None
             data = TrainingData.prepare(
@@ -440,7 +440,7 @@ class BaseStableAutoencoder(
             start = self._resume(data) if resume else self._initialize(data, plan)
             runs, trainer = self._train(start.networks, data, plan, input_transform)
             self._set_fitted(data, start, runs)
-            self.followed_ = followed
+            self.distance_source_ = source
             if is_whole and plan.init == "pca":
                 self._clear_beyond_rank(data)
             if reference is not None:

@@ -55,7 +55,7 @@ class StateMixin:
             n_features = state.get("n_features_in_")
             state.setdefault("sample_shape_", (n_features,))
             state.setdefault("code_scale_", state["scale_"])
-            state.setdefault("followed_", None)
+            state.setdefault("distance_source_", None)
         if "networks_" in state and "losses_" not in state:
             state["losses_"] = {
                 name.removesuffix("_"): state[name]

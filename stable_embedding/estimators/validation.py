@@ -70,13 +70,13 @@ class ValidationMixin:
             )
         return check_distances(distances, X.shape[0])
 
-    def _check_followed(self, followed):
+    def _check_distance_source(self, source):
         """Raise if the fitted codes follow something else, and have its unit."""
-        fitted = self.followed_
+        fitted = self.distance_source_
         # What an earlier version trained does not say what its codes follow.
-        if fitted is not None and followed != fitted:
+        if fitted is not None and source != fitted:
             raise ValueError(
-                f"training cannot resume with {followed}: the fitted map follows"
+                f"training cannot resume with {source}: the fitted map follows"
                 f" {fitted}, which decides on the unit of its codes; use the same, or"
                 " fit with warm_start=False"
             )

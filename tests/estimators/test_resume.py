@@ -114,10 +114,10 @@ def test_what_an_earlier_version_saved_resumes(iris):
     X = iris[0][::5]
     model = StableAutoencoder(n_init=1, max_iter=1, metric="cityblock").fit(X)
     state = model.__getstate__()
-    del state["followed_"]
+    del state["distance_source_"]
     model.__setstate__(state)
-    assert model.followed_ is None
-    assert model.partial_fit(X).followed_ == "metric='cityblock'"
+    assert model.distance_source_ is None
+    assert model.partial_fit(X).distance_source_ == "metric='cityblock'"
 
 
 @pytest.mark.numeric

@@ -1,4 +1,4 @@
-"""What codes follow: a later training must follow the same, in the same unit."""
+"""Where the distances that codes follow come from; it decides on their unit."""
 
 from numbers import Real
 
@@ -10,8 +10,8 @@ from ..training.identity import stable_hash
 _CITYBLOCK = dict.fromkeys(("l1", "manhattan"), "cityblock")
 
 
-def what_is_followed(plan, distances):
-    """Describe what codes follow.
+def distance_source(plan, distances):
+    """Describe where the distances that codes follow come from.
 
     It is a text, which a file without code holds. The name of a function stands for it.
 
