@@ -32,7 +32,7 @@ def encode_targets(y, target_type="auto", may_agree=False):
 
     may_agree : bool, default=False
         Whether y may hold no two labels that differ, as a chunk of a stream may. Such
-        numbers are as unknown ones.
+        numbers count as unknown.
 
     Returns
     -------

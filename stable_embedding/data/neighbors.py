@@ -156,7 +156,7 @@ def graph_from_transformer(transformer, samples, chunks):
     Raises
     ------
     ValueError, TypeError
-        If the transformer does not return such a graph, or one without neighbors.
+        If the transformer returns no such graph, or a graph without neighbors.
     """
     order = samples.index_in_X
     place = np.full(samples.X.shape[0], -1)

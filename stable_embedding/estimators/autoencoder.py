@@ -250,7 +250,8 @@ class StableAutoencoder(BaseStableAutoencoder):
     distance_source_ : str or None
         Where the distances that codes follow come from: a metric with its parameters,
         "similarity='cosine'", or "distances" that were passed. A training that resumes
-        must have the same. None if version 0.2 or earlier trained the network.
+        must have the same; a function counts by its name. None if version 0.2 or
+        earlier trained the network.
 
     is_constant_ : bool
         Whether all samples of the training data were equal. The next `partial_fit` or

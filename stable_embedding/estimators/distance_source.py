@@ -1,5 +1,6 @@
 """Where the distances that codes follow come from; it decides on their unit."""
 
+from functools import partial
 from numbers import Real
 
 import numpy as np
@@ -35,17 +36,26 @@ def distance_source(plan, distances):
     name = plan.metric
     if isinstance(name, str):
         name = _CITYBLOCK.get(name, name)
-    items = {"metric": name, **dict(sorted((plan.metric_params or {}).items()))}
-    items.pop("n_jobs", None)
-    return ", ".join(f"{key}={described(items[key])}" for key in items)
+    parameters = {"p": 2} if name == "minkowski" else {}
+    parameters |= plan.metric_params or {}
+    parameters.pop("n_jobs", None)
+    items = [("metric", name), *sorted(parameters.items())]
+    return ", ".join(f"{key}={_described(value)}" for key, value in items)
 
 
-def described(value):
-    """Return a text for a value, the same in every process."""
+def _described(value):
+    """Return a text for a value, the same in every process for plain values."""
+    if isinstance(value, partial):
+        given = [*value.args, *(v for _, v in sorted(value.keywords.items()))]
+        return f"{_described(value.func)} of {', '.join(map(_described, given))}"
     if callable(value):
         return getattr(value, "__qualname__", type(value).__name__)
     if isinstance(value, np.ndarray):
         return f"an array of digest {stable_hash(value)[:16]}"
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, Real) and not isinstance(value, bool):
         return repr(float(value))
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_described, value))}]"
     return repr(value)

@@ -73,12 +73,16 @@ def takes_weights(estimator):
 
 def advice_on_weights(estimator):
     """Say how weights get into an estimator that does not take them."""
-    if isinstance(estimator, Pipeline):
-        return (
-            "enable metadata routing, sklearn.set_config(enable_metadata_routing=True),"
-            " and call set_fit_request(sample_weight=True) of a step that takes it"
-        )
-    return "use another estimator"
+    if not isinstance(estimator, Pipeline):
+        return "use another estimator"
+    advice = (
+        "call set_fit_request(sample_weight=True) on each step that should get it, and"
+        " set_fit_request(sample_weight=False) on others that could"
+    )
+    if get_config()["enable_metadata_routing"]:
+        return advice
+    enable = "sklearn.set_config(enable_metadata_routing=True)"
+    return f"enable metadata routing, {enable}, and {advice}"
 
 
 def far_out(scores, weights=None, rounding=None):

@@ -157,7 +157,7 @@ class TripletVariationalAutoencoder(VariationalAutoencoder):
         self.margin = margin
         self.triplet_weight = triplet_weight
 
-    def _encode_labels(self, y, X, resume=False):
+    def _encode_labels(self, y, X, resume):
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is"

@@ -87,7 +87,7 @@ class ValidationMixin:
             return None
         return check_reference(reference, X.shape[0], plan, weights)
 
-    def _encode_labels(self, y, X, resume=False):
+    def _encode_labels(self, y, X, resume):
         """Return the labels that the training uses; hook.
 
         Where a training resumes, they may tell nothing: others came before.

@@ -8,7 +8,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from ..stability.pipelines import unfrozen
 
 # Where estimators that consist of others hold them, once they are fitted.
-PARTS_IN = {
+_PARTS_IN = {
     ColumnTransformer: "transformers_",
     FeatureUnion: "transformer_list",
     Pipeline: "steps",
@@ -30,7 +30,7 @@ def thawed(estimator):
     """
     estimator = unfrozen(estimator)
     attribute = next(
-        (name for kind, name in PARTS_IN.items() if isinstance(estimator, kind)), None
+        (name for kind, name in _PARTS_IN.items() if isinstance(estimator, kind)), None
     )
     if attribute is None:
         return estimator

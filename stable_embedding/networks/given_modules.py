@@ -244,7 +244,7 @@ def draw_weights(module: nn.Module, name: str, seed: int) -> None:
 
 
 def frozen_tensors(module: nn.Module) -> Iterator[Tensor]:
-    """Return frozen weights, and the buffers of layers whose weights are all frozen."""
+    """Yield frozen weights, and the buffers of layers whose weights are all frozen."""
     for layer in module.modules():
         weights = list(layer.parameters(recurse=False))
         frozen = [weight for weight in weights if not weight.requires_grad]

@@ -61,18 +61,18 @@ def apply_in_chunks(
             # In one layout: by columns, a product may be rounded otherwise.
             chunk = np.ascontiguousarray(chunk)
             output = method(torch.as_tensor(chunk, **like)).cpu().numpy()
-            _check_range(output, what, network.dtype)
+            _check_finite(output, what, network.dtype)
             if finish is not None:
                 with np.errstate(over="ignore"):
                     output = finish(output)
-                _check_range(output, what, network.dtype)
+                _check_finite(output, what, network.dtype)
             if out is None:
                 out = np.empty((X.shape[0], *output.shape[1:]), dtype=output.dtype)
             out[at] = output
     return cast(np.ndarray, out)
 
 
-def _check_range(output, what, dtype):
+def _check_finite(output, what, dtype):
     """Raise if an output is not finite."""
     if not np.isfinite(output).all():
         raise ValueError(f"{what} {str(dtype).removeprefix('torch.')} overflows")

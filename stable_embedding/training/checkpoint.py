@@ -131,7 +131,8 @@ def training_fingerprint(
         Networks and loss, as they start.
 
     training_set : TrainingSet
-        What it is trained on, of which the hashes stand for the samples.
+        What it is trained on, of which the hashes and some inputs stand for the
+        samples.
 
     split : pair of lists of ndarray or None
         Samples to train on and to validate on.
@@ -141,8 +142,8 @@ def training_fingerprint(
         `repr`.
     """
     arrays = {"keys": torch.from_numpy(training_set.hashes.view("int64"))}
-    # Hashes do not depend on the unit of the samples. A training that resumes another
-    # has its unit, and inputs that do.
+    # Hashes do not depend on the unit of the samples, and a warm start keeps its own.
+    # So inputs show whether new samples have another unit.
     some = torch.arange(min(len(training_set.hashes), _N_INPUTS))
     arrays["inputs"] = training_set.inputs[some].cpu()
     for at, part in enumerate(chain(*(split or ()))):

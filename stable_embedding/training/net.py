@@ -1,5 +1,6 @@
 """A net of skorch, with the terms of the loss recorded once an epoch."""
 
+from itertools import chain
 from statistics import fmean
 
 import numpy as np
@@ -74,15 +75,15 @@ class Net(NeuralNet):
             batches.append({})
 
     def initialize_callbacks(self):
-        """Initialize the callbacks, of which nothing is known yet."""
+        """Initialize the callbacks, and forget which of them listen to an event."""
         self.listeners_ = {}
         return super().initialize_callbacks()
 
     def notify(self, method_name, **cb_kwargs):
         """Call the callbacks, and remember whether one of them ends the training.
 
-        skorch calls all of them, which takes some percent of a small step. Here those
-        are left out that inherit a method that does nothing.
+        skorch calls all of them, which takes a few percent of the time of a small step.
+        Here those that inherit a method that does nothing are left out.
         """
         if method_name not in self.listeners_:
             does_nothing = getattr(Callback, method_name, None)
@@ -103,9 +104,9 @@ class Net(NeuralNet):
             raise
 
     def _set_training(self, training=True):
-        """Set the mode of the network and its loss, unless they have it."""
-        parts = (self.module_, self.criterion_)
-        if any(part.training != training for part in parts):
+        """Set the mode of the network and its loss, unless all their layers have it."""
+        layers = chain(self.module_.modules(), self.criterion_.modules())
+        if any(layer.training != training for layer in layers):
             super()._set_training(training)
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
@@ -240,7 +241,7 @@ class DistributedNet(AccelerateMixin, Net):
     """Net for several processes, each with a shard of every batch."""
 
     def _initialize_accelerator(self):
-        # Processes wait for the gradient of each weight, which an absent term has not.
+        # Processes wait for the gradient of each weight; a term of weight 0 has none.
         loss = self.criterion_
         for term in loss.terms:
             if not term.weight:

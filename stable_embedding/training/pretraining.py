@@ -126,7 +126,7 @@ def pretrain(
         trainer.fit([layer], training_set, [ReconstructionLoss()])
         codes = encode_layer(layer, training_set.inputs)
         training_set = training_set._replace(inputs=codes)
-    network.to(plan.device)  # with what no layer has trained
+    network.to(plan.device)  # also the parts that are not trained layer by layer
 
 
 def pretrain_runs(

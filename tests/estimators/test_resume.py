@@ -1,6 +1,7 @@
 """Training that resumes: warm starts and chunks."""
 
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
@@ -55,6 +56,8 @@ FOLLOWED = {
     "parameters": {"metric": "minkowski", "metric_params": {"p": 3}},
     "other parameters": {"metric": "minkowski", "metric_params": {"p": 4}},
     "callable": {"metric": by_taxi},
+    "partial": {"metric": partial(by_taxi, power=1)},
+    "another partial": {"metric": partial(by_taxi, power=0.5)},
     "array": {"metric": "minkowski", "metric_params": {"p": 3, "w": np.ones(4)}},
 }
 PLAIN = {"metric": "euclidean", "metric_params": None, "similarity": "distance"}
@@ -97,6 +100,10 @@ def test_the_same_may_be_said_in_other_words(iris, tmp_path):
         [
             {"metric": "minkowski", "metric_params": {"p": 3}},
             {"metric": "minkowski", "metric_params": {"p": np.float64(3)}},
+        ],
+        [
+            {"metric": "minkowski", "metric_params": {"w": [1, 2, 1, 1]}},
+            {"metric": "minkowski", "metric_params": {"p": 2, "w": (1, 2.0, 1, 1)}},
         ],
         [
             {"metric": "l1"},

@@ -216,15 +216,36 @@ def test_losses_of_an_epoch_are_means_over_samples(samples, train_one):
 
 def test_scores_of_a_user_are_recorded(iris):
     def explained(net, X, y=None):
-        seen.append(net.history[-1, "epoch"])
-        return 0.5
+        return len(net.history) / 2
 
-    seen = []
+    class Recorder(Callback):
+        def on_train_end(self, net, **kwargs):
+            scores.extend(net.history[:, "explained"])
+
+    scores = []
     model = StableAutoencoder(
         max_iter=3,
         n_init=1,
         early_stopping=True,
-        callbacks=[EpochScoring(explained, name="explained", on_train=True)],
+        callbacks=[
+            EpochScoring(explained, name="explained", on_train=True),
+            Recorder(),
+        ],
     )
     model.fit(iris[0])
-    assert set(seen) == {1, 2, 3}
+    assert scores == [0.5, 1, 1.5]
+
+
+def test_an_epoch_begins_in_training_mode_whatever_a_callback_leaves(
+    samples, train_one
+):
+    class Embeds(Callback):
+        def on_epoch_begin(self, net, **kwargs):
+            net.module_.encoder.eval()
+
+        def on_grad_computed(self, net, **kwargs):
+            modes.append(net.module_.encoder.training)
+
+    modes = []
+    train_one(samples, callbacks=(Embeds(),), max_iter=3, batch_size=50)
+    assert modes == [True] * 3
