@@ -13,10 +13,14 @@ from .._progress import progress_over
 from . import limits
 from .classical_scaling import classical_scaling, place_by_landmarks
 from .input_distances import CoordinateDistances, InputDistances, MatrixDistances
+from .metrics import GEODESIC
 from .neighbors import edge_sources
 
 # Largest number of coordinates that approximate the distances of many samples.
 _MAX_COORDINATES = 50
+
+# What an error calls the distances.
+_NAME = f"metric={GEODESIC!r}"
 
 # Shorter edges are raised to this, because a length of 0 is a missing edge to SciPy.
 _SHORTEST = np.finfo(np.float64).tiny
@@ -172,8 +176,8 @@ def geodesic_distances(
         )
     if len(samples) <= limits.ALL_PAIRS_SAMPLES:
         paths = shortest_paths(edges, np.arange(len(samples)), verbose)
-        return MatrixDistances((unit * paths).astype(np.float32))
+        return MatrixDistances((unit * paths).astype(np.float32), name=_NAME)
     paths = shortest_paths(edges, landmarks, verbose)
     scaling = classical_scaling(paths[:, landmarks], n_components, _MAX_COORDINATES)
     coordinates = place_by_landmarks(_PathsFrom(paths), landmarks, scaling, verbose)
-    return CoordinateDistances(coordinates, unit)
+    return CoordinateDistances(coordinates, unit, _NAME)

@@ -35,21 +35,23 @@ class InputDistances:
         Index of the sample at each position in the data that were passed. By default,
         positions are these indices.
 
+    name : str, default="distances"
+        What an error calls their source.
+
     Attributes
     ----------
     has_unknown : bool
         Whether some distances are unknown, and therefore nan.
-
-    name : str
-        What an error calls their source.
     """
 
     has_unknown = False
-    name = "distances"
 
-    def __init__(self, n_samples: int, order: np.ndarray | None = None):
+    def __init__(
+        self, n_samples: int, order: np.ndarray | None = None, name: str = "distances"
+    ):
         self.n_samples = n_samples
         self.order = np.arange(n_samples) if order is None else order
+        self.name = name
 
     def __len__(self) -> int:
         return self.n_samples
@@ -111,10 +113,17 @@ class MatrixDistances(InputDistances):
     matrix : ndarray of shape (n_samples, n_samples)
 
     order : ndarray of shape (n_samples,) or None, default=None
+
+    name : str, default="distances"
     """
 
-    def __init__(self, matrix: np.ndarray, order: np.ndarray | None = None):
-        super().__init__(len(matrix) if order is None else len(order), order)
+    def __init__(
+        self,
+        matrix: np.ndarray,
+        order: np.ndarray | None = None,
+        name: str = "distances",
+    ):
+        super().__init__(len(matrix) if order is None else len(order), order, name)
         self.matrix = matrix
         self._tensor: Tensor | None = None
         if order is None and matrix.dtype == np.float32:
@@ -208,10 +217,10 @@ class MetricDistances(InputDistances):
     """
 
     def __init__(self, X: Any, metric: PairMetric, order: np.ndarray | None = None):
-        super().__init__(X.shape[0] if order is None else len(order), order)
+        n_samples = X.shape[0] if order is None else len(order)
+        super().__init__(n_samples, order, metric.name)
         self.X = X
         self.metric = metric
-        self.name = f"metric={metric.metric!r}"
 
     def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Compute the distances of some samples from others."""
@@ -463,10 +472,14 @@ class CoordinateDistances(InputDistances):
 
     unit : float, default=1.0
         Factor of the distances.
+
+    name : str, default="distances"
     """
 
-    def __init__(self, coordinates: np.ndarray, unit: float = 1.0):
-        super().__init__(len(coordinates))
+    def __init__(
+        self, coordinates: np.ndarray, unit: float = 1.0, name: str = "distances"
+    ):
+        super().__init__(len(coordinates), name=name)
         self.coordinates = coordinates
         self.unit = unit
         self._tensor = torch.from_numpy(coordinates.astype(np.float32))
@@ -506,9 +519,7 @@ def held_if_few(distances: InputDistances, verbose: bool = False) -> InputDistan
     """Compute all distances as a matrix, if there are not too many samples."""
     if len(distances) > limits.ALL_PAIRS_SAMPLES:
         return distances
-    held = MatrixDistances(distances.all_pairs(verbose))
-    held.name = distances.name
-    return held
+    return MatrixDistances(distances.all_pairs(verbose), name=distances.name)
 
 
 def nearest(

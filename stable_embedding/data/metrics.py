@@ -93,6 +93,11 @@ class PairMetric:
         if X is not None:
             self.parameters = of_data(metric, X, weights) | self.parameters
 
+    @property
+    def name(self) -> str:
+        """What an error calls the metric."""
+        return f"metric={self.metric!r}"
+
     def between(self, first: Any, second: Any = None) -> np.ndarray:
         """Compute the distances of some samples from others, or from each other.
 
@@ -122,7 +127,7 @@ class PairMetric:
                 np.fill_diagonal(distances, 0)
         if isinstance(self.metric, str) and self.metric in _OF_DIRECTIONS:
             distances[distances <= SAME_DIRECTION] = 0
-        return checked(distances, f"metric={self.metric!r}")
+        return checked(distances, self.name)
 
     def _read(self, X):
         if issparse(X) and not (

@@ -82,7 +82,6 @@ def find_relations(samples, hashes, plan, given, chunks, needs_graph, weights=No
             samples.scale,
             plan.verbose,
         )
-        distances.name = f"metric={plan.metric!r}"
         return Relations(distances, within_chunks(graph, chunks))
     distances, metric = None, None
     if given is not None:

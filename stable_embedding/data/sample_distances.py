@@ -134,9 +134,8 @@ def check_distances(distances: Any, n_samples: int) -> Any:
     ------
     TypeError, ValueError
         If they are not square, finite, symmetric and 0 or more, not 0 between a sample
-        and itself, or too large or small for
-        float32, or if a matrix is all 0. The symmetry of a large dense matrix is
-        checked on a part.
+        and itself, or too large or small for float32, or if a matrix is all 0. The
+        symmetry of a large dense matrix is checked on a part.
     """
     if isinstance(distances, SampleDistances):
         if len(distances) != n_samples:

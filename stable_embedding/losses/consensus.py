@@ -101,14 +101,14 @@ class ConsensusLoss(LossTerm):
             codes.flatten(0, -3) if codes.dim() > 2 else [codes],
             index.flatten(0, -2) if index.dim() > 1 else [index],
         ):
-            step = self.steps[at]
+            step = part = self.steps[at]
             if self.has_positives:
                 n_times = self._count(at)
-                step = (1 - (1 - step) ** n_times) / n_times
+                part = (1 - (1 - step) ** n_times) / n_times
             # Sums do not depend on their order.
-            way = step.unsqueeze(-1) * (of_run - self.mean_codes[at])
+            way = part.unsqueeze(-1) * (of_run - self.mean_codes[at])
             self.mean_codes.index_add_(0, at, way)
-            self.steps[at] = self.steps[at].clamp_max(_STEP)
+            self.steps[at] = step.clamp_max(_STEP)
 
     def _count(self, at: Tensor) -> Tensor:
         """Return how often the sample at each position occurs in the batch of a run."""

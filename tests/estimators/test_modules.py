@@ -408,6 +408,20 @@ def test_a_training_with_dropout_resumes_from_its_checkpoint(digits, tmp_path):
     np.testing.assert_array_equal(model.transform(X), whole.transform(X))
 
 
+def stopped_early(module, callback):
+    """Return an estimator whose best epoch is the first that counts."""
+    return StableAutoencoder(
+        encoder=module,
+        n_init=1,
+        early_stopping=True,
+        max_iter=20,
+        n_iter_no_change=2,
+        tol=1.0,  # no epoch after the first that counts is better
+        callbacks=[callback],
+        random_state=0,
+    )
+
+
 def test_early_stopping_returns_to_the_statistics_of_the_best_epoch(digits):
     class Recorder(Callback):
         def on_epoch_end(self, net, **kwargs):
@@ -415,16 +429,7 @@ def test_early_stopping_returns_to_the_statistics_of_the_best_epoch(digits):
 
     statistics, X = [], digits[0][:300]
     module = nn.Sequential(nn.Linear(64, 8), nn.BatchNorm1d(8), nn.Linear(8, 2))
-    model = StableAutoencoder(
-        encoder=module,
-        n_init=1,
-        early_stopping=True,
-        max_iter=20,
-        n_iter_no_change=2,
-        tol=1.0,  # no epoch after the first that counts is better
-        callbacks=[Recorder()],
-        random_state=0,
-    ).fit(X)
+    model = stopped_early(module, Recorder()).fit(X)
     found = model.networks_[0].encoder.module[1].running_mean
     assert any(torch.equal(found, one) for one in statistics[:-1])
     assert not torch.equal(found, statistics[-1])
@@ -451,16 +456,7 @@ def test_early_stopping_returns_to_the_buffers_of_the_best_epoch(digits):
 
     scales, X = [], digits[0][:300]
     module = nn.Sequential(nn.Linear(64, 8), RunningScale(), nn.Linear(8, 2))
-    model = StableAutoencoder(
-        encoder=module,
-        n_init=1,
-        early_stopping=True,
-        max_iter=20,
-        n_iter_no_change=2,
-        tol=1.0,  # no epoch after the first that counts is better
-        callbacks=[Recorder()],
-        random_state=0,
-    ).fit(X)
+    model = stopped_early(module, Recorder()).fit(X)
     found = model.networks_[0].encoder.module[1]
     assert found.scale.item() in scales[:-1]
     assert found.mask.tolist() == [0, -np.inf]

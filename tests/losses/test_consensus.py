@@ -92,10 +92,10 @@ def test_codes_of_a_sample_in_one_batch_are_averaged():
 
 def test_a_weight_counts_as_samples_where_others_have_no_place():
     known, new, weight = 5, 3, 4
-    reference = torch.full((known + new, 1), torch.nan)
+    reference = torch.full((known + new, 1), torch.nan, dtype=torch.float64)
     reference[:known] = 0
-    codes = torch.arange(1.0, 1 + known + new).unsqueeze(-1)
-    weights = torch.tensor([1.0] * known + [weight] * new)
+    codes = torch.arange(1.0, 1 + known + new, dtype=torch.float64).unsqueeze(-1)
+    weights = torch.tensor([1.0] * known + [weight] * new, dtype=torch.float64)
     term = ConsensusLoss(1.0, known + new, 1, reference)
     index = torch.arange(known + new)
     weighted = batch_of(index.tolist())._replace(weights=weights / weights.mean())
