@@ -39,6 +39,38 @@ def one_cycle(step: int, n_steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * fall))
 
 
+class OneCycle(Callback):
+    """Sets the learning rate of each step; its peak is that of the new optimizer.
+
+    skorch's ``LRScheduler`` would take 3 to 5 % of the time of a small step.
+
+    Parameters
+    ----------
+    n_steps : int
+        Number of steps of the whole training.
+    """
+
+    def __init__(self, n_steps: int):
+        self.n_steps = n_steps
+
+    def on_train_begin(self, net, **kwargs):
+        """Remember the peak, and set the first rate."""
+        self.peaks_ = [group["lr"] for group in net.optimizer_.param_groups]
+        self.continue_from(0, net)
+
+    def on_batch_end(self, net, training=False, **kwargs):
+        """Set the rate of the next step."""
+        if training:
+            self.continue_from(self.n_done_ + 1, net)
+
+    def continue_from(self, n_done, net):
+        """Set the rate of the step that follows so many."""
+        self.n_done_ = n_done
+        rate = one_cycle(n_done, self.n_steps)
+        for group, peak in zip(net.optimizer_.param_groups, self.peaks_):
+            group["lr"] = peak * rate
+
+
 class RunsEarlyStopping(Callback):
     """Early stopping of each run by its own validation loss.
 

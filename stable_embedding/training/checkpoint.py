@@ -13,7 +13,7 @@ from torch import nn
 
 from ..data.training_data import TrainingSet
 from ..networks.tensor_file import digest, read, write
-from .callbacks import RunsEarlyStopping
+from .callbacks import OneCycle, RunsEarlyStopping
 
 # Digits of the fingerprint that name a file: enough that no two trainings share them.
 _N_DIGITS = 32
@@ -72,7 +72,6 @@ class Checkpoints(Callback):
             "training": self.fingerprint,
             "history": net.history.to_list(),
             "best_losses": net.best_losses_,
-            "learning_rates": [group["lr"] for group in net.optimizer_.param_groups],
         }
         tensors = {
             f"{part} {name}": tensor.detach().cpu()
@@ -84,7 +83,7 @@ class Checkpoints(Callback):
                 tensors[f"optimizer {at} {name}"] = tensor.cpu()
         write(self.path, self.kind, json.dumps(document, default=float), tensors)
 
-    def resume(self, net: Any, schedule: Any) -> None:
+    def resume(self, net: Any, schedule: OneCycle) -> None:
         """Restore a net and its learning rate schedule from the file."""
         document, tensors = self.document, self.tensors
         net.history = History(document["history"])
@@ -95,15 +94,13 @@ class Checkpoints(Callback):
             if part == "optimizer":
                 at, moment = rest.split(" ")
                 optimizer["state"].setdefault(int(at), {})[moment] = tensor
-        for group, rate in zip(optimizer["param_groups"], document["learning_rates"]):
-            group["lr"] = rate
         net.optimizer_.load_state_dict(optimizer)
         with torch.no_grad():
             for part, state in self._states(net).items():
                 for name, tensor in state.items():
                     tensor.copy_(tensors[f"{part} {name}"])
         n_steps = sum(int(epoch["train_batch_count"]) for epoch in document["history"])
-        schedule.lr_scheduler_.last_epoch = schedule.batch_idx_ = n_steps
+        schedule.continue_from(n_steps, net)
         self.tensors = {}  # as large as all that is trained
 
     def _states(self, net):

@@ -118,7 +118,7 @@ class Net(NeuralNet):
     def train_step(self, batch, **fit_params):
         """Take a step, as skorch does, for named batches and our optimizer alone."""
         inputs, target = batch
-        self.optimizer_.zero_grad()
+        self.clear_gradients()
         outputs = self.module_(*inputs)
         loss = self.get_loss(outputs, target)
         self.backward(loss)
@@ -136,6 +136,15 @@ class Net(NeuralNet):
         with torch.no_grad():
             outputs = self.module_(*inputs)
             return {"loss": self.get_loss(outputs, target), "y_pred": outputs}
+
+    def clear_gradients(self):
+        """Forget the gradients of the last step.
+
+        The optimizer's ``zero_grad`` would take some 5 % of the time of a small step.
+        """
+        for group in self.optimizer_.param_groups:
+            for weight in group["params"]:
+                weight.grad = None
 
     def backward(self, loss):
         """Compute the gradient of the loss."""
@@ -254,6 +263,10 @@ class DistributedNet(AccelerateMixin, Net):
         if not learns:
             self.criterion_ = loss.to(self.accelerator.device)
         return self
+
+    def clear_gradients(self):
+        """Forget the gradients, unless the accelerator adds up several of them."""
+        self.optimizer_.zero_grad()
 
     def backward(self, loss):
         """Compute the gradient of the loss, as the accelerator does."""

@@ -1,13 +1,11 @@
 """Train networks, several as one stack."""
 
 from collections.abc import Sequence
-from functools import partial
 from itertools import islice
 from typing import Any
 
 import sklearn
 import torch
-from skorch.callbacks import LRScheduler
 
 from .._ambient import own_random_stream
 from .._version import __version__
@@ -18,11 +16,11 @@ from .batches import Batches, InputTransform, validation_splits
 from .callbacks import (
     HoldLinearPath,
     Interrupts,
+    OneCycle,
     ProgressBar,
     RunsEarlyStopping,
     SeedEpochs,
     ZeroTinyWeights,
-    one_cycle,
 )
 from .checkpoint import Checkpoints, training_fingerprint
 from .net import DistributedNet, Net
@@ -241,12 +239,7 @@ class OwnCallbacks:
         desc: str = "training",
     ):
         self.interrupts = Interrupts()
-        self.schedule = LRScheduler(
-            policy=torch.optim.lr_scheduler.LambdaLR,
-            step_every="batch",
-            event_name=None,
-            lr_lambda=partial(one_cycle, n_steps=n_steps),
-        )
+        self.schedule = OneCycle(n_steps)
         self.stopping: RunsEarlyStopping | None = None
         self.checkpoints: Checkpoints | None = None
         self.before: list[tuple[str, Any]] = [("own_schedule", self.schedule)]

@@ -147,6 +147,19 @@ def test_modules_of_any_names_are_shrunk_in_training(alpha, samples, train):
     torch.testing.assert_close(path, before.encoder.linear_path.weight)
 
 
+def test_gradients_of_a_step_do_not_add_to_those_of_the_next(samples, train_one):
+    class Recorder(Callback):
+        def on_grad_computed(self, net, named_parameters=(), **kwargs):
+            of_steps.append([weight.grad.clone() for _, weight in named_parameters])
+
+    of_steps = []
+    # So small a rate leaves the weights where they are.
+    plan = {"learning_rate": 1e-30, "batch_size": 50, "max_iter": 2}
+    train_one(samples, callbacks=(Recorder(),), **plan)
+    first, second = of_steps
+    torch.testing.assert_close(second, first)
+
+
 EVENTS = [
     "on_train_begin",
     "on_train_end",
