@@ -1,7 +1,7 @@
 """Distances between training samples, by their positions in the training set.
 
-A training needs the distances among the samples of a batch. They come from a metric
-that torch or scikit-learn computes, a matrix, a callable, or coordinates. Positions
+A training needs the distances among the samples of a batch. They come from a matrix, a
+callable or coordinates, or from a metric as in :mod:`.metric_distances`. Positions
 refer to the training set, which orders samples by content.
 """
 
@@ -10,17 +10,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.sparse import csr_array, issparse
+from scipy.sparse import csr_array
 from scipy.spatial.distance import cdist
-from sklearn.preprocessing import normalize
 from sklearn.utils import gen_batches
 from torch import Tensor
 
 from .._progress import progress_over
 from . import limits
-from .chunks import dense_samples
-from .metrics import SAME_DIRECTION, PairMetric, check_range, checked
-from .row_hash import mix_bits
+from .metrics import check_range, checked
 
 
 class InputDistances:
@@ -204,264 +201,6 @@ class CallableDistances(InputDistances):
         return checked(found, f"distances={self.distances!r}")
 
 
-class MetricDistances(InputDistances):
-    """Distances of rows that scikit-learn computes.
-
-    Parameters
-    ----------
-    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
-
-    metric : PairMetric
-
-    order : ndarray of shape (n_samples,) or None, default=None
-    """
-
-    def __init__(self, X: Any, metric: PairMetric, order: np.ndarray | None = None):
-        n_samples = X.shape[0] if order is None else len(order)
-        super().__init__(n_samples, order, metric.name)
-        self.X = X
-        self.metric = metric
-
-    def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        """Compute the distances of some samples from others."""
-        rows = self.rows(first)
-        if first is second or np.array_equal(first, second):
-            return self.metric.between(rows)
-        return self.metric.between(rows, self.rows(second))
-
-    def rows(self, index: np.ndarray) -> Any:
-        """Return the rows at some positions."""
-        return self.X[self.order[index]]
-
-
-class CosineDistances(MetricDistances):
-    """Cosine distances of sparse rows, by their inner products."""
-
-    def __init__(self, X: Any, metric: PairMetric, order: np.ndarray | None = None):
-        super().__init__(X, metric, order)
-        self.unit = csr_array(normalize(X.astype(np.float64)))
-
-    def among(self, index: Tensor) -> Tensor:
-        """Compute the distances among the samples of each of several batches."""
-        batches = index.reshape(-1, index.shape[-1]).cpu().numpy()
-        rows = [self.unit[self.order[batch]] for batch in batches]
-        products = np.stack([(row @ row.T).toarray() for row in rows])
-        found = np.clip(1 - products, 0, 2).astype(np.float32)
-        found[found <= SAME_DIRECTION] = 0
-        distances = torch.from_numpy(found).to(index.device)
-        distances.diagonal(dim1=-2, dim2=-1).zero_()
-        return distances.reshape(*index.shape, index.shape[-1])
-
-
-class TorchDistances(MetricDistances):
-    """Distances of rows that torch computes, for all batches at once.
-
-    Parameters
-    ----------
-    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
-
-    metric : PairMetric
-        One of `TORCH_METRICS`.
-
-    order : ndarray of shape (n_samples,) or None
-
-    mean : ndarray of shape (n_features,)
-        Mean of the samples.
-
-    scale : float
-        By which rows are divided, so that float32 holds them.
-    """
-
-    def __init__(
-        self,
-        X: Any,
-        metric: PairMetric,
-        order: np.ndarray | None,
-        mean: np.ndarray,
-        scale: float,
-    ):
-        super().__init__(X, metric, order)
-        self.mean = mean
-        self.scale = scale
-        self.prepare, self.pairs, power = TORCH_METRICS[metric.metric]
-        self.unit = scale**power
-        n_bytes = np.dtype(np.float32).itemsize * len(self) * X.shape[1]
-        self._held: Tensor | None = None
-        if not issparse(X) and n_bytes <= limits.IN_MEMORY_BYTES:
-            everyone = np.arange(len(self))
-            parts = gen_batches(len(self), limits.CHUNK_SAMPLES)
-            held = [self._prepared(everyone[part]) for part in parts]
-            self._held = torch.from_numpy(np.concatenate(held))
-
-    def among(self, index: Tensor) -> Tensor:
-        """Compute the distances among the samples of each of several batches."""
-        if self._held is None:
-            rows = self._prepared(index.flatten().cpu().numpy())
-            rows = torch.from_numpy(rows).to(index.device)
-            rows = rows.reshape(*index.shape, rows.shape[-1])
-        else:
-            self._held = self._held.to(index.device)
-            rows = self._held[index]
-        distances = self.pairs(rows)
-        # Rounding must not part a sample from itself.
-        distances.diagonal(dim1=-2, dim2=-1).zero_()
-        return distances if self.unit == 1 else distances * self.unit
-
-    def _prepared(self, index):
-        rows = dense_samples(self.X, self.order[index]).astype(np.float64)
-        return self.prepare(rows, self.mean, self.scale).astype(np.float32)
-
-
-class ChordDistances(InputDistances):
-    r"""Distances of samples after each is divided by its length, and inner products.
-
-    .. math:: d_{ij} = \sqrt{2 (1 - \cos_{ij})}
-
-    They are Euclidean, so classical scaling of them is kernel PCA with cosines as its
-    kernel. A sample of zeros has the cosine 0 with every other.
-
-    Parameters
-    ----------
-    cosine : MetricDistances
-        Cosine distances, ``1 - cos``.
-
-    weights : ndarray of shape (n_samples,) or None, default=None
-        Weights of the samples in their mean; equal ones by default.
-    """
-
-    def __init__(self, cosine: MetricDistances, weights: np.ndarray | None = None):
-        super().__init__(len(cosine), cosine.order)
-        self.cosine = cosine
-        parts = list(gen_batches(len(self), limits.CHUNK_SAMPLES))
-        weights = np.ones(len(self)) if weights is None else weights
-        mean = sum(weights[part] @ self._unit(part) for part in parts) / weights.sum()
-        to_mean = np.concatenate([self._unit(part) @ mean for part in parts])
-        # Less 1, so that float32 holds differences of samples of nearly one direction.
-        left, of_mean = 1 - to_mean, float(1 - mean @ mean)
-        left[left <= SAME_DIRECTION] = 0
-        self._to_mean = torch.from_numpy(left.astype(np.float32))
-        self._of_mean = of_mean if of_mean > SAME_DIRECTION else 0.0
-
-    def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        """Compute the distances of some samples from others."""
-        halves = self.cosine.between(first, second)
-        halves[first[:, None] == second] = 0
-        return np.sqrt(2 * halves)
-
-    def among(self, index: Tensor) -> Tensor:
-        """Compute the distances among the samples of each of several batches."""
-        return self.cosine.among(index).mul(2).sqrt_()
-
-    def products(self, index: Tensor) -> Tensor:
-        """Compute centered cosines among the samples of each of several batches.
-
-        Parameters
-        ----------
-        index : Tensor of int of shape (..., n_samples_of_batch)
-            Positions.
-
-        Returns
-        -------
-        Tensor of shape (..., n_samples_of_batch, n_samples_of_batch), dtype float32
-            Products of different samples, each of unit length, less their mean.
-        """
-        self._to_mean = self._to_mean.to(index.device)
-        to_mean = self._to_mean[index]
-        sums = to_mean.unsqueeze(-1) + to_mean.unsqueeze(-2)
-        return sums - self._of_mean - self.cosine.among(index)
-
-    def _unit(self, part):
-        rows = self.cosine.rows(np.arange(len(self))[part])
-        return normalize(rows.astype(np.float64))
-
-
-def _scaled(rows, mean, scale):
-    return (rows - mean) / scale
-
-
-def _hashed(rows, mean, scale):
-    """Return a 24-bit hash of each value, which float32 holds; equal values share it.
-
-    Values that differ in float64 may be equal in float32.
-    """
-    bits = np.ascontiguousarray(rows + 0.0).view(np.uint64)  # 0.0, not -0.0
-    return mix_bits(bits) >> np.uint64(40)
-
-
-def _nonzero(rows, mean, scale):
-    return rows != 0
-
-
-def _unit(rows, mean, scale):
-    """Return rows of unit length less that of the mean, and whether a row is zero.
-
-    Far from the origin all have nearly one direction, and float32 would lose the rest.
-    """
-    unit = normalize(rows)
-    return np.hstack([unit - normalize(mean[None]), ~unit.any(axis=1, keepdims=True)])
-
-
-def _centered_unit(rows, mean, scale):
-    return _unit(_deviations(rows), _deviations(mean[None])[0], scale)
-
-
-def _deviations(rows):
-    deviations = rows - rows.mean(axis=1, keepdims=True)
-    # What is left of features that are all alike is rounding.
-    rounding = np.finfo(np.float64).eps * np.abs(rows).max(axis=1, keepdims=True)
-    deviations[np.abs(deviations) <= rows.shape[1] * rounding] = 0
-    return deviations
-
-
-def _sqeuclidean(rows):
-    products = rows @ rows.mT
-    norms = products.diagonal(dim1=-2, dim2=-1)
-    squares = norms.unsqueeze(-1) + norms.unsqueeze(-2) - 2 * products
-    return squares.clamp_min_(0)
-
-
-def _manhattan(rows):
-    return torch.cdist(rows, rows, p=1)
-
-
-def _chebyshev(rows):
-    return torch.cdist(rows, rows, p=torch.inf)
-
-
-def _one_minus_product(rows):
-    is_zero = rows[..., -1] > 0
-    distances = (_sqeuclidean(rows[..., :-1]) / 2).clamp_max_(2)
-    distances.masked_fill_(distances <= SAME_DIRECTION, 0)
-    # A row of zeros has no direction.
-    return distances.masked_fill_(is_zero.unsqueeze(-1) | is_zero.unsqueeze(-2), 1)
-
-
-def _hamming(rows):
-    return torch.cdist(rows, rows, p=0) / rows.shape[-1]
-
-
-def _jaccard(rows):
-    common = rows @ rows.mT
-    sizes = common.diagonal(dim1=-2, dim2=-1)
-    either = sizes.unsqueeze(-1) + sizes.unsqueeze(-2) - common
-    return torch.where(either > 0, 1 - common / either.clamp_min(1), 0.0)
-
-
-# What is done to rows, how torch computes from them, and how the distance grows with
-# the unit of rows that were divided by the scale.
-TORCH_METRICS: dict[Any, tuple[Callable, Callable, int]] = {
-    "chebyshev": (_scaled, _chebyshev, 1),
-    "cityblock": (_scaled, _manhattan, 1),
-    "correlation": (_centered_unit, _one_minus_product, 0),
-    "cosine": (_unit, _one_minus_product, 0),
-    "hamming": (_hashed, _hamming, 0),
-    "jaccard": (_nonzero, _jaccard, 0),
-    "l1": (_scaled, _manhattan, 1),
-    "manhattan": (_scaled, _manhattan, 1),
-    "sqeuclidean": (_scaled, _sqeuclidean, 2),
-}
-
-
 class CoordinateDistances(InputDistances):
     """Euclidean distances of coordinates that stand for the samples.
 
@@ -491,28 +230,15 @@ class CoordinateDistances(InputDistances):
     def among(self, index: Tensor) -> Tensor:
         """Compute the distances among the samples of each of several batches."""
         self._tensor = self._tensor.to(index.device)
-        return _sqeuclidean(self._tensor[index]).sqrt_().mul_(self.unit)
+        return squared_distances(self._tensor[index]).sqrt_().mul_(self.unit)
 
 
-def distances_of_metric(
-    X: Any,
-    metric: PairMetric,
-    order: np.ndarray | None,
-    mean: np.ndarray,
-    scale: float,
-    verbose: bool = False,
-) -> InputDistances:
-    """Return distances of samples, computed in the fastest way for a metric.
-
-    Metrics that torch cannot compute are evaluated once for all pairs, if there are not
-    too many.
-    """
-    name = metric.metric
-    if isinstance(name, str) and issparse(X) and name == "cosine":
-        return CosineDistances(X, metric, order)
-    if isinstance(name, str) and name in TORCH_METRICS and not metric.parameters:
-        return TorchDistances(X, metric, order, mean, scale)
-    return held_if_few(MetricDistances(X, metric, order), verbose)
+def squared_distances(rows: Tensor) -> Tensor:
+    """Compute the squared Euclidean distances among rows, for all batches at once."""
+    products = rows @ rows.mT
+    norms = products.diagonal(dim1=-2, dim2=-1)
+    squares = norms.unsqueeze(-1) + norms.unsqueeze(-2) - 2 * products
+    return squares.clamp_min_(0)
 
 
 def held_if_few(distances: InputDistances, verbose: bool = False) -> InputDistances:
@@ -558,8 +284,7 @@ def nearest(
         found = distances.between(index[part], index)
         found[np.arange(len(found)), np.arange(len(index))[part]] = np.inf
         found[np.isnan(found)] = np.inf
-        order = np.argpartition(found, n_neighbors, axis=1)[:, :n_neighbors]
-        order.sort(axis=1)
+        order = smallest(found, n_neighbors)
         by_distance = np.take_along_axis(found, order, axis=1).argsort(kind="stable")
         order = np.take_along_axis(order, by_distance, axis=1)
         known = np.isfinite(np.take_along_axis(found, order, axis=1))
@@ -567,3 +292,25 @@ def nearest(
         positions.append(index[order[known]])
         update(len(found))
     return np.concatenate(counts), np.concatenate(positions)
+
+
+def smallest(values: np.ndarray, n_kept: int) -> np.ndarray:
+    """Find the smallest values of each row, of equal ones those that come first.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows, n_columns)
+
+    n_kept : int
+        Less than the number of columns.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_kept)
+        Columns, in ascending order.
+    """
+    limit = np.partition(values, n_kept, axis=1)[:, n_kept, None]
+    below, at_limit = values < limit, values == limit
+    n_left = n_kept - below.sum(axis=1, keepdims=True)
+    kept = below | (at_limit & (at_limit.cumsum(axis=1) <= n_left))
+    return kept.nonzero()[1].reshape(len(values), n_kept)

@@ -6,13 +6,9 @@ from scipy.sparse import csr_array
 
 from . import limits
 from .geodesic import geodesic_distances
-from .input_distances import (
-    ChordDistances,
-    InputDistances,
-    MetricDistances,
-    distances_of_metric,
-)
+from .input_distances import InputDistances
 from .lazy_samples import exceeds_memory
+from .metric_distances import ChordDistances, MetricDistances, distances_of_metric
 from .metrics import GEODESIC, PairMetric
 from .neighbors import graph_by_distances, neighbor_graph, within_chunks
 from .sample_distances import user_distances
@@ -68,49 +64,88 @@ def find_relations(samples, hashes, plan, given, chunks, needs_graph, weights=No
     Relations
     """
     if plan.metric == GEODESIC:
-        all_samples = [slice(0, len(samples))]
-        graph = neighbor_graph(
-            plan.neighbors, plan.n_neighbors, samples, all_samples, plan.verbose
-        )
-        graph = plan.broadcast(graph)
-        landmarks = smallest_hashes(hashes, limits.LANDMARKS)
-        distances = geodesic_distances(
-            graph,
-            samples[:],
-            landmarks,
-            plan.n_components,
-            samples.scale,
-            plan.verbose,
-        )
-        return Relations(distances, within_chunks(graph, chunks))
+        return geodesic_relations(samples, hashes, plan, chunks)
     distances, metric = None, None
     if given is not None:
         distances = user_distances(given, len(samples), samples.order, plan.verbose)
     elif plan.has_own_metric:
-        if exceeds_memory(samples.X):
-            some = smallest_hashes(hashes, limits.SHRINKAGE_SAMPLES)
-            typical, typical_weights = samples.X[some], weights_at(weights, some)
-        else:
-            typical, typical_weights = samples.unscaled(weights), weights
-        metric = PairMetric(plan.metric, plan.metric_params, typical, typical_weights)
+        metric = metric_of_plan(plan, samples, hashes, weights)
         distances = distances_of_metric(
             samples.X, metric, samples.order, samples.mean, samples.scale, plan.verbose
         )
-    followed = distances
-    if plan.follows_cosines:
-        of_rows = distances if isinstance(distances, MetricDistances) else None
-        followed = chord_distances(samples, of_rows, weights, plan.verbose)
-    if not needs_graph:
-        return Relations(followed, None)
-    if distances is not None and isinstance(plan.neighbors, str):
+    graph = None
+    if needs_graph and distances is not None and isinstance(plan.neighbors, str):
         graph = graph_by_distances(
             distances, metric, plan.n_neighbors, samples, chunks, plan.verbose
         )
-    else:
+    elif needs_graph:
         graph = neighbor_graph(
             plan.neighbors, plan.n_neighbors, samples, chunks, plan.verbose
         )
-    return Relations(followed, plan.broadcast(graph))
+    if plan.follows_cosines:
+        of_rows = distances if isinstance(distances, MetricDistances) else None
+        distances = chord_distances(samples, of_rows, weights, plan.verbose)
+    return Relations(distances, plan.broadcast(graph))
+
+
+def geodesic_relations(samples, hashes, plan, chunks):
+    """Find neighbors among all samples, and distances along paths between them.
+
+    Parameters
+    ----------
+    samples : ScaledSamples
+
+    hashes : ndarray of shape (n_samples,)
+
+    plan : TrainingPlan
+
+    chunks : list of slice
+        Samples that are read together, outside of which the loss needs no neighbors.
+
+    Returns
+    -------
+    Relations
+    """
+    everyone = [slice(0, len(samples))]
+    graph = plan.broadcast(
+        neighbor_graph(
+            plan.neighbors, plan.n_neighbors, samples, everyone, plan.verbose
+        )
+    )
+    distances = geodesic_distances(
+        graph,
+        samples[:],
+        smallest_hashes(hashes, limits.LANDMARKS),
+        plan.n_components,
+        samples.scale,
+        plan.verbose,
+    )
+    return Relations(distances, within_chunks(graph, chunks))
+
+
+def metric_of_plan(plan, samples, hashes, weights=None):
+    """Return the metric of a plan, with what it needs to know of the samples.
+
+    Parameters
+    ----------
+    plan : TrainingPlan
+
+    samples : ScaledSamples
+
+    hashes : ndarray of shape (n_samples,)
+
+    weights : ndarray of shape (n_samples,) or None, default=None
+
+    Returns
+    -------
+    PairMetric
+    """
+    if exceeds_memory(samples.X):
+        some = smallest_hashes(hashes, limits.SHRINKAGE_SAMPLES)
+        typical, typical_weights = samples.X[some], weights_at(weights, some)
+    else:
+        typical, typical_weights = samples.unscaled(weights), weights
+    return PairMetric(plan.metric, plan.metric_params, typical, typical_weights)
 
 
 def chord_distances(samples, cosine_distances=None, weights=None, verbose=False):

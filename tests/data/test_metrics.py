@@ -7,12 +7,11 @@ from scipy.sparse import csr_array
 from sklearn.metrics import pairwise_distances
 
 from stable_embedding.data import limits
-from stable_embedding.data.input_distances import (
+from stable_embedding.data.input_distances import MatrixDistances, held_if_few
+from stable_embedding.data.metric_distances import (
     CosineDistances,
-    MatrixDistances,
     TorchDistances,
     distances_of_metric,
-    held_if_few,
 )
 from stable_embedding.data.metrics import BOOLEAN, METRICS, PairMetric, check_metric
 from stable_embedding.data.scaling import mean_and_scale

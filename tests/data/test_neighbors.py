@@ -8,7 +8,8 @@ from sklearn.neighbors import KNeighborsTransformer, NearestNeighbors, kneighbor
 from sklearn.preprocessing import FunctionTransformer
 
 from stable_embedding.data import limits, neighbors
-from stable_embedding.data.input_distances import MetricDistances, held_if_few
+from stable_embedding.data.input_distances import held_if_few
+from stable_embedding.data.metric_distances import MetricDistances
 from stable_embedding.data.metrics import PairMetric
 from stable_embedding.data.neighbors import (
     draw_positives,

@@ -7,11 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from stable_embedding.data.input_distances import (
-    ChordDistances,
-    MatrixDistances,
-    MetricDistances,
-)
+from stable_embedding.data.input_distances import MatrixDistances
+from stable_embedding.data.metric_distances import ChordDistances, MetricDistances
 from stable_embedding.data.metrics import PairMetric
 from stable_embedding.losses.base import Batch, Outputs
 from stable_embedding.losses.consensus import ConsensusLoss
