@@ -4,8 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from . import limits
 from .placement import place_samples, rotated_axes
 from .shrinkage import auto_alpha_of_places
+from .subsample import smallest_hashes
+from .subset import Subset
 
 
 class Layout(NamedTuple):
@@ -36,25 +39,43 @@ class Layout(NamedTuple):
     alpha: float
 
 
-def adapt_layout(
-    layout, distances, plan, *, unit, subset, landmarks, weights, total_weight
+def find_layout(
+    samples,
+    hashes,
+    subset,
+    axes,
+    alpha,
+    distances,
+    plan,
+    *,
+    unit,
+    weights,
+    total_weight,
 ):
-    """Adapt a layout to distances that are not the Euclidean ones of the samples.
+    """Find where codes start and end: along axes, or where distances put the samples.
 
     Parameters
     ----------
-    layout : Layout
-        That of principal axes.
+    samples : ScaledSamples
 
-    distances : InputDistances
+    hashes : ndarray of shape (n_samples,)
+
+    subset : Subset
+        Samples that stand for all.
+
+    axes : ndarray of shape (n_components, n_features)
+        Principal axes.
+
+    alpha : float
+        Weight decay for codes along these axes.
+
+    distances : InputDistances or None
+        Distances that codes follow, if not the Euclidean ones of the samples.
 
     plan : TrainingPlan
 
     unit : float or None
         The unit of codes of an earlier training, if it is kept.
-
-    subset, landmarks : Subset
-        Samples that stand for all, and those by which others are placed.
 
     weights : ndarray of shape (n_samples,) or None
         Weights of the samples; equal ones if None.
@@ -66,6 +87,13 @@ def adapt_layout(
     -------
     Layout
     """
+    scores = subset.samples @ axes.T
+    layout = Layout(unit or samples.scale, None, axes, scores, alpha)
+    if distances is None:
+        return layout
+    landmarks = Subset.at(
+        smallest_hashes(hashes, limits.LANDMARKS), samples, hashes, weights
+    )
     placed = place_samples(
         distances,
         landmarks.index,
@@ -81,15 +109,15 @@ def adapt_layout(
         return layout
     near = places[landmarks.index]
     if plan.guided:
-        axes = rotated_axes(layout.axes, landmarks.samples, near)
+        axes = rotated_axes(axes, landmarks.samples, near)
         layout = layout._replace(axes=axes, frame=places[subset.index])
     if plan.alpha == "auto" and plan.init == "pca":
         of_places = auto_alpha_of_places(
             near,
-            landmarks.samples @ layout.axes.T,
+            landmarks.samples @ axes.T,
             placed.landmark_distances,
             total_weight,
             landmarks.weights,
         )
-        layout = layout._replace(alpha=min(layout.alpha, of_places))
+        layout = layout._replace(alpha=min(alpha, of_places))
     return layout

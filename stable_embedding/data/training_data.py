@@ -1,6 +1,7 @@
 """Everything that a fit knows about the data."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from . import limits
 from .duplicates import DistinctSamples, merge_duplicates
 from .input_distances import InputDistances
 from .labels import can_spread, spread_classes, standardize_targets
-from .layout import Layout, adapt_layout
+from .layout import find_layout
 from .lazy_samples import LazySamples, chunk_slices, exceeds_memory
 from .metrics import GEODESIC
 from .relations import find_relations
@@ -20,7 +21,6 @@ from .row_hash import hashes_in_place
 from .sample_weights import normalized
 from .scaling import ScaledSamples, mean_and_scale
 from .shrinkage import weight_decay
-from .subsample import smallest_hashes
 from .subset import Subset, choose_subset
 from .subspace import discarded_variance, find_subspace, training_inputs
 
@@ -82,17 +82,11 @@ class TrainingData:
     subset : Subset
         Samples that stand for all where axes and frames are found.
 
-    estimation_subset : Subset
-        Few of them, on which constants of the loss are estimated.
-
     axes : ndarray of shape (n_components, n_features)
         Principal axes.
 
     basis : ndarray of shape (n_coordinates, n_features) or None
         Narrow basis that the training works in.
-
-    discarded_variance : float
-        Fraction of the variance that the basis does not hold.
 
     distances : InputDistances or None
         Distances that codes follow, if not the Euclidean ones of the samples.
@@ -124,10 +118,8 @@ class TrainingData:
 
     samples: ScaledSamples
     subset: Subset
-    estimation_subset: Subset
     axes: np.ndarray
     basis: np.ndarray | None
-    discarded_variance: float
     distances: InputDistances | None
     places: np.ndarray | None
     code_scale: float
@@ -206,20 +198,18 @@ class TrainingData:
             needs_graph,
             weights,
         )
-        scores = subset.samples @ axes.T
-        layout = Layout(code_scale or samples.scale, None, axes, scores, alpha)
-        if relations.distances is not None:
-            landmarks = smallest_hashes(hashes, limits.LANDMARKS)
-            layout = adapt_layout(
-                layout,
-                relations.distances,
-                plan,
-                unit=code_scale,
-                subset=subset,
-                landmarks=Subset.at(landmarks, samples, hashes, weights),
-                weights=weights,
-                total_weight=n_trained_on,
-            )
+        layout = find_layout(
+            samples,
+            hashes,
+            subset,
+            axes,
+            alpha,
+            relations.distances,
+            plan,
+            unit=code_scale,
+            weights=weights,
+            total_weight=n_trained_on,
+        )
         labels = labels_in_order(labels, order, weights)
         if spreads:
             labels = spread_classes(labels, relations.graph)
@@ -235,11 +225,7 @@ class TrainingData:
         return cls(
             samples=samples,
             subset=subset,
-            estimation_subset=subset.smallest(limits.ESTIMATION_SAMPLES),
             basis=basis,
-            discarded_variance=(
-                0.0 if basis is None else discarded_variance(inputs, weights)
-            ),
             distances=relations.distances,
             is_constant=is_constant,
             n_samples_seen=n_seen + n_here,
@@ -247,6 +233,18 @@ class TrainingData:
             training_set=training_set,
             **layout._asdict(),
         )
+
+    @cached_property
+    def estimation_subset(self) -> Subset:
+        """Few samples of the subset, on which constants of the loss are estimated."""
+        return self.subset.smallest(limits.ESTIMATION_SAMPLES)
+
+    @cached_property
+    def discarded_variance(self) -> float:
+        """Fraction of the variance that the basis does not hold."""
+        if self.basis is None:
+            return 0.0
+        return discarded_variance(self.training_set.inputs, self.training_set.weights)
 
     @property
     def n_trained_on(self) -> float:

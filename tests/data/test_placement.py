@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+from scipy.spatial.distance import cdist
+
+from stable_embedding.data.input_distances import (
+    MatrixDistances,
+    SparseMatrixDistances,
+)
+from stable_embedding.data.pca import principal_axes
+from stable_embedding.data.placement import (
+    coordinate_signs,
+    place_samples,
+    rotated_axes,
+    unit_of,
+)
+
+pytestmark = pytest.mark.numeric
+
+
+@pytest.fixture
+def samples(rng):
+    X = rng.normal(size=(40, 3)) * [3, 2, 1]
+    return X - X.mean(axis=0)
+
+
+@pytest.mark.parametrize("n_landmarks", [12, 40])
+def test_coordinates_have_the_distances_that_are_given(n_landmarks, samples):
+    D = cdist(samples, samples)
+    landmarks = np.arange(n_landmarks)
+    placed = place_samples(MatrixDistances(D), landmarks, samples[landmarks], 3)
+    found = cdist(placed.coordinates, placed.coordinates)
+    np.testing.assert_allclose(found * placed.unit, D, atol=1e-8)
+    np.testing.assert_allclose(placed.coordinates.mean(axis=0), 0, atol=1e-12)
+    np.testing.assert_array_equal(placed.landmark_distances, D[landmarks][:, landmarks])
+
+
+def test_weights_decide_on_the_origin(samples, rng):
+    weights = rng.integers(3, size=40).astype(float)
+    distances, landmarks = MatrixDistances(cdist(samples, samples)), np.arange(40)
+    placed = place_samples(distances, landmarks, samples, 2, weights=weights)
+    np.testing.assert_allclose(weights @ placed.coordinates, 0, atol=1e-10)
+
+
+def test_an_earlier_unit_is_kept(samples):
+    distances, landmarks = MatrixDistances(cdist(samples, samples)), np.arange(40)
+    own = place_samples(distances, landmarks, samples, 2)
+    kept = place_samples(distances, landmarks, samples, 2, unit=2 * own.unit)
+    assert kept.unit == 2 * own.unit
+    np.testing.assert_allclose(2 * kept.coordinates, own.coordinates)
+
+
+def test_unknown_distances_place_no_sample(samples):
+    D = cdist(samples, samples)
+    D[0, 1] = D[1, 0] = 0  # not stored
+    distances = SparseMatrixDistances(csr_array(D))
+    placed = place_samples(distances, np.arange(40), samples, 2)
+    assert placed.coordinates is None
+    known = D[(D > 0)]
+    assert placed.unit == pytest.approx(np.sqrt(np.square(known).mean() / 2))
+
+
+def test_the_unit_of_euclidean_distances_is_the_scale_of_the_samples(samples):
+    # The mean over pairs of different samples is that of the unbiased variance.
+    variance = samples.var(axis=0, ddof=1).sum()
+    assert unit_of(cdist(samples, samples)) == pytest.approx(variance**0.5)
+
+
+@pytest.mark.parametrize("weights", [None, np.array([1.0, 0.0, 2.0])])
+def test_distances_of_0_have_a_unit(weights):
+    assert unit_of(np.zeros((3, 3)), weights) == 1
+
+
+def test_pairs_of_weight_0_do_not_count_in_the_unit(samples):
+    D, weights = cdist(samples, samples), np.zeros(40)
+    weights[[3, 5]] = 2
+    # A pair counts as often as both of its samples together, among all pairs.
+    share = 2 * (weights[3] / weights.mean()) ** 2 / (40 * 39)
+    assert unit_of(D, weights) == pytest.approx(D[3, 5] * (share / 2) ** 0.5)
+
+
+def test_signs_turn_with_the_coordinates(samples, rng):
+    coordinates = samples @ rng.normal(size=(3, 2))
+    signs = coordinate_signs(coordinates, samples)
+    np.testing.assert_array_equal(coordinate_signs(-coordinates, samples), -signs)
+
+
+def test_rotated_axes_lead_to_rotated_scores(samples, rng):
+    axes, _ = principal_axes(samples.astype(np.float32), 2)
+    rotation, _ = np.linalg.qr(rng.normal(size=(2, 2)))
+    wanted = samples @ axes.T @ rotation
+    found = samples @ rotated_axes(axes, samples, wanted + 5).T
+    np.testing.assert_allclose(found, wanted, atol=1e-5)  # axes of float32
