@@ -21,7 +21,8 @@ from ..data.sample_weights import check_weights, weighted_percentile
 from ..stability.pipelines import unfrozen
 from ..training.seeds import draw_seeds, with_seed
 from .autoencoder import StableAutoencoder
-from .base import ROUNDINGS, BaseStableAutoencoder
+from .base import BaseStableAutoencoder
+from .embedding import ROUNDINGS
 from .registry import register
 
 

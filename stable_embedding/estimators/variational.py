@@ -14,7 +14,7 @@ from ..networks.frame import axis_map_onto
 from ..networks.inference import apply_in_chunks
 from ..networks.variational import VariationalNetwork
 from .autoencoder import StableAutoencoder
-from .base import ROUNDINGS
+from .embedding import ROUNDINGS
 from .registry import register
 
 # How far beyond 0 and 1 rounding may bring a feature between them.
