@@ -4,10 +4,10 @@ from numbers import Integral
 
 import numpy as np
 
-from .._sklearn import Interval, safe_indexing, validate_params
-from ..data.columns import column_names, is_missing
+from .._sklearn import Interval, validate_params
+from ..data.columns import is_missing
 from ..data.containers import check_samples, indexable, readable
-from ..data.named_columns import features_of
+from ..data.named_columns import column_or_values, features_of
 from ..data.sample_ids import (
     has_index,
     index_of,
@@ -395,16 +395,8 @@ def _groups_of(groups, X, of_ids, common):
 
 
 def _group_values(groups, X):
-    if isinstance(groups, str):
-        names = None if X is None else column_names(X)
-        if names is None or groups not in names:
-            raise ValueError(
-                f"groups={groups!r} is not a column of X"
-                f"{'' if names is None else f', which has {names}'}; pass one value for"
-                " each sample instead"
-            )
-        groups = safe_indexing(X, names.index(groups), axis=1)
-    values = np.asarray(readable(groups, "groups"), dtype=object)
+    groups = readable(column_or_values(groups, X, "groups"), "groups")
+    values = np.asarray(groups, dtype=object)
     if values.ndim != 1:
         raise ValueError(
             f"groups has shape {values.shape}; it must be the name of a column of X, or"

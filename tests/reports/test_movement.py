@@ -251,7 +251,7 @@ def test_maps_that_cannot_be_joined(stored, maps):
 @pytest.mark.parametrize(
     ("groups", "message"),
     [
-        ("color", "groups='color' is not a column of X, which has"),
+        ("color", "groups='color' is not a column of X; it has '"),
         (["a"], "groups has 1 values, but there are 150"),
         (np.zeros((150, 1)), r"groups has shape \(150, 1\)"),
         (3, r"groups has shape \(\)"),
