@@ -1,14 +1,15 @@
 """What a fit costs as rows become many, beside the methods that people use.
 
-``python -m benchmarks.scaling [--quick] [--data-dir FOLDER]`` fits 1,000 to 60,000
-images of MNIST by default settings, each method once before to warm up, since some
-compile themselves, and then in turns; seconds are medians. What takes longer than
-`LONGEST_REPEATED` seconds has one turn. What would take longer than `LONGEST_FIT`, were
-its time to grow as the rows do, or as their pairs where it holds all, is not tried
+``python -m benchmarks.scaling [--quick] [--data-dir FOLDER] [--methods NAME ...]`` fits
+1,000 to 60,000 images of MNIST by default settings, each method once before to warm up,
+since some compile themselves, and then in turns; seconds are medians. What takes longer
+than `LONGEST_REPEATED` seconds has one turn. What would take longer than `LONGEST_FIT`,
+were its time to grow as the rows do, or as their pairs where it holds all, is not tried
 ("over"); nor is what would hold all pairs of more than 10,000 rows ("no"). It
 then compares fits of as many epochs on 100,000 and on 1,000,000 rows of 50 features.
 
-Writes ``benchmarks/results/scaling.csv`` and ``.png``.
+Writes ``benchmarks/results/scaling.csv`` and ``.png``. With ``--methods`` the rows of
+others stay, and there is no fit of 1,000,000 rows.
 """
 
 import argparse
@@ -25,11 +26,11 @@ from sklearn.manifold import TSNE
 from tqdm.auto import tqdm
 
 from stable_embedding import StableAutoencoder
-from stable_embedding.data import pca
+from stable_embedding.data import limits, pca
 
 from .datasets import axes_of_factors, factors, load
 from .methods import MAPS, UMAP_WARM_UP_ROWS
-from .results import save, show, write
+from .results import among_earlier, save, show, write
 from .timing import medians, seconds
 
 N_ROWS = (1_000, 3_000, 10_000, 30_000, 60_000)
@@ -39,6 +40,7 @@ LONGEST_REPEATED = 10
 WARM_UP_ROWS = 500
 N_THREADS = torch.get_num_threads()
 EPOCHS = 2
+MANY_ROWS = 1_000_000
 
 # Of more rows than these a matrix of all pairs, as these methods hold, takes gigabytes.
 MOST_PAIRED_ROWS = 10_000
@@ -78,12 +80,21 @@ METHODS = {
     "UMAP, with a seed": shared("UMAP"),
     "PaCMAP": shared("PaCMAP"),
 }
+OF_MANY = f"StableAutoencoder, 50 features, {EPOCHS} epochs, against 100,000"
 
 
-def compare(X, sizes, n_turns):
-    """Seconds of each method on each number of rows, or why there are none."""
-    for name in tqdm(METHODS, desc="warm-up"):
-        METHODS[name](X[: UMAP_WARM_UP_ROWS if "UMAP" in name else WARM_UP_ROWS])
+def warm_up_rows(name):
+    """Return on how many rows a method compiles all that it will run."""
+    if "neighbor_weight" in name:
+        return limits.EXACT_NEIGHBOR_SAMPLES + 1
+    return UMAP_WARM_UP_ROWS if "UMAP" in name else WARM_UP_ROWS
+
+
+def compare(X, sizes, n_turns, methods):
+    """Seconds of methods on each number of rows, or why there are none."""
+    methods = [name for name in METHODS if name in methods or name == ONE_RUN]
+    for name in tqdm(methods, desc="warm-up"):
+        METHODS[name](X[: warm_up_rows(name)])
     rows, times, over, before = [], {}, set(), 1
     for n_rows in sizes:
         paired = PAIRED if n_rows > MOST_PAIRED_ROWS else set()
@@ -93,8 +104,8 @@ def compare(X, sizes, n_turns):
             for name, time in times.items()
             if growth ** (2 if name in PAIRED else 1) * time > LONGEST_FIT
         }
-        times = in_turns(X[:n_rows], set(METHODS) - over - paired, n_turns)
-        for name in METHODS:
+        times = in_turns(X[:n_rows], set(methods) - over - paired, n_turns)
+        for name in methods:
             row = {"method": name, "rows": n_rows, "threads": N_THREADS}
             if name in times:
                 ratio = times[name] / times[ONE_RUN]
@@ -122,7 +133,7 @@ def million(n_turns):
     """Compare fits of many rows and of ten times as many."""
     rng = np.random.default_rng(0)
     axes = axes_of_factors(50, rng)
-    few, many = (factors(n, axes, 1.0, rng) for n in (100_000, 1_000_000))
+    few, many = (factors(n, axes, 1.0, rng) for n in (100_000, MANY_ROWS))
     few_seconds, many_seconds = medians(
         [
             lambda X=X: StableAutoencoder(max_iter=EPOCHS, random_state=0).fit(X)
@@ -132,8 +143,8 @@ def million(n_turns):
         "rows",
     )
     return {
-        "method": f"StableAutoencoder, 50 features, {EPOCHS} epochs, against 100,000",
-        "rows": 1_000_000,
+        "method": OF_MANY,
+        "rows": MANY_ROWS,
         "threads": N_THREADS,
         "seconds": f"{many_seconds:.2f}",
         "ratio": f"{many_seconds / few_seconds:.2f}",
@@ -145,7 +156,7 @@ def draw(rows):
     figure, ax = plt.subplots(figsize=(10.5, 5), layout="constrained")
     for i, name in enumerate(METHODS):
         points = [
-            (row["rows"], float(row["seconds"]))
+            (int(row["rows"]), float(row["seconds"]))
             for row in rows
             if row["method"] == name and row["seconds"] not in ("no", "over")
         ]
@@ -164,18 +175,25 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="1,000 rows, one turn")
     parser.add_argument("--data-dir", help="folder with mnist.npz; else from OpenML")
+    parser.add_argument(
+        "--methods", nargs="+", choices=METHODS, default=list(METHODS), metavar="NAME"
+    )
     arguments = parser.parse_args()
     warnings.filterwarnings("ignore")  # the peers' own
     X, _ = load("mnist", arguments.data_dir)
     X = X / np.sqrt(X.var(axis=0).sum())  # as the kernel of KernelPCA needs
     if arguments.quick:
-        compare(X, N_ROWS[:1], 1)
+        compare(X, N_ROWS[:1], 1, arguments.methods)
         return
-    rows = compare(X, N_ROWS, N_TURNS)
-    draw(rows)
-    rows.append(million(N_TURNS))
-    show(rows[-1])
+    rows = compare(X, N_ROWS, N_TURNS, arguments.methods)
+    rows = [row for row in rows if row["method"] in arguments.methods]
+    if set(arguments.methods) == set(METHODS):
+        rows.append(million(N_TURNS))
+        show(rows[-1])
+    cells = {"rows": [*N_ROWS, MANY_ROWS], "method": [*METHODS, OF_MANY]}
+    rows = among_earlier("scaling", rows, **cells)
     write("scaling", rows, seeds="0 where a method takes one")
+    draw(rows)
 
 
 if __name__ == "__main__":
