@@ -220,12 +220,43 @@ def _alpha(fraction, residual, n_samples):
     return min(_MAX_ALPHA, doubt * alpha_of_size(n_samples))
 
 
-def weight_decay(plan, subset, axes, n_samples):
+def carried_alpha(alpha, alpha_before, n_before, n_samples):
+    r"""Return the weight decay of a chunk, between its own and that of earlier chunks.
+
+    A few samples say little about what residuals predict. So the logarithm of the
+    weight decay is a mean of both, by their numbers of samples. That of the earlier
+    chunks is first made less, as for more samples.
+
+    Parameters
+    ----------
+    alpha : float
+        Weight decay by the chunk alone.
+
+    alpha_before : float
+        That of the earlier chunks.
+
+    n_before, n_samples : float
+        Numbers of samples of the earlier chunks, and of all.
+
+    Returns
+    -------
+    float
+    """
+    if not alpha_before:
+        return alpha
+    before = alpha_before * alpha_of_size(n_samples) / alpha_of_size(n_before)
+    fraction = n_before / n_samples
+    return before**fraction * alpha ** (1 - fraction)
+
+
+def weight_decay(plan, subset, axes, n_samples, alpha_before=None, n_before=0):
     """Return the weight decay of a plan, or choose it from the data for "auto"."""
     if plan.alpha != "auto":
         return plan.alpha
     if plan.init == "random":
         return 0.0
     alpha = auto_alpha(subset.samples, axes, n_samples, subset.weights)
+    if n_before:
+        alpha = carried_alpha(alpha, alpha_before, n_before, n_samples)
     # Labels may be learned even if the residuals of PCA cannot be predicted.
     return min(alpha, alpha_of_size(n_samples)) if plan.label_weight else alpha

@@ -139,6 +139,7 @@ class TrainingData:
         *,
         scaling: tuple[np.ndarray, float, float] | None = None,
         n_seen: float = 0,
+        alpha_before: float | None = None,
         reference: np.ndarray | None = None,
         distances: Any = None,
         weights: np.ndarray | None = None,
@@ -163,6 +164,9 @@ class TrainingData:
         n_seen : float, default=0
             Sum of the weights of samples of earlier trainings.
 
+        alpha_before : float or None, default=None
+            Weight decay of the training that is resumed, if there is one.
+
         reference : ndarray of shape (n_samples, n_components) or None, default=None
             Codes of an earlier map; nan where a sample has none.
 
@@ -183,10 +187,13 @@ class TrainingData:
         samples, code_scale, is_constant = scaled(X, order, weights, scaling)
         subset = choose_subset(samples, hashes, plan.n_components, weights)
         n_here = as_count(len(hashes) * mean_weight)
-        n_trained_on = n_here + (n_seen if scaling else 0)
+        n_before = n_seen if scaling else 0
+        n_trained_on = n_here + n_before
         subspace = find_subspace(samples, subset, plan, needs_graph, weights)
         some = subset.smallest(limits.SHRINKAGE_SAMPLES)
-        alpha = weight_decay(plan, some, subspace.axes, n_trained_on)
+        alpha = weight_decay(
+            plan, some, subspace.axes, n_trained_on, alpha_before, n_before
+        )
         (axes, basis, neighbor_axes), alpha = plan.broadcast((subspace, alpha))
         inputs = training_inputs(samples, subset, basis)
         relations = find_relations(

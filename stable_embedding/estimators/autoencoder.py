@@ -247,6 +247,9 @@ class StableAutoencoder(BaseStableAutoencoder):
         other distances it is the root of half their mean square, over pairs of at most
         a thousand samples, so that distances in the embedding have the same units.
 
+    alpha_ : float
+        Weight decay: `alpha`, or what "auto" found in the data.
+
     distance_source_ : str or None
         Where the distances that codes follow come from: a metric with its parameters,
         "similarity='cosine'", or "distances" that were passed. A training that resumes

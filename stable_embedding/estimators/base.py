@@ -33,6 +33,10 @@ from .sensitivity import SensitivityMixin
 from .state import StateMixin
 from .validation import ValidationMixin
 
+# Variance, as a fraction of that of the data, by which a map that is resumed keeps its
+# directions. So a few samples, or samples of one kind, do not turn it.
+_HELD_VARIANCE = 0.01
+
 
 class Start(NamedTuple):
     """What a training starts from.
@@ -44,10 +48,14 @@ class Start(NamedTuple):
 
     targets : list of ndarray of shape (n_subset, n_components)
         Where the codes of the data's subset should lie in the end.
+
+    hold : float, default=0.0
+        How much it counts that directions of the map stay as they are.
     """
 
     networks: list[Any]
     targets: list[np.ndarray]
+    hold: float = 0.0
 
 
 @contextmanager
@@ -262,6 +270,7 @@ class BaseStableAutoencoder(
                 plan,
                 scaling=scaling,
                 n_seen=n_seen,
+                alpha_before=self.alpha_ if resume else None,
                 reference=reference,
                 distances=distances,
                 weights=weights,
@@ -341,7 +350,7 @@ class BaseStableAutoencoder(
         codes = [
             apply_in_chunks(one, one.encode, data.subset.samples) for one in networks
         ]
-        return Start(networks, codes)
+        return Start(networks, codes, _HELD_VARIANCE / data.axes.shape[0])
 
     def _train(self, networks, data, plan, input_transform):
         """Train networks in place; return their losses, and the trainer."""
@@ -367,12 +376,12 @@ class BaseStableAutoencoder(
         if data.basis is not None:
             networks = project_networks(networks, data.basis.T)
         maps = [
-            self._rigid_map(*each, data.subset.weights)
+            self._rigid_map(*each, data.subset.weights, start.hold)
             for each in zip(networks, codes, start.targets)
         ]
         self._set_networks(list(map(apply_rigid_map, networks, maps)))
         self.mean_, self.scale_ = data.mean, data.scale
-        self.code_scale_ = data.code_scale
+        self.code_scale_, self.alpha_ = data.code_scale, data.alpha
         self.is_constant_ = data.is_constant
         self.is_order_invariant_ = data.is_order_invariant
         self.n_samples_seen_ = data.n_samples_seen
@@ -456,9 +465,9 @@ class BaseStableAutoencoder(
         """Return the term that guides a random start, if there is one; hook."""
         return scaling_guide_terms(data, plan)
 
-    def _rigid_map(self, network, codes, target, weights=None):
+    def _rigid_map(self, network, codes, target, weights=None, hold=0.0):
         """Find the map that aligns codes of a network with a target; hook."""
-        return rigid_map_onto(codes, target, weights)
+        return rigid_map_onto(codes, target, weights, hold)
 
     def _input_transform(self, data):
         """Return what is done to batches before they are trained on; hook."""

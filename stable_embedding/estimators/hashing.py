@@ -276,11 +276,11 @@ class SemanticHashing(StableAutoencoder):
         """
         return super().inverse_transform(X)
 
-    def _rigid_map(self, network, codes, target, weights=None):
+    def _rigid_map(self, network, codes, target, weights=None, hold=0.0):
         # About the middle of a bit, where inverting it changes the sign.
         codes = codes - np.average(codes, axis=0, weights=weights)
         target = target - np.average(target, axis=0, weights=weights)
-        return axis_map_onto(codes, target, weights=weights)
+        return axis_map_onto(codes, target, weights=weights, hold=hold)
 
     def _check_reference(self, reference, X, plan, weights):
         if reference is not None:

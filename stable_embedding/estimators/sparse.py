@@ -176,8 +176,8 @@ class SparseAutoencoder(StableAutoencoder):
         self.sparsity = sparsity
         self.sparsity_weight = sparsity_weight
 
-    def _rigid_map(self, network, codes, target, weights=None):
-        return axis_map_onto(codes, target, network.penalty != "kl", weights)
+    def _rigid_map(self, network, codes, target, weights=None, hold=0.0):
+        return axis_map_onto(codes, target, network.penalty != "kl", weights, hold)
 
     def _plan(self, resume):
         self._n_active()

@@ -56,6 +56,7 @@ class StateMixin:
             state.setdefault("sample_shape_", (n_features,))
             state.setdefault("code_scale_", state["scale_"])
             state.setdefault("distance_source_", None)
+            state.setdefault("alpha_", None)
         if "networks_" in state and "losses_" not in state:
             state["losses_"] = {
                 name.removesuffix("_"): state[name]

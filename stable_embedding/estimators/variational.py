@@ -256,8 +256,8 @@ class VariationalAutoencoder(StableAutoencoder):
         network = self.network_.as_float64()
         return apply_in_chunks(network, network.costs, X, prepare)
 
-    def _rigid_map(self, network, codes, target, weights=None):
-        return axis_map_onto(codes, target, weights=weights)
+    def _rigid_map(self, network, codes, target, weights=None, hold=0.0):
+        return axis_map_onto(codes, target, weights=weights, hold=hold)
 
     def _finalize_fit(self, data):
         self.kl_loss_ = self.losses_["kl_loss"]

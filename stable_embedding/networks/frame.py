@@ -5,8 +5,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from scipy.linalg import orthogonal_procrustes
+from scipy.linalg import orthogonal_procrustes, svdvals
 from scipy.optimize import linear_sum_assignment
+
+# Fraction of the size of all below which a singular value is rounding, so that samples do
+# not differ in its direction; and how much it then counts that this direction stays.
+_ROUNDING = 1e-12
+_UNDECIDED = 1e-9
 
 
 class RigidMap(NamedTuple):
@@ -29,11 +34,12 @@ class RigidMap(NamedTuple):
         return codes @ self.rotation + self.shift
 
 
-def rigid_map_onto(codes, reference, weights=None):
+def rigid_map_onto(codes, reference, weights=None, hold=0.0):
     r"""Find the rigid map that lays codes closest to a reference.
 
     Orthogonal Procrustes: the map :math:`z \mapsto zQ + t` that minimizes
-    :math:`\sum_i w_i |z_i Q + t - r_i|^2` over orthogonal :math:`Q` and any :math:`t`.
+    :math:`\sum_i w_i (|z_i Q + t - r_i|^2 + h |Q - I|^2)` over orthogonal :math:`Q` and
+    any :math:`t`. Directions in which the samples do not differ stay as they are.
 
     Parameters
     ----------
@@ -45,6 +51,10 @@ def rigid_map_onto(codes, reference, weights=None):
 
     weights : ndarray of shape (n_samples,) or None, default=None
         Weights of the samples; equal ones by default.
+
+    hold : float, default=0.0
+        How much it counts, :math:`h`, that the map keeps each direction: the variance
+        along it of samples that would stay.
 
     Returns
     -------
@@ -70,18 +80,26 @@ def rigid_map_onto(codes, reference, weights=None):
     center = np.average(codes, axis=0, weights=weights)
     target = np.average(reference, axis=0, weights=weights)
     roots = 1.0 if weights is None else np.sqrt(weights)[:, None]
-    rotation, _ = orthogonal_procrustes(
-        roots * (codes - center), roots * (reference - target)
-    )
+    pair = roots * (codes - center), roots * (reference - target)
+    size = np.linalg.norm(pair[0]) * np.linalg.norm(pair[1])
+    stay = hold * (len(codes) if weights is None else weights.sum())
+    if svdvals(pair[0].T @ pair[1])[-1] <= _ROUNDING * size:
+        stay += _UNDECIDED * size
+    if stay:  # as if there were further samples, which stay
+        more = stay**0.5 * np.eye(codes.shape[1])
+        pair = [np.vstack([samples, more]) for samples in pair]
+    rotation, _ = orthogonal_procrustes(*pair)
     return RigidMap(rotation, target - center @ rotation)
 
 
-def axis_map_onto(codes, reference, signed=True, weights=None):
+def axis_map_onto(codes, reference, signed=True, weights=None, hold=0.0):
     r"""Find the permutation of axes that lays codes closest to a reference.
 
-    The map :math:`z \mapsto zQ` that minimizes :math:`\sum_i w_i |z_i Q - r_i|^2` over
-    matrices with one entry in each row and column, which is 1 or, if signed, -1. Use it
-    for codes whose axes have a meaning of their own: what is 0 stays 0.
+    The map :math:`z \mapsto zQ` that minimizes
+    :math:`\sum_i w_i (|z_i Q - r_i|^2 + h |Q - I|^2)` over matrices with one entry in
+    each row and column, which is 1 or, if signed, -1. Use it for codes whose axes have
+    a meaning of their own: what is 0 stays 0. Axes that the samples do not tell apart
+    stay as they are.
 
     Parameters
     ----------
@@ -97,6 +115,9 @@ def axis_map_onto(codes, reference, signed=True, weights=None):
     weights : ndarray of shape (n_samples,) or None, default=None
         Weights of the samples; equal ones by default.
 
+    hold : float, default=0.0
+        How much it counts, :math:`h`, that the map keeps each axis.
+
     Returns
     -------
     RigidMap
@@ -110,9 +131,13 @@ def axis_map_onto(codes, reference, signed=True, weights=None):
            [ 1.,  0.]])
     """
     codes = np.asarray(codes, dtype=np.float64)
+    reference = np.asarray(reference, dtype=np.float64)
+    n_samples = len(codes) if weights is None else weights.sum()
     if weights is not None:
         codes = codes * weights[:, None]
-    products = codes.T @ np.asarray(reference, dtype=np.float64)
+    products = codes.T @ reference
+    stay = hold * n_samples + _UNDECIDED * np.abs(products).max()
+    products += stay * np.eye(len(products))
     gains = np.abs(products) if signed else products
     pairs = linear_sum_assignment(gains, maximize=True)
     rotation = np.zeros_like(products)

@@ -8,6 +8,7 @@ from stable_embedding.data.pca import principal_axes
 from stable_embedding.data.shrinkage import (
     auto_alpha,
     auto_alpha_of_places,
+    carried_alpha,
     predictable_fraction,
     weight_decay,
     weights_of_neighbors,
@@ -146,3 +147,24 @@ def test_weight_decay_is_given_or_suits_the_data(rng):
     assert found(alpha=0.25) == 0.25
     assert found(init="random") == 0
     assert found() == auto_alpha(X, axes, 500)
+
+
+def test_the_weight_decay_of_a_chunk_counts_by_its_samples():
+    # As much doubt, so less decay for more samples.
+    first, both = auto_alpha_of(1_000), auto_alpha_of(2_000)
+    assert carried_alpha(both, first, 1_000, 2_000) == pytest.approx(both)
+    few = carried_alpha(100.0, first, 1_000, 1_010)
+    assert first * 0.98 < few < first * 1.1
+    many = carried_alpha(100.0, first, 10, 10_000)
+    assert 95 < many < 100
+    half = carried_alpha(100.0, first, 1_000, 2_000)
+    assert half == pytest.approx((100 * both) ** 0.5)
+
+
+@pytest.mark.parametrize("before", [None, 0.0])
+def test_without_an_earlier_weight_decay_that_of_the_chunk_counts(before):
+    assert carried_alpha(3.0, before, 100, 200) == 3
+
+
+def auto_alpha_of(n_samples):
+    return (1_000 / n_samples) ** 1.2

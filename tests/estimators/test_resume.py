@@ -8,6 +8,7 @@ import pytest
 from sklearn.base import clone
 
 from stable_embedding import (
+    SemanticHashing,
     StableAutoencoder,
     VariationalAutoencoder,
     load,
@@ -34,6 +35,41 @@ def test_warm_start_refuses_another_network(quick, iris):
     with pytest.raises(ValueError, match=r"n_components.*warm_start=False"):
         model.set_params(n_components=3).fit(X)
     assert model.transform(X).shape == (150, 2)
+
+
+@pytest.mark.parametrize("n_samples", [2, 3, 5])
+@pytest.mark.parametrize("n_components", [2, 10])
+def test_a_small_chunk_does_not_turn_the_map(n_components, n_samples, quick, digits):
+    X = digits[0][:300]
+    model = quick(n_components=n_components, max_iter=10).fit(X)
+    codes = model.transform(X)
+    moved = model.partial_fit(X[:n_samples]).transform(X)
+    assert displacement(codes, moved) < 0.05
+
+
+def test_a_small_chunk_does_not_permute_bits(digits):
+    X = digits[0][:300]
+    model = SemanticHashing(32, n_init=1, max_iter=10, random_state=0).fit(X)
+    bits = model.transform(X)
+    assert (bits != model.partial_fit(X[:2]).transform(X)).mean() < 0.05
+
+
+def test_samples_of_an_align_decide_no_more_than_they_know(quick, digits):
+    X = digits[0][:300]
+    model = quick(n_components=10, max_iter=10).fit(X)
+    codes = model.transform(X)
+    # The same map, up to the rounding of float32.
+    moved = model.align(X[:3], codes[:3]).transform(X)
+    assert displacement(codes, moved) < 1e-6
+
+
+def test_small_chunks_shrink_the_map_no_further(quick, digits):
+    X = digits[0]
+    model = quick(max_iter=5).fit(X[:600])
+    before = model.alpha_
+    model.partial_fit(X[600:606])
+    assert before * 0.9 < model.alpha_ < before * 1.2
+    assert quick(alpha=2.5).fit(X[:100]).alpha_ == 2.5
 
 
 @pytest.mark.parametrize(("first", "second"), [("pca", "random"), ("random", "pca")])

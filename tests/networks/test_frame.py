@@ -50,6 +50,58 @@ def test_is_as_good_as_scipys_procrustes(rng):
     assert np.sum((scale * ours - standard) ** 2) == pytest.approx(disparity)
 
 
+@pytest.mark.numeric
+@pytest.mark.parametrize("n_samples", [1, 2, 3, 5])
+def test_directions_in_which_samples_do_not_differ_stay(n_samples, rng):
+    codes = rng.normal(size=(n_samples, 5))
+    # What the samples decide is off by a little, by which the rest is held.
+    rotation, shift = rigid_map_onto(codes, codes + 2)
+    np.testing.assert_allclose(rotation, np.eye(5), atol=1e-6)
+    np.testing.assert_allclose(shift, 2, atol=1e-6)
+    # Turned within the plane of two axes, which all samples lie in.
+    flat, turn = codes.copy(), np.eye(5)
+    flat[:, 2:] = 1
+    turn[:2, :2] = [[0.6, 0.8], [-0.8, 0.6]]
+    rotation, _ = rigid_map_onto(flat, flat @ turn)
+    np.testing.assert_allclose(rotation[2:, 2:], np.eye(3), atol=1e-6)
+
+
+@pytest.mark.numeric
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_a_map_is_held_as_if_by_samples_that_stay(is_weighted, rng):
+    codes, reference = rng.normal(size=(2, 20, 3))
+    weights = rng.integers(1, 4, size=20).astype(float) if is_weighted else np.ones(20)
+    hold = 0.7
+    found, _ = rigid_map_onto(codes, reference, weights, hold)
+    center = np.average(codes, axis=0, weights=weights)
+    # Two more samples for each axis, at the center on average.
+    size = (hold * weights.sum() / 2) ** 0.5
+    more = size * np.vstack([np.eye(3), -np.eye(3)])
+    target = np.average(reference, axis=0, weights=weights)
+    expected, _ = rigid_map_onto(
+        np.vstack([codes, center + more]),
+        np.vstack([reference, target + more]),
+        np.concatenate([weights, np.ones(6)]),
+    )
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("hold", [0.0, 1.0])
+def test_axes_that_samples_do_not_tell_apart_stay(hold, rng):
+    one = rng.normal(size=(6, 1))
+    alike = np.hstack([one, one, -one, np.zeros((6, 2))])
+    rotation, _ = axis_map_onto(alike, alike, hold=hold)
+    np.testing.assert_array_equal(rotation, np.eye(5))
+
+
+def test_axes_are_held_against_few_samples():
+    codes, reference = [[1.0, 0.0]], [[0.0, 1.0]]
+    swapped = axis_map_onto(codes, reference).rotation
+    np.testing.assert_array_equal(swapped, [[0, 1], [1, 0]])
+    held = axis_map_onto(codes, reference, hold=1).rotation
+    np.testing.assert_array_equal(held, np.eye(2))
+
+
 def test_no_other_rotation_is_nearer(rng):
     codes, reference = rng.normal(size=(2, 20, 3))
     best = np.sum((rigid_map_onto(codes, reference)(codes) - reference) ** 2)
