@@ -40,7 +40,9 @@ def edge_lengths(graph, samples):
     ndarray of shape (n_edges,), dtype float64
     """
     sources, lengths = edge_sources(graph), np.empty(graph.nnz)
-    for part in gen_batches(graph.nnz, limits.CHUNK_SAMPLES):
+    row_bytes = samples[:1].astype(np.float64).nbytes
+    n_at_once = min(limits.CHUNK_SAMPLES, max(1, limits.CHUNK_BYTES // row_bytes))
+    for part in gen_batches(graph.nnz, n_at_once):
         differences = samples[sources[part]] - samples[graph.indices[part]]
         lengths[part] = np.linalg.norm(differences.astype(np.float64), axis=1)
     return lengths
@@ -80,8 +82,8 @@ def connect_components(edges, samples):
         part_of[within] = part_of[target]
         sources.append(source)
         targets.append(target)
-        length = np.linalg.norm(samples[source] - samples[target])
-        lengths.append(max(length, _SHORTEST))
+        ends = samples[np.array([source, target])]
+        lengths.append(max(np.linalg.norm(ends[0] - ends[1]), _SHORTEST))
     bridges = csr_array((lengths, (sources, targets)), shape=edges.shape)
     return csr_array(edges + bridges), n_parts
 
@@ -124,7 +126,7 @@ def shortest_paths(edges: Any, sources: np.ndarray, verbose: bool) -> np.ndarray
 
 def geodesic_distances(
     graph: Any,
-    samples: np.ndarray,
+    samples: Any,
     landmarks: np.ndarray,
     n_components: int,
     unit: float = 1.0,
@@ -140,7 +142,8 @@ def geodesic_distances(
     graph : csr_array of shape (n_samples, n_samples)
         Neighbors of each sample.
 
-    samples : ndarray of shape (n_samples, n_features)
+    samples : {ndarray, ScaledSamples} of shape (n_samples, n_features)
+        With all features, between which paths are measured.
 
     landmarks : ndarray of int of shape (n_landmarks,)
         Positions of the landmarks, a subset of the samples.
@@ -172,7 +175,7 @@ def geodesic_distances(
             " distances they are joined by their nearest samples: raise n_neighbors for"
             " fewer components",
             UserWarning,
-            stacklevel=8,  # where `fit` is called, through two decorators
+            stacklevel=9,  # where `fit` is called, through two decorators
         )
     if len(samples) <= limits.ALL_PAIRS_SAMPLES:
         paths = shortest_paths(edges, np.arange(len(samples)), verbose)

@@ -114,13 +114,19 @@ def geodesic_relations(samples, hashes, plan, chunks):
     )
     distances = geodesic_distances(
         graph,
-        samples[:],
+        held_if_small(samples.project(None)),
         smallest_hashes(hashes, limits.LANDMARKS),
         plan.n_components,
         samples.scale,
         plan.verbose,
     )
     return Relations(distances, within_chunks(graph, chunks))
+
+
+def held_if_small(samples):
+    """Return samples as an array, if it fits in memory."""
+    size = samples.sample_bytes * len(samples)
+    return samples if size > limits.IN_MEMORY_BYTES else samples[:]
 
 
 def metric_of_plan(plan, samples, hashes, weights=None):
@@ -144,7 +150,7 @@ def metric_of_plan(plan, samples, hashes, weights=None):
         some = smallest_hashes(hashes, limits.SHRINKAGE_SAMPLES)
         typical, typical_weights = samples.X[some], weights_at(weights, some)
     else:
-        typical, typical_weights = samples.unscaled(weights), weights
+        typical, typical_weights = samples.unscaled(), weights
     return PairMetric(plan.metric, plan.metric_params, typical, typical_weights)
 
 

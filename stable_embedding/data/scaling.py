@@ -156,10 +156,9 @@ class ScaledSamples:
         """Size of a sample, in bytes."""
         return np.dtype(np.float32).itemsize * self.width
 
-    def unscaled(self, weights=None):
-        """Return the samples of X to which weights belong: X where each counts once."""
-        each_counts_once = weights is None and len(self) == self.X.shape[0]
-        return self.X if each_counts_once else self.X[self.order]
+    def unscaled(self):
+        """Return the samples as they are in X, in their order."""
+        return self.X if self.order is None else self.X[self.order]
 
     def project(self, basis):
         """Return the same samples, projected onto a basis; None for their features."""

@@ -71,7 +71,7 @@ def find_subspace(samples, subset, plan, needs_graph, weights=None):
     )
     seen, seen_weights = subset.samples, subset.weights
     if issparse(samples.X) and len(seen) < len(samples):
-        seen, seen_weights = samples.unscaled(weights), weights
+        seen, seen_weights = samples.unscaled(), weights
     axes, variance_ratios = principal_axes(seen, n_axes, seen_weights)
     return Subspace(
         flip_signs(axes[: plan.n_components], subset.samples, subset.weights),

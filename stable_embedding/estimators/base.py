@@ -400,15 +400,15 @@ class BaseStableAutoencoder(
         A scaler after the map would turn it into noise of unit variance, which differs
         between seeds.
         """
-        beyond = ~data.axes.any(axis=1)
+        extent = np.abs(data.frame).max(axis=0)
+        rounding = ROUNDINGS * np.finfo(np.float32).eps * extent.max()
+        beyond = extent <= rounding
         if not (self._has_free_codes and beyond.any()):
             return
         codes = apply_in_chunks(
             self.network_, self.network_.encode, data.subset.samples
         )
-        sizes = np.abs(codes).max(axis=0)
-        rounding = ROUNDINGS * np.finfo(np.float32).eps * sizes.max()
-        kept = ~(beyond & (sizes <= rounding))
+        kept = ~(beyond & (np.abs(codes).max(axis=0) <= rounding))
         selection = RigidMap(np.diag(kept.astype(np.float64)), np.zeros(len(kept)))
         self._set_networks([apply_rigid_map(run, selection) for run in self.networks_])
 

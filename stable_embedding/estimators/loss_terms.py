@@ -156,5 +156,11 @@ def consensus_loss(network, training_set, plan, rigid_map):
         weight = auto_consensus_weight(training_set.total_weight, reference is not None)
     if reference is not None:
         reference = reference_at_start(network, training_set, rigid_map)
-    has_positives = plan.neighbor_weight > 0
-    return ConsensusLoss(weight, n_samples, plan.n_components, reference, has_positives)
+    return ConsensusLoss(
+        weight,
+        n_samples,
+        plan.n_components,
+        reference,
+        has_positives=plan.neighbor_weight > 0,
+        couples_runs=plan.couples_runs,
+    )

@@ -18,6 +18,9 @@ from .reference import check_reference
 
 _DTYPES = (np.float64, np.float32)
 
+# Parameters of metrics that are estimated from the samples, unless one is given.
+_ESTIMATED = {"seuclidean": {"V"}, "mahalanobis": {"V", "VI"}}
+
 
 class ValidationMixin:
     """Validation of what an autoencoder is given."""
@@ -72,6 +75,13 @@ class ValidationMixin:
 
     def _check_distance_source(self, source):
         """Raise if the fitted codes follow something else, and have its unit."""
+        own = _ESTIMATED.get(self.metric) if isinstance(self.metric, str) else None
+        if own is not None and not own & (self.metric_params or {}).keys():
+            raise ValueError(
+                f"training cannot resume with metric={self.metric!r}, which is"
+                f" estimated from the samples: fix it by {max(own)!r} in metric_params,"
+                " and fit with warm_start=False"
+            )
         fitted = self.distance_source_
         # What an earlier version trained does not say what its codes follow.
         if fitted is not None and source != fitted:

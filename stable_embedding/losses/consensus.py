@@ -54,6 +54,9 @@ class ConsensusLoss(LossTerm):
 
     has_positives : bool, default=False
         Whether a batch has positives, so that a sample may occur in it several times.
+
+    couples_runs : bool, default=True
+        Whether there are mean codes. If not, only samples of the reference count.
     """
 
     name = "consensus"
@@ -65,9 +68,11 @@ class ConsensusLoss(LossTerm):
         n_components: int,
         reference: Tensor | None = None,
         has_positives: bool = False,
+        couples_runs: bool = True,
     ):
         super().__init__(weight)
         self.has_positives = has_positives
+        self.couples_runs = couples_runs
         self.mean_codes: Tensor
         self.steps: Tensor
         if reference is None:
@@ -91,7 +96,7 @@ class ConsensusLoss(LossTerm):
             seen = seen * batch.weights
             n_seen = seen.sum(-1) / batch.weights.mean(-1).clamp_min(_TINY)
         loss = (distances * seen).sum(-1) / n_seen.clamp_min(_TINY)
-        if self.training:
+        if self.training and self.couples_runs:
             self._move(codes.detach(), index)
         return loss
 

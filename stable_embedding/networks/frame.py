@@ -8,8 +8,8 @@ import torch
 from scipy.linalg import orthogonal_procrustes, svdvals
 from scipy.optimize import linear_sum_assignment
 
-# Fraction of the size of all below which a singular value is rounding, so that samples do
-# not differ in its direction; and how much it then counts that this direction stays.
+# Fraction of the size of all below which a singular value is rounding: samples do not
+# differ in its direction. And how much it then counts that this direction stays.
 _ROUNDING = 1e-12
 _UNDECIDED = 1e-9
 

@@ -84,3 +84,13 @@ def test_samples_are_centered_scaled_ordered_and_projected(kind, rng):
         projected = expected[index] @ basis.T
         found = samples.project(basis)[index]
         np.testing.assert_allclose(found, projected, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, csr_array])
+def test_unscaled_samples_are_in_their_order(kind, rng):
+    X = rng.normal(size=(20, 3))
+    order = rng.permutation(20)
+    samples = ScaledSamples(kind(X), X.mean(axis=0), 2.0, order)
+    found = samples.unscaled()
+    found = found.toarray() if kind is csr_array else found
+    np.testing.assert_array_equal(found, X[order])

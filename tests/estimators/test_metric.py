@@ -468,3 +468,27 @@ def test_any_metric_of_any_samples(data):
     codes = np.asarray(model.transform(samples))
     assert np.isfinite(codes.astype(float)).all()
     assert np.isfinite(model.inverse_transform(codes)).all()
+
+
+def test_geodesic_distances_are_those_of_all_features(rng):
+    # Each sample is a neighbor of each, so that paths are straight.
+    X = rng.normal(size=(60, 300))
+    model = StableAutoencoder(metric="geodesic", n_neighbors=59, **FEW).fit(X)
+    assert model.code_scale_ == pytest.approx((pdist(X) ** 2).mean() ** 0.5 / 2**0.5)
+
+
+@pytest.mark.parametrize(
+    ("metric", "name"), [("seuclidean", "V"), ("mahalanobis", "VI")]
+)
+def test_a_metric_of_the_samples_is_fixed_before_a_training_resumes(metric, name, iris):
+    X, _ = iris
+    model = StableAutoencoder(metric=metric, **FEW).fit(X)
+    codes = model.transform(X)
+    with pytest.raises(
+        ValueError, match=f"cannot resume with metric.*fix it by '{name}'"
+    ):
+        model.partial_fit(X)
+    np.testing.assert_array_equal(model.transform(X), codes)
+    of_metric = X.var(axis=0) if name == "V" else np.linalg.inv(np.cov(X.T))
+    model.set_params(metric_params={name: of_metric}).fit(X).partial_fit(X)
+    assert model.n_samples_seen_ == 2 * len(X)

@@ -94,6 +94,15 @@ def test_components_beyond_the_rank_are_zero(iris, seed):
     assert model.score(X) > 0.99
 
 
+def test_components_beyond_the_rank_of_related_features_are_zero(iris):
+    X, _ = iris
+    related = np.column_stack([X[:, :2], X[:, 0] + X[:, 1], X[:, 0] - X[:, 1]])
+    model = StableAutoencoder(4, max_iter=20, random_state=0).fit(related)
+    codes = model.transform(related)
+    assert not codes[:, 2:].any()
+    assert codes[:, :2].any(axis=0).all()
+
+
 def test_a_later_chunk_may_have_a_higher_rank(iris):
     X, _ = iris
     model = StableAutoencoder(3, max_iter=20, random_state=0).partial_fit(X[:2])

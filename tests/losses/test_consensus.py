@@ -107,6 +107,16 @@ def test_a_weight_counts_as_samples_where_others_have_no_place():
     )
 
 
+def test_one_run_is_drawn_to_a_reference_alone():
+    codes = torch.tensor([[0.0, 0.0], [float("nan")] * 2])
+    term = ConsensusLoss(1.0, 2, 2, codes, couples_runs=False)
+    batch = batch_of([0, 1])
+    for far in (1.0, 5.0):
+        found = term(outputs_of([[3.0, 4.0], [far, far]]), batch)
+        assert found.item() == 25
+    torch.testing.assert_close(term.mean_codes, torch.zeros(2, 2))
+
+
 def test_the_automatic_weight_grows_evenly_with_the_samples():
     weights = [auto_consensus_weight(n) for n in range(2, 200_001)]
     assert weights[0] == weights[9_998] == pytest.approx(0.1)
