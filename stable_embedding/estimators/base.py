@@ -147,7 +147,8 @@ class BaseStableAutoencoder(
         is 600 steps or more. The weights then move from their last values toward the
         trained ones, by the square root of the chunk's fraction of all samples seen. So
         earlier chunks are not forgotten. Finally, the embedding of the chunk is aligned
-        with its embedding before this call.
+        with its embedding before this call. Directions in which its samples do not
+        differ stay as they are.
 
         Parameters
         ----------
