@@ -7,8 +7,8 @@ training and to two thirds of the digits; all is measured on the rows left over,
 them. Each has been fitted once before, since some compile themselves. Writes
 ``benchmarks/results/neighbors.csv``.
 
-It then walks along both weights of the loss, from one seed, for
-``benchmarks/results/pareto.csv`` and ``.png``.
+It then walks along both weights of the loss, by one run from one seed, for
+``benchmarks/results/pareto.csv`` and ``.png``; ``--walk`` does this alone.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from stable_embedding.stability import displacement
 from .adapters import PaCMAP
 from .datasets import MNIST_TRAINING_ROWS, load
 from .methods import PLAIN
-from .results import save, show, write
+from .results import read_earlier, save, show, write
 from .timing import seconds, timed
 
 N_SEEDS = 3
@@ -139,8 +139,9 @@ def walk(data, split):
     rows = []
     for values in tqdm(list(product(*WEIGHTS.values())), desc=f"{data}, weights"):
         weights = dict(zip(WEIGHTS, values))
-        # The same network for all, also without the term.
-        fit = Fit(ours(0, hidden_layer_sizes=(128,) * 3, **weights), X, X_unseen)
+        # One run, and the same network for all, also without the term.
+        model = ours(0, n_init=1, hidden_layer_sizes=(128,) * 3, **weights)
+        fit = Fit(model, X, X_unseen)
         measures = fit.measures(y, X_unseen, y_unseen)
         measures["unexplained"] = fit.unexplained
         measures = {key: f"{value:.4f}" for key, value in measures.items()}
@@ -188,6 +189,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="digits, two seeds")
     parser.add_argument("--data-dir", help="folder with mnist.npz; else from OpenML")
+    parser.add_argument("--walk", action="store_true", help="along the weights alone")
     arguments = parser.parse_args()
     warnings.filterwarnings("ignore")  # the peers' own
     X, y = load("digits")
@@ -200,8 +202,8 @@ def main():
             y[:MNIST_TRAINING_ROWS],
             y[MNIST_TRAINING_ROWS:],
         )
-    compared, walked = [], []
-    for data, split in splits.items():
+    compared, walked = read_earlier("neighbors") if arguments.walk else [], []
+    for data, split in () if arguments.walk else splits.items():
         compared += compare(data, split, 2 if arguments.quick else N_SEEDS)
         if not arguments.quick:
             write("neighbors", compared)
