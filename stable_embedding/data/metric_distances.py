@@ -38,9 +38,11 @@ class MetricDistances(InputDistances):
     def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Compute the distances of some samples from others."""
         rows = self.rows(first)
-        if first is second or np.array_equal(first, second):
-            return self.metric.between(rows)
-        return self.metric.between(rows, self.rows(second))
+        is_same = first is second or np.array_equal(first, second)
+        distances = self.metric.between(rows, None if is_same else self.rows(second))
+        # By some metrics, and by rounding, a sample is apart from itself.
+        distances[first[:, None] == second] = 0
+        return distances
 
     def rows(self, index: np.ndarray) -> Any:
         """Return the rows at some positions."""
@@ -157,9 +159,7 @@ class ChordDistances(InputDistances):
 
     def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Compute the distances of some samples from others."""
-        halves = self.cosine.between(first, second)
-        halves[first[:, None] == second] = 0
-        return np.sqrt(2 * halves)
+        return np.sqrt(2 * self.cosine.between(first, second))
 
     def among(self, index: Tensor) -> Tensor:
         """Compute the distances among the samples of each of several batches."""
