@@ -121,8 +121,8 @@ def _as_json(document):
     except TypeError as error:
         name, value = next(_not_plain(document["history"]))
         raise TypeError(
-            f"net.history holds {name}={value!r}, which a checkpoint cannot hold; record"
-            " numbers, text, arrays, or lists and dictionaries of them"
+            f"net.history holds {name}={value!r}, which a checkpoint cannot hold;"
+            " record numbers, text, arrays, or lists and dictionaries of them"
         ) from error
 
 

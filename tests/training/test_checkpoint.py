@@ -114,11 +114,10 @@ def test_what_a_callback_records_is_kept(
 ):
     expected, _ = train_one(samples, start())
     recorder = Recorder(value, of_batches)
+    crashes, goes_on = (recorder, Crash(4)), (recorder,)
     with pytest.raises(RuntimeError, match="crashed"):
-        callbacks = (recorder, Crash(4))
-        train_one(samples, start(), checkpoint=tmp_path, callbacks=callbacks)
-    callbacks = (recorder,)
-    found, _ = train_one(samples, start(), checkpoint=tmp_path, callbacks=callbacks)
+        train_one(samples, start(), checkpoint=tmp_path, callbacks=crashes)
+    found, _ = train_one(samples, start(), checkpoint=tmp_path, callbacks=goes_on)
     assert found == expected
 
 
