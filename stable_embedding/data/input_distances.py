@@ -159,6 +159,14 @@ class SparseMatrixDistances(InputDistances):
         self.stored.data[self.stored.data == 0] = -1
         if order is not None:
             self.stored = self.stored[order][:, order]
+        self.stored.sort_indices()
+
+    def known_pairs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the positions of both samples of each known pair, and its distance."""
+        stored = self.stored.tocoo()
+        is_pair = stored.row != stored.col
+        distances = np.maximum(stored.data[is_pair], 0)
+        return stored.row[is_pair], stored.col[is_pair], distances
 
     def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Look up the distances of some samples from others; nan if unknown."""
