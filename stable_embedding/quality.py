@@ -93,7 +93,8 @@ def explained_variance(X, X_reconstructed):
     float
         :math:`R^2`. It is 1.0 for a perfect reconstruction, 0.0 for one that is as good
         as the mean :math:`\bar x` of X, and negative for a worse one. If all samples of
-        X are equal, it is 1.0 for a perfect reconstruction and 0.0 otherwise.
+        X are equal up to rounding, it is 1.0 for a perfect reconstruction and 0.0
+        otherwise.
 
     Raises
     ------

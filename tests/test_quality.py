@@ -61,6 +61,18 @@ def test_explained_variance_is_scikit_learns_but_sees_constant_features(rng):
     assert explained_variance([[1, 1]], [[1, 2]]) == 0
 
 
+@pytest.mark.parametrize("value", [0.1, 1 / 3, 1e12])
+@pytest.mark.parametrize("n_samples", [3, 7, 60])
+def test_the_rounding_of_a_mean_is_no_variance(n_samples, value, rng):
+    X = np.full((n_samples, 1), value)
+    assert explained_variance(X, X) == 1
+    assert explained_variance(X, X + 1) == 0
+    varied = rng.normal(size=(n_samples, 1))
+    for data, codes in ((X, varied), (varied, X)):
+        with pytest.raises(ValueError, match="nothing to compare"):
+            lipschitz_estimate(data, codes, varied + 1, varied)
+
+
 @pytest.mark.parametrize("measure", OF_PAIRS)
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
 def test_shift_rotation_reflection_and_scale_do_not_count(measure, scale, pair):

@@ -91,16 +91,19 @@ def feature_means(X, order=None, weights=None):
 
 def feature_deviations(X):
     """Compute the standard deviation of each feature, in float64."""
-    mean = feature_means(X)
-    squares = sum(
-        np.square(chunk - mean, dtype=np.float64).sum(axis=0)
-        for _, chunk in iterate_chunks(X)
-    )
-    return np.sqrt(squares / X.shape[0])
+    return np.sqrt(_feature_squares(X, feature_means(X)) / X.shape[0])
+
+
+def rounding_of_means(mean, n_samples):
+    """Bound the rounding error of the mean of each feature, in float64."""
+    return n_samples * np.finfo(np.float64).eps * np.abs(mean)
 
 
 def total_squared_deviation(X, mean, order=None, weights=None):
-    """Sum the squared distances of the samples from a mean, in float64.
+    """Sum the squared distances of the samples from their mean, in float64.
+
+    Beside large means, features that deviate by the rounding of their mean alone count
+    as constant. So the sum is 0 for samples that are constant up to rounding.
 
     Parameters
     ----------
@@ -119,4 +122,23 @@ def total_squared_deviation(X, mean, order=None, weights=None):
     for at, chunk in iterate_chunks(X, order):
         squares = np.square(chunk - mean, dtype=np.float64)
         total += squares.sum() if weights is None else weights[at] @ squares.sum(axis=1)
+    n_samples = X.shape[0] if order is None else len(order)
+    n_counted = n_samples if weights is None else weights.sum()
+    rounding = rounding_of_means(mean, n_samples)
+    with np.errstate(over="ignore"):
+        may_be_rounding = (
+            np.sqrt(total / n_counted) <= np.linalg.norm(rounding) < np.inf
+        )
+    if not may_be_rounding:
+        return total
+    squares = _feature_squares(X, mean, order, weights)
+    return squares[np.sqrt(squares / n_counted) > rounding].sum()
+
+
+def _feature_squares(X, mean, order=None, weights=None):
+    """Sum the squared deviations of each feature from its mean, in float64."""
+    total = 0
+    for at, chunk in iterate_chunks(X, order):
+        squares = np.square(chunk - mean, dtype=np.float64)
+        total += squares.sum(axis=0) if weights is None else weights[at] @ squares
     return total

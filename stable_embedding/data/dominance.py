@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 
 from ..exceptions import DominatedVarianceWarning
-from .chunks import iterate_chunks
+from .chunks import iterate_chunks, rounding_of_means
 
 # Fractions of the variance above which a sample or a feature dominates. A sample must
 # also exceed ten times an equal fraction, since each of few samples has a large one.
@@ -47,7 +47,7 @@ def warn_of_dominance(X, mean, names=None, weights=None):
         at, fraction = largest_fraction(of_features, total)
         # It is not odd if all other features are constant, up to rounding.
         deviations = np.sqrt(of_features / n_samples)
-        rounding = n_samples * np.finfo(np.float64).eps * np.abs(mean)
+        rounding = rounding_of_means(mean, n_samples)
         if fraction <= _FEATURE_FRACTION or np.sum(deviations > rounding) == 1:
             return
         whose = f"feature {at if names is None else repr(names[at])} of X"

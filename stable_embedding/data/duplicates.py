@@ -9,7 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .chunks import dense_samples, iterate_chunks
-from .row_hash import content_order, distinct_hashes, hash_samples, mix_bits
+from .row_hash import (
+    canonical_order,
+    content_order,
+    distinct_hashes,
+    hash_samples,
+    mix_bits,
+)
 
 
 class DistinctSamples(NamedTuple):
@@ -90,10 +96,10 @@ def merge_duplicates(
     first, of_groups, context = group_equal(X, order, exact, context, weights)
     if len(first) == 1:
         first, of_groups, context = order[:2], np.full(2, of_groups[0] / 2), None
-    order, hashes = content_order(X, first, context)
+    order, hashes = canonical_order(X, first, context)
     at = np.argsort(first)
     at = at[np.searchsorted(first, order, sorter=at)]
-    return DistinctSamples(order, distinct_hashes(hashes), of_groups[at])
+    return DistinctSamples(order, hashes, of_groups[at])
 
 
 def group_equal(X, order, exact, context, weights):

@@ -80,9 +80,23 @@ class InputDistances:
         Tensor of shape (..., n_samples_of_batch, n_samples_of_batch), dtype float32
         """
         batches = index.reshape(-1, index.shape[-1]).cpu().numpy()
-        found = np.stack([self.between(batch, batch) for batch in batches])
+        found = np.stack([self.within(batch) for batch in batches])
         values = torch.from_numpy(found.astype(np.float32)).to(index.device)
         return values.reshape(*index.shape, index.shape[-1])
+
+    def within(self, batch: np.ndarray) -> np.ndarray:
+        """Compute the distances among the samples of one batch; hook.
+
+        Parameters
+        ----------
+        batch : ndarray of int of shape (n_samples_of_batch,)
+            Positions.
+
+        Returns
+        -------
+        ndarray of shape (n_samples_of_batch, n_samples_of_batch)
+        """
+        return self.between(batch, batch)
 
     def all_pairs(self, verbose: bool = False) -> np.ndarray:
         """Compute the distances of all pairs, in float32."""
@@ -159,6 +173,14 @@ class SparseMatrixDistances(InputDistances):
         self.stored.data[self.stored.data == 0] = -1
         if order is not None:
             self.stored = self.stored[order][:, order]
+        self.stored.sort_indices()
+
+    def known_pairs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the positions of both samples of each known pair, and its distance."""
+        stored = self.stored.tocoo()
+        is_pair = stored.row != stored.col
+        distances = np.maximum(stored.data[is_pair], 0)
+        return stored.row[is_pair], stored.col[is_pair], distances
 
     def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Look up the distances of some samples from others; nan if unknown."""
@@ -209,28 +231,28 @@ class CoordinateDistances(InputDistances):
     coordinates : ndarray of shape (n_samples, n_coordinates)
         In the order of the training.
 
-    unit : float, default=1.0
+    factor : float, default=1.0
         Factor of the distances.
 
     name : str, default="distances"
     """
 
     def __init__(
-        self, coordinates: np.ndarray, unit: float = 1.0, name: str = "distances"
+        self, coordinates: np.ndarray, factor: float = 1.0, name: str = "distances"
     ):
         super().__init__(len(coordinates), name=name)
         self.coordinates = coordinates
-        self.unit = unit
+        self.factor = factor
         self._tensor = torch.from_numpy(coordinates.astype(np.float32))
 
     def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Compute the distances of some samples from others."""
-        return self.unit * cdist(self.coordinates[first], self.coordinates[second])
+        return self.factor * cdist(self.coordinates[first], self.coordinates[second])
 
     def among(self, index: Tensor) -> Tensor:
         """Compute the distances among the samples of each of several batches."""
         self._tensor = self._tensor.to(index.device)
-        return squared_distances(self._tensor[index]).sqrt_().mul_(self.unit)
+        return squared_distances(self._tensor[index]).sqrt_().mul_(self.factor)
 
 
 def squared_distances(rows: Tensor) -> Tensor:

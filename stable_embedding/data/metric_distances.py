@@ -38,9 +38,11 @@ class MetricDistances(InputDistances):
     def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Compute the distances of some samples from others."""
         rows = self.rows(first)
-        if first is second or np.array_equal(first, second):
-            return self.metric.between(rows)
-        return self.metric.between(rows, self.rows(second))
+        is_same = first is second or np.array_equal(first, second)
+        distances = self.metric.between(rows, None if is_same else self.rows(second))
+        # By some metrics, and by rounding, a sample is apart from itself.
+        distances[first[:, None] == second] = 0
+        return distances
 
     def rows(self, index: np.ndarray) -> Any:
         """Return the rows at some positions."""
@@ -52,18 +54,15 @@ class CosineDistances(MetricDistances):
 
     def __init__(self, X: Any, metric: PairMetric, order: np.ndarray | None = None):
         super().__init__(X, metric, order)
-        self.unit = csr_array(normalize(X.astype(np.float64)))
+        self.unit_rows = csr_array(normalize(X.astype(np.float64)))
 
-    def among(self, index: Tensor) -> Tensor:
-        """Compute the distances among the samples of each of several batches."""
-        batches = index.reshape(-1, index.shape[-1]).cpu().numpy()
-        rows = [self.unit[self.order[batch]] for batch in batches]
-        products = np.stack([(row @ row.T).toarray() for row in rows])
-        found = np.clip(1 - products, 0, 2).astype(np.float32)
+    def within(self, batch: np.ndarray) -> np.ndarray:
+        """Compute the distances among the samples of one batch."""
+        rows = self.unit_rows[self.order[batch]]
+        found = np.clip(1 - (rows @ rows.T).toarray(), 0, 2).astype(np.float32)
         found[found <= SAME_DIRECTION] = 0
-        distances = torch.from_numpy(found).to(index.device)
-        distances.diagonal(dim1=-2, dim2=-1).zero_()
-        return distances.reshape(*index.shape, index.shape[-1])
+        np.fill_diagonal(found, 0)
+        return found
 
 
 class TorchDistances(MetricDistances):
@@ -97,7 +96,7 @@ class TorchDistances(MetricDistances):
         self.mean = mean
         self.scale = scale
         self.prepare, self.pairs, power = TORCH_METRICS[metric.metric]
-        self.unit = scale**power
+        self.factor = scale**power
         n_bytes = np.dtype(np.float32).itemsize * len(self) * X.shape[1]
         self._held: Tensor | None = None
         if not issparse(X) and n_bytes <= limits.IN_MEMORY_BYTES:
@@ -118,7 +117,7 @@ class TorchDistances(MetricDistances):
         distances = self.pairs(rows)
         # Rounding must not part a sample from itself.
         distances.diagonal(dim1=-2, dim2=-1).zero_()
-        return distances if self.unit == 1 else distances * self.unit
+        return distances if self.factor == 1 else distances * self.factor
 
     def _prepared(self, index):
         rows = dense_samples(self.X, self.order[index]).astype(np.float64)
@@ -147,8 +146,9 @@ class ChordDistances(InputDistances):
         self.cosine = cosine
         parts = list(gen_batches(len(self), limits.CHUNK_SAMPLES))
         weights = np.ones(len(self)) if weights is None else weights
-        mean = sum(weights[part] @ self._unit(part) for part in parts) / weights.sum()
-        to_mean = np.concatenate([self._unit(part) @ mean for part in parts])
+        total = sum(weights[part] @ self._unit_rows(part) for part in parts)
+        mean = total / weights.sum()
+        to_mean = np.concatenate([self._unit_rows(part) @ mean for part in parts])
         # Less 1, so that float32 holds differences of samples of nearly one direction.
         left, of_mean = 1 - to_mean, float(1 - mean @ mean)
         left[left <= SAME_DIRECTION] = 0
@@ -157,9 +157,7 @@ class ChordDistances(InputDistances):
 
     def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Compute the distances of some samples from others."""
-        halves = self.cosine.between(first, second)
-        halves[first[:, None] == second] = 0
-        return np.sqrt(2 * halves)
+        return np.sqrt(2 * self.cosine.between(first, second))
 
     def among(self, index: Tensor) -> Tensor:
         """Compute the distances among the samples of each of several batches."""
@@ -183,7 +181,7 @@ class ChordDistances(InputDistances):
         sums = to_mean.unsqueeze(-1) + to_mean.unsqueeze(-2)
         return sums - self._of_mean - self.cosine.among(index)
 
-    def _unit(self, part):
+    def _unit_rows(self, part):
         rows = self.cosine.rows(np.arange(len(self))[part])
         return normalize(rows.astype(np.float64))
 
@@ -205,7 +203,7 @@ def _nonzero(rows, mean, scale):
     return rows != 0
 
 
-def _unit(rows, mean, scale):
+def _unit_rows(rows, mean, scale):
     """Return rows of unit length less that of the mean, and whether a row is zero.
 
     Far from the origin all have nearly one direction, and float32 would lose the rest.
@@ -214,8 +212,8 @@ def _unit(rows, mean, scale):
     return np.hstack([unit - normalize(mean[None]), ~unit.any(axis=1, keepdims=True)])
 
 
-def _centered_unit(rows, mean, scale):
-    return _unit(_deviations(rows), _deviations(mean[None])[0], scale)
+def _centered_unit_rows(rows, mean, scale):
+    return _unit_rows(_deviations(rows), _deviations(mean[None])[0], scale)
 
 
 def _deviations(rows):
@@ -258,8 +256,8 @@ def _jaccard(rows):
 TORCH_METRICS: dict[Any, tuple[Callable, Callable, int]] = {
     "chebyshev": (_scaled, _chebyshev, 1),
     "cityblock": (_scaled, _manhattan, 1),
-    "correlation": (_centered_unit, _one_minus_product, 0),
-    "cosine": (_unit, _one_minus_product, 0),
+    "correlation": (_centered_unit_rows, _one_minus_product, 0),
+    "cosine": (_unit_rows, _one_minus_product, 0),
     "hamming": (_hashed, _hamming, 0),
     "jaccard": (_nonzero, _jaccard, 0),
     "l1": (_scaled, _manhattan, 1),

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.linalg import orthogonal_procrustes
 
 from .classical_scaling import classical_scaling, place_by_landmarks
-from .input_distances import InputDistances
+from .input_distances import InputDistances, SparseMatrixDistances
 from .metrics import check_range
 from .pca import signed_moment
 from .sample_weights import weights_at
@@ -78,7 +78,11 @@ def place_samples(
     found = distances.between(landmarks, landmarks)
     if unit is None:
         check_range(np.nanmax(found, initial=0), distances.name)
-        unit = unit_of(found, weights_at(weights, landmarks))
+        # Known pairs may be so few that landmarks have none among them.
+        if isinstance(distances, SparseMatrixDistances):
+            unit = unit_of_pairs(*distances.known_pairs(), weights)
+        else:
+            unit = unit_of(found, weights_at(weights, landmarks))
     if distances.has_unknown:
         return Placement(unit, None, found)
     scaling = classical_scaling(found, n_components)
@@ -89,20 +93,52 @@ def place_samples(
 
 
 def unit_of(distances: np.ndarray, weights: np.ndarray | None = None) -> float:
-    """Return the root of half the mean squared distance of pairs that are known.
+    """Return the root of half the mean squared distance of pairs, of all samples.
 
     It is 1 if all are 0.
     """
-    pairs = np.square(distances[~np.eye(len(distances), dtype=bool)])
-    is_known = np.isfinite(pairs)
-    known = pairs[is_known]
-    if not known.any():
+    first, second = np.nonzero(~np.eye(len(distances), dtype=bool))
+    return unit_of_pairs(first, second, distances[first, second], weights)
+
+
+def unit_of_pairs(
+    first: np.ndarray,
+    second: np.ndarray,
+    distances: np.ndarray,
+    weights: np.ndarray | None = None,
+) -> float:
+    """Return the root of half the mean squared distance of pairs that are known.
+
+    With weights, known pairs stand for all pairs, which count together as often as
+    without. It is 1 if all are 0.
+
+    Parameters
+    ----------
+    first, second : ndarray of int of shape (n_pairs,)
+        Positions of both samples of each pair.
+
+    distances : ndarray of shape (n_pairs,)
+
+    weights : ndarray of shape (n_samples,) or None, default=None
+        Weights of all samples; equal ones by default.
+
+    Returns
+    -------
+    float
+    """
+    squares = np.square(distances)
+    if not squares.any():
         return 1.0
     if weights is None or not weights.any():
-        return float(np.sqrt(known.mean() / 2))
+        return float(np.sqrt(squares.mean() / 2))
     weights = weights / weights.mean()
-    together = np.outer(weights, weights)[~np.eye(len(distances), dtype=bool)]
-    return float(np.sqrt(np.mean(known * together[is_known]) / 2)) or 1.0
+    together = weights[first] * weights[second]
+    mean, n_samples = np.mean(squares * together), len(weights)
+    n_pairs = n_samples * (n_samples - 1)
+    if len(distances) < n_pairs and together.any():
+        of_all = (weights.sum() ** 2 - weights @ weights) / n_pairs
+        mean *= of_all / together.mean()
+    return float(np.sqrt(mean / 2)) or 1.0
 
 
 def coordinate_signs(coordinates: np.ndarray, samples: np.ndarray) -> np.ndarray:

@@ -98,7 +98,7 @@ def hash_samples(X, origin=0.0, unit=1.0, dtype=np.float64, index=None):
     return mix_bits(hashes)
 
 
-def canonical_order(X):
+def canonical_order(X, index=None, ties=None):
     """Order the samples by content, independently of their order in X.
 
     Samples are hashed by their difference from the farthest one, in units of the
@@ -110,12 +110,18 @@ def canonical_order(X):
     ----------
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
 
+    index : ndarray of shape (n_ordered,) or None, default=None
+        Samples to order; all by default.
+
+    ties : ndarray of shape (n_ordered,) or None, default=None
+        Values by which duplicates are ordered; by default, their order in X.
+
     Returns
     -------
-    order : ndarray of shape (n_samples,)
+    order : ndarray of shape (n_ordered,)
         Index that brings the samples into this order.
 
-    hashes : ndarray of shape (n_samples,), dtype uint64
+    hashes : ndarray of shape (n_ordered,), dtype uint64
         Hash of each sample, in this order. Duplicates have different hashes.
 
     Examples
@@ -128,7 +134,7 @@ def canonical_order(X):
     >>> bool((X[order] == X[::-1][again]).all() and (hashes == same_hashes).all())
     True
     """
-    order, hashes = content_order(X)
+    order, hashes = content_order(X, index, ties)
     return order, distinct_hashes(hashes)
 
 
@@ -139,11 +145,8 @@ def content_order(X, index=None, ties=None):
     ----------
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
 
-    index : ndarray of shape (n_ordered,) or None, default=None
-        Samples to order; all by default.
-
-    ties : ndarray of shape (n_ordered,) or None, default=None
-        Values by which duplicates are ordered; by default, their order in X.
+    index, ties : ndarray of shape (n_ordered,) or None, default=None
+        As in :func:`canonical_order`.
 
     Returns
     -------

@@ -135,7 +135,8 @@ def check_distances(distances: Any, n_samples: int) -> Any:
     TypeError, ValueError
         If they are not square, finite, symmetric and 0 or more, not 0 between a sample
         and itself, or too large or small for float32, or if a matrix is all 0. The
-        symmetry of a large dense matrix is checked on a part.
+        symmetry of a large dense matrix is checked on a part, and so are the values of
+        one in :class:`SampleDistances`, of which no copy is made.
     """
     if isinstance(distances, SampleDistances):
         if len(distances) != n_samples:
@@ -144,6 +145,9 @@ def check_distances(distances: Any, n_samples: int) -> Any:
             )
         if issparse(distances.distances):
             distances = distances.matrix()
+        elif not callable(distances.distances):
+            _check_selected(distances)
+            return distances
     if callable(distances):
         _check_callable(distances, n_samples)
         return distances
@@ -175,6 +179,14 @@ def check_distances(distances: Any, n_samples: int) -> Any:
     return distances
 
 
+def _check_selected(distances):
+    """Check the part of a matrix that was selected, by some of its samples."""
+    index = fixed_subsample(len(distances), limits.LANDMARKS)
+    part = check_distances(distances(index, index), len(index))
+    diagonal = distances.distances[distances.ids, distances.ids]
+    _check_diagonal(diagonal, part.max())
+
+
 def _check_values(values):
     """Raise if a distance is negative or no finite number, or if none is positive."""
     largest = 0.0
@@ -202,6 +214,10 @@ def _check_symmetric(there, back, largest, diagonal):
             "distances is not symmetric: for some pair both distances differ by"
             f" {difference}; pass (distances + distances.T) / 2"
         )
+    _check_diagonal(diagonal, largest)
+
+
+def _check_diagonal(diagonal, largest):
     if np.abs(diagonal).max(initial=0) > _ROUNDING * largest:
         raise ValueError(
             f"distances holds {np.abs(diagonal).max()} on its diagonal, where the"

@@ -40,8 +40,7 @@ def mean_and_scale(X, order=None, weights=None):
         mean = feature_means(X, order, weights)
         deviation = total_squared_deviation(X, mean, order, weights)
         scale = np.sqrt(deviation / n_samples)
-        rounding = n_samples * np.finfo(np.float64).eps * np.linalg.norm(mean)
-    if scale <= rounding < np.inf:
+    if scale == 0:
         return mean, 0.0
     if not SCALE_RANGE[0] < scale < SCALE_RANGE[1]:
         raise ValueError(

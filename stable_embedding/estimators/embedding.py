@@ -41,8 +41,8 @@ class EmbeddingMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             depend on the other samples.
 
         out : ndarray of floats of shape (n_samples, n_components), default=None
-            Array that receives the codes, for instance a memory-mapped file; a new
-            array by default.
+            Array of float32 or wider that receives the codes, for instance a
+            memory-mapped file; a new array by default.
 
         return_std : bool, default=False
             Whether to also return the deviation of each sample's codes between runs. It

@@ -1,5 +1,7 @@
 """What a pickle or a file holds of an estimator, and how it becomes one again."""
 
+from inspect import signature
+
 from .._ambient import own_settings
 from ..networks.consensus import consensus_of
 from ..networks.convolutional import build_module, describe_module, is_shipped
@@ -43,7 +45,7 @@ class StateMixin:
     @classmethod
     def _upgrade(cls, state):
         """Complete what version 0.1 saved; hook."""
-        state = vars(cls()) | state
+        state = defaults_of(cls) | state
         if "best_index_" in state:
             # The model was one of its runs, and remains that one.
             state["networks_"] = [state["networks_"][state.pop("best_index_")]]
@@ -64,3 +66,17 @@ class StateMixin:
                 if name.endswith("_loss_")
             }
         return state
+
+
+def defaults_of(cls):
+    """Return the defaults of the parameters of a class and of those it derives from.
+
+    Names that the class has itself, such as a property, are left out.
+    """
+    defaults = {}
+    for base in reversed(cls.__mro__):
+        if "__init__" in vars(base):
+            for name, parameter in signature(base.__init__).parameters.items():
+                if parameter.default is not parameter.empty and not hasattr(cls, name):
+                    defaults[name] = parameter.default
+    return defaults

@@ -27,8 +27,9 @@ class ValidationMixin:
 
     def _validate_training_data(self, X, y, plan, keeps_features, resume):
         """Validate samples and their labels."""
-        X, shape = flat_images(readable(X), self._image_shape)
-        X = self._validate_all_but_values(X, not keeps_features, ensure_min_samples=2)
+        encoder = getattr(self, "encoder", None)
+        X, shape = flat_images(readable(X), getattr(encoder, "image_shape", None))
+        X = self._validate_features(X, not keeps_features, ensure_min_samples=2)
         self.sample_shape_ = shape or (X.shape[1],)
         if callable(self.similarity) and plan.similarity_weight:
             check_similarity(self.similarity, self.n_features_in_)
@@ -114,12 +115,16 @@ class ValidationMixin:
         check_consistent_length(X, labels)
         return labels
 
-    def _validate_all_but_values(self, X, reset=False, ensure_min_samples=1):
-        """Validate samples; the values of dense ones are checked in chunks.
+    def _validate_all_but_values(self, X, ensure_min_samples=1):
+        """Validate samples of the fitted map; values are checked in chunks."""
+        X, _ = flat_images(readable(X), self.networks_[0].image_shape)
+        return self._validate_features(X, False, ensure_min_samples)
+
+    def _validate_features(self, X, reset, ensure_min_samples):
+        """Validate rows of features; the values of dense ones are checked in chunks.
 
         A check of all at once would read all of a file into memory.
         """
-        X, _ = flat_images(readable(X), self._image_shape)
         X = readable_samples(X)
         with columns_named(X):
             X = validate_data(
@@ -135,11 +140,6 @@ class ValidationMixin:
             X = canonical(X)
             self._check_finite(X)
         return X
-
-    @property
-    def _image_shape(self):
-        """Shape of an image, where the encoder says it."""
-        return getattr(getattr(self, "encoder", None), "image_shape", None)
 
     def _check_values(self, chunk, fitted=True):
         """Raise if the map, the fitted or the next, forbids a value; hook."""

@@ -72,8 +72,8 @@ class LossTerm(nn.Module):
     Attributes
     ----------
     name : str
-        Name of the term, a Python identifier. Its values are recorded as
-        ``<name>_loss``.
+        Name of the term, a Python identifier that does not begin with
+        ``validation_``. Its values are recorded as ``<name>_loss``.
 
     uses_positives : bool
         Whether the term needs positives after the anchors, as the neighbor term does,

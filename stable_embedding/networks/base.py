@@ -65,6 +65,11 @@ class BaseAutoencoder(nn.Module):
         return max(self.n_features, self.n_components, *widths)
 
     @property
+    def image_shape(self) -> tuple[int, ...] | None:
+        """Shape of the images that the encoder is for, if it declares one."""
+        return None
+
+    @property
     def decodes_to_data_space(self) -> bool:
         """Whether the decoder's output are samples, not parameters of a distribution.
 

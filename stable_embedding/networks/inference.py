@@ -81,12 +81,11 @@ def _check_finite(output, what, dtype):
 def check_out(out, shape, dtype):
     """Raise if codes of a type cannot be written to an array."""
     kind = getattr(out, "dtype", None)
-    # Of a signed type, "same_kind" takes one that the largest codes do not fit into.
-    casting = "safe" if np.issubdtype(dtype, np.unsignedinteger) else "same_kind"
-    if not (isinstance(out, np.ndarray) and np.can_cast(dtype, kind, casting)):
+    # Other types cannot hold the largest codes.
+    if not (isinstance(out, np.ndarray) and np.can_cast(dtype, kind, "safe")):
         raise TypeError(
             f"out is of {kind or type(out).__name__}; it must be an ndarray to which"
-            f" {np.dtype(dtype)} can be written"
+            f" {np.dtype(dtype)} can be written without loss, such as one of that type"
         )
     if out.shape != shape:
         raise ValueError(f"out has shape {out.shape}, but the codes have {shape}")

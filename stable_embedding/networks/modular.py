@@ -12,6 +12,7 @@ from .autoencoder import Autoencoder
 from .base import BaseAutoencoder, arrays_of, tensors_of
 from .convolutional import build_module, describe_module, is_shipped
 from .given_modules import (
+    ReZero,
     check_module_stack,
     copy_of_module,
     draw_weights,
@@ -105,6 +106,14 @@ class ModularAutoencoder(BaseAutoencoder):
         """Modules that take the place of perceptrons, as they are trained."""
         parts: Any = self
         return {name: getattr(parts, name).module for name in self.structures}
+
+    @property
+    def image_shape(self) -> tuple[int, ...] | None:
+        """Shape of the images that the encoder is for, if its module declares one."""
+        module = self.modules_given.get("encoder")
+        if isinstance(module, ReZero):
+            module = module.module
+        return getattr(module, "image_shape", None)
 
     def state(self) -> dict[str, Any]:
         """Return what the network is restored from.

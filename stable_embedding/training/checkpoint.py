@@ -81,7 +81,7 @@ class Checkpoints(Callback):
         for at, moments in optimizer["state"].items():
             for name, tensor in moments.items():
                 tensors[f"optimizer {at} {name}"] = tensor.cpu()
-        write(self.path, self.kind, json.dumps(document, default=float), tensors)
+        write(self.path, self.kind, _as_json(document), tensors)
 
     def resume(self, net: Any, schedule: OneCycle) -> None:
         """Restore a net and its learning rate schedule from the file."""
@@ -112,6 +112,38 @@ class Checkpoints(Callback):
         if self.stopping is not None:
             states["stopping"] = self.stopping.state(net.module_)
         return states
+
+
+def _as_json(document):
+    """Write a document as text; raise if a callback recorded what JSON cannot hold."""
+    try:
+        return json.dumps(document, default=_plain)
+    except TypeError as error:
+        name, value = next(_not_plain(document["history"]))
+        raise TypeError(
+            f"net.history holds {name}={value!r}, which a checkpoint cannot hold;"
+            " record numbers, text, arrays, or lists and dictionaries of them"
+        ) from error
+
+
+def _plain(value):
+    """Return an array or a number as JSON holds it."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return float(value)
+
+
+def _not_plain(records):
+    """Iterate over the entries of records that JSON cannot hold, with their names."""
+    for record in records:
+        for name, value in record.items():
+            if name == "batches":
+                yield from _not_plain(value)
+                continue
+            try:
+                json.dumps(value, default=_plain)
+            except TypeError:
+                yield name, value
 
 
 def training_fingerprint(

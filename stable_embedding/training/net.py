@@ -240,8 +240,9 @@ class Net(NeuralNet):
             or_weights = (
                 f" or the weight of one of the terms {weights}" if weights else ""
             )
+            of_which = "validation" if prefix == "valid" else "training"
             raise ValueError(
-                f"the training loss became {loss} in epoch {len(self.history)}: lower"
+                f"the {of_which} loss became {loss} in epoch {len(self.history)}: lower"
                 f" learning_rate_init (it is {self.lr}){or_weights}"
             )
 

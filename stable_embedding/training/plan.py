@@ -43,6 +43,9 @@ _RESERVED_NAMES = {
     "triplet",
 }
 
+# Start of the names of means over validation samples.
+_RESERVED_PREFIX = "validation_"
+
 
 class StoppingRule(NamedTuple):
     """When a training is stopped early.
@@ -273,15 +276,19 @@ def resolve_layer_sizes(sizes: Any, neighbor_weight: float) -> tuple[int, ...]:
     if isinstance(sizes, str):
         # More layers where neighborhoods are pulled apart.
         return (128,) * 3 if neighbor_weight else (128, 32)
-    widths = np.atleast_1d(sizes)
-    if widths.ndim != 1 or not all(
-        isinstance(width, int) and width > 0 for width in widths.tolist()
-    ):
+    # As objects: a list of a boolean and a number would become numbers.
+    widths = np.atleast_1d(np.asarray(sizes, dtype=object))
+    if widths.ndim != 1 or not all(map(_is_width, widths)):
         raise ValueError(
             f"hidden_layer_sizes={sizes!r} must be positive integers, one for each"
             " hidden layer, () for a linear network, or 'auto'"
         )
     return tuple(int(width) for width in widths)
+
+
+def _is_width(value):
+    """Tell whether a value is a positive integer, which a boolean is not."""
+    return isinstance(value, Integral) and not isinstance(value, bool) and value > 0
 
 
 def modules_of(estimator: Any) -> dict[str, nn.Module]:
@@ -380,6 +387,11 @@ def check_extra_losses(terms: Any, neighbor_weight: float) -> tuple[LossTerm, ..
             raise ValueError(
                 f"extra_losses holds {term!r} with name={name!r}; a name must be a"
                 " Python identifier"
+            )
+        if name.startswith(_RESERVED_PREFIX):
+            raise ValueError(
+                f"extra_losses holds a term named {name!r}; a name must not begin with"
+                f" {_RESERVED_PREFIX!r}, as means over validation samples do"
             )
         if name in names | _RESERVED_NAMES:
             raise ValueError(

@@ -88,6 +88,19 @@ def test_what_is_computed_by_batches_is_what_is_held(metric, rng, monkeypatch):
     )
 
 
+@pytest.mark.parametrize("metric", sorted(METRICS))
+@pytest.mark.parametrize("kind", [np.asarray, csr_array])
+def test_a_sample_is_never_apart_from_itself(metric, kind, rng, monkeypatch):
+    X = samples_for(metric, rng)
+    distances = distances_of(kind(X), metric)
+    first, second = np.arange(10), np.arange(5, 15)
+    assert not distances.between(first, second)[first[:, None] == second].any()
+    whole = held_if_few(distances_of(kind(X), metric)).matrix
+    monkeypatch.setattr(limits, "PAIRS_AT_ONCE", 7 * len(X))
+    parts = held_if_few(distances_of(kind(X), metric)).matrix
+    np.testing.assert_allclose(parts, whole, atol=FLOAT32 * whole.max())
+
+
 @pytest.mark.numeric
 def test_large_codes_that_differ_little_are_told_apart(rng):
     X = rng.integers(0, 50, size=(40, 3)) + np.array([1e9, 0, 0])

@@ -13,6 +13,7 @@ from stable_embedding.data.placement import (
     place_samples,
     rotated_axes,
     unit_of,
+    unit_of_pairs,
 )
 
 pytestmark = pytest.mark.numeric
@@ -58,6 +59,51 @@ def test_unknown_distances_place_no_sample(samples):
     assert placed.coordinates is None
     known = D[(D > 0)]
     assert placed.unit == pytest.approx(np.sqrt(np.square(known).mean() / 2))
+
+
+@pytest.mark.parametrize("n_neighbors", [1, 3])
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_all_known_pairs_count_in_the_unit(is_weighted, n_neighbors, samples, rng):
+    D = cdist(samples, samples)
+    is_known = np.sort(D, axis=1)[:, n_neighbors, None] >= D
+    is_known |= is_known.T
+    weights = rng.uniform(0.5, 2, size=40) if is_weighted else None
+    order = rng.permutation(40)
+    moved = None if weights is None else weights[order]
+    distances = SparseMatrixDistances(csr_array(np.where(is_known, D, 0)), order)
+    placed = place_samples(distances, np.arange(4), samples[:4], 2, weights=moved)
+    is_known &= ~np.eye(40, dtype=bool)
+    together = np.outer(weights, weights) if is_weighted else np.ones((40, 40))
+    square = np.average(D[is_known] ** 2, weights=together[is_known])
+    # What all pairs count together, of samples whose weights have the mean 1.
+    total = together[~np.eye(40, dtype=bool)].mean() / together.mean()
+    assert placed.unit == pytest.approx((square * total / 2) ** 0.5)
+
+
+def test_the_order_of_samples_changes_no_bit_of_the_unit(samples, rng):
+    D = np.where(rng.random((40, 40)) < 0.5, 0, cdist(samples, samples))
+    D = np.maximum(D, D.T)
+    order = rng.permutation(40)
+    units = [
+        place_samples(
+            SparseMatrixDistances(csr_array(D[at][:, at]), np.argsort(at)),
+            np.arange(4),
+            samples[:4],
+            2,
+        ).unit
+        for at in (np.arange(40), order)
+    ]
+    assert units[0] == units[1]
+
+
+@pytest.mark.parametrize("dropped", [0, 1, 300])
+def test_few_unknown_pairs_change_the_unit_little(dropped, samples, rng):
+    D, weights = cdist(samples, samples), rng.uniform(0.1, 5, size=40)
+    first, second = np.nonzero(~np.eye(40, dtype=bool))
+    kept = rng.permutation(len(first))[dropped:]
+    first, second = first[kept], second[kept]
+    found = unit_of_pairs(first, second, D[first, second], weights)
+    assert found == pytest.approx(unit_of(D, weights), rel=0.2 * dropped**0.5 / 10)
 
 
 def test_the_unit_of_euclidean_distances_is_the_scale_of_the_samples(samples):

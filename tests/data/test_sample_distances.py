@@ -7,6 +7,7 @@ from scipy.spatial.distance import cdist
 from sklearn.model_selection import train_test_split
 
 from stable_embedding import SampleDistances
+from stable_embedding.data import limits
 from stable_embedding.data.sample_distances import check_distances, user_distances
 
 pytestmark = pytest.mark.numeric
@@ -98,6 +99,43 @@ def test_what_are_no_distances_is_said(name, D):
     change, message = BAD[name]
     with pytest.raises((ValueError, TypeError), match=message):
         check_distances(change(D), 30)
+
+
+SELECTED = {
+    "nan",
+    "negative",
+    "diagonal",
+    "symmetric",
+    "text",
+    "nothing",
+    "tiny",
+    "huge",
+}
+
+
+@pytest.mark.parametrize("name", sorted(SELECTED))
+@pytest.mark.parametrize("selects", [False, True])
+def test_a_matrix_that_samples_are_selected_from_is_checked_too(name, selects, D):
+    change, message = BAD[name]
+    distances = (
+        SampleDistances(change(D))[::2] if selects else SampleDistances(change(D))
+    )
+    with pytest.raises((ValueError, TypeError), match=message):
+        check_distances(distances, len(distances))
+
+
+def test_the_diagonal_of_many_selected_samples_is_checked(D, monkeypatch):
+    monkeypatch.setattr(limits, "LANDMARKS", 3)
+    assert check_distances(SampleDistances(D), 30) is not None
+    for at in range(30):
+        wrong = D + np.diag(np.arange(30) == at)
+        with pytest.raises(ValueError, match="on its diagonal"):
+            check_distances(SampleDistances(wrong), 30)
+
+
+def test_samples_that_are_selected_twice_are_not_apart(D):
+    distances = SampleDistances(D)[[0, 0, 1]]
+    assert check_distances(distances, 3) is distances
 
 
 def test_what_is_rounded_is_taken(D):

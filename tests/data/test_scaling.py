@@ -94,3 +94,26 @@ def test_unscaled_samples_are_in_their_order(kind, rng):
     found = samples.unscaled()
     found = found.toarray() if kind is csr_array else found
     np.testing.assert_array_equal(found, X[order])
+
+
+@pytest.mark.parametrize("value", [1e15, -3e16])
+@pytest.mark.parametrize("is_weighted", [False, True])
+@pytest.mark.parametrize("kind", [np.asarray, csr_array])
+def test_features_vary_beside_a_constant_of_any_size(kind, is_weighted, value, rng):
+    X = rng.normal(size=(200, 3))
+    weights = np.ones(200) if is_weighted else None
+    beside = kind(np.hstack([X, np.full((200, 1), value)]))
+    _, scale = mean_and_scale(beside, np.arange(200), weights)
+    assert scale == pytest.approx(mean_and_scale(X)[1])
+
+
+@pytest.mark.parametrize("value", [0.1, 1 / 3, 1.7e12, -1e-20])
+@pytest.mark.parametrize("n_samples", [3, 7, 1_000])
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_the_rounding_of_a_mean_is_no_variance(is_weighted, n_samples, value, rng):
+    X = np.tile([value, 2.0, -value], (n_samples, 1))
+    weights = rng.uniform(1e-3, 1, n_samples) if is_weighted else None
+    mean = feature_means(X, weights=weights)
+    assert total_squared_deviation(X, mean, weights=weights) == 0
+    if not is_weighted:
+        assert mean_and_scale(X)[1] == 0

@@ -269,6 +269,26 @@ def test_only_a_fit_decides_on_the_shape_of_samples(model, images, X):
     assert model.sample_shape_ == (8, 8)
 
 
+def test_parameters_set_after_a_fit_change_no_shape_of_samples(model, images, X):
+    codes = model.transform(X)
+    for encoder in (None, ConvolutionalEncoder((4, 16), n_maps=(6,))):
+        changed = copy.deepcopy(model).set_params(encoder=encoder)
+        for again in (changed, copy.deepcopy(changed)):
+            np.testing.assert_array_equal(again.transform(images), codes)
+            np.testing.assert_array_equal(again.transform(X), codes)
+    flat = StableAutoencoder(**FEW).fit(X).set_params(encoder=model.encoder)
+    with pytest.raises(ValueError, match="dim 3"):
+        flat.transform(images)
+
+
+def test_a_module_with_a_frozen_end_declares_the_shape_of_images(images, X):
+    encoder = ConvolutionalEncoder((8, 8), n_maps=(6,), hidden_layer_sizes=())
+    for weight in list(encoder.parameters())[-2:]:
+        weight.requires_grad_(False)
+    model = StableAutoencoder(encoder=encoder, **FEW).fit(images)
+    np.testing.assert_array_equal(model.transform(images), model.transform(X))
+
+
 def test_images_of_another_shape_are_named(model, images):
     for call in (model.transform, model.score, clone(model).fit):
         with pytest.raises(ValueError, match=r"\(8, 7\).*image_shape is \(8, 8\)"):

@@ -38,6 +38,14 @@ def test_constant_data_embed_in_one_point(quick, value):
     )
 
 
+def test_a_constant_of_any_size_hides_no_other_feature(quick, rng):
+    X = np.hstack([rng.normal(size=(60, 3)), np.full((60, 1), 1e15)])
+    model = quick(random_state=0).partial_fit(X[:30]).partial_fit(X[30:])
+    assert not model.is_constant_
+    assert model.n_samples_seen_ == 60
+    assert model.transform(X).std() > 0.1
+
+
 def test_constant_features_and_duplicated_samples(rng):
     X = np.repeat(rng.normal(size=(10, 4)), 5, axis=0)
     X[:, 2] = 7

@@ -75,7 +75,7 @@ def test_what_comes_out_is_finished_and_written_where_it_is_wanted(network, rng)
     ("codes", "taken", "refused"),
     [
         (np.uint8, [np.uint8, np.int16, np.float32], [np.int8, bool]),
-        (np.float32, [np.float64, np.float16], [np.int64, np.uint8]),
+        (np.float32, [np.float32, np.float64], [np.float16, np.int64, np.uint8]),
     ],
 )
 def test_codes_are_written_where_they_fit(codes, taken, refused):

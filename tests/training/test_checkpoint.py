@@ -1,5 +1,6 @@
 import copy
 import os
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -34,6 +35,22 @@ class Epochs(Callback):
 
     def on_epoch_begin(self, net, **kwargs):
         self.seen.append(len(net.history))
+
+
+class Recorder(Callback):
+    """Records a value with each epoch, or with each batch."""
+
+    def __init__(self, value, of_batches=False):
+        self.value = value
+        self.of_batches = of_batches
+
+    def on_batch_end(self, net, **kwargs):
+        if self.of_batches:
+            net.history.record_batch("mine", self.value)
+
+    def on_epoch_end(self, net, **kwargs):
+        if not self.of_batches:
+            net.history.record("mine", self.value)
 
 
 class Scaled(LossTerm):
@@ -75,6 +92,47 @@ def test_a_training_is_resumed_where_it_was(
     for network, other in zip(resumed, whole):
         for weight, value in zip(network.parameters(), other.parameters()):
             assert torch.equal(weight, value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.arange(3),
+        np.float32(0.5),
+        np.bool_(True),
+        torch.ones(2, 2),
+        Fraction(1, 2),
+        {"a": [np.ones(2)]},
+        "text",
+        None,
+    ],
+    ids=lambda value: type(value).__name__,
+)
+@pytest.mark.parametrize("of_batches", [False, True])
+def test_what_a_callback_records_is_kept(
+    value, of_batches, samples, train_one, start, tmp_path
+):
+    expected, _ = train_one(samples, start())
+    recorder = Recorder(value, of_batches)
+    crashes, goes_on = (recorder, Crash(4)), (recorder,)
+    with pytest.raises(RuntimeError, match="crashed"):
+        train_one(samples, start(), checkpoint=tmp_path, callbacks=crashes)
+    found, _ = train_one(samples, start(), checkpoint=tmp_path, callbacks=goes_on)
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{1, 2}, 1j, object(), {(0, 1): 2}, [{3}]],
+    ids=lambda value: type(value).__name__,
+)
+@pytest.mark.parametrize("of_batches", [False, True])
+def test_what_a_checkpoint_cannot_hold_is_named(
+    value, of_batches, samples, train_one, start, tmp_path
+):
+    callbacks = (Recorder(value, of_batches),)
+    with pytest.raises(TypeError, match="net.history holds mine=.* numbers, text"):
+        train_one(samples, start(), checkpoint=tmp_path, callbacks=callbacks)
 
 
 def test_each_training_has_its_own_file(samples, train_one, start, tmp_path):

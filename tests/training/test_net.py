@@ -7,12 +7,14 @@ from skorch.callbacks import Callback, EpochScoring
 from torch import nn
 
 from stable_embedding import StableAutoencoder
+from stable_embedding.losses import LossTerm
 from stable_embedding.losses.base import TotalLoss
 from stable_embedding.losses.reconstruction import ReconstructionLoss
 from stable_embedding.losses.variational import GaussianKLLoss
 from stable_embedding.networks import BaseAutoencoder, ModulePart
 from stable_embedding.networks.variational import VariationalNetwork
 from stable_embedding.training.net import Net
+from stable_embedding.training.plan import StoppingRule
 
 
 def net_of(network, weight_decay=0.5):
@@ -262,3 +264,21 @@ def test_an_epoch_begins_in_training_mode_whatever_a_callback_leaves(
     modes = []
     train_one(samples, callbacks=(Embeds(),), max_iter=3, batch_size=50)
     assert modes == [True] * 3
+
+
+@pytest.mark.parametrize("of_which", ["training", "validation"])
+def test_the_loss_that_is_not_finite_is_named(of_which, samples, train_one, start):
+    class Infinite(LossTerm):
+        name = "infinite"
+
+        def forward(self, outputs, batch):
+            is_hit = self.training == (of_which == "training")
+            return outputs.codes.sum((-2, -1)) * 0 + (torch.inf if is_hit else 0)
+
+    with pytest.raises(ValueError, match=f"the {of_which} loss became inf in epoch 1"):
+        train_one(
+            samples,
+            start(),
+            terms=[ReconstructionLoss(), Infinite()],
+            stopping_rule=StoppingRule(0.2, 2, 1e-2),
+        )

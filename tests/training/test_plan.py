@@ -92,6 +92,11 @@ BAD = [
         ValueError,
         "a term named 'similarity', which is taken",
     ),
+    (
+        StableAutoencoder(extra_losses=[Term("validation_similarity")]),
+        ValueError,
+        "'validation_similarity'; a name must not begin with 'validation_'",
+    ),
     (StableAutoencoder(n_components=0), ValueError, "'n_components' parameter"),
 ]
 
@@ -225,7 +230,9 @@ def test_layer_sizes_are_chosen():
     assert resolve_layer_sizes("auto", 1) == (128, 128, 128)
 
 
-@pytest.mark.parametrize("sizes", [[0], [-1], [1.5], [[3]], ["a"], [None]])
+@pytest.mark.parametrize(
+    "sizes", [[0], [-1], [1.5], [[3]], ["a"], [None], True, (True,), (True, 8)]
+)
 def test_layer_sizes_are_positive_integers(sizes):
     with pytest.raises(ValueError, match="must be positive integers"):
         resolve_layer_sizes(sizes, 0)
