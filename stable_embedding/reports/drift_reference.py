@@ -81,7 +81,6 @@ class DriftReference:
             If the estimator has no `score_samples` or `inverse_transform`, or X is not
             as described.
         """
-        check_is_fitted(estimator)
         steps = embedding_steps(estimator)
         last = last_step(steps)
         for name in ("score_samples", "inverse_transform"):
@@ -90,6 +89,7 @@ class DriftReference:
                     f"estimator={estimator!r} has no {name}, as a fitted"
                     " StableAutoencoder has"
                 )
+        check_is_fitted(last)
         values = measured(last, inputs_of_last(steps, X))
         n_components, n_features = (values[k].shape[1] for k in ("code", "feature"))
         features = names_of_inputs(steps)

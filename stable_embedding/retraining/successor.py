@@ -295,6 +295,17 @@ class _Successor(BaseEstimator):
         return self.previous.get_metadata_routing()
 
 
+class _Kept(FrozenEstimator):
+    """Keeps a fitted step as it is, even one that learns nothing and cannot say so."""
+
+    def fit(self, X, y=None, **fit_params):
+        """Learn nothing."""
+        return self
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+
 def pull_weight(estimator):
     """Return the weight by which codes are pulled to the old ones.
 
@@ -309,12 +320,12 @@ def pull_weight(estimator):
 def _with_successor(previous, path, successor, refit_preprocessing):
     """Copy a pipeline, with a successor of its autoencoder that is still to be fitted.
 
-    Steps before it are frozen copies, or clones, and those after it are clones.
+    Steps before it are kept as copies, or clones, and those after it are clones.
     """
     new = with_steps(
         previous,
         path,
-        before=clone if refit_preprocessing else _frozen,
+        before=clone if refit_preprocessing else _kept,
         at=lambda _: successor,
         after=_unfitted,
     )
@@ -328,7 +339,7 @@ def _with_trained(new, previous, path, refit_preprocessing):
     new = with_steps(
         new,
         path,
-        before=_unchanged if refit_preprocessing else _thawed,
+        before=_unchanged if refit_preprocessing else _released,
         at=lambda successor: successor.estimator_,
         after=_unchanged,
     )
@@ -339,8 +350,8 @@ def _with_trained(new, previous, path, refit_preprocessing):
     return new
 
 
-def _frozen(step):
-    return FrozenEstimator(deepcopy(step))
+def _kept(step):
+    return _Kept(deepcopy(step))
 
 
 def _unfitted(step):
@@ -352,7 +363,7 @@ def _is_frozen(step):
     return isinstance(step, FrozenEstimator)
 
 
-def _thawed(step):
+def _released(step):
     return step.estimator
 
 

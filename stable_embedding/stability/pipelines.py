@@ -124,10 +124,19 @@ def inputs_of_last(transformer, X):
     Earlier steps may encode and impute. Distances and reconstructions refer to their
     output, not to X.
     """
-    X = readable(X)
-    while isinstance(transformer, Pipeline):
-        X = transformer[:-1].transform(X) if len(transformer) > 1 else X
-        transformer = transformer[-1]
+    *before, _ = _flat_steps(transformer)
+    return transform_by(before, readable(X))
+
+
+def transform_by(steps, X):
+    """Transform X by fitted steps in turn, and by those of pipelines among them.
+
+    A pipeline would ask whether its last step is fitted. A step that learns nothing
+    has no attribute that says so.
+    """
+    for step in steps:
+        for inner in _flat_steps(step):
+            X = X if passes(inner) else inner.transform(X)
     return X
 
 
