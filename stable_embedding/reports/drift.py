@@ -7,7 +7,7 @@ from scipy.stats import hypergeom, ks_2samp
 
 from .._sklearn import Interval, validate_params
 from ..plotting.drift import DriftDisplay
-from .drift_reference import DriftReference
+from .drift_reference import DriftReference, is_same_map
 from .html import display_section, table_section, text_section, write_page
 
 # Fractions of the reference whose errors lie below the limits that new ones are
@@ -334,6 +334,8 @@ def _check_alike(reference, new):
                 f" {expected[:3]}, but this estimator has {len(found)}, such as"
                 f" {found[:3]}; {advice}"
             )
-    largest = np.abs(new.landmarks).max()
-    if not np.allclose(reference.landmarks, new.landmarks, rtol=0, atol=1e-4 * largest):
-        raise ValueError(f"reference was measured by another map; {advice}")
+    if not is_same_map(reference.landmarks, new.landmarks):
+        raise ValueError(
+            "reference was measured by another map, or by an earlier version of"
+            f" stable_embedding; {advice}"
+        )
