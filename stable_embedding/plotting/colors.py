@@ -2,7 +2,6 @@
 
 from collections import Counter
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from numbers import Integral
 from typing import NamedTuple
 
@@ -113,7 +112,7 @@ def color_values(values):
             return _scale(_days(objects, missing), "date")
         if all(isinstance(one, (timedelta, np.timedelta64)) for one in present):
             return _scale(_durations(objects, missing), "number")
-        if all(_is_on_scale(one) for one in present) and not _are_classes(present):
+        if all(is_number(one) for one in present) and not _are_classes(present):
             return _scale(_numbers(objects, missing), "number")
     return _classes(objects, missing, order)
 
@@ -220,10 +219,6 @@ def categories_of(values):
     if type(dtype).__name__ in ("CategoricalDtype", "Enum"):  # of pandas, of polars
         return list(dtype.categories)
     return None
-
-
-def _is_on_scale(value):
-    return is_number(value) or isinstance(value, Decimal)
 
 
 def _are_classes(numbers):

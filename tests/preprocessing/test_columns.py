@@ -1,4 +1,5 @@
 import datetime
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -52,6 +53,27 @@ def test_types_of_polars_and_arrays_tell_categories():
     assert is_categorical(np.array([["a", "1"]])).all()
     mixed = np.array([["a", 1], ["b", 2]], dtype=object)
     assert is_categorical(mixed).tolist() == [True, False]
+
+
+def as_objects(columns):
+    return np.array(list(columns.values()), dtype=object).T
+
+
+@pytest.mark.parametrize("build", [pd.DataFrame, pl.DataFrame, as_objects])
+def test_decimal_numbers_are_numbers(build):
+    price = [Decimal("19.99"), Decimal("5.00"), Decimal("7.5")]
+    X = build({"price": price, "plan": ["a", "b", "a"]})
+    assert is_categorical(X).tolist() == [False, True]
+    found = numbers_of(X, np.array([0]), ["price", "plan"], "T")
+    assert found.dtype == np.float64
+    np.testing.assert_array_equal(found[:, 0], [19.99, 5.0, 7.5])
+
+
+def test_a_decimal_number_may_be_missing():
+    X = pd.DataFrame({"price": [Decimal("19.99"), Decimal("NaN"), None]})
+    assert is_categorical(X).tolist() == [False]
+    with pytest.raises(ValueError, match="NaN in column 'price'"):
+        numbers_of(X, np.array([0]), ["price"], "T")
 
 
 def test_lists_keep_their_types():
