@@ -7,6 +7,7 @@ from scipy.stats import hypergeom, ks_2samp
 
 from .._sklearn import Interval, validate_params
 from ..plotting.drift import DriftDisplay
+from ..preprocessing.columns import unique_names
 from .drift_reference import DriftReference, is_same_map
 from .html import display_section, table_section, text_section, write_page
 
@@ -93,7 +94,7 @@ class DriftReport:
         -------
         DriftDisplay
         """
-        labels = [_label(row) for row in self.rows]
+        labels = unique_names([_label(row) for row in self.rows])
         return DriftDisplay(
             dict(zip(labels, [row["statistic"] for row in self.rows])),
             dict(zip(labels, [row["drifted"] for row in self.rows])),

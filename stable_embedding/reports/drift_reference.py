@@ -15,7 +15,7 @@ from ..stability.pipelines import (
 )
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)  # arrays have no truth value
 class DriftReference:
     """Distributions of the errors, codes and residuals of some samples.
 

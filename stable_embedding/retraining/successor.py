@@ -43,7 +43,7 @@ from .steps import (
 STRATEGIES = ("pull", "align", "warm_start")
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)  # arrays have no truth value
 class Retraining:
     """New estimator, and how far its embedding moved, from :func:`retrain`.
 
@@ -161,8 +161,8 @@ def retrain(
         them, even new ones.
 
     ids : array-like of shape (n_samples,) or None, default=None
-        Ids of the samples of X. The default is the index of a pandas data frame, unless
-        it is a range of numbers.
+        Unique ids of the samples of X. The default is the index of a pandas data frame,
+        unless it is a range of numbers. Without a `reference` it may repeat ids.
 
     strategy : {"pull", "align", "warm_start"}, default="pull"
         How the embedding is kept in place. All strategies align it with the old codes
@@ -234,7 +234,7 @@ def retrain(
     _check_labels(y, previous, path)
     X, y = indexable(readable(X)), readable(y, "y")
     n_samples = num_samples(X)
-    names = sample_ids(X, ids)
+    names = sample_ids(X, ids, unique=ids is not None or reference is not None)
     common = _common_samples(names, n_samples, reference, n_neighbors)
     # Fitted steps may refuse new samples that steps to be fitted again will take.
     compared = common if refit_preprocessing else np.arange(n_samples)

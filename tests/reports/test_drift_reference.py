@@ -35,6 +35,13 @@ def test_it_stands_for_the_samples(pipeline, X):
         )
 
 
+def test_it_equals_itself_alone_and_can_be_a_key(pipeline, X):
+    one, other = (DriftReference.from_estimator(pipeline, X[60:]) for _ in range(2))
+    assert one == one
+    assert one != other
+    assert len({one, other}) == 2
+
+
 def test_it_holds_sorted_numbers(pipeline, X):
     kept = DriftReference.from_estimator(pipeline, X[60:90])
     assert len(kept) == 30

@@ -295,6 +295,18 @@ def test_groups_may_be_a_column_that_no_estimator_was_fitted_on(maps):
     assert again.rows == report.rows
 
 
+def test_ids_may_be_repeated_where_nothing_is_joined(maps):
+    old, new, frame = maps
+    expected = movement_report(old, new, frame, groups=[*"abc"] * 50)
+    repeated = frame.set_axis(["a", "b"] * 75)
+    found = movement_report(old, new, repeated, groups=[*"abc"] * 50)
+    assert found.ids == ["a", "b"] * 75
+    assert found.rows == expected.rows
+    stored = codes_in_frame(found.old_codes, frame.index)
+    with pytest.raises(ValueError, match="the id 'a' 75 times"):
+        movement_report(stored, new, repeated)
+
+
 def test_groups_with_ids_in_another_order_are_refused(maps, stored):
     frame = maps[2].set_axis([f"c{i}" for i in range(150)])
     groups = pd.Series(["a", "b"] * 75, index=frame.index)

@@ -98,6 +98,19 @@ def test_the_next_month_of_a_pipeline(encoder, months):
     np.testing.assert_array_equal(new[2]._fit_X, codes)
 
 
+def test_ids_may_be_repeated_without_a_reference(months):
+    june, july = (month[["spend", "age"]] for month in months)
+    model = StableAutoencoder(1, n_init=1, max_iter=2, random_state=0).fit(june)
+    repeated = july.set_axis([*"abc"] * 29)
+    result = retrain(model, repeated)
+    assert result.ids == [*"abc"] * 29
+    assert result in {result}
+    assert result != retrain(model, repeated)
+    assert len(result.to_frame()) == 87
+    with pytest.raises(ValueError, match="the id 'a' 29 times"):
+        retrain(model, repeated, reference=june)
+
+
 class Log(TransformerMixin, BaseEstimator):
     """Learns nothing, and has no attribute of a fitted estimator."""
 
