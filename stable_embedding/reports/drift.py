@@ -164,7 +164,11 @@ def drift_report(estimator, X_new, reference, *, level=0.05):
     kind.
 
     P-values are adjusted by Holm's method. So if nothing has changed, the probability
-    of an alarm is at most `level`, for any number of features and any estimator.
+    of an alarm is at most `level`, for any number of features and any estimator. It is
+    a probability over draws of both samples. Alarms of batches that are compared with
+    one reference depend on each other: a reference that is unusual by chance raises
+    them again. Take one several times the size of a batch, and check an alarm against a
+    second reference.
 
     Parameters
     ----------
