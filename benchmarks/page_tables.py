@@ -115,7 +115,7 @@ def _best(column, cells):
     return column.best(values, key=values.get)
 
 
-def pivoted(title, records, by, across, write):
+def pivoted(title, records, by, across, write, missing=""):
     """Return a table with a row for each key of a record, and a column for another.
 
     Parameters
@@ -130,12 +130,15 @@ def pivoted(title, records, by, across, write):
 
     write : callable
         From a record to its cell.
+
+    missing : str, default=""
+        Cell without a record.
     """
     cells = {(by(record), across(record)): write(record) for record in records}
     titles, names = (
         list(dict.fromkeys(key(record) for record in records)) for key in (across, by)
     )
-    rows = [[name, *(cells.get((name, t), "") for t in titles)] for name in names]
+    rows = [[name, *(cells.get((name, t), missing) for t in titles)] for name in names]
     return Table([title, *titles], rows)
 
 
@@ -570,7 +573,7 @@ def retraining():
         )
 
     title = "what changed | data | new, before"
-    return pivoted(title, records, name, lambda r: r["method"], cell)
+    return pivoted(title, records, name, lambda r: r["method"], cell, "not measured")
 
 
 def _whole_percent(cell):

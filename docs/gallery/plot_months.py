@@ -60,8 +60,9 @@ first_codes = pd.DataFrame(pipeline.transform(table), table.index)
 
 # %%
 # Read the file of each month, retrain, and keep the new pipeline. Compare new customers
-# with those that are set aside, by the old map, which has seen neither. ``level=1e-3``
-# means a false alarm in one of a thousand months.
+# with those that are set aside, by the old map, which has seen neither. A small level,
+# such as ``level=1e-3``, makes false alarms rare. Check an alarm against a second
+# reference: one that is unusual by chance raises it again.
 moved, alarms = {}, []
 for month in range(1, 12):
     new = customers(month, 50, n_odd=17 * (month == 7))

@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 from datetime import date, time, timedelta
+from decimal import Decimal
 from numbers import Number, Real
 from reprlib import Repr
 
@@ -40,7 +41,8 @@ def is_numeric(dtype):
 
 def is_number(value):
     """Tell whether a value is a real number, not a boolean."""
-    return isinstance(value, Real) and not isinstance(value, (bool, np.bool_))
+    is_real = isinstance(value, (Real, Decimal))  # Decimal is not registered as Real
+    return is_real and not isinstance(value, (bool, np.bool_))
 
 
 def is_missing(value):

@@ -2,6 +2,7 @@
 
 from .columns import column_names
 from .containers import readable
+from .sample_ids import check_same_samples
 
 
 def column_or_values(y, X, name="y"):
@@ -25,9 +26,10 @@ def column_or_values(y, X, name="y"):
     Raises
     ------
     ValueError
-        If X has no such column.
+        If X has no such column, or values have other ids than X, or in another order.
     """
     if not isinstance(y, str):
+        check_same_samples(X, y, name)
         return y
     names = column_names(readable(X))
     if names is None:

@@ -124,7 +124,7 @@ def check_unique(ids, where):
         )
 
 
-def check_same_samples(X, values, name):
+def check_same_samples(X, values, name, input_name="X"):
     """Raise if samples have ids, and values for them have other ids or another order.
 
     Parameters
@@ -139,6 +139,9 @@ def check_same_samples(X, values, name):
     name : str
         Name of the parameter that holds the values.
 
+    input_name : str, default="X"
+        Name of the parameter that holds the samples.
+
     Raises
     ------
     ValueError
@@ -151,9 +154,9 @@ def check_same_samples(X, values, name):
     for at, (own, other) in enumerate(zip(X.index.tolist(), values.index.tolist())):
         if own != other and not (is_missing(own) and is_missing(other)):
             raise ValueError(
-                f"{name} has the id {other!r} where X has {own!r}, at position {at};"
-                " both must hold the same samples in the same order, as in"
-                f" {name}.loc[X.index]"
+                f"{name} has the id {other!r} where {input_name} has {own!r}, at"
+                f" position {at}; both must hold the same samples in the same order, as"
+                f" in {name}.loc[{input_name}.index]"
             )
 
 

@@ -11,7 +11,6 @@ from ..estimators.base import BaseStableAutoencoder
 from ..estimators.outliers import ReconstructionOutlierDetector
 from ..estimators.registry import ESTIMATORS
 from ..stability.pipelines import last_step
-from .onnx_frozen import thawed
 from .onnx_graph import Graph, name_inputs
 from .onnx_imputer import imputer_settings
 from .onnx_inputs import (
@@ -21,6 +20,7 @@ from .onnx_inputs import (
     tensor_type,
     types_of_samples,
 )
+from .onnx_parts import convertible
 
 PARTS = ("encoder", "decoder", "both")
 
@@ -115,7 +115,7 @@ def to_onnx(
             " skl2onnx.update_registered_converter"
         )
     check_is_fitted(estimator)
-    estimator = thawed(estimator)
+    estimator = convertible(estimator)
     register_converters()
     if part != "encoder" and not isinstance(estimator, BaseStableAutoencoder):
         raise ValueError(
@@ -369,7 +369,7 @@ def scorer_of(detector):
     TypeError
         If no graph of the scores is known.
     """
-    estimator = last_step(thawed(detector.estimator_))
+    estimator = last_step(convertible(detector.estimator_))
     kind = type(estimator)
     scored_by = next((k for k in kind.__mro__ if "score_samples" in vars(k)), object)
     if "_add_scores" not in vars(scored_by):
@@ -388,7 +388,7 @@ def declare_detector(scope, detector, inputs, custom_parsers=None):
     from skl2onnx._parse import parse_sklearn
 
     scorer_of(detector)
-    estimator = thawed(detector.estimator_)
+    estimator = convertible(detector.estimator_)
     while isinstance(estimator, Pipeline):
         if len(estimator) > 1:
             steps = estimator[:-1]

@@ -50,7 +50,8 @@ def save(estimator, path):
     Parameters
     ----------
     estimator : estimator
-        An estimator of this package.
+        An autoencoder of this package, or a :class:`ReconstructionOutlierDetector`.
+        Keep encoders and pipelines with ``joblib.dump`` or skops.
 
     path : str or path
         File to write, usually with the suffix ``.safetensors``.
@@ -58,8 +59,8 @@ def save(estimator, path):
     Raises
     ------
     TypeError
-        If the estimator is not of this package, or has an attribute that a file without
-        code cannot hold: a function as `similarity`, your module as `encoder`, a
+        If the estimator is another one, or has an attribute that a file without code
+        cannot hold: a function as `similarity`, your module as `encoder`, a
         transformer as `neighbors`, terms as `extra_losses`, callbacks, or a generator
         as `random_state`. An existing file does not change. The message says what to
         do.
@@ -191,10 +192,10 @@ class Writer:
         name = type(estimator).__name__
         if ESTIMATORS.get(name) is not type(estimator):
             raise TypeError(
-                f"{type(estimator).__module__}.{name} cannot be saved without code: it"
-                " is no estimator of stable_embedding. Write a pipeline or another"
-                " estimator with joblib.dump(estimator, path), whose files must be"
-                " trusted, or with skops.io.dump(estimator, path)"
+                f"{type(estimator).__module__}.{name} cannot be saved without code:"
+                f" save takes {', '.join(sorted(ESTIMATORS))}. Write an encoder, a"
+                " pipeline or another estimator with joblib.dump(estimator, path),"
+                " whose files must be trusted, or with skops.io.dump(estimator, path)"
             )
         state = dict(estimator.__getstate__())
         state.pop(_CHECKPOINT, None)

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from numbers import Integral
 from typing import NamedTuple
 
@@ -113,7 +112,7 @@ def color_values(values):
             return _scale(_days(objects, missing), "date")
         if all(isinstance(one, (timedelta, np.timedelta64)) for one in present):
             return _scale(_durations(objects, missing), "number")
-        if all(_is_on_scale(one) for one in present) and not _are_classes(present):
+        if all(is_number(one) for one in present) and not _are_classes(present):
             return _scale(_numbers(objects, missing), "number")
     return _classes(objects, missing, order)
 
@@ -137,6 +136,34 @@ def color_classes(values, name="y"):
     objects = as_objects(values, name)
     missing = missing_among(objects)
     return _classes(objects, missing, categories_of(values))
+
+
+def classes_in_order(values, name="y"):
+    """Return the labels of all classes in order, and the class of each sample.
+
+    Parameters
+    ----------
+    values : array-like of shape (n_samples,)
+        Values in any container.
+
+    name : str, default="y"
+        Name of the parameter.
+
+    Returns
+    -------
+    labels : list of str
+        In the order of a categorical type, or else sorted. Missing values come last.
+
+    places : ndarray of shape (n_samples,)
+        Place of each sample's class among them.
+    """
+    objects = as_objects(values, name)
+    missing = missing_among(objects)
+    levels = _levels(Counter(objects[~missing].tolist()), categories_of(values))
+    places = _places(objects, missing, levels)
+    places[missing] = len(levels)
+    labels = [_text(one) for one in levels]
+    return labels + [MISSING_LABEL] * bool(missing.any()), places
 
 
 def opacities(std, n_samples):
@@ -222,10 +249,6 @@ def categories_of(values):
     return None
 
 
-def _is_on_scale(value):
-    return is_number(value) or isinstance(value, Decimal)
-
-
 def _are_classes(numbers):
     if not all(isinstance(one, Integral) or float(one).is_integer() for one in numbers):
         return False
@@ -276,20 +299,13 @@ def _ends_of(finite):
 
 def _classes(objects, missing, order):
     counts = Counter(objects[~missing].tolist())
-    levels = _sorted(counts) if order is None else [one for one in order if counts[one]]
+    levels = _levels(counts, order)
     named = levels
     if len(levels) > MAX_CLASSES:
         # Ties between equal counts must not depend on the order of the samples.
         most = set(sorted(levels, key=lambda one: -counts[one])[:MAX_CLASSES])
         named = [one for one in levels if one in most]
-    places = {one: i for i, one in enumerate(named)}
-    place = np.array(
-        [
-            -1 if absent else places.get(one, len(named))
-            for one, absent in zip(objects, missing)
-        ],
-        dtype=np.intp,
-    )
+    place = _places(objects, missing, named)
     groups = [Group(_text(one), COLORS[i], place == i) for i, one in enumerate(named)]
     if len(named) < len(levels):
         label = f"other ({len(levels) - len(named)})"
@@ -297,6 +313,22 @@ def _classes(objects, missing, order):
     if missing.any():
         groups.append(Group(MISSING_LABEL, MISSING_COLOR, missing))
     return Classes(groups)
+
+
+def _levels(counts, order):
+    return _sorted(counts) if order is None else [one for one in order if counts[one]]
+
+
+def _places(objects, missing, levels):
+    """Return the place of each value among levels; -1 if missing, else their number."""
+    places = {one: i for i, one in enumerate(levels)}
+    return np.array(
+        [
+            -1 if absent else places.get(one, len(levels))
+            for one, absent in zip(objects, missing)
+        ],
+        dtype=np.intp,
+    )
 
 
 def _sorted(levels):

@@ -25,7 +25,8 @@ class DriftDisplay(Display):
 
     max_bars : int, default=20
         Largest number of bars. Comparisons that drifted come first, and then the
-        others, each sorted by decreasing statistic.
+        others, each sorted by decreasing statistic. The picture says how many more
+        there are.
 
     Attributes
     ----------
@@ -64,7 +65,9 @@ class DriftDisplay(Display):
         )
         self.ax_.set_yticks(np.arange(len(names)), [as_written(name) for name in names])
         self.ax_.invert_yaxis()
-        self.ax_.set(xlabel="statistic", xlim=(0, 1))
+        n_more = len(self.statistics) - len(names)
+        more = f"and {n_more} more" if n_more else ""
+        self.ax_.set(xlabel="statistic", xlim=(0, 1), ylabel=more)
         self.ax_.grid(axis="x", alpha=0.3)
         patch = import_pyplot().Rectangle
         self.ax_.legend(

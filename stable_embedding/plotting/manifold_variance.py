@@ -1,10 +1,12 @@
 """Display of the manifold variance of pairs or samples."""
 
 import numpy as np
-from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils import check_array, check_consistent_length
 
+from .._sklearn import safe_indexing
 from ..data import limits
-from ..data.containers import check_samples
+from ..data.containers import check_samples, readable
+from ..data.sample_ids import check_same_samples
 from ..data.subsample import fixed_subsample
 from ..stability.measures import (
     check_embeddings,
@@ -13,7 +15,7 @@ from ..stability.measures import (
 )
 from ..stability.scoring import embeddings_of
 from .base import Display, as_written, check_two_components, label_components
-from .colors import COLORMAP
+from .colors import COLORMAP, classes_in_order
 
 
 class ManifoldVarianceDisplay(Display):
@@ -28,7 +30,8 @@ class ManifoldVarianceDisplay(Display):
         Embedding to draw with ``kind="map"``.
 
     y : array-like of shape (n_samples,) or None, default=None
-        Class of each sample. With ``kind="matrix"`` the samples are sorted by it.
+        Class of each sample. With ``kind="matrix"`` the samples are sorted by it, in
+        the order of a categorical type. Samples without a class come last.
 
     Attributes
     ----------
@@ -93,6 +96,7 @@ class ManifoldVarianceDisplay(Display):
         ManifoldVarianceDisplay
         """
         _check_kind(kind)  # before anything is trained
+        check_same_samples(X, y, "y")
         embeddings = embeddings_of(estimator, X, y, verbose)
         return cls.from_embeddings(embeddings, y, kind=kind, ax=ax)
 
@@ -123,13 +127,14 @@ class ManifoldVarianceDisplay(Display):
         check_embeddings(embeddings)
         runs = [check_samples(run) for run in embeddings]
         if y is not None:
+            y = readable(y, "y")
             check_consistent_length(y, runs[0])
         kept = fixed_subsample(len(runs[0]), limits.MEASURED_SAMPLES)
         runs = [run[kept] for run in runs]
         return cls(
             manifold_variance_matrix(runs),
             embedding=runs[nearest_to_consensus(runs)],
-            y=None if y is None else column_or_1d(y)[kept],
+            y=None if y is None else safe_indexing(y, kept),
         ).plot(kind=kind, ax=ax)
 
     def plot(self, *, kind="matrix", ax=None):
@@ -160,14 +165,16 @@ class ManifoldVarianceDisplay(Display):
         """
         _check_kind(kind)
         variance = check_array(self.variance, input_name="variance")
+        classes = None
         if self.y is not None:
             check_consistent_length(variance, self.y)
+            classes = classes_in_order(self.y)
         if kind == "map":
             embedding = check_two_components(self.embedding)
             check_consistent_length(variance, embedding)
         self._open(ax)
         if kind == "matrix":
-            drawn = self._draw_matrix(variance)
+            drawn = self._draw_matrix(variance, classes)
             label = "variance of the normalized distance"
         else:
             drawn = self._draw_map(variance.mean(axis=1), embedding)
@@ -175,13 +182,12 @@ class ManifoldVarianceDisplay(Display):
         self.figure_.colorbar(drawn, ax=self.ax_, label=label, extend="max")
         return self
 
-    def _draw_matrix(self, variance):
+    def _draw_matrix(self, variance, classes):
         order = np.arange(len(variance))
-        if self.y is not None:
-            y = column_or_1d(self.y)
-            order = np.argsort(y, kind="stable")
-            labels, first = np.unique(y[order], return_index=True)
-            edges = np.append(first, len(order)) - 0.5
+        if classes is not None:
+            labels, places = classes
+            order = np.argsort(places, kind="stable")
+            edges = np.append(0, np.bincount(places).cumsum()) - 0.5
             for edge in edges[1:-1]:
                 self.ax_.axhline(edge, color="white", linewidth=0.5)
                 self.ax_.axvline(edge, color="white", linewidth=0.5)
@@ -189,7 +195,7 @@ class ManifoldVarianceDisplay(Display):
             ticks = (edges[1:] + edges[:-1]) / 2
             self.ax_.set_xticks(ticks, labels)
             self.ax_.set_yticks(ticks, labels)
-        label = "samples, in order" if self.y is None else "samples, sorted by class"
+        label = "samples, in order" if classes is None else "samples, sorted by class"
         self.ax_.set(xlabel=label, ylabel=label)
         return self.ax_.imshow(
             variance[np.ix_(order, order)],

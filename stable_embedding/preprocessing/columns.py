@@ -71,7 +71,8 @@ def chosen_columns(chosen, names):
     Parameters
     ----------
     chosen : array-like of str, int or bool
-        Names, places, or a mask.
+        Names, positions, or a mask. Whole numbers are positions, as in
+        `ColumnTransformer`, even if names are whole numbers too.
 
     names : list of length n_features
         Names of all columns, or their places.
@@ -89,18 +90,28 @@ def chosen_columns(chosen, names):
             )
         return array
     mask = np.zeros(len(names), dtype=bool)
-    for one in array.ravel().tolist():
-        if isinstance(one, Integral) and -len(names) <= one < len(names):
-            mask[one] = True
-        elif isinstance(one, str) and one in names:
-            mask[names.index(one)] = True
-        else:
-            raise ValueError(
-                f"categorical_features holds {one!r}, which is not a column of X; it"
-                f" must hold names of {named(range(len(names)), names)}, positions from"
-                f" 0 to {len(names) - 1}, or be a mask"
-            )
+    # An array of text and numbers would hold text alone.
+    values = (
+        list(chosen) if isinstance(chosen, (list, tuple)) else array.ravel().tolist()
+    )
+    for one in values:
+        mask[_position(one, names)] = True
     return mask
+
+
+def _position(one, names):
+    is_whole = is_number(one) and isinstance(one, Integral)
+    if is_whole and -len(names) <= one < len(names):
+        return one
+    if isinstance(one, str) and one in names:
+        return names.index(one)
+    texts = [i for i, name in enumerate(names) if isinstance(name, str)]
+    by_name = f"names of {named(texts, names)}, " if texts else ""
+    raise ValueError(
+        f"categorical_features holds {one!r}, which is not a column of X; it must hold"
+        f" {by_name}positions from 0 to {len(names) - 1}, or be a mask; whole numbers"
+        " are positions, not names"
+    )
 
 
 def column_groups(groups, names):
@@ -109,7 +120,8 @@ def column_groups(groups, names):
     Parameters
     ----------
     groups : mapping, callable or None
-        From the name of a column, or its place, to its group.
+        From the name of a column, or its place, to its group. A column whose group is
+        None is its own group.
 
     names : list of length n_features
         Names of all columns, or their places.
@@ -121,7 +133,7 @@ def column_groups(groups, names):
     if groups is None:
         return np.arange(len(names))
     if callable(groups):
-        labels = [groups(name) for name in names]
+        labels = [_label(groups(name), name) for name in names]
     else:
         groups = dict(groups)
         unknown = [name for name in groups if name not in names]
@@ -130,12 +142,17 @@ def column_groups(groups, names):
                 f"groups holds {unknown[0]!r}, which is not a column of X; X has"
                 f" {named(range(len(names)), names)}"
             )
-        labels = [(groups[name],) if name in groups else name for name in names]
+        labels = [_label(groups.get(name), name) for name in names]
     try:
         found = {label: i for i, label in enumerate(dict.fromkeys(labels))}
     except TypeError as error:
         raise TypeError(f"groups must give names of groups: {error}") from error
     return np.array([found[label] for label in labels])
+
+
+def _label(group, name):
+    """Label a group, such that none is mistaken for that of a column alone."""
+    return ("column", name) if group is None else ("group", group)
 
 
 def is_categorical(X):

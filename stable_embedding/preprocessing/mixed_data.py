@@ -61,7 +61,8 @@ class MixedDataEncoder(TransformerMixin, BaseEstimator):
     Parameters
     ----------
     categorical_features : "from_dtype" or array-like, default="from_dtype"
-        All columns of categories: names, positions or a mask. By default columns of
+        All columns of categories: names, positions or a mask. Whole numbers are
+        positions, even in a frame whose names are whole numbers. By default columns of
         text, booleans or a categorical type, and columns of Python objects unless all
         are numbers.
 
@@ -77,7 +78,8 @@ class MixedDataEncoder(TransformerMixin, BaseEstimator):
     groups : mapping, callable or None, default=None
         Columns that together have the weight of one, such as the parts of a date: a
         mapping or a function from the name of a column, or its position in an array, to
-        a group. A column that is not in the mapping is its own group. The
+        a group. A column that is not in the mapping, or whose group is None, is its own
+        group. The
         ``output_to_input_`` of a fitted skrub ``TableVectorizer`` is such a mapping.
 
     handle_unknown : {"error", "ignore", "infrequent_if_exist"}, default="error"

@@ -7,7 +7,8 @@ from scipy.stats import hypergeom, ks_2samp
 
 from .._sklearn import Interval, validate_params
 from ..plotting.drift import DriftDisplay
-from .drift_reference import DriftReference
+from ..preprocessing.columns import unique_names
+from .drift_reference import DriftReference, is_same_map
 from .html import display_section, table_section, text_section, write_page
 
 # Fractions of the reference whose errors lie below the limits that new ones are
@@ -93,7 +94,7 @@ class DriftReport:
         -------
         DriftDisplay
         """
-        labels = [_label(row) for row in self.rows]
+        labels = unique_names([_label(row) for row in self.rows])
         return DriftDisplay(
             dict(zip(labels, [row["statistic"] for row in self.rows])),
             dict(zip(labels, [row["drifted"] for row in self.rows])),
@@ -163,7 +164,11 @@ def drift_report(estimator, X_new, reference, *, level=0.05):
     kind.
 
     P-values are adjusted by Holm's method. So if nothing has changed, the probability
-    of an alarm is at most `level`, for any number of features and any estimator.
+    of an alarm is at most `level`, for any number of features and any estimator. It is
+    a probability over draws of both samples. Alarms of batches that are compared with
+    one reference depend on each other: a reference that is unusual by chance raises
+    them again. Take one several times the size of a batch, and check an alarm against a
+    second reference.
 
     Parameters
     ----------
@@ -334,6 +339,8 @@ def _check_alike(reference, new):
                 f" {expected[:3]}, but this estimator has {len(found)}, such as"
                 f" {found[:3]}; {advice}"
             )
-    largest = np.abs(new.landmarks).max()
-    if not np.allclose(reference.landmarks, new.landmarks, rtol=0, atol=1e-4 * largest):
-        raise ValueError(f"reference was measured by another map; {advice}")
+    if not is_same_map(reference.landmarks, new.landmarks):
+        raise ValueError(
+            "reference was measured by another map, or by an earlier version of"
+            f" stable_embedding; {advice}"
+        )

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ..data.containers import dense
+from ..estimators.hashing import SemanticHashing
 from ..stability.pipelines import (
     embedding_steps,
     inputs_of_last,
@@ -14,7 +15,7 @@ from ..stability.pipelines import (
 )
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)  # arrays have no truth value
 class DriftReference:
     """Distributions of the errors, codes and residuals of some samples.
 
@@ -32,8 +33,8 @@ class DriftReference:
         Names of the columns.
 
     landmarks : ndarray of shape (n_components + 1, n_features)
-        Samples to which the estimator decodes the origin and unit codes. They identify
-        its embedding.
+        Samples to which the estimator decodes the origin and, for each component, a
+        code at the distance of `code_scale_`. They identify its embedding.
 
     See Also
     --------
@@ -81,7 +82,6 @@ class DriftReference:
             If the estimator has no `score_samples` or `inverse_transform`, or X is not
             as described.
         """
-        check_is_fitted(estimator)
         steps = embedding_steps(estimator)
         last = last_step(steps)
         for name in ("score_samples", "inverse_transform"):
@@ -90,6 +90,7 @@ class DriftReference:
                     f"estimator={estimator!r} has no {name}, as a fitted"
                     " StableAutoencoder has"
                 )
+        check_is_fitted(last)
         values = measured(last, inputs_of_last(steps, X))
         n_components, n_features = (values[k].shape[1] for k in ("code", "feature"))
         features = names_of_inputs(steps)
@@ -117,9 +118,34 @@ class DriftReference:
 
 
 def _landmarks(autoencoder, n_components):
-    codes = np.vstack([np.zeros(n_components), np.eye(n_components)])
+    unit_codes = _code_unit(autoencoder) * np.eye(n_components)
+    codes = np.vstack([np.zeros(n_components), unit_codes])
     decoded = autoencoder.inverse_transform(codes)
     return np.asarray(dense(decoded), dtype=np.float64).reshape(len(codes), -1)
+
+
+def _code_unit(autoencoder):
+    """Return a code that moves what is decoded about as far as samples are apart."""
+    if isinstance(autoencoder, SemanticHashing):
+        return 255 if autoencoder.packed_ else 1
+    return getattr(autoencoder, "code_scale_", 1)
+
+
+def is_same_map(landmarks, others):
+    """Tell whether landmarks of two estimators are those of one map.
+
+    Parameters
+    ----------
+    landmarks, others : ndarray of shape (n_components + 1, n_features)
+
+    Returns
+    -------
+    bool
+        Whether they agree to a part in 10,000 of the spread of `others`: processors
+        round networks by less, and two trainings differ by more.
+    """
+    spread = np.abs(others - others[0]).max()
+    return np.allclose(landmarks, others, rtol=0, atol=1e-4 * spread)
 
 
 def measured(autoencoder, X):

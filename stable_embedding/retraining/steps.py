@@ -10,7 +10,13 @@ from sklearn.utils.validation import check_is_fitted
 from ..data.containers import dense, readable
 from ..estimators.base import BaseStableAutoencoder
 from ..estimators.hashing import SemanticHashing
-from ..stability.pipelines import advice_where_held, embed, passes, unfrozen
+from ..stability.pipelines import (
+    advice_where_held,
+    embed,
+    passes,
+    transform_by,
+    unfrozen,
+)
 
 
 def paths_to_maps(estimator):
@@ -123,8 +129,8 @@ def inputs_at(estimator, path, X):
     object
     """
     for pipeline, name in zip(pipelines_along(estimator, path), path):
-        at = _place_of(pipeline, name)
-        X = pipeline[:at].transform(X) if at else X
+        before = pipeline.steps[: _place_of(pipeline, name)]
+        X = transform_by([step for _, step in before], X)
     return X
 
 

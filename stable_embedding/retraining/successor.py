@@ -43,7 +43,7 @@ from .steps import (
 STRATEGIES = ("pull", "align", "warm_start")
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)  # arrays have no truth value
 class Retraining:
     """New estimator, and how far its embedding moved, from :func:`retrain`.
 
@@ -161,8 +161,8 @@ def retrain(
         them, even new ones.
 
     ids : array-like of shape (n_samples,) or None, default=None
-        Ids of the samples of X. The default is the index of a pandas data frame, unless
-        it is a range of numbers.
+        Unique ids of the samples of X. The default is the index of a pandas data frame,
+        unless it is a range of numbers. Without a `reference` it may repeat ids.
 
     strategy : {"pull", "align", "warm_start"}, default="pull"
         How the embedding is kept in place. All strategies align it with the old codes
@@ -234,7 +234,7 @@ def retrain(
     _check_labels(y, previous, path)
     X, y = indexable(readable(X)), readable(y, "y")
     n_samples = num_samples(X)
-    names = sample_ids(X, ids)
+    names = sample_ids(X, ids, unique=ids is not None or reference is not None)
     common = _common_samples(names, n_samples, reference, n_neighbors)
     # Fitted steps may refuse new samples that steps to be fitted again will take.
     compared = common if refit_preprocessing else np.arange(n_samples)
@@ -295,6 +295,17 @@ class _Successor(BaseEstimator):
         return self.previous.get_metadata_routing()
 
 
+class _Kept(FrozenEstimator):
+    """Keeps a fitted step as it is, even one that learns nothing and cannot say so."""
+
+    def fit(self, X, y=None, **fit_params):
+        """Learn nothing."""
+        return self
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+
 def pull_weight(estimator):
     """Return the weight by which codes are pulled to the old ones.
 
@@ -309,12 +320,12 @@ def pull_weight(estimator):
 def _with_successor(previous, path, successor, refit_preprocessing):
     """Copy a pipeline, with a successor of its autoencoder that is still to be fitted.
 
-    Steps before it are frozen copies, or clones, and those after it are clones.
+    Steps before it are kept as copies, or clones, and those after it are clones.
     """
     new = with_steps(
         previous,
         path,
-        before=clone if refit_preprocessing else _frozen,
+        before=clone if refit_preprocessing else _kept,
         at=lambda _: successor,
         after=_unfitted,
     )
@@ -328,7 +339,7 @@ def _with_trained(new, previous, path, refit_preprocessing):
     new = with_steps(
         new,
         path,
-        before=_unchanged if refit_preprocessing else _thawed,
+        before=_unchanged if refit_preprocessing else _released,
         at=lambda successor: successor.estimator_,
         after=_unchanged,
     )
@@ -339,8 +350,8 @@ def _with_trained(new, previous, path, refit_preprocessing):
     return new
 
 
-def _frozen(step):
-    return FrozenEstimator(deepcopy(step))
+def _kept(step):
+    return _Kept(deepcopy(step))
 
 
 def _unfitted(step):
@@ -352,7 +363,7 @@ def _is_frozen(step):
     return isinstance(step, FrozenEstimator)
 
 
-def _thawed(step):
+def _released(step):
     return step.estimator
 
 

@@ -2,14 +2,14 @@
 
 from inspect import signature
 
-from sklearn.base import OneToOneFeatureMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, OneToOneFeatureMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from ..data.containers import dense, readable
 
 # Attributes in which meta-estimators keep a fitted estimator.
-_HELD_AS = ("best_estimator_", "estimator_")
+_HELD_AS = ("best_estimator_", "estimator_", "regressor_")
 
 
 def unfrozen(estimator):
@@ -36,7 +36,7 @@ def embedding_steps(estimator):
     Raises
     ------
     TypeError
-        If there is no transformer.
+        If there is no transformer, or the one that embeds is held by the last step.
     """
     if isinstance(estimator, type):
         raise TypeError(
@@ -45,6 +45,7 @@ def embedding_steps(estimator):
         )
     transformer = unfrozen(estimator)
     if isinstance(transformer, Pipeline):
+        _check_embedding_is_a_step(transformer)
         transformer = _first_steps(transformer, _n_embedding_steps(transformer))
     if not hasattr(transformer, "fit_transform"):
         raise TypeError(
@@ -105,10 +106,40 @@ def passes(step):
     return step is None or (isinstance(step, str) and step == "passthrough")
 
 
+def _check_embedding_is_a_step(pipeline):
+    """Raise if no step of a pipeline embeds, but an estimator in its last one does."""
+    *before, last = _flat_steps(pipeline)
+    is_held = any(_reduces(getattr(last, name)) for name in _held_names(last))
+    if is_held and not any(map(_reduces, [*before, last])):
+        raise TypeError(
+            f"estimator={pipeline!r} has no step that embeds"
+            + advice_where_held(pipeline)
+        )
+
+
+def _reduces(estimator):
+    """Tell whether an estimator, or a step of it, is like PCA: not only an encoder."""
+    steps = _flat_steps(estimator)
+    return any(isinstance(one, ClassNamePrefixFeaturesOutMixin) for one in steps)
+
+
+def _held_names(estimator):
+    return [name for name in _HELD_AS if hasattr(estimator, name)]
+
+
 def advice_where_held(estimator):
     """Name the attribute to pass, if an estimator has a fitted one in it."""
-    held = [name for name in _HELD_AS if hasattr(estimator, name)]
-    return f"; pass its {held[0]}" if held else ""
+    estimator = unfrozen(estimator)
+    if not isinstance(estimator, Pipeline):
+        held = _held_names(estimator)
+        return f"; pass its {held[0]}" if held else ""
+    held = _held_names(unfrozen(estimator[-1]))
+    if not held:
+        return ""
+    return (
+        f"; pass the {held[0]} of its last step, and samples as the steps before"
+        " transform them"
+    )
 
 
 def last_step(transformer):
@@ -124,10 +155,19 @@ def inputs_of_last(transformer, X):
     Earlier steps may encode and impute. Distances and reconstructions refer to their
     output, not to X.
     """
-    X = readable(X)
-    while isinstance(transformer, Pipeline):
-        X = transformer[:-1].transform(X) if len(transformer) > 1 else X
-        transformer = transformer[-1]
+    *before, _ = _flat_steps(transformer)
+    return transform_by(before, readable(X))
+
+
+def transform_by(steps, X):
+    """Transform X by fitted steps in turn, and by those of pipelines among them.
+
+    A pipeline would ask whether its last step is fitted. A step that learns nothing
+    has no attribute that says so.
+    """
+    for step in steps:
+        for inner in _flat_steps(step):
+            X = X if passes(inner) else inner.transform(X)
     return X
 
 

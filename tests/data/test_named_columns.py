@@ -17,6 +17,15 @@ def test_the_name_of_a_column_is_looked_up():
         column_or_values("c", frame.to_numpy())
 
 
+def test_values_in_another_order_of_ids_are_refused():
+    frame = pd.DataFrame({"a": [1, 2]}, index=["x", "y"])
+    values = pd.Series([3, 4], index=["x", "y"])
+    assert column_or_values(values, frame) is values
+    assert list(column_or_values(values.to_numpy()[::-1], frame)) == [4, 3]
+    with pytest.raises(ValueError, match="y has the id 'y' where X has 'x'"):
+        column_or_values(values[::-1], frame)
+
+
 def test_columns_that_were_not_fitted_on_are_left_out():
     frame = pd.DataFrame({"a": [1, 2], "b": [3, 4], "c": [5, 6]})
 

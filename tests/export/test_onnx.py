@@ -697,6 +697,33 @@ def test_words_of_any_type_are_taken(dtype):
     near(found, model.transform(words))
 
 
+UNKNOWN = np.array([["a", "x"], ["new", "y"], ["c", "new"]], dtype=object)
+
+
+@pytest.mark.parametrize("handling", ["ignore", "infrequent_if_exist"])
+def test_a_level_that_is_not_known_is_encoded_as_by_the_pipeline(handling):
+    words = np.array([["a", "x"], ["b", "y"], ["c", "x"]] * 10, dtype=object)
+    model = make_pipeline(OneHotEncoder(handle_unknown=handling), quick()).fit(words)
+    [found] = run(to_onnx(model, X=words), UNKNOWN)
+    near(found, model.transform(UNKNOWN))
+    assert model[0].handle_unknown == handling
+
+
+@pytest.mark.parametrize("within", ["pipeline", "columns", "detector"])
+def test_unknown_levels_among_rare_ones_are_refused(within):
+    words = np.array([["a", "x"], ["b", "y"]] * 15 + [["rare", "x"]], dtype=object)
+    encoder = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=2)
+    step = "onehotencoder"
+    if within == "columns":
+        encoder, step = ColumnTransformer([("words", encoder, [0, 1])]), "words"
+    model = make_pipeline(encoder, quick())
+    if within == "detector":
+        model = ReconstructionOutlierDetector(model)
+    model.fit(words)
+    with pytest.raises(ValueError, match=f"step '{step}' has handle_unknown='infreq"):
+        to_onnx(model, X=words)
+
+
 def test_inputs_that_are_none_are_named(events):
     from skl2onnx.common import data_types
 

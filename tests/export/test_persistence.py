@@ -40,6 +40,7 @@ from stable_embedding.export.persistence import KIND
 from stable_embedding.losses import LossTerm
 from stable_embedding.networks import Autoencoder
 from stable_embedding.networks.tensor_file import digest
+from stable_embedding.preprocessing import MixedDataEncoder
 
 FIXTURES = Path(__file__).parents[1] / "formats"
 
@@ -258,6 +259,12 @@ def rewritten(content, change, sign=True):
 def settings_of(document):
     state = document["estimator"]["state"]
     return state["networks_"][0]["dict"]["settings"]["dict"]
+
+
+def test_an_encoder_is_refused_with_what_save_takes(tmp_path):
+    message = "save takes .*StableAutoencoder.* an encoder, .* with joblib.dump"
+    with pytest.raises(TypeError, match=message):
+        save(MixedDataEncoder(), tmp_path / "encoder.safetensors")
 
 
 BAD = {

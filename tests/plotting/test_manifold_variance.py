@@ -82,16 +82,44 @@ def test_bad_variances_are_refused(rng):
     assert not plt.get_fignums()
 
 
-def test_classes_of_a_categorical_type_are_sorted_as_their_labels(rng):
-    y = pd.Series(np.repeat(["low", "high", "medium"], 3))
-    ordered = y.astype(pd.CategoricalDtype(["low", "medium", "high"], ordered=True))
+@pytest.mark.parametrize(
+    ("convert", "expected"),
+    [
+        (list, ["high", "low", "medium"]),
+        (pd.Series, ["high", "low", "medium"]),
+        (
+            lambda y: pd.Series(pd.Categorical(y, ["low", "medium", "high"])),
+            ["low", "medium", "high"],
+        ),
+    ],
+    ids=["list", "text", "categorical"],
+)
+def test_classes_are_sorted_as_in_other_displays(convert, expected, rng):
+    y = np.repeat(["low", "high", "medium"], 3)
     variance = rng.random((9, 9))
-    for classes in (y, ordered):
-        ax = ManifoldVarianceDisplay(variance, y=classes).plot().ax_
-        labels = [tick.get_text() for tick in ax.get_xticklabels()]
-        order = np.argsort(y.to_numpy(), kind="stable")
-        assert labels == ["high", "low", "medium"]
-        np.testing.assert_array_equal(
-            ax.images[0].get_array(), variance[np.ix_(order, order)]
-        )
-        np.testing.assert_array_equal(ax.get_xticks(), [1, 4, 7])
+    ax = ManifoldVarianceDisplay(variance, y=convert(y)).plot().ax_
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == expected
+    order = np.concatenate([np.flatnonzero(y == label) for label in expected])
+    np.testing.assert_array_equal(
+        ax.images[0].get_array(), variance[np.ix_(order, order)]
+    )
+    np.testing.assert_array_equal(ax.get_xticks(), [1, 4, 7])
+    runs = rng.normal(size=(2, 9, 2))
+    ax = ManifoldVarianceDisplay.from_embeddings(runs, convert(y)).ax_
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == expected
+
+
+def test_samples_without_a_class_come_last(rng):
+    y = pd.Series(["b", None, "a", "b", None])
+    ax = ManifoldVarianceDisplay.from_embeddings(rng.normal(size=(2, 5, 2)), y).ax_
+    labels = [tick.get_text() for tick in ax.get_xticklabels()]
+    assert labels == ["a", "b", "missing"]
+    np.testing.assert_array_equal(ax.get_xticks(), [0, 1.5, 3.5])
+
+
+def test_classes_with_ids_in_another_order_are_refused(iris):
+    X = pd.DataFrame(iris[0]).set_axis([f"c{i}" for i in range(150)])
+    y = pd.Series(iris[1], index=X.index[::-1])
+    with pytest.raises(ValueError, match="y has the id 'c149' where X has 'c0'"):
+        ManifoldVarianceDisplay.from_estimator(PCA(2), X, y)
+    assert not plt.get_fignums()

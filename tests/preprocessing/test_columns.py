@@ -1,4 +1,5 @@
 import datetime
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -54,6 +55,27 @@ def test_types_of_polars_and_arrays_tell_categories():
     assert is_categorical(mixed).tolist() == [True, False]
 
 
+def as_objects(columns):
+    return np.array(list(columns.values()), dtype=object).T
+
+
+@pytest.mark.parametrize("build", [pd.DataFrame, pl.DataFrame, as_objects])
+def test_decimal_numbers_are_numbers(build):
+    price = [Decimal("19.99"), Decimal("5.00"), Decimal("7.5")]
+    X = build({"price": price, "plan": ["a", "b", "a"]})
+    assert is_categorical(X).tolist() == [False, True]
+    found = numbers_of(X, np.array([0]), ["price", "plan"], "T")
+    assert found.dtype == np.float64
+    np.testing.assert_array_equal(found[:, 0], [19.99, 5.0, 7.5])
+
+
+def test_a_decimal_number_may_be_missing():
+    X = pd.DataFrame({"price": [Decimal("19.99"), Decimal("NaN"), None]})
+    assert is_categorical(X).tolist() == [False]
+    with pytest.raises(ValueError, match="NaN in column 'price'"):
+        numbers_of(X, np.array([0]), ["price"], "T")
+
+
 def test_lists_keep_their_types():
     table = checked_table([["a", 1.5], ["b", 2.5]], "Encoder")
     assert is_categorical(table).tolist() == [True, False]
@@ -68,22 +90,38 @@ def test_lists_keep_their_types():
         (np.array(["city", "age"]), [True, False, True]),
         ([0, -1], [True, False, True]),
         ([False, True, True], [False, True, True]),
-        (("job", 2), None),
+        (("job", 2), [False, True, True]),
+        (pd.Index(["job"]), [False, True, False]),
     ],
     ids=str,
 )
 def test_columns_are_chosen_by_name_place_or_mask(chosen, expected):
-    if expected is None:  # numpy makes text of them
-        with pytest.raises(ValueError, match="categorical_features holds '2'"):
-            chosen_columns(chosen, NAMES)
-        return
     assert chosen_columns(chosen, NAMES).tolist() == expected
 
 
-@pytest.mark.parametrize("chosen", [["jobs"], [3], [-4], [1.0], [None], [True, False]])
+@pytest.mark.parametrize(
+    "chosen", [["jobs"], [3], [-4], [1.0], [None], [True, False], [True, "job"]]
+)
 def test_a_column_that_is_none_is_named(chosen):
     with pytest.raises(ValueError, match="categorical_features (holds|is a mask)"):
         chosen_columns(chosen, NAMES)
+
+
+def test_whole_numbers_are_positions_whatever_names_are():
+    names = [10, 1, "age"]
+    assert chosen_columns([0, "age"], names).tolist() == [True, False, True]
+    assert chosen_columns([1], names).tolist() == [False, True, False]
+    message = "holds 10, .* names of column 'age', .* whole numbers are positions"
+    with pytest.raises(ValueError, match=message):
+        chosen_columns([10], names)
+    with pytest.raises(ValueError, match="it must hold positions from 0 to 2"):
+        chosen_columns([10], [10, 20, 30])
+
+
+def test_a_column_without_a_group_is_its_own():
+    of_mapping = column_groups({"age": "a", "job": None, "city": None}, NAMES)
+    of_function = column_groups({"age": "a"}.get, NAMES)
+    assert of_mapping.tolist() == of_function.tolist() == [0, 1, 2]
 
 
 def test_groups_share_a_number():

@@ -183,6 +183,36 @@ def test_a_display_shows_first_what_drifted():
     plt.close("all")
 
 
+def test_comparisons_with_one_name_have_a_bar_each():
+    plt = pytest.importorskip("matplotlib.pyplot")
+    rows = [
+        {"kind": kind, "name": name, "statistic": statistic, "p_value": 1}
+        for kind, name, statistic in [
+            ("error", "error", 0.1),
+            ("feature", "age", 0.2),
+            ("feature", "age", 0.3),
+            ("feature", "age (1)", 0.4),
+        ]
+    ]
+    ax = DriftReport(rows, [], 9, 9).plot().ax_
+    labels = [text.get_text() for text in ax.get_yticklabels()]
+    assert labels[-1] == "error"
+    assert len(labels) == len(set(labels)) == 4
+    assert all(label.startswith("feature age") for label in labels[:3])
+    assert [bar.get_width() for bar in ax.patches[:4]] == [0.4, 0.3, 0.2, 0.1]
+    plt.close("all")
+
+
+@pytest.mark.parametrize(("n_bars", "text"), [(4, "and 1 more"), (5, ""), (9, "")])
+def test_a_display_says_how_many_it_does_not_show(n_bars, text):
+    plt = pytest.importorskip("matplotlib.pyplot")
+    statistics = {f"x{i}": i / 10 for i in range(5)}
+    drifted = dict.fromkeys(statistics, False)
+    shown = DriftDisplay(statistics, drifted, max_bars=n_bars).plot()
+    assert shown.ax_.get_ylabel() == text
+    plt.close("all")
+
+
 def test_a_line_names_three_at_most():
     rows = [
         {"kind": "feature", "name": f"x{i}", "statistic": 1, "p_value": 0}

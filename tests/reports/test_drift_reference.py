@@ -6,7 +6,12 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from stable_embedding import DriftReference, StableAutoencoder, drift_report
+from stable_embedding import (
+    DriftReference,
+    SemanticHashing,
+    StableAutoencoder,
+    drift_report,
+)
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +33,13 @@ def test_it_stands_for_the_samples(pipeline, X):
             drift_report(pipeline, batch, kept).rows
             == drift_report(pipeline, batch, X[60:90]).rows
         )
+
+
+def test_it_equals_itself_alone_and_can_be_a_key(pipeline, X):
+    one, other = (DriftReference.from_estimator(pipeline, X[60:]) for _ in range(2))
+    assert one == one
+    assert one != other
+    assert len({one, other}) == 2
 
 
 def test_it_holds_sorted_numbers(pipeline, X):
@@ -54,6 +66,30 @@ def test_a_reference_of_the_same_shape_by_another_map_is_refused(pipeline, X):
     assert not drift_report(other, X[:60], kept).drifted
     with pytest.raises(ValueError, match="measured by another map"):
         drift_report(pipeline, X, kept)
+
+
+@pytest.mark.parametrize("unit", [1e-5, 1.0, 2e4])
+@pytest.mark.parametrize("offset", [0.0, 1.7e9])
+def test_another_map_is_refused_in_any_unit(unit, offset, X):
+    X = offset + max(unit, 1e-9 * offset) * X
+    model = StableAutoencoder(n_init=1, max_iter=2, random_state=0)
+    one, other = clone(model).fit(X[:60]), clone(model).fit(X[60:])
+    kept = DriftReference.from_estimator(one, X)
+    assert not drift_report(one, X, kept).drifted
+    with pytest.raises(ValueError, match="measured by another map"):
+        drift_report(other, X, kept)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_bits_of_another_map_are_refused(packed, X):
+    hashing = SemanticHashing(4, packed=packed, n_init=1, max_iter=2, random_state=0)
+    one, other = clone(hashing).fit(X[:60]), clone(hashing).fit(X[60:])
+    other.mean_ = one.mean_
+    kept = DriftReference.from_estimator(one, X)
+    assert np.ptp(kept.landmarks, axis=0).all()
+    assert not drift_report(one, X, kept).drifted
+    with pytest.raises(ValueError, match="measured by another map"):
+        drift_report(other, X, kept)
 
 
 def test_an_estimator_without_errors_is_refused(X):

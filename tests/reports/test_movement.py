@@ -295,6 +295,29 @@ def test_groups_may_be_a_column_that_no_estimator_was_fitted_on(maps):
     assert again.rows == report.rows
 
 
+def test_ids_may_be_repeated_where_nothing_is_joined(maps):
+    old, new, frame = maps
+    expected = movement_report(old, new, frame, groups=[*"abc"] * 50)
+    repeated = frame.set_axis(["a", "b"] * 75)
+    found = movement_report(old, new, repeated, groups=[*"abc"] * 50)
+    assert found.ids == ["a", "b"] * 75
+    assert found.rows == expected.rows
+    stored = codes_in_frame(found.old_codes, frame.index)
+    with pytest.raises(ValueError, match="the id 'a' 75 times"):
+        movement_report(stored, new, repeated)
+
+
+def test_groups_with_ids_in_another_order_are_refused(maps, stored):
+    frame = maps[2].set_axis([f"c{i}" for i in range(150)])
+    groups = pd.Series(["a", "b"] * 75, index=frame.index)
+    assert movement_report(*maps[:2], frame, groups=groups).groups == list(groups)
+    with pytest.raises(ValueError, match="groups has the id 'c149' where X has 'c0'"):
+        movement_report(*maps[:2], frame, groups=groups[::-1])
+    groups = pd.Series("a", index=stored[1].index[::-1])
+    with pytest.raises(ValueError, match=r"groups.loc\[new.index\]"):
+        movement_report(*stored, groups=groups)
+
+
 def test_names_of_groups_with_dollar_signs_are_no_formulas(stored, tmp_path):
     pytest.importorskip("matplotlib")
     report = movement_report(*stored, groups=["$x_$ a", "from $5^ to $9"] * 17 + ["b"])

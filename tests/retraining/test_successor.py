@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_array
 from sklearn import config_context
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
@@ -19,6 +19,7 @@ from stable_embedding import (
     ReconstructionOutlierDetector,
     SemanticHashing,
     StableAutoencoder,
+    drift_report,
     movement_report,
     retrain,
 )
@@ -95,6 +96,40 @@ def test_the_next_month_of_a_pipeline(encoder, months):
     assert new[2].n_samples_fit_ == 87
     # The classifier was fitted on the new codes, where they lie.
     np.testing.assert_array_equal(new[2]._fit_X, codes)
+
+
+def test_ids_may_be_repeated_without_a_reference(months):
+    june, july = (month[["spend", "age"]] for month in months)
+    model = StableAutoencoder(1, n_init=1, max_iter=2, random_state=0).fit(june)
+    repeated = july.set_axis([*"abc"] * 29)
+    result = retrain(model, repeated)
+    assert result.ids == [*"abc"] * 29
+    assert result in {result}
+    assert result != retrain(model, repeated)
+    assert len(result.to_frame()) == 87
+    with pytest.raises(ValueError, match="the id 'a' 29 times"):
+        retrain(model, repeated, reference=june)
+
+
+class Log(TransformerMixin, BaseEstimator):
+    """Learns nothing, and has no attribute of a fitted estimator."""
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return np.log1p(X)
+
+
+@pytest.mark.parametrize("refit", [False, True])
+def test_a_step_that_learns_nothing_may_come_first(refit, iris):
+    X, _ = iris
+    pipeline = make_pipeline(Log(), None, Log(), StableAutoencoder(**QUICK)).fit(X)
+    result = retrain(pipeline, X, refit_preprocessing=refit)
+    assert isinstance(result.estimator[0], Log)
+    assert isinstance(result.estimator[2], Log)
+    assert movement_report(result.estimator, pipeline, X).summary["displacement"] < 0.1
+    assert drift_report(pipeline, X, X).drifted is False
 
 
 def test_the_strategies_are_those_by_hand(iris):

@@ -1,18 +1,23 @@
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.decomposition import PCA
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 
 from stable_embedding import (
     DriftReference,
+    ReconstructionOutlierDetector,
     StableAutoencoder,
     drift_report,
     manifold_variance_score,
     movement_report,
+    retrain,
+    stability_report,
 )
 from stable_embedding.plotting import (
     EmbeddingDisplay,
@@ -98,3 +103,47 @@ def test_a_frozen_transformer_of_others_embeds(iris):
     X, _ = iris
     pca = PCA(2).fit(X)
     assert embedding_steps(FrozenEstimator(pca)) is pca
+
+
+def holders(model):
+    """Return pipelines without a step that embeds, and what their last step holds."""
+    regressor = TransformedTargetRegressor(make_pipeline(model, Ridge()))
+    search = GridSearchCV(make_pipeline(model, Ridge()), {"ridge__alpha": [1]}, cv=2)
+    return {
+        "estimator_": make_pipeline(
+            StandardScaler(), ReconstructionOutlierDetector(model)
+        ),
+        "regressor_": make_pipeline(OneHotEncoder(sparse_output=False), regressor),
+        "best_estimator_": make_pipeline(None, StandardScaler(), search),
+    }
+
+
+@pytest.mark.parametrize("name", ["estimator_", "regressor_", "best_estimator_"])
+@pytest.mark.parametrize(
+    "use",
+    [
+        embedding_steps,
+        lambda estimator: manifold_variance_score(estimator, np.eye(10)[:, :4]),
+        lambda estimator: stability_report({"map": estimator}, np.eye(10)[:, :4]),
+        lambda estimator: DriftReference.from_estimator(estimator, np.eye(10)[:, :4]),
+        lambda estimator: retrain(estimator, np.eye(10)[:, :4]),
+    ],
+)
+def test_of_a_map_within_the_last_step_it_is_said_what_to_pass(use, name, iris):
+    X, _ = iris
+    X = X[::10].round()
+    model = StableAutoencoder(n_init=1, max_iter=1, random_state=0)
+    estimator = holders(model)[name].fit(X, X[:, 0])
+    with pytest.raises(TypeError, match=f"pass the {name} of its last step"):
+        use(estimator)
+
+
+def test_a_map_before_a_step_that_holds_another_is_taken(iris):
+    X, _ = iris
+    model = StableAutoencoder(n_init=1, max_iter=1, random_state=0)
+    detector = ReconstructionOutlierDetector(model)
+    estimator = make_pipeline(StandardScaler(), PCA(2), detector).fit(X)
+    assert last_step(embedding_steps(estimator)) is estimator[1]
+    estimator = make_pipeline(model, StandardScaler(), detector).fit(X)
+    assert embedding_steps(estimator) is not estimator
+    assert last_step(embedding_steps(estimator)) is estimator[0]

@@ -1,0 +1,72 @@
+"""Fitted estimators with parts that skl2onnx converts as they are."""
+
+from copy import copy
+
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from ..stability.pipelines import unfrozen
+
+# Where estimators that consist of others hold them, once they are fitted.
+_PARTS_IN = {
+    ColumnTransformer: "transformers_",
+    FeatureUnion: "transformer_list",
+    Pipeline: "steps",
+}
+
+
+def convertible(estimator, name="estimator"):
+    """Return an estimator whose parts skl2onnx converts to what they do.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted. It stays as it is.
+
+    name : str, default="estimator"
+        Name of the estimator, for a message.
+
+    Returns
+    -------
+    estimator
+        Without what freezes parts. The same object if nothing has to change: options of
+        skl2onnx may refer to it.
+
+    Raises
+    ------
+    ValueError
+        If an encoder puts unknown levels among rare ones, which skl2onnx cannot.
+    """
+    estimator = unfrozen(estimator)
+    if isinstance(estimator, OneHotEncoder):
+        return _with_known_handling(estimator, name)
+    attribute = next(
+        (found for kind, found in _PARTS_IN.items() if isinstance(estimator, kind)),
+        None,
+    )
+    if attribute is None:
+        return estimator
+    parts = getattr(estimator, attribute)
+    new_parts = [(key, convertible(part, key), *rest) for key, part, *rest in parts]
+    if all(new[1] is old[1] for new, old in zip(new_parts, parts)):
+        return estimator
+    new = copy(estimator)
+    setattr(new, attribute, new_parts)
+    return new
+
+
+def _with_known_handling(encoder, name):
+    """Return an encoder that raises for unknown levels or ignores them."""
+    if encoder.handle_unknown in ("error", "ignore"):
+        return encoder
+    rare = getattr(encoder, "infrequent_categories_", [])
+    if any(levels is not None for levels in rare):
+        raise ValueError(
+            f"the step {name!r} has handle_unknown={encoder.handle_unknown!r} and rare"
+            " levels, which no graph can stand for; it must be 'ignore' or 'error', or"
+            " no levels may be rare"
+        )
+    new = copy(encoder)  # without rare levels, unknown ones are zeros
+    new.handle_unknown = "ignore"
+    return new
