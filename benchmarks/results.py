@@ -21,7 +21,7 @@ def read_earlier(name):
     return read(name) if (FOLDER / f"{name}.csv").exists() else []
 
 
-def among_earlier(name, rows, **values):
+def among_earlier(name, rows, /, **values):
     """Put rows in place of those that a CSV file has of the same cells.
 
     Parameters

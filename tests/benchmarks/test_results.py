@@ -42,3 +42,11 @@ def test_what_is_measured_no_more_is_dropped(monkeypatch):
     cells = {"data": ["digits"], "method": ["PCA", "Isomap"]}
     found = results.among_earlier("compare", measured, **cells)
     assert found == [row("digits", "PCA", "old"), row("digits", "Isomap", "new")]
+
+
+def test_columns_may_have_any_name(monkeypatch):
+    known = [{"rows": "10", "name": "PCA"}, {"rows": "20", "name": "PCA"}]
+    monkeypatch.setattr(results, "read_earlier", lambda name: known)
+    cells = {"rows": [10, 20], "name": ["PCA"]}
+    found = results.among_earlier("scaling", [{"rows": 20, "name": "PCA"}], **cells)
+    assert found == [known[0], {"rows": 20, "name": "PCA"}]
