@@ -401,15 +401,17 @@ class BaseStableAutoencoder(
         A scaler after the map would turn it into noise of unit variance, which differs
         between seeds.
         """
-        extent = np.abs(data.frame).max(axis=0)
-        rounding = ROUNDINGS * np.finfo(np.float32).eps * extent.max()
-        beyond = extent <= rounding
+        rounding = ROUNDINGS * np.finfo(np.float32).eps
+        # Beside its own sample, since a few may be far larger than all others.
+        lengths = np.linalg.norm(data.frame, axis=1, keepdims=True)
+        beyond = (np.abs(data.frame) <= rounding * lengths).all(axis=0)
         if not (self._has_free_codes and beyond.any()):
             return
         codes = apply_in_chunks(
             self.network_, self.network_.encode, data.subset.samples
         )
-        kept = ~(beyond & (np.abs(codes).max(axis=0) <= rounding))
+        sizes = np.abs(codes).max(axis=0)
+        kept = ~(beyond & (sizes <= rounding * sizes.max()))
         selection = RigidMap(np.diag(kept.astype(np.float64)), np.zeros(len(kept)))
         self._set_networks([apply_rigid_map(run, selection) for run in self.networks_])
 

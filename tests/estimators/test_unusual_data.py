@@ -5,6 +5,7 @@ import pytest
 from sklearn.preprocessing import StandardScaler
 
 from stable_embedding import StableAutoencoder
+from stable_embedding.exceptions import DominatedVarianceWarning
 
 
 def assert_untouched(estimator, before):
@@ -109,6 +110,15 @@ def test_components_beyond_the_rank_of_related_features_are_zero(iris):
     codes = model.transform(related)
     assert not codes[:, 2:].any()
     assert codes[:, :2].any(axis=0).all()
+
+
+def test_components_beside_a_sample_that_is_far_away_are_not_zero(iris):
+    X = iris[0].copy()
+    X[0] *= 1e6
+    model = StableAutoencoder(3, max_iter=5, random_state=0)
+    with pytest.warns(DominatedVarianceWarning):
+        codes = model.fit(X).transform(X)
+    assert codes[1:].any(axis=0).all()
 
 
 def test_a_later_chunk_may_have_a_higher_rank(iris):
