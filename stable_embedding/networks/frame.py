@@ -8,7 +8,7 @@ import torch
 from scipy.linalg import orthogonal_procrustes, svdvals
 from scipy.optimize import linear_sum_assignment
 
-# Fraction of the size of all below which a singular value is rounding: samples do not
+# Fraction of the largest below which a singular value is rounding: samples do not
 # differ in its direction. And how much it then counts that this direction stays.
 _ROUNDING = 1e-12
 _UNDECIDED = 1e-9
@@ -80,15 +80,13 @@ def rigid_map_onto(codes, reference, weights=None, hold=0.0):
     center = np.average(codes, axis=0, weights=weights)
     target = np.average(reference, axis=0, weights=weights)
     roots = 1.0 if weights is None else np.sqrt(weights)[:, None]
-    pair = roots * (codes - center), roots * (reference - target)
-    size = np.linalg.norm(pair[0]) * np.linalg.norm(pair[1])
+    products = (roots * (codes - center)).T @ (roots * (reference - target))
+    sizes = svdvals(products)
     stay = hold * (len(codes) if weights is None else weights.sum())
-    if svdvals(pair[0].T @ pair[1])[-1] <= _ROUNDING * size:
-        stay += _UNDECIDED * size
-    if stay:  # as if there were further samples, which stay
-        more = stay**0.5 * np.eye(codes.shape[1])
-        pair = [np.vstack([samples, more]) for samples in pair]
-    rotation, _ = orthogonal_procrustes(*pair)
+    if sizes[-1] <= _ROUNDING * sizes[0]:
+        stay += _UNDECIDED * sizes[0]
+    axes = np.eye(len(products))
+    rotation, _ = orthogonal_procrustes(axes, products + stay * axes)
     return RigidMap(rotation, target - center @ rotation)
 
 
