@@ -112,21 +112,16 @@ def geodesic_relations(samples, hashes, plan, chunks):
             plan.neighbors, plan.n_neighbors, samples, everyone, plan.verbose
         )
     )
+    whole = samples.project(None)
     distances = geodesic_distances(
         graph,
-        held_if_small(samples.project(None)),
+        whole[:] if whole.fit_in_memory else whole,
         smallest_hashes(hashes, limits.LANDMARKS),
         plan.n_components,
         samples.scale,
         plan.verbose,
     )
     return Relations(distances, within_chunks(graph, chunks))
-
-
-def held_if_small(samples):
-    """Return samples as an array, if it fits in memory."""
-    size = samples.sample_bytes * len(samples)
-    return samples if size > limits.IN_MEMORY_BYTES else samples[:]
 
 
 def metric_of_plan(plan, samples, hashes, weights=None):

@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from . import limits
 from .chunks import feature_means, iterate_chunks, total_squared_deviation
 
 # Codes are returned in float32, which cannot hold scales outside this range.
@@ -154,6 +155,11 @@ class ScaledSamples:
     def sample_bytes(self):
         """Size of a sample, in bytes."""
         return np.dtype(np.float32).itemsize * self.width
+
+    @property
+    def fit_in_memory(self):
+        """Whether all of them can be held at once."""
+        return self.sample_bytes * len(self) <= limits.IN_MEMORY_BYTES
 
     def unscaled(self):
         """Return the samples as they are in X, in their order."""

@@ -110,8 +110,7 @@ def training_inputs(samples, subset, basis):
     if len(held) == len(samples) and not issparse(samples.X):
         return torch.from_numpy(held if basis is None else held @ basis.T)
     samples = samples.project(basis)
-    too_large = samples.sample_bytes * len(samples) > limits.IN_MEMORY_BYTES
-    if too_large or (issparse(samples.X) and basis is None):
+    if not samples.fit_in_memory or (issparse(samples.X) and basis is None):
         return LazySamples(samples)
     return torch.from_numpy(samples[:])
 
