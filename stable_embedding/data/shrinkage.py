@@ -221,7 +221,7 @@ def _alpha(fraction, residual, n_samples):
 
 
 def carried_alpha(alpha, alpha_before, n_before, n_samples):
-    r"""Return the weight decay of a chunk, between its own and that of earlier chunks.
+    """Return the weight decay of a chunk, between its own and that of earlier chunks.
 
     A few samples say little about what residuals predict. So the logarithm of the
     weight decay is a mean of both, by their numbers of samples. That of the earlier

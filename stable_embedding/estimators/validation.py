@@ -117,7 +117,7 @@ class ValidationMixin:
 
     def _validate_all_but_values(self, X, ensure_min_samples=1):
         """Validate samples of the fitted map; values are checked in chunks."""
-        X, _ = flat_images(readable(X), self.networks_[0].image_shape)
+        X, _ = flat_images(readable(X), self._run.image_shape)
         return self._validate_features(X, False, ensure_min_samples)
 
     def _validate_features(self, X, reset, ensure_min_samples):

@@ -138,16 +138,13 @@ def color_classes(values, name="y"):
     return _classes(objects, missing, categories_of(values))
 
 
-def classes_in_order(values, name="y"):
+def classes_in_order(values):
     """Return the labels of all classes in order, and the class of each sample.
 
     Parameters
     ----------
     values : array-like of shape (n_samples,)
         Values in any container.
-
-    name : str, default="y"
-        Name of the parameter.
 
     Returns
     -------
@@ -157,7 +154,7 @@ def classes_in_order(values, name="y"):
     places : ndarray of shape (n_samples,)
         Place of each sample's class among them.
     """
-    objects = as_objects(values, name)
+    objects = as_objects(values, "y")
     missing = missing_among(objects)
     levels = _levels(Counter(objects[~missing].tolist()), categories_of(values))
     places = _places(objects, missing, levels)
