@@ -51,6 +51,10 @@ PAIR_BLOCK = 128
 NEGATIVE_BLOCK = 512
 TRIPLET_BLOCK = 64
 
+# Values of kernels of all pairs of a batch that are computed at once, and should stay
+# in the cache.
+KERNEL_VALUES = 2**20
+
 # Samples of which all pairs of distances are held, and those from which all others are
 # placed where there are more.
 ALL_PAIRS_SAMPLES = 5_000

@@ -34,63 +34,68 @@ def student_kernel(codes: Tensor) -> Tensor:
     return (left @ right.mT).clamp_min_(1).reciprocal_()
 
 
-class _NeighborLoss(torch.autograd.Function):
-    r"""Cross-entropy of positives, with a gradient that is derived by hand.
+def _loss_and_gradients(codes: Tensor, log_scale: Tensor, weights: Tensor) -> Any:
+    r"""Compute the loss of :func:`neighbor_loss`, and its gradients, derived by hand.
 
-    For :math:`m` codes, with :math:`S_i = \sum_{l \ne i} q_{il}` and the positive
-    :math:`j` of :math:`i`,
+    For :math:`m` codes, with weights :math:`w_i` and the positive :math:`j` of
+    :math:`i`,
 
-    .. math:: \frac{\partial L}{\partial |z_i - z_l|^2} = \frac{c^2}{m \log(m - 1)}
-              \Bigl([l = j]\, q_{il} - \frac{q_{il}^2}{S_i}\Bigr)
+    .. math:: \frac{\partial L}{\partial |z_i - z_l|^2} = \frac{c^2 w_i}{m \log(m - 1)}
+              \Bigl([l = j]\, q_{il} - \frac{v_l\, q_{il}^2}{S_i}\Bigr), \qquad
+              S_i = \sum_{l \ne i} v_l\, q_{il}, \qquad v_l = \frac{w_l}{\bar w}
 
-    With weights, the weight of :math:`i` multiplies its loss, and the weight of
-    :math:`l`, relative to the mean weight, multiplies :math:`q_{il}` in :math:`S_i`.
+    Returns
+    -------
+    loss, of_codes, of_log_scale : Tensor
+        The loss, of the shape of `log_scale`, and its gradients.
     """
+    n_codes, tiny = codes.shape[-2], torch.finfo(codes.dtype).tiny
+    scale = log_scale.exp()[..., None, None]
+    kernel = student_kernel(codes * scale)
+    kernel.diagonal(dim1=-2, dim2=-1).zero_()
+    n_anchors = n_codes // 2
+    of_anchors = weights[..., :n_anchors]
+    of_positives = kernel.diagonal(n_anchors, -2, -1).clone()
+    relative = weights / weights.mean(-1, keepdim=True).clamp_min(tiny)
+    totals = (relative.unsqueeze(-2) @ kernel).squeeze(-2).clamp_min(tiny)
+    loss = weighted_mean(totals.log(), weights)
+    loss -= weighted_mean(of_positives.log(), of_anchors)
+    of_positives *= of_anchors
+    of_pairs = torch.cat([of_positives, of_positives], dim=-1).unsqueeze(-2)
+    # Slopes need no matrix of their own: they are squares, times a factor for each
+    # anchor and one for each negative. The row of ones sums them, and products with few
+    # rows on the left are fast.
+    by_anchor, by_negative = (-weights / totals).unsqueeze(-2), relative.unsqueeze(-2)
+    rows = torch.cat([codes.mT, torch.ones_like(codes.mT[..., :1, :])], dim=-2)
+    factors = torch.cat([rows * by_anchor, rows * by_negative], dim=-2)
+    columns, lines = (factors @ kernel.square_()).chunk(2, dim=-2)
+    columns, lines = columns * by_negative, lines * by_anchor
+    pulls = columns + lines + 2 * of_pairs * rows.roll(n_anchors, -1)
+    pull = pulls[..., -1:, :].mT * codes - pulls[..., :-1, :].mT
+    # Each slope times c^2 |z_i - z_l|^2 = 1 / q_il - 1, summed up.
+    of_scale = -columns[..., -1, :].sum(-1) - of_pairs.sum((-2, -1))
+    fraction = 1 / math.log(n_codes - 1)
+    factor = 2 * fraction / n_codes
+    return loss * fraction, pull * scale.square() * factor, of_scale * factor
+
+
+class _NeighborLoss(torch.autograd.Function):
+    """Cross-entropy of positives, for as many batches at once as the cache can hold."""
 
     @staticmethod
     def forward(ctx, codes, log_scale, weights):
-        n_codes = codes.shape[-2]
-        scale = log_scale.exp()[..., None, None]
-        kernel = student_kernel(codes * scale)
-        kernel.diagonal(dim1=-2, dim2=-1).zero_()
-        above, below = n_codes // 2, -(n_codes // 2)
-        of_positives = kernel.diagonal(above, -2, -1).clone()
-        if weights is None:
-            totals = kernel.sum(-1)
-            loss = totals.log().mean(-1) - of_positives.log().mean(-1)
-            slopes = kernel.square_().div_(-totals.unsqueeze(-1))
-        else:
-            tiny, half = torch.finfo(codes.dtype).tiny, weights[..., :above]
-            mean = weights.mean(-1, keepdim=True).clamp_min(tiny)
-            of_negatives = kernel * (weights / mean).unsqueeze(-2)
-            totals = of_negatives.sum(-1).clamp_min(tiny)
-            loss = weighted_mean(totals.log(), weights)
-            loss -= weighted_mean(of_positives.log(), half)
-            slopes = kernel * of_negatives * (-weights / totals).unsqueeze(-1)
-            of_positives *= half
-        # Each slope times c^2 |z_i - z_l|^2 = 1 / q_il - 1, summed up.
-        of_scale = -slopes.sum((-2, -1)) - 2 * of_positives.sum(-1)
-        for offset in (above, below):
-            slopes.diagonal(offset, -2, -1).add_(of_positives)
-        fraction = 1 / math.log(n_codes - 1)
-        ctx.save_for_backward(codes, slopes, scale, of_scale)
-        ctx.factor = 2 * fraction / n_codes
-        return loss * fraction
+        n_at_once = max(1, limits.KERNEL_VALUES // codes.shape[-2] ** 2)
+        pieces = (each.split(n_at_once) for each in (codes, log_scale, weights))
+        found = zip(*map(_loss_and_gradients, *pieces))
+        loss, *gradients = map(torch.cat, found)
+        ctx.save_for_backward(*gradients)
+        return loss
 
     @staticmethod
     @once_differentiable
     def backward(ctx, gradient):
-        codes, slopes, scale, of_scale = ctx.saved_tensors
-        gradient = gradient * ctx.factor
-        # The row of ones sums the slopes. Products with few rows on the left are fast.
-        rows = torch.cat([codes.mT, torch.ones_like(codes.mT[..., :1, :])], dim=-2)
-        pulls = rows @ slopes + rows @ slopes.mT
-        pull = pulls[..., -1:, :].mT * codes - pulls[..., :-1, :].mT
-        return (
-            pull * scale.square() * gradient[..., None, None],
-            of_scale * gradient,
-            None,
-        )
+        of_codes, of_log_scale = ctx.saved_tensors
+        return of_codes * gradient[..., None, None], of_log_scale * gradient, None
 
 
 def neighbor_loss(
@@ -137,18 +142,19 @@ def neighbor_loss(
     contrastive learning", ICLR 2023, for their combination.
     """
     n_anchors = codes.shape[-2] // 2
-    if n_anchors <= limits.NEGATIVE_BLOCK:
-        if weights is not None:
-            weights = torch.cat([weights, weights], dim=-1)
-        return _NeighborLoss.apply(codes, log_scale, weights)
+    if weights is None:
+        weights = torch.ones_like(codes[..., :n_anchors, 0])
     halves = codes[..., :n_anchors, :], codes[..., n_anchors:, :]
-    blocks = [split_into_blocks(half, limits.NEGATIVE_BLOCK) for half in halves]
-    codes = torch.cat(blocks, dim=-2)
+    codes = torch.cat(
+        [split_into_blocks(half, limits.NEGATIVE_BLOCK) for half in halves], dim=-2
+    )
+    weights = split_values(weights, limits.NEGATIVE_BLOCK)
+    weights = torch.cat([weights, weights], dim=-1)
     log_scale = log_scale.unsqueeze(-1).expand(codes.shape[:-2])
-    if weights is not None:
-        block = split_values(weights, limits.NEGATIVE_BLOCK)
-        weights = torch.cat([block, block], dim=-1)
-    return _NeighborLoss.apply(codes, log_scale, weights).mean(-1)
+    loss = _NeighborLoss.apply(
+        codes.flatten(0, -3), log_scale.flatten(), weights.flatten(0, -2)
+    )
+    return loss.unflatten(0, codes.shape[:-2]).mean(-1)
 
 
 def initial_kernel_scale(

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from stable_embedding.data import limits
 from stable_embedding.losses.base import Batch, Outputs, TotalLoss
 from stable_embedding.losses.neighbor import (
     NeighborLoss,
@@ -57,6 +58,21 @@ def test_loss_of_a_large_batch_is_that_of_its_blocks(rng):
         for at in (slice(0, 341), slice(341, 682), slice(682, 1_023))
     ]
     torch.testing.assert_close(found, torch.stack(of_blocks).mean(0))
+
+
+@pytest.mark.numeric
+def test_as_many_batches_are_computed_at_once_as_the_cache_can_hold(rng, monkeypatch):
+    codes = torch.from_numpy(rng.normal(size=(5, 20, 2))).requires_grad_()
+    log_scales = torch.linspace(-1, 1, 5, dtype=torch.float64, requires_grad=True)
+    weights = torch.from_numpy(rng.uniform(size=(5, 10)))
+    found = []
+    for n_values in (5 * 20**2, 2 * 20**2, 1):
+        monkeypatch.setattr(limits, "KERNEL_VALUES", n_values)
+        loss = neighbor_loss(codes, log_scales, weights)
+        found.append([loss, *torch.autograd.grad(loss.sum(), [codes, log_scales])])
+    for others in found[1:]:
+        for value, expected in zip(others, found[0], strict=True):
+            torch.testing.assert_close(value, expected)
 
 
 def test_loss_is_a_fraction(rng):
