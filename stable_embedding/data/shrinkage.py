@@ -217,7 +217,7 @@ def auto_alpha_of_places(places, scores, distances, n_samples, weights=None):
 def _alpha(fraction, residual, n_samples):
     doubt = max(1.0, _CLEAR_FRACTION / fraction) ** 2
     doubt *= max(1.0, _CLEAR_RESIDUAL / residual) ** 0.5
-    return min(_MAX_ALPHA, doubt * alpha_of_size(n_samples))
+    return float(min(_MAX_ALPHA, doubt * alpha_of_size(n_samples)))
 
 
 def carried_alpha(alpha, alpha_before, n_before, n_samples):

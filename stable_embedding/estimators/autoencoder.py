@@ -201,9 +201,9 @@ class StableAutoencoder(BaseStableAutoencoder):
         Called during the training. A callback ends the training if it raises
         KeyboardInterrupt at the end of an epoch. Batches hold scaled samples, or
         coordinates of wide ones (see Notes). The history has losses of epochs, not of
-        batches, and ``BatchScoring`` cannot add scores of batches. With ``n_init > 1``
-        losses are means over runs, and the net's module holds the stacked layers of all
-        runs.
+        batches, and ``BatchScoring`` cannot add scores of batches; scores that call
+        ``net.predict`` cannot be computed. With ``n_init > 1`` losses are means over
+        runs, and the net's module holds the stacked layers of all runs.
 
     device : str or torch.device, default="auto"
         Device to train and transform on. "auto" is CUDA or MPS if available.

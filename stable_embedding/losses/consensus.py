@@ -108,14 +108,10 @@ class ConsensusLoss(LossTerm):
         ):
             step = part = self.steps[at]
             if self.has_positives:
-                n_times = self._count(at)
+                _, which, counts = at.unique(return_inverse=True, return_counts=True)
+                n_times = counts[which]
                 part = (1 - (1 - step) ** n_times) / n_times
             # Sums do not depend on their order.
             way = part.unsqueeze(-1) * (of_run - self.mean_codes[at])
             self.mean_codes.index_add_(0, at, way)
             self.steps[at] = step.clamp_max(_STEP)
-
-    def _count(self, at: Tensor) -> Tensor:
-        """Return how often the sample at each position occurs in the batch of a run."""
-        ones = self.steps.new_ones(len(at))
-        return torch.zeros_like(self.steps).index_add_(0, at, ones)[at]

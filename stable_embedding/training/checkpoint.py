@@ -74,13 +74,13 @@ class Checkpoints(Callback):
             "best_losses": net.best_losses_,
         }
         tensors = {
-            f"{part} {name}": tensor.detach().cpu()
+            f"{part} {name}": tensor.detach().cpu().contiguous()
             for part, state in self._states(net).items()
             for name, tensor in state.items()
         }
         for at, moments in optimizer["state"].items():
             for name, tensor in moments.items():
-                tensors[f"optimizer {at} {name}"] = tensor.cpu()
+                tensors[f"optimizer {at} {name}"] = tensor.cpu().contiguous()
         write(self.path, self.kind, _as_json(document), tensors)
 
     def resume(self, net: Any, schedule: OneCycle) -> None:
@@ -89,10 +89,15 @@ class Checkpoints(Callback):
         net.history = History(document["history"])
         net.best_losses_ = document["best_losses"]
         optimizer = net.optimizer_.state_dict()
+        groups = net.optimizer_.param_groups
+        weights = list(chain(*(group["params"] for group in groups)))
         for name, tensor in tensors.items():
             part, _, rest = name.partition(" ")
             if part == "optimizer":
                 at, moment = rest.split(" ")
+                # The optimizer reads a weight and its moments in the order of memory.
+                if tensor.dim():
+                    tensor = torch.empty_like(weights[int(at)]).copy_(tensor)
                 optimizer["state"].setdefault(int(at), {})[moment] = tensor
         net.optimizer_.load_state_dict(optimizer)
         with torch.no_grad():
@@ -106,12 +111,20 @@ class Checkpoints(Callback):
     def _states(self, net):
         """Tensors that are changed in place, by what they belong to."""
         states = {
-            "module": net.module_.state_dict(),
-            "criterion": net.criterion_.state_dict(),
+            "module": trained_state(net.module_),
+            "criterion": trained_state(net.criterion_),
         }
         if self.stopping is not None:
             states["stopping"] = self.stopping.state(net.module_)
         return states
+
+
+def trained_state(module: nn.Module) -> dict[str, torch.Tensor]:
+    """Return all that a training may change, by name, what modules share once.
+
+    A ``state_dict`` lacks buffers that are not persistent.
+    """
+    return dict(chain(module.named_parameters(), module.named_buffers()))
 
 
 def _as_json(document):
@@ -186,6 +199,6 @@ def training_fingerprint(
     if training_set.weights is not None:
         arrays["weights"] = torch.from_numpy(training_set.weights)
     for at, module in enumerate(modules):
-        for name, weight in module.state_dict().items():
-            arrays[f"{at} {name}"] = weight.cpu()
+        for name, tensor in trained_state(module).items():
+            arrays[f"{at} {name}"] = tensor.detach().cpu()
     return digest(repr(numbers), arrays)

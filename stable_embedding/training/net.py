@@ -169,9 +169,9 @@ class Net(NeuralNet):
         _, (_, *terms) = self._mean_terms(
             *self._step_through(iterator, self.validation_step)
         )
-        # A term may be negative, and must not hide what the others have to gain.
+        # A term may be negative, and must not hide what the others can gain.
         weights = self.criterion.weights.values()
-        loss = sum(weight * abs(fmean(term)) for weight, term in zip(weights, terms))
+        loss = sum(abs(weight * fmean(term)) for weight, term in zip(weights, terms))
         self.step_size_ = 1.0
         if loss < _SMALL_LOSS:
             self.step_size_ = (max(loss, _ROUNDING_LOSS) / _SMALL_LOSS) ** 0.5

@@ -41,6 +41,7 @@ _RESERVED_NAMES = {
     "label",
     "kl",
     "triplet",
+    "validation",
 }
 
 # Start of the names of means over validation samples.
@@ -340,7 +341,7 @@ def check_callbacks(callbacks: Any) -> None:
     """Raise if an item is neither a skorch callback nor a (name, callback) pair."""
     if not callbacks:
         return
-    from skorch.callbacks import Callback  # skorch is slow to import
+    from skorch.callbacks import Callback, LRScheduler  # skorch is slow to import
 
     for item in callbacks:
         callback = item[1] if isinstance(item, tuple) and len(item) == 2 else item
@@ -349,6 +350,11 @@ def check_callbacks(callbacks: Any) -> None:
             raise TypeError(
                 f"callbacks holds {item!r}; each item must be a skorch callback, or a"
                 " pair of a name and one"
+            )
+        if isinstance(callback, LRScheduler) or callback is LRScheduler:
+            raise ValueError(
+                f"callbacks holds {item!r}, but the training sets the learning rate of"
+                " each step; choose its peak by learning_rate_init"
             )
 
 

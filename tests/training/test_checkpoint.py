@@ -5,8 +5,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 from skorch.callbacks import Callback
 
+from stable_embedding import StableAutoencoder
 from stable_embedding.data.training_data import TrainingSet
 from stable_embedding.losses import LossTerm
 from stable_embedding.losses.neighbor import NeighborLoss
@@ -92,6 +94,40 @@ def test_a_training_is_resumed_where_it_was(
     for network, other in zip(resumed, whole):
         for weight, value in zip(network.parameters(), other.parameters()):
             assert torch.equal(weight, value)
+
+
+class Unusual(torch.nn.Module):
+    """Shared weights, a weight that is not contiguous, a buffer that is not saved."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = torch.nn.Linear(4, 6)
+        self.second, self.third = torch.nn.Linear(6, 6), torch.nn.Linear(6, 6)
+        self.third.weight = self.second.weight
+        self.last = torch.nn.Linear(6, 2)
+        self.last.weight = torch.nn.Parameter(torch.randn(6, 2).mul(0.1).T)
+        self.register_buffer("mean", torch.zeros(6), persistent=False)
+
+    def forward(self, inputs):
+        hidden = torch.tanh(self.first(inputs))
+        if self.training:
+            with torch.no_grad():
+                self.mean.lerp_(hidden.mean(0), 0.1)
+        hidden = torch.tanh(self.second(hidden - self.mean))
+        return self.last(torch.tanh(self.third(hidden)))
+
+
+def test_a_training_of_unusual_modules_is_resumed_where_it_was(tmp_path):
+    X = np.random.default_rng(0).normal(size=(40, 4))
+    torch.manual_seed(0)
+    settings = {"encoder": Unusual(), "n_init": 1, "alpha": 0.5, "random_state": 0}
+    model = StableAutoencoder(max_iter=6, init="random", **settings)
+    expected = clone(model).fit(X)
+    with pytest.raises(RuntimeError, match="crashed"):
+        clone(model).set_params(checkpoint=tmp_path, callbacks=[Crash(4)]).fit(X)
+    found = clone(model).set_params(checkpoint=tmp_path).fit(X)
+    assert found.n_iter_ == 6
+    np.testing.assert_array_equal(found.transform(X), expected.transform(X))
 
 
 @pytest.mark.parametrize(

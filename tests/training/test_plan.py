@@ -3,7 +3,7 @@ import threading
 import numpy as np
 import pytest
 import torch
-from skorch.callbacks import Callback, EpochScoring
+from skorch.callbacks import Callback, EpochScoring, LRScheduler
 
 from stable_embedding import (
     DenoisingAutoencoder,
@@ -91,6 +91,16 @@ BAD = [
         StableAutoencoder(extra_losses=[Term("similarity")]),
         ValueError,
         "a term named 'similarity', which is taken",
+    ),
+    (
+        StableAutoencoder(extra_losses=[Term("validation")]),
+        ValueError,
+        "a term named 'validation', which is taken",
+    ),
+    (
+        StableAutoencoder(callbacks=[("mine", LRScheduler("StepLR"))]),
+        ValueError,
+        "the training sets the learning rate of each step; choose its peak by",
     ),
     (
         StableAutoencoder(extra_losses=[Term("validation_similarity")]),

@@ -5,6 +5,7 @@ import signal
 import numpy as np
 import pytest
 import torch
+from sklearn.datasets import load_iris
 from skorch.callbacks import Callback, Checkpoint, EarlyStopping
 from torch import nn
 
@@ -259,6 +260,26 @@ def test_a_users_checkpoint_follows_the_best_epoch(
     assert (tmp_path / "params.pt").exists()
     error = network.squared_errors(samples).mean().item()
     assert run.losses["reconstruction_loss"] == pytest.approx(error, rel=1e-5)
+
+
+def test_a_users_checkpoint_holds_only_what_torch_loads_safely(tmp_path):
+    checkpoint = Checkpoint(monitor="train_loss_best", dirname=tmp_path, load_best=True)
+    model = StableAutoencoder(n_init=1, max_iter=2, callbacks=[checkpoint])
+    model.fit(load_iris().data)
+    assert type(model.alpha_) is float
+    assert len(torch.load(tmp_path / "optimizer.pt", weights_only=True)["state"]) > 0
+
+
+def test_a_term_with_a_negative_weight_does_not_stop_the_training(samples, train_one):
+    class Spread(LossTerm):
+        name = "spread"
+
+        def forward(self, outputs, batch):
+            return torch.tanh(outputs.codes.square().sum(-1).mean(-1))
+
+    terms = [ReconstructionLoss(), Spread(-0.5)]
+    run, _ = train_one(samples, terms=terms, max_iter=20)
+    assert run.history["loss"][-1] < run.history["loss"][0] - 0.01
 
 
 def test_a_users_early_stopping_stops(samples, train_one):
