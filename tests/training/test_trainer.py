@@ -277,7 +277,7 @@ def test_a_term_with_a_negative_weight_does_not_stop_the_training(samples, train
         def forward(self, outputs, batch):
             return torch.tanh(outputs.codes.square().sum(-1).mean(-1))
 
-    terms = [ReconstructionLoss(), Spread(-0.5)]
+    terms = [ReconstructionLoss(), Spread(-3.0)]
     run, _ = train_one(samples, terms=terms, max_iter=20)
     assert run.history["loss"][-1] < run.history["loss"][0] - 0.01
 
