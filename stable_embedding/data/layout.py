@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import limits
-from .placement import place_samples, rotated_axes
+from .placement import axes_toward, has_reference, place_samples, rotated_axes
 from .shrinkage import auto_alpha_of_places
 from .subsample import smallest_hashes
 from .subset import Subset
@@ -121,3 +121,42 @@ def find_layout(
         )
         layout = layout._replace(alpha=min(alpha, of_places))
     return layout
+
+
+def turn_toward(reference, layout, samples, hashes, n_kept, basis=None, weights=None):
+    """Let a training start near the codes of an earlier map.
+
+    Parameters
+    ----------
+    reference : ndarray of shape (n_samples, n_components)
+        Codes of the samples in the earlier map, in their unit; nan where there is none.
+
+    layout : Layout
+
+    samples : ScaledSamples
+
+    hashes : ndarray of shape (n_samples,)
+
+    n_kept : int
+        Most samples by which the axes are found.
+
+    basis : ndarray of shape (n_coordinates, n_features) or None, default=None
+        Basis that the training works in.
+
+    weights : ndarray of shape (n_samples,) or None, default=None
+        Weights of the samples; equal ones if None.
+
+    Returns
+    -------
+    Layout
+        With other axes.
+    """
+    is_known = has_reference(reference)
+    if weights is not None:
+        is_known &= weights > 0
+    known = np.flatnonzero(is_known)
+    known = known[smallest_hashes(hashes[known], n_kept)]
+    old = Subset.at(known, samples.project(basis), hashes, weights)
+    axes = layout.axes if basis is None else layout.axes @ basis.T
+    axes = axes_toward(reference[known], axes, old.samples, old.weights)
+    return layout._replace(axes=axes if basis is None else axes @ basis)

@@ -3,13 +3,18 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import orthogonal_procrustes
+from scipy.linalg import orthogonal_procrustes, svd
+from sklearn.linear_model import RidgeCV
 
 from .classical_scaling import classical_scaling, place_by_landmarks
 from .input_distances import InputDistances, SparseMatrixDistances
 from .metrics import check_range
 from .pca import signed_moment
 from .sample_weights import weights_at
+
+# Penalties of ridge regression, relative to the number of samples. The one that
+# predicts best is taken.
+_PENALTIES = np.logspace(-8, 1, 10)
 
 
 class Placement(NamedTuple):
@@ -175,3 +180,44 @@ def rotated_axes(
         scores - scores.mean(axis=0), coordinates - coordinates.mean(axis=0)
     )
     return (rotation.T @ axes).astype(np.float32)
+
+
+def axes_toward(
+    reference: np.ndarray,
+    axes: np.ndarray,
+    samples: np.ndarray,
+    weights: np.ndarray | None = None,
+) -> np.ndarray:
+    """Turn principal axes such that scores lie near the codes of an earlier map.
+
+    The codes are predicted from the samples by ridge regression, and the orthonormal
+    axes nearest to its coefficients are returned. So they are those of an earlier map
+    that is linear, even where the principal axes of other samples have changed.
+
+    Parameters
+    ----------
+    reference : ndarray of shape (n_samples, n_components)
+        Codes of the samples in the earlier map.
+
+    axes : ndarray of shape (n_components, n_features)
+
+    samples : ndarray of shape (n_samples, n_features)
+
+    weights : ndarray of shape (n_samples,) or None, default=None
+        Weights of the samples, above 0; equal ones by default.
+
+    Returns
+    -------
+    ndarray of shape (n_components, n_features), dtype float32
+    """
+    samples = samples.astype(np.float64)
+    rotated = rotated_axes(axes, samples, reference)
+    ridge = RidgeCV(len(samples) * _PENALTIES)
+    ridge.fit(samples, reference - samples @ rotated.T, weights)
+    left, _, right = svd(rotated + ridge.coef_, full_matrices=False)
+    return (left @ right).astype(np.float32)
+
+
+def has_reference(reference: np.ndarray) -> np.ndarray:
+    """Tell which samples have a place in a reference; others are rows of nan."""
+    return np.isfinite(reference).all(axis=1)

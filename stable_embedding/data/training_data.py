@@ -13,7 +13,7 @@ from . import limits
 from .duplicates import DistinctSamples, merge_duplicates
 from .input_distances import InputDistances
 from .labels import can_spread, spread_classes, standardize_targets
-from .layout import find_layout
+from .layout import find_layout, turn_toward
 from .lazy_samples import LazySamples, chunk_slices, exceeds_memory
 from .metrics import GEODESIC
 from .relations import find_relations
@@ -217,6 +217,13 @@ class TrainingData:
             weights=weights,
             total_weight=n_trained_on,
         )
+        if reference is not None:
+            reference = in_order(reference, order) / layout.code_scale
+            if plan.init == "pca" and plan.consensus_weight != 0:
+                n_kept = min(limits.ESTIMATION_SAMPLES, len(subset.index))
+                layout = turn_toward(
+                    reference, layout, samples, hashes, n_kept, basis, weights
+                )
         labels = labels_in_order(labels, order, weights)
         if spreads:
             labels = spread_classes(labels, relations.graph)
@@ -225,7 +232,7 @@ class TrainingData:
             hashes,
             graph=relations.graph if plan.neighbor_weight else None,
             labels=None if labels is None else torch.from_numpy(labels),
-            reference=reference_in_order(reference, order, layout.code_scale),
+            reference=reference,
             weights=weights,
             mean_weight=mean_weight,
         )
@@ -307,19 +314,16 @@ def as_count(total):
     return nearest if is_whole else total
 
 
-def reference_in_order(reference, order, unit):
-    """Return codes of an earlier map in the order of the samples, in a unit."""
-    if reference is None:
-        return None
-    return (reference if order is None else reference[order]) / unit
+def in_order(values, order):
+    """Return values of the samples in X in the order of the samples."""
+    return values if order is None else values[order]
 
 
 def labels_in_order(labels, order, weights):
     """Return labels in the order of the samples, numbers standardized by weights."""
     if labels is None:
         return None
-    if order is not None:
-        labels = labels[order]
+    labels = in_order(labels, order)
     if labels.dtype.kind != "f":
         return labels
     if weights is not None:

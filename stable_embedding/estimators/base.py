@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._ambient import own_settings
 from .._sklearn import fit_context
 from ..data.dominance import warn_of_dominance
+from ..data.placement import has_reference
 from ..data.sample_ids import check_same_samples
 from ..data.sample_weights import check_weights, weights_at
 from ..data.training_data import TrainingData
@@ -28,7 +29,7 @@ from ..training.schedule import limit_runs
 from .distance_source import distance_source
 from .embedding import ROUNDINGS, EmbeddingMixin
 from .loss_terms import scaling_guide_terms, standard_terms
-from .reference import alignment_samples, has_reference
+from .reference import alignment_samples
 from .sensitivity import SensitivityMixin
 from .state import StateMixin
 from .validation import ValidationMixin
@@ -112,9 +113,10 @@ class BaseStableAutoencoder(
         reference : array-like of shape (n_samples, n_components), default=None
             Target codes of the samples, for instance those of last month's embedding.
             Give nan for samples without a target. If X and `reference` are data frames
-            with ids in their indexes, these must be equal. Training pulls codes toward
-            the targets with `consensus_weight`. The trained embedding is then aligned
-            with them, as by `align`.
+            with ids in their indexes, these must be equal. Training starts with the
+            linear path that predicts the targets best, and pulls codes toward them with
+            `consensus_weight`. The trained embedding is then aligned with them, as by
+            `align`.
 
         Returns
         -------

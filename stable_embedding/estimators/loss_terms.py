@@ -6,6 +6,7 @@ import torch
 from .._ambient import CPU_FLOAT32
 from ..data import limits
 from ..data.neighbors import draw_positives
+from ..data.placement import has_reference
 from ..data.sample_weights import weights_at
 from ..data.subsample import smallest_hashes
 from ..losses.consensus import ConsensusLoss, auto_consensus_weight
@@ -27,7 +28,7 @@ from ..losses.similarity import (
     inner_product,
 )
 from ..networks.inference import apply_in_chunks
-from .reference import has_reference, reference_at_start
+from .reference import reference_at_start
 
 
 def standard_terms(networks, data, plan, rigid_map):

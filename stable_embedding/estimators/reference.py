@@ -7,14 +7,10 @@ from sklearn.utils import check_array
 from ..data import limits
 from ..data.columns import columns_named
 from ..data.containers import readable
+from ..data.placement import has_reference
 from ..data.sample_weights import weights_at
 from ..data.subsample import smallest_hashes
 from ..networks.inference import apply_in_chunks
-
-
-def has_reference(reference):
-    """Tell which samples have a place in a reference; others are rows of nan."""
-    return np.isfinite(reference).all(axis=1)
 
 
 def check_reference(reference, n_samples, plan, weights=None):

@@ -20,6 +20,7 @@ from .._sklearn import (
     validate_params,
 )
 from ..data.containers import dense, indexable, readable
+from ..data.placement import has_reference
 from ..data.sample_ids import (
     index_of,
     listed_ids,
@@ -28,7 +29,6 @@ from ..data.sample_ids import (
 )
 from ..data.sample_weights import check_weights
 from ..estimators.hashing import SemanticHashing
-from ..estimators.reference import has_reference
 from ..losses.consensus import auto_consensus_weight
 from ..stability.measures import displacement, neighbor_overlap
 from .steps import (

@@ -9,6 +9,7 @@ from stable_embedding.data.input_distances import (
 )
 from stable_embedding.data.pca import principal_axes
 from stable_embedding.data.placement import (
+    axes_toward,
     coordinate_signs,
     place_samples,
     rotated_axes,
@@ -137,3 +138,25 @@ def test_rotated_axes_lead_to_rotated_scores(samples, rng):
     wanted = samples @ axes.T @ rotation
     found = samples @ rotated_axes(axes, samples, wanted + 5).T
     np.testing.assert_allclose(found, wanted, atol=1e-5)  # axes of float32
+
+
+@pytest.mark.parametrize("is_weighted", [False, True])
+@pytest.mark.parametrize("n_known", [8, 40])
+def test_axes_of_an_earlier_linear_map_are_found(n_known, is_weighted, samples, rng):
+    weights = rng.uniform(0.1, 5, size=n_known) if is_weighted else None
+    axes, _ = principal_axes(samples.astype(np.float32), 2)
+    # Of another subspace, as where principal axes have changed.
+    earlier = np.linalg.qr(rng.normal(size=(3, 2)))[0].T
+    known = samples[:n_known]
+    found = axes_toward(known @ earlier.T + 5, axes, known, weights)
+    np.testing.assert_allclose(found, earlier, atol=1e-4)  # the least penalty
+
+
+@pytest.mark.parametrize("constant", ["samples", "reference", "both"])
+def test_axes_stay_orthonormal_where_nothing_can_be_predicted(constant, samples, rng):
+    axes, _ = principal_axes(samples.astype(np.float32), 2)
+    reference = rng.normal(size=(40, 2))
+    samples = np.zeros_like(samples) if constant != "reference" else samples
+    reference = np.ones_like(reference) if constant != "samples" else reference
+    found = axes_toward(reference, axes, samples)
+    np.testing.assert_allclose(found @ found.T, np.eye(2), atol=1e-6)

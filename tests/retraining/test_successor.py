@@ -179,6 +179,23 @@ def test_a_pulled_map_moves_less_than_one_that_is_aligned(digits):
     assert moved["pull"] < moved["align"] / 2
 
 
+def test_a_map_that_is_pcas_is_pulled_to_other_axes_than_pcas(rng):
+    # Of independent features, the principal axes of other samples are others.
+    X = rng.normal(size=(400, 6))
+    previous = StableAutoencoder(n_init=1, max_iter=5, alpha=100.0).fit(X[:360])
+    moved = {
+        strategy: retrain(
+            previous,
+            X[20:],
+            ids=range(20, 400),
+            reference=range(360),
+            strategy=strategy,
+        ).displacement
+        for strategy in ("pull", "align")
+    }
+    assert moved["pull"] < 0.1 * moved["align"]
+
+
 def test_without_a_reference_all_samples_are_kept_in_place(iris):
     X, _ = iris
     old = StableAutoencoder(**QUICK).fit(X[:100])
