@@ -1,5 +1,6 @@
 """Validate and normalize sample weights."""
 
+import warnings
 from numbers import Real
 
 import numpy as np
@@ -7,6 +8,9 @@ from sklearn.utils import check_array
 
 from .columns import columns_named
 from .containers import readable
+
+# Least sum of weights of a training, which needs two samples.
+_LEAST_SUM = 2
 
 
 def check_weights(sample_weight, n_samples, least=2):
@@ -66,6 +70,18 @@ def check_weights(sample_weight, n_samples, least=2):
         if not np.isfinite(weights.sum()):
             raise ValueError("sample_weight has an infinite sum; divide it by its mean")
     return weights
+
+
+def warn_of_small_weights(weights):
+    """Warn if weights add up to less than two samples, as fractions of 1 do."""
+    if weights is None or weights.sum() >= _LEAST_SUM:
+        return
+    warnings.warn(
+        f"sample_weight adds up to {weights.sum():.6g}, so that the samples count"
+        " together as no more than one, and the embedding is hardly more than PCA:"
+        " if the weights only compare samples, divide them by their mean",
+        stacklevel=6,  # where `fit` is called, through two decorators
+    )
 
 
 def weights_at(weights, index):

@@ -2,6 +2,8 @@
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
+from sklearn.utils.sparsefuncs import min_max_axis
 
 from . import limits
 from .chunks import feature_means, iterate_chunks, total_squared_deviation
@@ -164,6 +166,22 @@ class ScaledSamples:
     def unscaled(self):
         """Return the samples as they are in X, in their order."""
         return self.X if self.order is None else self.X[self.order]
+
+    def extremes(self):
+        """Return the least and the largest value of each feature, scaled.
+
+        Returns
+        -------
+        ndarray of shape (2, n_features), dtype float32
+        """
+        if issparse(self.X):
+            found = min_max_axis(self.unscaled(), axis=0)
+        else:
+            chunks = iterate_chunks(self.X, self.index_in_X)
+            of_chunks = [(chunk.min(axis=0), chunk.max(axis=0)) for _, chunk in chunks]
+            lows, highs = zip(*of_chunks)
+            found = np.min(lows, axis=0), np.max(highs, axis=0)
+        return scale_samples(np.stack(found), self.mean, self.scale).astype(np.float32)
 
     def project(self, basis):
         """Return the same samples, projected onto a basis; None for their features."""

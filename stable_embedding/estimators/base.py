@@ -14,7 +14,11 @@ from .._sklearn import fit_context
 from ..data.dominance import warn_of_dominance
 from ..data.placement import has_reference
 from ..data.sample_ids import check_same_samples
-from ..data.sample_weights import check_weights, weights_at
+from ..data.sample_weights import (
+    check_weights,
+    warn_of_small_weights,
+    weights_at,
+)
 from ..data.training_data import TrainingData
 from ..networks.autoencoder import Autoencoder
 from ..networks.base import BaseAutoencoder
@@ -159,7 +163,9 @@ class BaseStableAutoencoder(
 
         y : array-like of shape (n_samples,) or None
             Class or number of each sample, for an estimator that uses it. Otherwise
-            ignored.
+            ignored. Each chunk is read by itself: set `target_type` if "auto" could
+            take some chunks for numbers and others for classes, and standardize
+            numbers before.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each sample, 0 or more; 1 by default.
@@ -280,6 +286,8 @@ class BaseStableAutoencoder(
             )
             names = getattr(self, "feature_names_in_", None)
             warn_of_dominance(X, data.mean, names, weights)
+            if not n_seen:
+                warn_of_small_weights(weights)
             is_whole = not (resume or is_chunk)
             input_transform = self._input_transform(data)
             if is_whole and input_transform is None:

@@ -183,6 +183,5 @@ class DenoisingAutoencoder(StableAutoencoder):
             return None
         if self.corruption == "gaussian":
             return Corruption("gaussian", level / self.n_features_in_**0.5)
-        samples = data.subset.samples
-        extremes = samples.min(axis=0), samples.max(axis=0)
-        return Corruption(self.corruption, level, *map(torch.from_numpy, extremes))
+        extremes = torch.from_numpy(data.samples.extremes())
+        return Corruption(self.corruption, level, *extremes)

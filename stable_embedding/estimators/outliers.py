@@ -243,9 +243,11 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
         else:
             percent = 100 * self.contamination
             offset = weighted_percentile(scores, percent, weights)
+            # The sample at the threshold is an inlier, with others and alone.
+            offset -= ROUNDINGS * np.spacing(abs(offset))
         # The estimator has validated X, which may be a data frame that it needs.
         validate_data(self, X, skip_check_array=True)
-        if len(getattr(X, "shape", ())) > 2:  # of images
+        if hasattr(estimator, "n_features_in_"):  # also of images
             self.n_features_in_ = estimator.n_features_in_
         self.offset_, self.estimator_ = offset, unfrozen(estimator)
         return self

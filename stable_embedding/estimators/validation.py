@@ -9,7 +9,7 @@ from ..data.chunks import iterate_chunks
 from ..data.columns import check_finite, columns_named
 from ..data.containers import canonical, check_samples, readable, readable_samples
 from ..data.images import flat_images
-from ..data.labels import encode_targets, read_labels
+from ..data.labels import UNLABELED, encode_targets, read_labels
 from ..data.lazy_samples import exceeds_memory
 from ..data.metrics import check_metric
 from ..data.sample_distances import check_distances
@@ -41,12 +41,14 @@ class ValidationMixin:
         return X, labels
 
     def _labels_that_count(self, labels, y, X, weights, resume):
-        """Encode labels as if samples of weight 0, which are left out, had none."""
-        if labels is None or weights is None or weights.all() or exceeds_memory(X):
+        """Encode labels as if samples of weight 0 had none."""
+        if labels is None or weights is None or weights.all():
             return labels
         kept = np.flatnonzero(weights)
         counted = self._encode_labels(read_labels(y)[kept], kept, resume)
         labels = np.zeros_like(labels, dtype=counted.dtype)
+        if exceeds_memory(X):  # such samples are not left out
+            labels[:] = np.nan if counted.dtype.kind == "f" else UNLABELED
         labels[kept] = counted
         return labels
 

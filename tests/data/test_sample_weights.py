@@ -4,6 +4,7 @@ import pytest
 from scipy.sparse import csr_array
 from sklearn.decomposition import PCA
 
+from stable_embedding import StableAutoencoder
 from stable_embedding.data.metrics import PairMetric
 from stable_embedding.data.pca import flip_signs, principal_axes
 from stable_embedding.data.sample_weights import (
@@ -143,3 +144,12 @@ def test_small_weights_are_no_fractions_of_one_sample(rng):
     values = rng.normal(size=100)
     found = weighted_percentile(values, 10, np.full(100, 0.01))
     assert found == pytest.approx(np.percentile(values, 10))
+
+
+def test_weights_that_add_up_to_one_sample_are_warned_of(iris):
+    X, weights = iris[0], np.full(150, 1 / 150)
+    model = StableAutoencoder(n_init=1, max_iter=1)
+    with pytest.warns(UserWarning, match="adds up to 1, so that") as caught:
+        model.fit(X, sample_weight=weights)
+    assert caught[0].filename == __file__
+    model.fit(X, sample_weight=weights / weights.mean())

@@ -117,3 +117,16 @@ def test_the_rounding_of_a_mean_is_no_variance(is_weighted, n_samples, value, rn
     assert total_squared_deviation(X, mean, weights=weights) == 0
     if not is_weighted:
         assert mean_and_scale(X)[1] == 0
+
+
+@pytest.mark.parametrize("kind", ["dense", "chunks", "sparse"])
+def test_extremes_are_those_of_all_samples(kind, rng, monkeypatch):
+    X = rng.normal(size=(200, 5)) * (rng.random((200, 5)) < 0.1)
+    order = rng.permutation(200)[:150]
+    expected = ScaledSamples(X, *mean_and_scale(X), order)[:]
+    if kind == "chunks":
+        monkeypatch.setattr(limits, "CHUNK_SAMPLES", 7)
+    given = csr_array(X) if kind == "sparse" else X
+    samples = ScaledSamples(given, *mean_and_scale(X), order)
+    found = samples.extremes()
+    np.testing.assert_allclose(found, [expected.min(axis=0), expected.max(axis=0)])

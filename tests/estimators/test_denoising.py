@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import mean_squared_error
 from skorch.callbacks import Callback
 
 from stable_embedding import DenoisingAutoencoder, StableAutoencoder
+from stable_embedding.data import limits
 
 CORRUPTIONS = ["gaussian", "masking", "salt_and_pepper"]
 
@@ -113,3 +115,19 @@ def test_wide_samples_are_corrupted_feature_by_feature(rng):
     assert watch("gaussian", 0.3) < 200
     assert watch("masking", 0.3) == 200
     assert watch("masking", 0) < 200
+
+
+def test_each_feature_of_sparse_samples_is_salted(rng, monkeypatch):
+    X = csr_array(rng.normal(size=(300, 40)) * (rng.random((300, 40)) < 0.02))
+    monkeypatch.setattr(limits, "SPARSE_SUBSET_BYTES", 0)
+    monkeypatch.setattr(limits, "SUBSET_SAMPLES", 5)
+    seen = []
+
+    class Watched(DenoisingAutoencoder):
+        def _input_transform(self, data):
+            seen.append(super()._input_transform(data))
+
+    Watched(n_init=1, max_iter=1, corruption="salt_and_pepper").fit(X)
+    varies = (X.max(axis=0).toarray() > X.min(axis=0).toarray()).ravel()
+    is_salted = seen[0].maximum > seen[0].minimum
+    np.testing.assert_array_equal(is_salted.numpy(), varies)

@@ -241,7 +241,9 @@ def test_weights_are_routed_to_the_step_that_has_requested_them(iris):
     assert detector.estimator_[-1].n_samples_seen_ == weights.sum()
     scores = expected.score_samples(X)
     np.testing.assert_array_equal(detector.score_samples(X), scores)
-    assert detector.offset_ == weighted_percentile(scores, 10, weights)
+    # A few roundings below, so that the sample at the percentile is an inlier.
+    expected = weighted_percentile(scores, 10, weights)
+    assert detector.offset_ == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("routing", [False, True])
@@ -261,7 +263,8 @@ def test_weights_count_in_the_limit_of_a_frozen_estimator(iris):
     pca = PCA(2).fit(X)
     detector = ReconstructionOutlierDetector(FrozenEstimator(pca))
     detector.fit(X, sample_weight=weights)
-    assert detector.offset_ == weighted_percentile(pca.score_samples(X), 10, weights)
+    expected = weighted_percentile(pca.score_samples(X), 10, weights)
+    assert detector.offset_ == pytest.approx(expected, rel=1e-12)
 
 
 def test_a_failed_fit_leaves_the_detector_as_it_was(iris):
@@ -277,3 +280,26 @@ def test_a_failed_fit_leaves_the_detector_as_it_was(iris):
     with pytest.raises(ValueError, match="no score"):
         detector.fit(X[:, :3])
     assert vars(detector) == before
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_sample_at_the_threshold_is_an_inlier_alone_too(seed):
+    X = np.random.default_rng(seed).normal(size=(101, 20))
+    model = StableAutoencoder(n_init=1, max_iter=2, random_state=0)
+    detector = ReconstructionOutlierDetector(model, contamination=0.1).fit(X)
+    at = np.argsort(detector.score_samples(X))[10]
+    # Alone a score may be another in the last bits.
+    detector.estimator_.score_samples = lambda X, of=detector.estimator_: (
+        type(of).score_samples(of, X) - 1e-14
+    )
+    assert detector.predict(X[at : at + 1]) == 1
+    assert np.count_nonzero(detector.predict(X) == -1) == 10
+
+
+def test_images_in_a_list_have_the_features_of_the_estimator():
+    images = load_digits().images[:60]
+    model = StableAutoencoder(
+        encoder=ConvolutionalEncoder((8, 8), 2), n_init=1, max_iter=1
+    )
+    detector = ReconstructionOutlierDetector(model).fit(list(images))
+    assert detector.n_features_in_ == detector.estimator_.n_features_in_ == 64

@@ -186,6 +186,16 @@ def test_large_data_are_weighted_as_they_are_read(X, monkeypatch):
     assert model.score(X, sample_weight=weights) > 0.3
 
 
+@pytest.mark.parametrize("label", [1, 0.5])
+def test_labels_of_weight_0_are_none_in_large_data(label, X, monkeypatch):
+    weights, y = np.ones(60), np.full(60, np.nan)
+    weights[:20], y[:20] = 0, np.arange(20) * label
+    monkeypatch.setattr(limits, "IN_MEMORY_BYTES", 400)
+    model = StableAutoencoder(label_weight=1.0, **FEW)
+    with pytest.raises(ValueError, match=r"y labels no sample|y holds 0 known numbers"):
+        model.fit(X, y, sample_weight=weights)
+
+
 def test_a_graph_of_the_users_own_is_of_all_samples(X, counts):
     seen = []
 
