@@ -187,8 +187,9 @@ def probe(n_inputs: int) -> Tensor:
 def starting_at_zero(module: nn.Module, n_inputs: int) -> nn.Module:
     """Let a module return zeros until it is trained.
 
-    Its last layer with weights is set to zero where that has this effect and the layer
-    is trained. Otherwise a learned gain comes after it.
+    Its last layer with weights is set to zero if the layer is trained and the output is
+    linear in its weights. Otherwise a learned gain comes after the module: there may be
+    no slope where these weights are zero, as before a ReLU.
 
     Parameters
     ----------
@@ -202,16 +203,34 @@ def starting_at_zero(module: nn.Module, n_inputs: int) -> nn.Module:
     -------
     nn.Module
     """
-    layers = [one for one in module.modules() if isinstance(one, _WITH_WEIGHTS)]
-    if not (layers and all(one.requires_grad for one in layers[-1].parameters())):
+    last = _last_weights(module)
+    if not all(one.requires_grad for one in last) or not _is_linear_in_last_weights(
+        module, n_inputs
+    ):
         return ReZero(module)
-    before = deepcopy(layers[-1].state_dict())
-    for weight in layers[-1].parameters():
+    for weight in last:
         weight.zero_()
-    if not module.eval()(probe(n_inputs)).any():
-        return module
-    layers[-1].load_state_dict(before)
-    return ReZero(module)
+    return module
+
+
+def _last_weights(module: nn.Module) -> list[nn.Parameter]:
+    """Return the weights of the last layer that has some."""
+    layers = [one for one in module.modules() if isinstance(one, _WITH_WEIGHTS)]
+    return list(layers[-1].parameters()) if layers else []
+
+
+def _is_linear_in_last_weights(module: nn.Module, n_inputs: int) -> bool:
+    """Tell whether outputs of a training are -2 times as large for -2 times them."""
+    outputs = []
+    for factor in (1, -2):
+        copied = deepcopy(module).train()
+        for weight in _last_weights(copied):
+            weight.mul_(factor)
+        with own_random_stream(_SEED):
+            outputs.append(copied(probe(n_inputs)))
+    first, second = outputs
+    near = _ROUNDING * float(first.abs().max())
+    return torch.allclose(second, -2 * first, rtol=0, atol=near)
 
 
 def draw_weights(module: nn.Module, name: str, seed: int) -> None:

@@ -89,23 +89,48 @@ def test_the_last_layer_starts_at_zero():
     assert torch.equal(module[0].weight, first)
 
 
+class HeadFirst(nn.Module):
+    """Registers its layers in another order than it uses them."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(4, 3, bias=False)
+        self.body = nn.Linear(5, 4)
+
+    def forward(self, samples):
+        return self.head(torch.relu(self.body(samples)))
+
+
+@pytest.mark.parametrize("end", [nn.Dropout(0.5), nn.Flatten(), nn.AvgPool1d(1)])
+def test_it_does_before_layers_that_are_linear(end):
+    module = nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), nn.Linear(4, 3), end)
+    assert starting_at_zero(module, 5) is module
+    assert not module[1].running_mean.any()
+    assert not module(probe(5)).any()
+
+
 @pytest.mark.parametrize(
     "module",
     [
         nn.Sequential(nn.Linear(5, 3), nn.Sigmoid()),  # one half at zero
+        nn.Sequential(nn.Linear(5, 3), nn.ReLU()),  # no slope at zero
+        nn.Sequential(nn.Linear(5, 3), nn.LayerNorm(3)),  # a jump at zero
+        nn.Sequential(nn.Linear(5, 3), nn.BatchNorm1d(3)),
+        HeadFirst(),
         nn.Sequential(nn.Linear(5, 3), nn.LayerNorm(3, bias=True), nn.Softplus()),
         nn.Sequential(nn.LayerNorm(5), nn.Flatten()),  # no linear layer
     ],
 )
 def test_else_a_gain_starts_at_zero(module):
     before = copy.deepcopy(module.state_dict())
-    gated = starting_at_zero(module, 5)
+    gated = starting_at_zero(module, 5).eval()
     assert isinstance(gated, ReZero)
     assert not gated(probe(5)).any()
     for name, weight in module.state_dict().items():
         assert torch.equal(weight, before[name])
-    gated(probe(5)).square().sum().backward()
-    gated(probe(5)).sum().backward()
+    # Of two opposite samples, a ReLU returns something for one.
+    outputs = gated(1000 * torch.cat([probe(5), -probe(5)])).flatten()
+    (outputs * torch.arange(len(outputs))).sum().backward()
     assert gated.gain.grad
 
 
