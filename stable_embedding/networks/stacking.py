@@ -88,8 +88,8 @@ class ModuleStack(nn.Module):
             )
         for name, buffer in buffers.items():
             self.register_buffer(self._names[name], buffer)
-        # In a tuple, so that its weights are not ours.
-        self._skeleton = (deepcopy(networks[0]).to("meta"),)
+        # In a tuple, so that its weights are not ours. It knows which ones are tied.
+        self._skeleton = (deepcopy(networks[0]),)
 
     def forward(self, *inputs: Tensor) -> Any:
         """Map inputs of shape (n_runs, n_samples, n_values)."""
