@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .._ambient import CPU_FLOAT32, own_random_stream
+from .._ambient import CPU_FLOAT32, exclusive_random_stream
 
 # Number of samples on which a module is tried.
 _PROBE_SAMPLES = 4
@@ -90,7 +90,7 @@ def copy_of_module(
         If it does not map samples of these widths, each by itself.
     """
     sized = getattr(module, "with_n_components", None)
-    with own_random_stream(_SEED):  # layers that are lazy are drawn here
+    with exclusive_random_stream(_SEED):  # layers that are lazy are drawn here
         copied = deepcopy(module) if sized is None else sized(n_components)
         copied = copied.to(**CPU_FLOAT32)
         inputs = probe(n_inputs)
@@ -226,7 +226,7 @@ def _is_linear_in_last_weights(module: nn.Module, n_inputs: int) -> bool:
         copied = deepcopy(module).train()
         for weight in _last_weights(copied):
             weight.mul_(factor)
-        with own_random_stream(_SEED):
+        with exclusive_random_stream(_SEED):
             outputs.append(copied(probe(n_inputs)))
     first, second = outputs
     near = _ROUNDING * float(first.abs().max())
@@ -245,7 +245,7 @@ def draw_weights(module: nn.Module, name: str, seed: int) -> None:
     """
     frozen = list(frozen_tensors(module))
     given = [tensor.clone() for tensor in frozen]
-    with own_random_stream(seed):
+    with exclusive_random_stream(seed):
         # What holds layers comes after them, since it may draw them in its own way.
         for layer in reversed(list(module.modules())):
             reset = getattr(layer, "reset_parameters", None)
