@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from copy import deepcopy
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -92,6 +93,17 @@ def copy_of_module(
     sized = getattr(module, "with_n_components", None)
     with exclusive_random_stream(_SEED):  # layers that are lazy are drawn here
         copied = deepcopy(module) if sized is None else sized(n_components)
+        if any(isinstance(one, torch.jit.ScriptModule) for one in copied.modules()):
+            raise TypeError(
+                f"{name}={module!r} holds a torch.jit.ScriptModule, whose copies cannot"
+                " be trained; give the module that it was compiled from"
+            )
+        own = chain(copied.parameters(), copied.buffers())
+        if any(one.dtype.is_complex for one in own):
+            raise ValueError(
+                f"{name}={module!r} holds complex weights or buffers; it must hold real"
+                " ones, such as real and imaginary parts along an axis"
+            )
         copied = copied.to(**CPU_FLOAT32)
         inputs = probe(n_inputs)
         try:
@@ -108,12 +120,13 @@ def copy_of_module(
             f"{name}={module!r} returned a {type(outputs).__name__}; it must return a"
             " torch.Tensor"
         )
-    expected = len(inputs), n_outputs
-    if outputs.shape != expected:
-        raise ValueError(
-            f"{name}={module!r} returned shape {tuple(outputs.shape)} for samples of"
-            f" shape {tuple(inputs.shape)}; it must return {expected}"
-        )
+    for batch, returned in ((inputs, outputs), (inputs[:1], alone)):
+        expected = len(batch), n_outputs
+        if returned.shape != expected:
+            raise ValueError(
+                f"{name}={module!r} returned shape {tuple(returned.shape)} for samples"
+                f" of shape {tuple(batch.shape)}; it must return {expected}"
+            )
     if outputs.dtype != torch.float32 or not outputs.isfinite().all():
         raise ValueError(
             f"{name}={module!r} returned values of {outputs.dtype}, of which"
@@ -151,22 +164,17 @@ def check_module_stack(module: nn.Module, trained: nn.Module, name: str) -> None
     Raises
     ------
     ValueError
-        If it keeps statistics of batches, or its buffers changed.
+        If its buffers changed.
     """
     for layer, after in zip(module.modules(), trained.modules()):
-        if getattr(layer, "running_mean", None) is not None:
-            raise ValueError(
-                f"{name} holds a {type(layer).__name__}, which keeps statistics of"
-                " batches, and several runs cannot be trained as one stack with it:"
-                " set n_init=1, or use nn.GroupNorm or nn.LayerNorm"
-            )
         before = dict(layer.named_buffers(recurse=False))
         for key, buffer in after.named_buffers(recurse=False):
             if key not in before or not _are_equal(before[key], buffer):
                 raise ValueError(
                     f"{name} holds a {type(layer).__name__}, whose buffer {key!r}"
                     " changes in training, and several runs cannot be trained as one"
-                    " stack with it: set n_init=1"
+                    " stack with it: set n_init=1, or use a layer without statistics"
+                    " of batches, such as nn.LayerNorm or nn.GroupNorm"
                 )
 
 
@@ -249,6 +257,8 @@ def draw_weights(module: nn.Module, name: str, seed: int) -> None:
         # What holds layers comes after them, since it may draw them in its own way.
         for layer in reversed(list(module.modules())):
             reset = getattr(layer, "reset_parameters", None)
+            # So it is named in nn.MultiheadAttention.
+            reset = reset or getattr(layer, "_reset_parameters", None)
             if reset is not None:
                 reset()
             elif any(one.requires_grad for one in layer.parameters(recurse=False)):

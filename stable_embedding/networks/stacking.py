@@ -121,10 +121,11 @@ def weights_by_name(stacked: nn.Module) -> dict[str, Tensor]:
 
 def trained_tensors(module: nn.Module) -> list[Tensor]:
     """Return what a training changes: weights, and buffers such as running means."""
-    buffers = [one for one in module.buffers() if one.is_floating_point()]
-    if any(isinstance(layer, StackedLinear) for layer in module.modules()):
-        buffers = []  # runs share them, since they are constants
-    return [one.detach() for one in (*module.parameters(), *buffers)]
+    tensors: list[Tensor] = list(module.parameters())
+    # Stacked linear layers share their buffers, which are constants.
+    if not any(isinstance(layer, StackedLinear) for layer in module.modules()):
+        tensors += module.buffers()
+    return [one.detach() for one in tensors if one.is_floating_point()]
 
 
 @torch.no_grad()

@@ -39,6 +39,11 @@ class Overflows(nn.Linear):
         return super().forward(samples) / 0
 
 
+class Squeezes(nn.Linear):
+    def forward(self, samples):
+        return super().forward(samples).squeeze()
+
+
 class Sized(nn.Module):
     def with_n_components(self, n_components):
         return nn.Linear(5, n_components)
@@ -74,11 +79,20 @@ def test_what_has_no_size_gets_one(module):
         (ReturnsATuple(5, 3), TypeError, "returned a tuple"),
         (Centers(5, 3), ValueError, "each sample independently"),
         (Overflows(5, 3), ValueError, "12 are not finite"),
+        (Squeezes(5, 3), ValueError, r"shape \(3,\) for samples of shape \(1, 5\)"),
+        (nn.Linear(5, 3, dtype=torch.complex64), ValueError, "holds complex weights"),
     ],
 )
 def test_what_is_no_such_map_is_named(module, error, message):
     with pytest.raises(error, match=message):
         copy_of_module(module, "decoder", 3, 5, 3)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
+def test_what_is_compiled_to_torchscript_is_named():
+    module = nn.Sequential(torch.jit.script(nn.Linear(5, 3)))
+    with pytest.raises(TypeError, match="give the module that it was compiled from"):
+        copy_of_module(module, "encoder", 3, 5, 3)
 
 
 def test_the_last_layer_starts_at_zero():
@@ -161,6 +175,15 @@ def test_weights_are_drawn_from_the_seed_alone():
     assert torch.equal(torch.get_rng_state(), random_state)
 
 
+def test_attention_is_drawn_by_the_method_that_torch_gives_it():
+    first, same, other = (nn.TransformerEncoderLayer(4, 2, 8) for _ in range(3))
+    for module, seed in zip((first, same, other), (1, 1, 2)):
+        draw_weights(module, "encoder", seed)
+    weights = [one.self_attn.in_proj_weight for one in (first, same, other)]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
 class Scale(nn.Module):
     """A layer that cannot be drawn."""
 
@@ -219,6 +242,15 @@ def test_buffers_that_a_training_changes_are_no_matter_of_stacks(scale):
     message = r"decoder holds a RunningScale, whose buffer 'scale' .*set n_init=1"
     with pytest.raises(ValueError, match=message):
         check_module_stack(module, trained_once(module), "decoder")
+
+
+def test_statistics_that_stay_are_stacked():
+    class Frozen(nn.BatchNorm1d):
+        def train(self, mode=True):
+            return super().train(False)
+
+    module = nn.Sequential(Frozen(5), nn.Linear(5, 3))
+    check_module_stack(module, trained_once(module), "encoder")
 
 
 @pytest.mark.parametrize("value", [1.0, 1, True, 1j, float("nan")])
