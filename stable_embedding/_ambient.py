@@ -109,14 +109,18 @@ def _forked_streams(device: torch.device) -> AbstractContextManager[None]:
 _full_precision = _SharedContext(_in_full_precision)
 _random_streams = _SharedContext(_forked_streams)
 
+# Held by who sets torch's streams of random numbers, which threads share.
+_setting_streams = threading.RLock()
+
 
 def _use_one_thread_if_forked() -> None:
     """Limit torch and OpenMP to one thread in a forked process.
 
     OpenMP threads do not survive a fork, so a call that uses them would never return.
     """
-    global _pid
+    global _pid, _setting_streams
     if os.getpid() != _pid:
+        _setting_streams = threading.RLock()
         _full_precision.renew()
         _random_streams.renew()
         torch.set_num_threads(1)
@@ -169,19 +173,40 @@ def own_random_stream(seed: int, device: str | torch.device = "cpu") -> Iterator
     _use_one_thread_if_forked()
     # The inner context restores the state at entry, for nested calls; the outer one
     # restores that before all threads.
-    with _random_streams(device), _forked_streams(device):
-        seed_streams(seed, device)
+    with _random_streams(device), ExitStack() as inner:
+        with _setting_streams:
+            inner.enter_context(_forked_streams(device))
+            seed_streams(seed, device)
+        try:
+            yield
+        finally:
+            with _setting_streams:
+                inner.close()
+
+
+@contextmanager
+def exclusive_random_stream(
+    seed: int, device: str | torch.device = "cpu"
+) -> Iterator[None]:
+    """Context like `own_random_stream`; other threads wait to set a stream.
+
+    It is for short computations, such as the draw of weights. A training of another
+    thread waits at its next epoch.
+    """
+    _use_one_thread_if_forked()
+    with _setting_streams, own_random_stream(seed, device):
         yield
 
 
 def seed_streams(seed: int, device: str | torch.device) -> None:
     """Seed torch's default generators of the CPU and of a device."""
     device = torch.device(device)
-    torch.default_generator.manual_seed(seed)
-    if device.type == "cpu":
-        return
-    streams = torch.get_device_module(device)
-    has_index = str(device) != device.type
-    # Without it, the current one is seeded.
-    with streams.device(device) if has_index else nullcontext():
-        streams.manual_seed(seed)
+    with _setting_streams:
+        torch.default_generator.manual_seed(seed)
+        if device.type == "cpu":
+            return
+        streams = torch.get_device_module(device)
+        has_index = str(device) != device.type
+        # Without it, the current one is seeded.
+        with streams.device(device) if has_index else nullcontext():
+            streams.manual_seed(seed)

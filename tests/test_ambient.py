@@ -19,6 +19,7 @@ import stable_embedding
 from stable_embedding import ReconstructionOutlierDetector, StableAutoencoder
 from stable_embedding._ambient import (
     _MATMUL_BACKENDS,
+    exclusive_random_stream,
     own_random_stream,
     own_settings,
     seed_streams,
@@ -223,6 +224,40 @@ def test_one_thread_does_not_undo_the_random_stream_of_another():
     for thread in threads:
         thread.join()
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("step", ["enter", "seed", "leave"])
+def test_no_other_thread_sets_an_exclusive_random_stream(step):
+    may_go_on, is_over = threading.Event(), threading.Event()
+    has_come = threading.Event()
+
+    def act():
+        def wait_before(name):
+            if name == step:
+                has_come.set()
+                may_go_on.wait(60)
+
+        wait_before("enter")
+        with own_random_stream(2):
+            wait_before("seed")
+            seed_streams(3, "cpu")
+            wait_before("leave")
+            if step != "leave":
+                is_over.wait(60)
+
+    with exclusive_random_stream(1):
+        expected = torch.stack([torch.rand(3), torch.rand(3)])
+    other = threading.Thread(target=act)
+    other.start()
+    has_come.wait(60)
+    with exclusive_random_stream(1):
+        first = torch.rand(3)
+        may_go_on.set()
+        other.join(0.2)
+        # The same draws, from the same state.
+        assert torch.equal(torch.stack([first, torch.rand(3)]), expected)
+    is_over.set()
+    other.join()
 
 
 def test_a_random_stream_goes_on_after_one_within_it():

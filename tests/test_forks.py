@@ -51,15 +51,25 @@ def test_a_forked_child_does_not_hang():
 
 def test_a_forked_child_waits_for_no_thread_of_its_parent():
     script = """
-    import os, signal
+    import os, signal, threading
     from stable_embedding import _ambient
 
+    def hold():
+        with _ambient._setting_streams:
+            is_held.set()
+            may_leave.wait()
+
+    is_held, may_leave = threading.Event(), threading.Event()
+    other = threading.Thread(target=hold)
+    other.start()
+    is_held.wait()
     with _ambient._random_streams.lock, _ambient._full_precision.lock:
         child = os.fork()
         if not child:
             signal.alarm(60)
             with _ambient.own_random_stream(0), _ambient.own_settings():
                 os._exit(0)
+    may_leave.set()
     assert os.waitpid(child, 0) == (child, 0)
     """
     script = textwrap.dedent(script)

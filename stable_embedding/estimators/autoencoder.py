@@ -48,6 +48,7 @@ class StableAutoencoder(BaseStableAutoencoder):
     decoder : torch.nn.Module or None, default=None
         Your module in place of the decoder's hidden layers, from (n, n_components) to
         (n, n_features). Its input is codes, times the square root of `n_components`.
+        It is copied apart from `encoder`: weights that both share become separate.
 
     metric : str or callable, default="euclidean"
         Distance of the input that Euclidean distances between codes follow. Neighbors

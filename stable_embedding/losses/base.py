@@ -61,7 +61,8 @@ class LossTerm(nn.Module):
 
     Subclass it, set `name`, and compute the term in `forward`. Scale the term so that
     it is 0 for a perfect map and 1 for a useless one, such as a map that has collapsed.
-    A weight then has the same effect on any data.
+    A weight then has the same effect on any data. Each training trains a copy of the
+    term; what its own parameters learn is not kept.
 
     Parameters
     ----------

@@ -50,7 +50,7 @@ class BaseAutoencoder(nn.Module):
     @property
     def dtype(self) -> torch.dtype:
         """Precision of the weights."""
-        return next(self.parameters()).dtype
+        return next(filter(torch.is_floating_point, self.parameters())).dtype
 
     @property
     def init(self) -> str:

@@ -5,9 +5,10 @@ from itertools import pairwise
 from math import prod
 from typing import Any, Self
 
+import torch
 from torch import Tensor, nn
 
-from .._ambient import CPU_FLOAT32, own_random_stream
+from .._ambient import CPU_FLOAT32
 from .base import arrays_of, tensors_of
 from .onnx_layers import add_module
 
@@ -34,10 +35,15 @@ class _ConvolutionalModule(nn.Module):
         )
         self.layers: nn.Sequential | None = None
         if n_components is not None:
-            with own_random_stream(_SEED):
+            # Without values, which torch's layers draw from the stream of all threads.
+            with torch.device("meta"):
                 self.layers = nn.Sequential(*self._build(n_components))
-                self.to(**CPU_FLOAT32)
-                self.reset_parameters()
+            self.to_empty(device="cpu").to(**CPU_FLOAT32)
+            generator = torch.Generator("cpu").manual_seed(_SEED)
+            # Numbers that those layers drew in earlier versions, for the same weights.
+            for weight in self.parameters():
+                nn.init.uniform_(weight, generator=generator)
+            self._draw(generator)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -70,10 +76,7 @@ class _ConvolutionalModule(nn.Module):
 
     def reset_parameters(self) -> None:
         """Draw the weights, in He's range for layers before a ReLU."""
-        for layer in self._layers():
-            if isinstance(layer, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
-                nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu")
-                nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+        self._draw(None)
 
     def extra_repr(self) -> str:
         """Show the settings."""
@@ -86,6 +89,14 @@ class _ConvolutionalModule(nn.Module):
                 " give it to an estimator"
             )
         return self.layers
+
+    def _draw(self, generator: torch.Generator | None) -> None:
+        for layer in self._layers():
+            if isinstance(layer, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
+                nn.init.kaiming_uniform_(
+                    layer.weight, nonlinearity="relu", generator=generator
+                )
+                nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
     def _build(self, n_components: int) -> list[nn.Module]:
         raise NotImplementedError

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from copy import deepcopy
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .._ambient import CPU_FLOAT32, own_random_stream
+from .._ambient import CPU_FLOAT32, exclusive_random_stream
 
 # Number of samples on which a module is tried.
 _PROBE_SAMPLES = 4
@@ -90,8 +91,19 @@ def copy_of_module(
         If it does not map samples of these widths, each by itself.
     """
     sized = getattr(module, "with_n_components", None)
-    with own_random_stream(_SEED):  # layers that are lazy are drawn here
+    with exclusive_random_stream(_SEED):  # layers that are lazy are drawn here
         copied = deepcopy(module) if sized is None else sized(n_components)
+        if any(isinstance(one, torch.jit.ScriptModule) for one in copied.modules()):
+            raise TypeError(
+                f"{name}={module!r} holds a torch.jit.ScriptModule, whose copies cannot"
+                " be trained; give the module that it was compiled from"
+            )
+        own = chain(copied.parameters(), copied.buffers())
+        if any(one.dtype.is_complex for one in own):
+            raise ValueError(
+                f"{name}={module!r} holds complex weights or buffers; it must hold real"
+                " ones, such as real and imaginary parts along an axis"
+            )
         copied = copied.to(**CPU_FLOAT32)
         inputs = probe(n_inputs)
         try:
@@ -108,12 +120,13 @@ def copy_of_module(
             f"{name}={module!r} returned a {type(outputs).__name__}; it must return a"
             " torch.Tensor"
         )
-    expected = len(inputs), n_outputs
-    if outputs.shape != expected:
-        raise ValueError(
-            f"{name}={module!r} returned shape {tuple(outputs.shape)} for samples of"
-            f" shape {tuple(inputs.shape)}; it must return {expected}"
-        )
+    for batch, returned in ((inputs, outputs), (inputs[:1], alone)):
+        expected = len(batch), n_outputs
+        if returned.shape != expected:
+            raise ValueError(
+                f"{name}={module!r} returned shape {tuple(returned.shape)} for samples"
+                f" of shape {tuple(batch.shape)}; it must return {expected}"
+            )
     if outputs.dtype != torch.float32 or not outputs.isfinite().all():
         raise ValueError(
             f"{name}={module!r} returned values of {outputs.dtype}, of which"
@@ -151,22 +164,17 @@ def check_module_stack(module: nn.Module, trained: nn.Module, name: str) -> None
     Raises
     ------
     ValueError
-        If it keeps statistics of batches, or its buffers changed.
+        If its buffers changed.
     """
     for layer, after in zip(module.modules(), trained.modules()):
-        if getattr(layer, "running_mean", None) is not None:
-            raise ValueError(
-                f"{name} holds a {type(layer).__name__}, which keeps statistics of"
-                " batches, and several runs cannot be trained as one stack with it:"
-                " set n_init=1, or use nn.GroupNorm or nn.LayerNorm"
-            )
         before = dict(layer.named_buffers(recurse=False))
         for key, buffer in after.named_buffers(recurse=False):
             if key not in before or not _are_equal(before[key], buffer):
                 raise ValueError(
                     f"{name} holds a {type(layer).__name__}, whose buffer {key!r}"
                     " changes in training, and several runs cannot be trained as one"
-                    " stack with it: set n_init=1"
+                    " stack with it: set n_init=1, or use a layer without statistics"
+                    " of batches, such as nn.LayerNorm or nn.GroupNorm"
                 )
 
 
@@ -187,8 +195,9 @@ def probe(n_inputs: int) -> Tensor:
 def starting_at_zero(module: nn.Module, n_inputs: int) -> nn.Module:
     """Let a module return zeros until it is trained.
 
-    Its last layer with weights is set to zero where that has this effect and the layer
-    is trained. Otherwise a learned gain comes after it.
+    Its last layer with weights is set to zero if the layer is trained and the output is
+    linear in its weights. Otherwise a learned gain comes after the module: there may be
+    no slope where these weights are zero, as before a ReLU.
 
     Parameters
     ----------
@@ -202,16 +211,34 @@ def starting_at_zero(module: nn.Module, n_inputs: int) -> nn.Module:
     -------
     nn.Module
     """
-    layers = [one for one in module.modules() if isinstance(one, _WITH_WEIGHTS)]
-    if not (layers and all(one.requires_grad for one in layers[-1].parameters())):
+    last = _last_weights(module)
+    if not all(one.requires_grad for one in last) or not _is_linear_in_last_weights(
+        module, n_inputs
+    ):
         return ReZero(module)
-    before = deepcopy(layers[-1].state_dict())
-    for weight in layers[-1].parameters():
+    for weight in last:
         weight.zero_()
-    if not module.eval()(probe(n_inputs)).any():
-        return module
-    layers[-1].load_state_dict(before)
-    return ReZero(module)
+    return module
+
+
+def _last_weights(module: nn.Module) -> list[nn.Parameter]:
+    """Return the weights of the last layer that has some."""
+    layers = [one for one in module.modules() if isinstance(one, _WITH_WEIGHTS)]
+    return list(layers[-1].parameters()) if layers else []
+
+
+def _is_linear_in_last_weights(module: nn.Module, n_inputs: int) -> bool:
+    """Tell whether outputs of a training are -2 times as large for -2 times them."""
+    outputs = []
+    for factor in (1, -2):
+        copied = deepcopy(module).train()
+        for weight in _last_weights(copied):
+            weight.mul_(factor)
+        with exclusive_random_stream(_SEED):
+            outputs.append(copied(probe(n_inputs)))
+    first, second = outputs
+    near = _ROUNDING * float(first.abs().max())
+    return torch.allclose(second, -2 * first, rtol=0, atol=near)
 
 
 def draw_weights(module: nn.Module, name: str, seed: int) -> None:
@@ -226,10 +253,12 @@ def draw_weights(module: nn.Module, name: str, seed: int) -> None:
     """
     frozen = list(frozen_tensors(module))
     given = [tensor.clone() for tensor in frozen]
-    with own_random_stream(seed):
+    with exclusive_random_stream(seed):
         # What holds layers comes after them, since it may draw them in its own way.
         for layer in reversed(list(module.modules())):
             reset = getattr(layer, "reset_parameters", None)
+            # So it is named in nn.MultiheadAttention.
+            reset = reset or getattr(layer, "_reset_parameters", None)
             if reset is not None:
                 reset()
             elif any(one.requires_grad for one in layer.parameters(recurse=False)):

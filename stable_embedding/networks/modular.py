@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .._ambient import CPU_FLOAT32, own_random_stream
+from .._ambient import CPU_FLOAT32, exclusive_random_stream
 from .autoencoder import Autoencoder
 from .base import BaseAutoencoder, arrays_of, tensors_of
 from .convolutional import build_module, describe_module, is_shipped
@@ -184,7 +184,7 @@ class ModularAutoencoder(BaseAutoencoder):
 def _try_to_train(network: nn.Module, samples: Tensor, n_runs: int) -> None:
     """Map samples as in a training, or say that several runs cannot be trained."""
     try:
-        with own_random_stream(0, samples.device):
+        with exclusive_random_stream(0, samples.device):
             network.train()(samples)
     except Exception as error:  # whatever a user's code raises
         how = "torch.vmap" if isinstance(network, ModuleStack) else "a training"

@@ -84,7 +84,8 @@ class ModulePart(nn.Module):
         """Map inputs of shape (n_samples, n_inputs)."""
         if self.before is not None:
             inputs = self.before(inputs)
-        outputs = self.module(inputs if self.gain == 1 else self.gain * inputs)
+        # The product is a copy, which a layer may change in place.
+        outputs = self.module(self.gain * inputs)
         if self.linear_path is not None:
             outputs = outputs + self.linear_path(inputs)
         return outputs if self.after is None else self.after(outputs)

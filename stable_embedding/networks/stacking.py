@@ -88,8 +88,8 @@ class ModuleStack(nn.Module):
             )
         for name, buffer in buffers.items():
             self.register_buffer(self._names[name], buffer)
-        # In a tuple, so that its weights are not ours.
-        self._skeleton = (deepcopy(networks[0]).to("meta"),)
+        # In a tuple, so that its weights are not ours. It knows which ones are tied.
+        self._skeleton = (deepcopy(networks[0]),)
 
     def forward(self, *inputs: Tensor) -> Any:
         """Map inputs of shape (n_runs, n_samples, n_values)."""
@@ -121,10 +121,11 @@ def weights_by_name(stacked: nn.Module) -> dict[str, Tensor]:
 
 def trained_tensors(module: nn.Module) -> list[Tensor]:
     """Return what a training changes: weights, and buffers such as running means."""
-    buffers = [one for one in module.buffers() if one.is_floating_point()]
-    if any(isinstance(layer, StackedLinear) for layer in module.modules()):
-        buffers = []  # runs share them, since they are constants
-    return [one.detach() for one in (*module.parameters(), *buffers)]
+    tensors: list[Tensor] = list(module.parameters())
+    # Stacked linear layers share their buffers, which are constants.
+    if not any(isinstance(layer, StackedLinear) for layer in module.modules()):
+        tensors += module.buffers()
+    return [one.detach() for one in tensors if one.is_floating_point()]
 
 
 @torch.no_grad()

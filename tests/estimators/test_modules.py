@@ -163,6 +163,32 @@ def test_frozen_weights_stay(X):
             assert run.encoder.module[2].weight.any()
 
 
+@pytest.mark.parametrize("n_init", [1, 2])
+def test_integers_that_are_parameters_stay(n_init, X):
+    class Taking(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.at = nn.Parameter(torch.arange(8), requires_grad=False)
+
+        def forward(self, samples):
+            return samples[:, self.at]
+
+    encoder = nn.Sequential(Taking(), nn.Linear(8, 2))
+    model = StableAutoencoder(encoder=encoder, **FEW | {"n_init": n_init})
+    for run in model.set_params(early_stopping=True).fit(X).networks_:
+        assert torch.equal(run.encoder.module[0].at, torch.arange(8))
+
+
+def test_frozen_statistics_of_batches_are_kept_by_several_runs(X):
+    class Frozen(nn.BatchNorm1d):
+        def train(self, mode=True):
+            return super().train(False)
+
+    encoder = nn.Sequential(nn.Linear(64, 8), Frozen(8), nn.Linear(8, 2))
+    model = StableAutoencoder(encoder=encoder, **FEW).fit(X)
+    assert not any(run.encoder.module[1].running_mean.any() for run in model.networks_)
+
+
 def test_statistics_of_batches_are_kept_by_one_run(X):
     encoder = nn.Sequential(nn.Linear(64, 8), nn.BatchNorm1d(8), nn.Linear(8, 2))
     model = StableAutoencoder(encoder=encoder, **FEW)

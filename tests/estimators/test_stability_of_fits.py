@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.utils import check_random_state
+from torch import nn
 
 from stable_embedding.data import limits
 from stable_embedding.stability import displacement
@@ -59,16 +60,17 @@ def test_the_users_random_streams_are_untouched(quick, iris):
 
 
 @pytest.mark.numeric
-def test_fits_in_threads_are_those_in_series(quick, iris):
+@pytest.mark.parametrize("encoder", [None, nn.Linear(4, 2)])
+def test_fits_in_threads_are_those_in_series(encoder, quick, iris):
     X, _ = iris
-    serial = [quick(random_state=seed, **PLAIN).fit_transform(X) for seed in range(4)]
+
+    def codes_of(seed):
+        parameters = PLAIN | {"encoder": encoder, "random_state": seed}
+        return quick(**parameters).fit_transform(X)
+
+    serial = list(map(codes_of, range(4)))
     with ThreadPoolExecutor(4) as pool:
-        parallel = list(
-            pool.map(
-                lambda seed: quick(random_state=seed, **PLAIN).fit_transform(X),
-                range(4),
-            )
-        )
+        parallel = list(pool.map(codes_of, range(4)))
     # A thread's first products may be computed by more threads than torch has been set.
     for codes, expected in zip(parallel, serial, strict=True):
         assert_same_map(codes, expected)

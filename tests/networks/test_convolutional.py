@@ -35,6 +35,22 @@ def test_modules_of_the_same_settings_are_alike(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_they_are_drawn_without_the_stream_that_threads_share(kind, monkeypatch):
+    expected = kind((8, 8), 2)
+    kaiming_uniform_ = nn.init.kaiming_uniform_
+
+    def draw_after_another_thread(*args, **kwargs):
+        torch.rand(1)
+        return kaiming_uniform_(*args, **kwargs)
+
+    with torch.random.fork_rng():
+        monkeypatch.setattr(nn.init, "kaiming_uniform_", draw_after_another_thread)
+        found = kind((8, 8), 2)
+    for weight, other in zip(found.parameters(), expected.parameters(), strict=True):
+        assert torch.equal(weight, other)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_module_that_is_sized_keeps_its_weights(kind):
     module = kind((8, 8), 2)
     nn.init.ones_(next(module.parameters()))

@@ -39,6 +39,11 @@ class Overflows(nn.Linear):
         return super().forward(samples) / 0
 
 
+class Squeezes(nn.Linear):
+    def forward(self, samples):
+        return super().forward(samples).squeeze()
+
+
 class Sized(nn.Module):
     def with_n_components(self, n_components):
         return nn.Linear(5, n_components)
@@ -74,11 +79,20 @@ def test_what_has_no_size_gets_one(module):
         (ReturnsATuple(5, 3), TypeError, "returned a tuple"),
         (Centers(5, 3), ValueError, "each sample independently"),
         (Overflows(5, 3), ValueError, "12 are not finite"),
+        (Squeezes(5, 3), ValueError, r"shape \(3,\) for samples of shape \(1, 5\)"),
+        (nn.Linear(5, 3, dtype=torch.complex64), ValueError, "holds complex weights"),
     ],
 )
 def test_what_is_no_such_map_is_named(module, error, message):
     with pytest.raises(error, match=message):
         copy_of_module(module, "decoder", 3, 5, 3)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
+def test_what_is_compiled_to_torchscript_is_named():
+    module = nn.Sequential(torch.jit.script(nn.Linear(5, 3)))
+    with pytest.raises(TypeError, match="give the module that it was compiled from"):
+        copy_of_module(module, "encoder", 3, 5, 3)
 
 
 def test_the_last_layer_starts_at_zero():
@@ -89,23 +103,48 @@ def test_the_last_layer_starts_at_zero():
     assert torch.equal(module[0].weight, first)
 
 
+class HeadFirst(nn.Module):
+    """Registers its layers in another order than it uses them."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(4, 3, bias=False)
+        self.body = nn.Linear(5, 4)
+
+    def forward(self, samples):
+        return self.head(torch.relu(self.body(samples)))
+
+
+@pytest.mark.parametrize("end", [nn.Dropout(0.5), nn.Flatten(), nn.AvgPool1d(1)])
+def test_it_does_before_layers_that_are_linear(end):
+    module = nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), nn.Linear(4, 3), end)
+    assert starting_at_zero(module, 5) is module
+    assert not module[1].running_mean.any()
+    assert not module(probe(5)).any()
+
+
 @pytest.mark.parametrize(
     "module",
     [
         nn.Sequential(nn.Linear(5, 3), nn.Sigmoid()),  # one half at zero
+        nn.Sequential(nn.Linear(5, 3), nn.ReLU()),  # no slope at zero
+        nn.Sequential(nn.Linear(5, 3), nn.LayerNorm(3)),  # a jump at zero
+        nn.Sequential(nn.Linear(5, 3), nn.BatchNorm1d(3)),
+        HeadFirst(),
         nn.Sequential(nn.Linear(5, 3), nn.LayerNorm(3, bias=True), nn.Softplus()),
         nn.Sequential(nn.LayerNorm(5), nn.Flatten()),  # no linear layer
     ],
 )
 def test_else_a_gain_starts_at_zero(module):
     before = copy.deepcopy(module.state_dict())
-    gated = starting_at_zero(module, 5)
+    gated = starting_at_zero(module, 5).eval()
     assert isinstance(gated, ReZero)
     assert not gated(probe(5)).any()
     for name, weight in module.state_dict().items():
         assert torch.equal(weight, before[name])
-    gated(probe(5)).square().sum().backward()
-    gated(probe(5)).sum().backward()
+    # Of two opposite samples, a ReLU returns something for one.
+    outputs = gated(1000 * torch.cat([probe(5), -probe(5)])).flatten()
+    (outputs * torch.arange(len(outputs))).sum().backward()
     assert gated.gain.grad
 
 
@@ -134,6 +173,15 @@ def test_weights_are_drawn_from_the_seed_alone():
     assert torch.equal(first, same)
     assert not torch.equal(first, other)
     assert torch.equal(torch.get_rng_state(), random_state)
+
+
+def test_attention_is_drawn_by_the_method_that_torch_gives_it():
+    first, same, other = (nn.TransformerEncoderLayer(4, 2, 8) for _ in range(3))
+    for module, seed in zip((first, same, other), (1, 1, 2)):
+        draw_weights(module, "encoder", seed)
+    weights = [one.self_attn.in_proj_weight for one in (first, same, other)]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
 
 
 class Scale(nn.Module):
@@ -194,6 +242,15 @@ def test_buffers_that_a_training_changes_are_no_matter_of_stacks(scale):
     message = r"decoder holds a RunningScale, whose buffer 'scale' .*set n_init=1"
     with pytest.raises(ValueError, match=message):
         check_module_stack(module, trained_once(module), "decoder")
+
+
+def test_statistics_that_stay_are_stacked():
+    class Frozen(nn.BatchNorm1d):
+        def train(self, mode=True):
+            return super().train(False)
+
+    module = nn.Sequential(Frozen(5), nn.Linear(5, 3))
+    check_module_stack(module, trained_once(module), "encoder")
 
 
 @pytest.mark.parametrize("value", [1.0, 1, True, 1j, float("nan")])

@@ -179,3 +179,10 @@ def test_a_gain_multiplies_the_input_of_the_module_alone():
     part = ModulePart(nn.Linear(5, 3), path, gain=2.0)
     inputs = draw(7, 5).float()
     assert_close(part(inputs), part.module(2 * inputs) + inputs @ path.T)
+
+
+def test_a_module_may_change_its_input_in_place():
+    part = ModulePart(nn.Dropout(1.0, inplace=True), torch.eye(5)).train()
+    inputs = torch.ones(7, 5)
+    assert torch.equal(part(inputs), torch.ones(7, 5))
+    assert torch.equal(inputs, torch.ones(7, 5))

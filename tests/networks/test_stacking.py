@@ -121,6 +121,30 @@ def test_only_the_stack_of_modules_holds_its_own_weights(start_convolutional):
     assert all(weight.is_leaf for weight in stacked.parameters())
 
 
+def test_weights_that_are_tied_within_a_network_stay_so(samples):
+    class Tied(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second = nn.Linear(16, 16), nn.Linear(16, 16)
+            self.second.weight = self.first.weight
+
+        def forward(self, samples):
+            return self.second(torch.tanh(self.first(samples)))
+
+        def regularized_parameters(self):
+            return self.parameters()
+
+    runs = [Tied().double() for _ in range(2)]
+    stacked = ModuleStack(runs)
+    stacked(samples.expand(2, -1, -1)).square().sum().backward()
+    found = weights_by_name(stacked)
+    for run, network in enumerate(runs):
+        network(samples).square().sum().backward()
+        for name, weight in network.named_parameters():
+            # Rounding of float64: sums over samples in another order.
+            assert_close(found[name].grad[run], weight.grad)
+
+
 def test_runs_of_a_stack_have_random_numbers_of_their_own():
     class Dropping(nn.Module):
         def __init__(self):
