@@ -91,9 +91,9 @@ def find_layout(
     layout = Layout(unit or samples.scale, None, axes, scores, alpha)
     if distances is None:
         return layout
-    landmarks = Subset.at(
-        smallest_hashes(hashes, limits.LANDMARKS), samples, hashes, weights
-    )
+    counted = np.arange(len(hashes)) if weights is None else np.flatnonzero(weights)
+    index = counted[smallest_hashes(hashes[counted], limits.LANDMARKS)]
+    landmarks = Subset.at(index, samples, hashes, weights)
     placed = place_samples(
         distances,
         landmarks.index,
@@ -109,7 +109,7 @@ def find_layout(
         return layout
     near = places[landmarks.index]
     if plan.guided:
-        axes = rotated_axes(axes, landmarks.samples, near)
+        axes = rotated_axes(axes, landmarks.samples, near, landmarks.weights)
         layout = layout._replace(axes=axes, frame=places[subset.index])
     if plan.alpha == "auto" and plan.init == "pca":
         of_places = auto_alpha_of_places(
