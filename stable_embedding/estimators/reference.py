@@ -111,9 +111,9 @@ def alignment_samples(X, target, data):
     Returns
     -------
     tuple of {ndarray, sparse matrix}, ndarray and ndarray or None
-        All samples, or the distinct ones if some are merged or weighted.
+        Those that were trained on, in the order of the training.
     """
     order, weights = data.samples.order, data.training_set.weights
-    if order is None or (weights is None and len(order) == X.shape[0]):
+    if order is None:
         return X, target, weights
     return X[order], target[order], weights
