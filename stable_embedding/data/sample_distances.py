@@ -173,10 +173,24 @@ def check_distances(distances: Any, n_samples: int) -> Any:
     if issparse(distances):
         _check_sparse(csr_array(distances))
         return csr_array(distances)
-    index = fixed_subsample(n_samples, limits.LANDMARKS)
-    part = distances[np.ix_(index, index)]
-    _check_symmetric(part, part.T, part.max(initial=0), np.diagonal(distances))
+    check_symmetric(distances, "distances")
     return distances
+
+
+def check_symmetric(distances: np.ndarray, name: str) -> None:
+    """Raise if distances differ in both directions, or are not 0 on the diagonal.
+
+    Parameters
+    ----------
+    distances : ndarray of shape (n_samples, n_samples)
+        If there are many samples, the symmetry is checked on a part.
+
+    name : str
+        Name of the parameter, for the message.
+    """
+    index = fixed_subsample(len(distances), limits.LANDMARKS)
+    part = distances[np.ix_(index, index)]
+    _check_pairs(part, part.T, part.max(initial=0), np.diagonal(distances), name)
 
 
 def _check_selected(distances):
@@ -207,20 +221,21 @@ def _check_values(values):
     check_range(largest, "distances")
 
 
-def _check_symmetric(there, back, largest, diagonal):
+def _check_pairs(there, back, largest, diagonal, name="distances"):
     difference = abs(there - back).max() if there.size else 0
     if difference > _ROUNDING * largest:
         raise ValueError(
-            "distances is not symmetric: for some pair both distances differ by"
-            f" {difference}; pass (distances + distances.T) / 2"
+            f"{name} is not symmetric: for some pair both distances differ by"
+            f" {difference}; pass ({name} + {name}.T) / 2, or {name} + {name}.T if"
+            " it holds each distance once"
         )
-    _check_diagonal(diagonal, largest)
+    _check_diagonal(diagonal, largest, name)
 
 
-def _check_diagonal(diagonal, largest):
+def _check_diagonal(diagonal, largest, name="distances"):
     if np.abs(diagonal).max(initial=0) > _ROUNDING * largest:
         raise ValueError(
-            f"distances holds {np.abs(diagonal).max()} on its diagonal, where the"
+            f"{name} holds {np.abs(diagonal).max()} on its diagonal, where the"
             " distance of a sample from itself must be 0"
         )
 
@@ -233,14 +248,14 @@ def _check_sparse(matrix):
             "distances is sparse and holds the distance of some pair in one direction"
             " only; store both: distances.maximum(distances.T)"
         )
-    _check_symmetric(matrix, matrix.T, matrix.data.max(initial=0), matrix.diagonal())
+    _check_pairs(matrix, matrix.T, matrix.data.max(initial=0), matrix.diagonal())
 
 
 def _check_callable(distances, n_samples):
     index = fixed_subsample(n_samples, 8)
     called = CallableDistances(distances, n_samples)
     there, back = called.between(index, index[::-1]), called.between(index[::-1], index)
-    _check_symmetric(there, back.T, there.max(), np.diagonal(there[:, ::-1]))
+    _check_pairs(there, back.T, there.max(), np.diagonal(there[:, ::-1]))
 
 
 def user_distances(
