@@ -261,7 +261,7 @@ class BaseStableAutoencoder(
             weights = check_weights(sample_weight, X.shape[0])
             labels = self._labels_that_count(labels, y, X, weights, resume)
             reference = self._check_reference(reference, X, plan, weights)
-            distances = self._check_distances(distances, X, plan, resume)
+            distances = self._check_distances(distances, X, plan, resume, weights)
             source = distance_source(plan, distances)
             if resume:
                 self._check_distance_source(source)
