@@ -13,8 +13,9 @@ from torch import Tensor
 from . import limits
 from .chunks import dense_samples
 from .input_distances import InputDistances, held_if_few, squared_distances
-from .metrics import SAME_DIRECTION, PairMetric, inverse_power, of_unit_size
+from .metrics import SAME_DIRECTION, PairMetric, of_unit_size
 from .row_hash import mix_bits
+from .scaling import inverse_power
 
 
 class MetricDistances(InputDistances):

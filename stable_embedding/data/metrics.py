@@ -8,7 +8,7 @@ from scipy.sparse import issparse
 from sklearn.metrics import pairwise_distances
 
 from .chunks import iterate_chunks
-from .scaling import SCALE_RANGE
+from .scaling import SCALE_RANGE, inverse_power
 
 # Metrics for which scikit-learn accepts sparse samples. Others need dense samples.
 _SPARSE = {"cosine", "cityblock", "l1", "manhattan"}
@@ -151,11 +151,6 @@ def of_unit_size(X):
     if issparse(X):
         return X
     return X * inverse_power(np.abs(X).max(axis=1, keepdims=True))
-
-
-def inverse_power(values):
-    """Return powers of two by which values become numbers between 1/2 and 1."""
-    return np.ldexp(1.0, -np.frexp(values)[1].clip(min=-1022))
 
 
 def of_data(metric, X, weights=None):
