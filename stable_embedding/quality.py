@@ -169,7 +169,7 @@ def distance_correlation(X, X_embedded, *, method="pearson", metric="euclidean")
     metric : str or callable, default="euclidean"
         Metric of the data: any `metric` of
         :class:`~stable_embedding.StableAutoencoder` except "geodesic", or
-        "precomputed", where X is the square matrix of distances.
+        "precomputed", where X is the dense, symmetric matrix of distances.
 
     Returns
     -------
@@ -225,7 +225,7 @@ def normalized_stress(X, X_embedded, *, metric="euclidean"):
     metric : str or callable, default="euclidean"
         Metric of the data: any `metric` of
         :class:`~stable_embedding.StableAutoencoder` except "geodesic", or
-        "precomputed", where X is the square matrix of distances.
+        "precomputed", where X is the dense, symmetric matrix of distances.
 
     Returns
     -------
@@ -283,7 +283,7 @@ def trustworthiness(X, X_embedded, *, n_neighbors=5, metric="euclidean"):
     metric : str or callable, default="euclidean"
         Metric of the data: any `metric` of
         :class:`~stable_embedding.StableAutoencoder` except "geodesic", or
-        "precomputed", where X is the square matrix of distances.
+        "precomputed", where X is the dense, symmetric matrix of distances.
 
     Returns
     -------
@@ -337,7 +337,7 @@ def continuity(X, X_embedded, *, n_neighbors=5, metric="euclidean"):
     metric : str or callable, default="euclidean"
         Metric of the data: any `metric` of
         :class:`~stable_embedding.StableAutoencoder` except "geodesic", or
-        "precomputed", where X is the square matrix of distances.
+        "precomputed", where X is the dense, symmetric matrix of distances.
 
     Returns
     -------
@@ -475,7 +475,7 @@ def neighborhood_preservation(X, X_embedded, *, metric="euclidean"):
     metric : str or callable, default="euclidean"
         Metric of the data: any `metric` of
         :class:`~stable_embedding.StableAutoencoder` except "geodesic", or
-        "precomputed", where X is the square matrix of distances.
+        "precomputed", where X is the dense, symmetric matrix of distances.
 
     Returns
     -------

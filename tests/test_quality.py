@@ -27,11 +27,11 @@ from stable_embedding.quality import (
 
 OF_PAIRS = {
     "pearson": distance_correlation,
-    "spearman": lambda X, Z: distance_correlation(X, Z, method="spearman"),
-    "stress": lambda X, Z: 1 - normalized_stress(X, Z),
+    "spearman": partial(distance_correlation, method="spearman"),
+    "stress": lambda *given, **more: 1 - normalized_stress(*given, **more),
     "trustworthiness": trustworthiness,
     "continuity": continuity,
-    "auc": lambda X, Z: neighborhood_preservation(X, Z).auc,
+    "auc": lambda *given, **more: neighborhood_preservation(*given, **more).auc,
 }
 
 
@@ -293,15 +293,7 @@ def test_triplets_need_two_classes():
 @pytest.mark.parametrize("metric", ["cosine", "manhattan", "minkowski"])
 def test_measures_take_any_metric_of_the_data(name, metric, pair):
     X, Z = pair
-    measures = {
-        "pearson": distance_correlation,
-        "spearman": partial(distance_correlation, method="spearman"),
-        "stress": normalized_stress,
-        "trustworthiness": trustworthiness,
-        "continuity": continuity,
-        "auc": lambda *given, **more: neighborhood_preservation(*given, **more).auc,
-    }
-    measure, D = measures[name], pairwise_distances(X, metric=metric)
+    measure, D = OF_PAIRS[name], pairwise_distances(X, metric=metric)
     found = measure(X, Z, metric=metric)
     assert found == pytest.approx(measure(D, Z, metric="precomputed"))
     assert found == pytest.approx(measure(csr_array(X), Z, metric=metric))
@@ -322,6 +314,21 @@ def test_what_is_no_metric_of_the_data_is_named(pair):
         normalized_stress(X, Z, metric="precomputed")
     with pytest.raises(ValueError, match="n_samples / 2"):
         continuity(X, Z, metric="cosine", n_neighbors=30)
+
+
+@pytest.mark.parametrize("name", OF_PAIRS)
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (np.triu, r"X is not symmetric.* pass \(X \+ X.T\) / 2"),
+        (lambda D: 1 / (1 + D), "X holds 1.0 on its diagonal"),
+        (csr_array, "X is a csr_array, .* X.toarray()"),
+    ],
+)
+def test_distances_are_those_of_all_pairs(name, spoil, message, pair):
+    X, Z = pair
+    with pytest.raises(ValueError, match=message):
+        OF_PAIRS[name](spoil(cdist(X, X)), Z, metric="precomputed")
 
 
 def test_slopes_are_those_of_the_metric(rng):

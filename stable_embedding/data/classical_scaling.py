@@ -18,13 +18,14 @@ class ClassicalScaling(NamedTuple):
     Attributes
     ----------
     axes : ndarray of shape (n_coordinates, n_landmarks)
-        Eigenvectors of the landmarks' doubly centered squared distances.
+        Eigenvectors of the landmarks' doubly centered squared distances, times the
+        roots of weights.
 
     variances : ndarray of shape (n_coordinates,)
         Eigenvalues of the axes, in decreasing order; 0 where they are not positive.
 
     squares : ndarray of shape (n_landmarks,)
-        Mean squared distance of each landmark from all of them.
+        Mean squared distance of each landmark from all of them, by their weights.
     """
 
     axes: np.ndarray
@@ -48,7 +49,10 @@ class ClassicalScaling(NamedTuple):
 
 
 def classical_scaling(
-    distances: np.ndarray, n_coordinates: int, at_most: int | None = None
+    distances: np.ndarray,
+    n_coordinates: int,
+    at_most: int | None = None,
+    weights: np.ndarray | None = None,
 ) -> ClassicalScaling:
     r"""Compute classical scaling of landmarks from their distances.
 
@@ -73,6 +77,10 @@ def classical_scaling(
         larger than the absolute value of the most negative one. Smaller eigenvalues are
         within the error of a Euclidean approximation.
 
+    weights : ndarray of shape (n_landmarks,) or None, default=None
+        Weights of the landmarks, of mean 1; equal ones by default. A landmark of weight
+        2 has the effect of two.
+
     Returns
     -------
     ClassicalScaling
@@ -92,9 +100,11 @@ def classical_scaling(
     np.float64(7.0)
     """
     squares = np.square(distances, dtype=np.float64)
-    means = squares.mean(axis=1)
-    gram = -0.5 * (squares - means - means[:, None] + means.mean())
+    means = np.average(squares, axis=1, weights=weights)
+    gram = squares - means - means[:, None] + np.average(means, weights=weights)
     n_landmarks = len(gram)
+    roots = np.ones(n_landmarks) if weights is None else np.sqrt(weights)
+    gram *= -0.5 * np.outer(roots, roots)
     n_found = min(at_most or n_coordinates, n_landmarks)
     variances, vectors = leading_eigenvectors(gram, n_found)
     if at_most is not None:
@@ -103,7 +113,7 @@ def classical_scaling(
         n_coordinates = max(n_coordinates, int(n_above))
     n_found = min(n_coordinates, n_found)
     axes, kept = np.zeros((n_coordinates, n_landmarks)), np.zeros(n_coordinates)
-    axes[:n_found] = vectors[:n_found]
+    axes[:n_found] = vectors[:n_found] * roots
     # An eigenvalue that is due to rounding would be divided by.
     is_found = variances > _ROUNDING * max(variances[0], 0.0)
     kept[:n_found] = np.where(is_found, variances, 0.0)[:n_found]

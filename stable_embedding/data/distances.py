@@ -12,6 +12,7 @@ from sklearn.utils import gen_batches
 from . import limits
 from .chunks import dense_samples, iterate_chunks
 from .metrics import EUCLIDEAN, METRICS, PairMetric, check_metric, checked
+from .sample_distances import check_symmetric
 
 PRECOMPUTED = "precomputed"
 
@@ -34,7 +35,8 @@ def metric_of(metric, X):
     Raises
     ------
     ValueError
-        If the metric is unknown, or does not suit these samples.
+        If the metric is unknown, does not suit these samples, or is "precomputed" and X
+        holds no distances of all pairs.
     """
     if not callable(metric):
         if metric not in METRICS and metric != PRECOMPUTED:
@@ -50,6 +52,13 @@ def metric_of(metric, X):
                     f"X has shape {X.shape}; with metric='precomputed' it must hold the"
                     " distance of each sample from each"
                 )
+            if issparse(X):
+                raise ValueError(
+                    f"X is a {type(X).__name__}, whose pairs that are not stored are"
+                    " unknown; with metric='precomputed' pass the distances of all"
+                    " pairs as a dense array: X.toarray() if all are stored"
+                )
+            check_symmetric(X, "X")
             return PRECOMPUTED
     check_metric(metric, None, X)
     return PairMetric(metric, X=X)
@@ -74,7 +83,7 @@ def distances_from(X, block, metric=None):
     ndarray of shape (n_of_block, n_samples), dtype float64
     """
     if isinstance(metric, str):
-        return checked(dense_samples(X, block), "X")
+        return checked(X[block], "X")
     if metric is not None:
         return metric.between(X[block], X)
     if not issparse(X):

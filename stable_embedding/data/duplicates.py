@@ -10,7 +10,6 @@ import numpy as np
 
 from .chunks import dense_samples, iterate_chunks
 from .row_hash import (
-    canonical_order,
     content_order,
     distinct_hashes,
     hash_samples,
@@ -67,7 +66,8 @@ def merge_duplicates(
         Codes of an earlier map; nan where a sample has none.
 
     merge : bool, default=True
-        Whether equal samples are merged. Samples of weight 0 are left out in any case.
+        Whether equal samples are merged. If not, labels, the reference and weights
+        decide on their order. Samples of weight 0 are left out in any case.
 
     Returns
     -------
@@ -87,23 +87,26 @@ def merge_duplicates(
         weights = np.ones(X.shape[0])
     elif not weights.all():
         index = np.flatnonzero(weights)
-    order, hashes = content_order(X, index)
-    if not merge or np.diff(hashes).all():
-        return DistinctSamples(order, distinct_hashes(hashes), weights[order])
-    exact = hash_samples(X, index=order)
-    context = hash_context(order, exact, labels, reference)
-    # The origin of the hashes must not depend on how often a sample occurs.
-    first, of_groups, context = group_equal(X, order, exact, context, weights)
-    if len(first) == 1:
-        first, of_groups, context = order[:2], np.full(2, of_groups[0] / 2), None
-    order, hashes = canonical_order(X, first, context)
-    at = np.argsort(first)
-    at = at[np.searchsorted(first, order, sorter=at)]
-    return DistinctSamples(order, hashes, of_groups[at])
+
+    def ties(index, hashes):
+        return weights[index], hash_context(index, hashes, labels, reference)
+
+    order, hashes = content_order(X, index, None if merge else ties)
+    if merge and not np.diff(hashes).all():
+        exact = hash_samples(X, index=order)
+        context = hash_context(order, exact, labels, reference)
+        first, of_groups = group_equal(X, order, exact, context, weights)
+        if len(first) == 1:
+            first, of_groups = order[:2], of_groups / 2
+        weights = weights.copy()
+        weights[first] = of_groups
+        # The origin of the hashes must not depend on how often a sample occurs.
+        order, hashes = content_order(X, first, ties)
+    return DistinctSamples(order, distinct_hashes(hashes), weights[order])
 
 
 def group_equal(X, order, exact, context, weights):
-    """Return the first sample of each group, its sum of weights, and its context.
+    """Return the first sample of each group of equal ones, and its sum of weights.
 
     Parameters
     ----------
@@ -127,10 +130,10 @@ def group_equal(X, order, exact, context, weights):
         earlier = dense_samples(X, order[alike[steps]])
         starts[alike[steps] + 1] = (chunk != earlier).any(axis=1)
     at = np.flatnonzero(starts)
-    return order[at], np.add.reduceat(weights[order], at), context[at]
+    return order[at], np.add.reduceat(weights[order], at)
 
 
-def hash_context(order, exact, labels, reference):
+def hash_context(order, hashes, labels, reference):
     """Hash the labels and references of samples, independently of class names.
 
     Parameters
@@ -138,7 +141,7 @@ def hash_context(order, exact, labels, reference):
     order : ndarray of shape (n_ordered,)
         Samples.
 
-    exact : ndarray of shape (n_ordered,), dtype uint64
+    hashes : ndarray of shape (n_ordered,), dtype uint64
         Hashes of their values.
 
     labels : ndarray of shape (n_samples,) or None
@@ -157,27 +160,28 @@ def hash_context(order, exact, labels, reference):
             ranks = np.unique(labels, return_inverse=True)[1]
             context = hash_samples(ranks[:, None].astype(np.float64))
         else:
-            context = hash_classes(labels, exact)
+            context = hash_classes(labels, hashes)
     if reference is not None:
         context = mix_bits(context) ^ hash_samples(reference[order])
     return context
 
 
-def hash_classes(labels, exact):
+def hash_classes(labels, hashes):
     """Hash the class of each sample by the values of all samples in the class.
 
     The hash depends neither on class names nor on the order or number of duplicates.
     """
-    by_class = np.lexsort((exact, labels))
-    labels, exact = labels[by_class], exact[by_class]
+    by_class = np.lexsort((hashes, labels))
+    labels, hashes = labels[by_class], hashes[by_class]
     new = np.ones(len(labels), dtype=bool)
-    new[1:] = (labels[1:] != labels[:-1]) | (exact[1:] != exact[:-1])
+    new[1:] = (labels[1:] != labels[:-1]) | (hashes[1:] != hashes[:-1])
     starts = np.flatnonzero(np.r_[True, labels[1:] != labels[:-1]])
-    sums = np.add.reduceat(np.where(new, exact, np.uint64(0)), starts)
+    # The farthest sample has the hash 0, and counts too.
+    sums = np.add.reduceat(np.where(new, ~hashes, np.uint64(0)), starts)
     of_classes = mix_bits(sums)
     # Classes with the same values are still different classes.
     by_hash = np.argsort(of_classes, kind="stable")
     of_classes[by_hash] = distinct_hashes(of_classes[by_hash])
-    hashes = np.empty_like(exact)
-    hashes[by_class] = np.repeat(of_classes, np.diff(np.r_[starts, len(labels)]))
-    return hashes
+    found = np.empty_like(hashes)
+    found[by_class] = np.repeat(of_classes, np.diff(np.r_[starts, len(labels)]))
+    return found

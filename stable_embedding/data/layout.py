@@ -91,8 +91,9 @@ def find_layout(
     layout = Layout(unit or samples.scale, None, axes, scores, alpha)
     if distances is None:
         return layout
+    counted = None if weights is None else weights > 0
     landmarks = Subset.at(
-        smallest_hashes(hashes, limits.LANDMARKS), samples, hashes, weights
+        smallest_hashes(hashes, limits.LANDMARKS, counted), samples, hashes, weights
     )
     placed = place_samples(
         distances,
@@ -109,7 +110,7 @@ def find_layout(
         return layout
     near = places[landmarks.index]
     if plan.guided:
-        axes = rotated_axes(axes, landmarks.samples, near)
+        axes = rotated_axes(axes, landmarks.samples, near, landmarks.weights)
         layout = layout._replace(axes=axes, frame=places[subset.index])
     if plan.alpha == "auto" and plan.init == "pca":
         of_places = auto_alpha_of_places(
@@ -154,8 +155,7 @@ def turn_toward(reference, layout, samples, hashes, n_kept, basis=None, weights=
     is_known = has_reference(reference)
     if weights is not None:
         is_known &= weights > 0
-    known = np.flatnonzero(is_known)
-    known = known[smallest_hashes(hashes[known], n_kept)]
+    known = smallest_hashes(hashes, n_kept, is_known)
     old = Subset.at(known, samples.project(basis), hashes, weights)
     axes = layout.axes if basis is None else layout.axes @ basis.T
     axes = axes_toward(reference[known], axes, old.samples, old.weights)

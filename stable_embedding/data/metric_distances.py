@@ -13,8 +13,9 @@ from torch import Tensor
 from . import limits
 from .chunks import dense_samples
 from .input_distances import InputDistances, held_if_few, squared_distances
-from .metrics import SAME_DIRECTION, PairMetric
+from .metrics import SAME_DIRECTION, PairMetric, of_unit_size
 from .row_hash import mix_bits
+from .scaling import inverse_power
 
 
 class MetricDistances(InputDistances):
@@ -183,7 +184,7 @@ class ChordDistances(InputDistances):
 
     def _unit_rows(self, part):
         rows = self.cosine.rows(np.arange(len(self))[part])
-        return normalize(rows.astype(np.float64))
+        return normalize(of_unit_size(rows.astype(np.float64)))
 
 
 def _scaled(rows, mean, scale):
@@ -208,8 +209,9 @@ def _unit_rows(rows, mean, scale):
 
     Far from the origin all have nearly one direction, and float32 would lose the rest.
     """
-    unit = normalize(rows)
-    return np.hstack([unit - normalize(mean[None]), ~unit.any(axis=1, keepdims=True)])
+    unit = normalize(of_unit_size(rows))
+    of_mean = normalize(mean[None] * inverse_power(scale))
+    return np.hstack([unit - of_mean, ~unit.any(axis=1, keepdims=True)])
 
 
 def _centered_unit_rows(rows, mean, scale):

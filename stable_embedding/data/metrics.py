@@ -8,7 +8,7 @@ from scipy.sparse import issparse
 from sklearn.metrics import pairwise_distances
 
 from .chunks import iterate_chunks
-from .scaling import SCALE_RANGE
+from .scaling import SCALE_RANGE, inverse_power
 
 # Metrics for which scikit-learn accepts sparse samples. Others need dense samples.
 _SPARSE = {"cosine", "cityblock", "l1", "manhattan"}
@@ -136,7 +136,21 @@ class PairMetric:
             X = X.toarray()
         if isinstance(self.metric, str) and self.metric in BOOLEAN:
             return np.asarray(X) != 0
-        return X.astype(np.float64, copy=False)
+        X = X.astype(np.float64, copy=False)
+        if isinstance(self.metric, str) and self.metric in _OF_DIRECTIONS:
+            return of_unit_size(X)
+        return X
+
+
+def of_unit_size(X):
+    """Divide each dense row by a power of two, so that its largest value is about 1.
+
+    No digit changes. scikit-learn takes dense rows shorter than 2e-15 for zeros when it
+    computes their directions.
+    """
+    if issparse(X):
+        return X
+    return X * inverse_power(np.abs(X).max(axis=1, keepdims=True))
 
 
 def of_data(metric, X, weights=None):

@@ -81,19 +81,20 @@ def place_samples(
         If float32 cannot hold the distances.
     """
     found = distances.between(landmarks, landmarks)
+    of_landmarks = weights_at(weights, landmarks)
     if unit is None:
         check_range(np.nanmax(found, initial=0), distances.name)
         # Known pairs may be so few that landmarks have none among them.
         if isinstance(distances, SparseMatrixDistances):
             unit = unit_of_pairs(*distances.known_pairs(), weights)
         else:
-            unit = unit_of(found, weights_at(weights, landmarks))
+            unit = unit_of(found, of_landmarks)
     if distances.has_unknown:
         return Placement(unit, None, found)
-    scaling = classical_scaling(found, n_components)
+    scaling = classical_scaling(found, n_components, weights=of_landmarks)
     coordinates = place_by_landmarks(distances, landmarks, scaling, verbose) / unit
     coordinates -= np.average(coordinates, axis=0, weights=weights)
-    signs = coordinate_signs(coordinates[landmarks], samples)
+    signs = coordinate_signs(coordinates[landmarks], samples, of_landmarks)
     return Placement(unit, coordinates * signs, found)
 
 
@@ -146,19 +147,25 @@ def unit_of_pairs(
     return float(np.sqrt(mean / 2)) or 1.0
 
 
-def coordinate_signs(coordinates: np.ndarray, samples: np.ndarray) -> np.ndarray:
+def coordinate_signs(
+    coordinates: np.ndarray, samples: np.ndarray, weights: np.ndarray | None = None
+) -> np.ndarray:
     """Choose signs of coordinates that seldom depend on a few samples.
 
     Each grows with the features that it is most related to, and points to its far
-    samples, as principal axes do.
+    samples, as principal axes do. Samples count by their weights.
     """
-    related = samples.T.astype(np.float64) @ coordinates
-    moment = signed_moment(related, 5) + signed_moment(coordinates, 3)
+    weighted = coordinates if weights is None else coordinates * weights[:, None]
+    related = samples.T.astype(np.float64) @ weighted
+    moment = signed_moment(related, 5) + signed_moment(coordinates, 3, weights)
     return np.where(moment < 0, -1.0, 1.0)
 
 
 def rotated_axes(
-    axes: np.ndarray, samples: np.ndarray, coordinates: np.ndarray
+    axes: np.ndarray,
+    samples: np.ndarray,
+    coordinates: np.ndarray,
+    weights: np.ndarray | None = None,
 ) -> np.ndarray:
     """Rotate principal axes such that scores lie nearest to coordinates.
 
@@ -171,14 +178,20 @@ def rotated_axes(
 
     coordinates : ndarray of shape (n_samples, n_components)
 
+    weights : ndarray of shape (n_samples,) or None, default=None
+        Weights of the samples; equal ones by default.
+
     Returns
     -------
     ndarray of shape (n_components, n_features), dtype float32
     """
-    scores = samples.astype(np.float64) @ axes.T
-    rotation, _ = orthogonal_procrustes(
-        scores - scores.mean(axis=0), coordinates - coordinates.mean(axis=0)
+    scores, coordinates = (
+        values - np.average(values, axis=0, weights=weights)
+        for values in (samples.astype(np.float64) @ axes.T, coordinates)
     )
+    if weights is not None:
+        scores *= weights[:, None]
+    rotation, _ = orthogonal_procrustes(scores, coordinates)
     return (rotation.T @ axes).astype(np.float32)
 
 
@@ -211,7 +224,7 @@ def axes_toward(
     ndarray of shape (n_components, n_features), dtype float32
     """
     samples = samples.astype(np.float64)
-    rotated = rotated_axes(axes, samples, reference)
+    rotated = rotated_axes(axes, samples, reference, weights)
     ridge = RidgeCV(len(samples) * _PENALTIES)
     ridge.fit(samples, reference - samples @ rotated.T, weights)
     left, _, right = svd(rotated + ridge.coef_, full_matrices=False)

@@ -113,8 +113,10 @@ def canonical_order(X, index=None, ties=None):
     index : ndarray of shape (n_ordered,) or None, default=None
         Samples to order; all by default.
 
-    ties : ndarray of shape (n_ordered,) or None, default=None
-        Values by which duplicates are ordered; by default, their order in X.
+    ties : callable or None, default=None
+        Function of the samples and their hashes, which returns values by which
+        duplicates are ordered, as keys of :func:`numpy.lexsort`. By default, their
+        order in X decides.
 
     Returns
     -------
@@ -145,7 +147,9 @@ def content_order(X, index=None, ties=None):
     ----------
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
 
-    index, ties : ndarray of shape (n_ordered,) or None, default=None
+    index : ndarray of shape (n_ordered,) or None, default=None
+
+    ties : callable or None, default=None
         As in :func:`canonical_order`.
 
     Returns
@@ -161,13 +165,14 @@ def content_order(X, index=None, ties=None):
         chunks = iterate_chunks(X, index)
         unit = max(np.abs(chunk - origin).max() for _, chunk in chunks)
         hashes = hash_samples(X, origin, unit or 1.0, np.float32, index)
+        everyone = np.arange(len(hashes)) if index is None else index
         order = np.argsort(hashes)
         if not np.diff(hashes[order]).all():
             # Duplicates, or samples whose difference is lost in float32 because one
             # sample is very far away.
-            keys = [] if ties is None else [ties]
+            keys = () if ties is None else ties(everyone, hashes)
             order = np.lexsort((*keys, hash_samples(X, index=index), hashes))
-    return order if index is None else index[order], hashes[order]
+    return everyone[order], hashes[order]
 
 
 def distinct_hashes(hashes):

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
-from sklearn.utils import check_array
+from sklearn.utils import check_array, gen_batches
 
 from . import limits
 from .columns import columns_named
@@ -116,7 +116,9 @@ class SampleDistances:
         return csr_array(self.distances)[self.ids][:, self.ids]
 
 
-def check_distances(distances: Any, n_samples: int) -> Any:
+def check_distances(
+    distances: Any, n_samples: int, weights: np.ndarray | None = None
+) -> Any:
     """Validate a user's distances.
 
     Parameters
@@ -126,6 +128,9 @@ def check_distances(distances: Any, n_samples: int) -> Any:
     n_samples : int
         Number of samples of X.
 
+    weights : ndarray of shape (n_samples,) or None, default=None
+        Weights of the samples; equal ones by default.
+
     Returns
     -------
     {ndarray, csr_array} of shape (n_samples, n_samples) or callable
@@ -134,9 +139,10 @@ def check_distances(distances: Any, n_samples: int) -> Any:
     ------
     TypeError, ValueError
         If they are not square, finite, symmetric and 0 or more, not 0 between a sample
-        and itself, or too large or small for float32, or if a matrix is all 0. The
-        symmetry of a large dense matrix is checked on a part, and so are the values of
-        one in :class:`SampleDistances`, of which no copy is made.
+        and itself, or too large or small for float32, or if a matrix is all 0 between
+        samples with a weight above 0. The symmetry of a large dense matrix is checked
+        on a part, and so are the values of one in :class:`SampleDistances`, of which no
+        copy is made.
     """
     if isinstance(distances, SampleDistances):
         if len(distances) != n_samples:
@@ -171,12 +177,28 @@ def check_distances(distances: Any, n_samples: int) -> Any:
         )
     _check_values(distances.data if issparse(distances) else distances)
     if issparse(distances):
-        _check_sparse(csr_array(distances))
-        return csr_array(distances)
-    index = fixed_subsample(n_samples, limits.LANDMARKS)
-    part = distances[np.ix_(index, index)]
-    _check_symmetric(part, part.T, part.max(initial=0), np.diagonal(distances))
+        distances = csr_array(distances)
+        _check_sparse(distances)
+    else:
+        check_symmetric(distances, "distances")
+    _check_apart(distances, weights)
     return distances
+
+
+def check_symmetric(distances: np.ndarray, name: str) -> None:
+    """Raise if distances differ in both directions, or are not 0 on the diagonal.
+
+    Parameters
+    ----------
+    distances : ndarray of shape (n_samples, n_samples)
+        If there are many samples, the symmetry is checked on a part.
+
+    name : str
+        Name of the parameter, for the message.
+    """
+    index = fixed_subsample(len(distances), limits.LANDMARKS)
+    part = distances[np.ix_(index, index)]
+    _check_pairs(part, part.T, part.max(initial=0), np.diagonal(distances), name)
 
 
 def _check_selected(distances):
@@ -188,7 +210,7 @@ def _check_selected(distances):
 
 
 def _check_values(values):
-    """Raise if a distance is negative or no finite number, or if none is positive."""
+    """Raise if a distance is negative, no finite number, or beyond float32."""
     largest = 0.0
     size = max(1, limits.PAIRS_AT_ONCE // (values.shape[-1] if values.ndim > 1 else 1))
     for start in range(0, len(values), size):
@@ -200,27 +222,36 @@ def _check_values(values):
                 " numbers of 0 or more. Pass a sparse matrix to leave out unknown pairs"
             )
         largest = max(largest, float(values[part].max()))
-    if not largest:
-        raise ValueError(
-            "distances holds no distance above 0; some samples must be apart"
-        )
     check_range(largest, "distances")
 
 
-def _check_symmetric(there, back, largest, diagonal):
+def _check_apart(distances, weights):
+    """Raise if no samples that count are apart."""
+    n_samples = distances.shape[0]
+    kept = np.arange(n_samples) if weights is None else np.flatnonzero(weights)
+    parts = gen_batches(len(kept), max(1, limits.PAIRS_AT_ONCE // n_samples))
+    if not any(distances[kept[part]][:, kept].max() > 0 for part in parts):
+        of_whom = "" if weights is None else " of samples with a weight above 0"
+        raise ValueError(
+            f"distances holds no distance above 0{of_whom}; some samples must be apart"
+        )
+
+
+def _check_pairs(there, back, largest, diagonal, name="distances"):
     difference = abs(there - back).max() if there.size else 0
     if difference > _ROUNDING * largest:
         raise ValueError(
-            "distances is not symmetric: for some pair both distances differ by"
-            f" {difference}; pass (distances + distances.T) / 2"
+            f"{name} is not symmetric: for some pair both distances differ by"
+            f" {difference}; pass ({name} + {name}.T) / 2, or {name} + {name}.T if"
+            " it holds each distance once"
         )
-    _check_diagonal(diagonal, largest)
+    _check_diagonal(diagonal, largest, name)
 
 
-def _check_diagonal(diagonal, largest):
+def _check_diagonal(diagonal, largest, name="distances"):
     if np.abs(diagonal).max(initial=0) > _ROUNDING * largest:
         raise ValueError(
-            f"distances holds {np.abs(diagonal).max()} on its diagonal, where the"
+            f"{name} holds {np.abs(diagonal).max()} on its diagonal, where the"
             " distance of a sample from itself must be 0"
         )
 
@@ -233,14 +264,14 @@ def _check_sparse(matrix):
             "distances is sparse and holds the distance of some pair in one direction"
             " only; store both: distances.maximum(distances.T)"
         )
-    _check_symmetric(matrix, matrix.T, matrix.data.max(initial=0), matrix.diagonal())
+    _check_pairs(matrix, matrix.T, matrix.data.max(initial=0), matrix.diagonal())
 
 
 def _check_callable(distances, n_samples):
     index = fixed_subsample(n_samples, 8)
     called = CallableDistances(distances, n_samples)
     there, back = called.between(index, index[::-1]), called.between(index[::-1], index)
-    _check_symmetric(there, back.T, there.max(), np.diagonal(there[:, ::-1]))
+    _check_pairs(there, back.T, there.max(), np.diagonal(there[:, ::-1]))
 
 
 def user_distances(

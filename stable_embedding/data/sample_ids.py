@@ -160,6 +160,34 @@ def check_same_samples(X, values, name, input_name="X"):
             )
 
 
+def check_same_pairs(X, matrix, name):
+    """Raise if samples have ids, and a matrix for their pairs has others.
+
+    Parameters
+    ----------
+    X : object
+        Samples.
+
+    matrix : object
+        Values for each pair of samples, which may have ids in its index and columns.
+
+    name : str
+        Name of the parameter that holds the matrix.
+
+    Raises
+    ------
+    ValueError
+        As of :func:`check_same_samples`.
+    """
+    check_same_samples(X, matrix, name)
+    if not (has_index(X) and has_index(matrix)):
+        return
+    columns = matrix.T.index
+    # Columns of a text file are text, even if ids are numbers.
+    if [*map(str, columns)] != [*map(str, X.index)]:
+        check_same_samples(X, matrix.T, f"{name}.T")
+
+
 def positions_in_common(ids, others):
     """Find the samples that two lists of ids have in common.
 

@@ -53,6 +53,14 @@ def mean_and_scale(X, order=None, weights=None):
     return mean, float(scale)
 
 
+def inverse_power(values):
+    """Return powers of two by which values become numbers between 1/2 and 1.
+
+    A multiplication by them changes no digit. That of 0 is 1.
+    """
+    return np.ldexp(1.0, -np.frexp(values)[1].clip(min=-1022))
+
+
 def scale_samples(block, mean, scale):
     """Center samples and divide them by the scale, in float64."""
     return ((block - mean) / scale).astype(np.float64, copy=False)

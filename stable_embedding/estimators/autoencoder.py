@@ -264,7 +264,8 @@ class StableAutoencoder(BaseStableAutoencoder):
     is_order_invariant_ : bool
         Whether shuffled training data give the same embedding to the last bit. They do
         unless the data are a dense array of more than half a gigabyte in float32, which
-        is read in its own order.
+        is read in its own order. Duplicates that differ in their `distances` or given
+        neighbors alone stay in their own order, too.
 
     loss_curve_ : list of float
         Loss of each epoch, as a mean over runs.

@@ -13,7 +13,7 @@ from .._ambient import own_settings
 from .._sklearn import fit_context
 from ..data.dominance import warn_of_dominance
 from ..data.placement import has_reference
-from ..data.sample_ids import check_same_samples
+from ..data.sample_ids import check_same_pairs, check_same_samples
 from ..data.sample_weights import (
     check_weights,
     warn_of_small_weights,
@@ -112,7 +112,8 @@ class BaseStableAutoencoder(
             Distances that codes should follow, instead of those of `metric`. A callable
             takes two arrays of positions in X, and returns an array of the distances
             between samples at the first and at the second. Pairs that a sparse matrix
-            does not store are unknown and ignored.
+            does not store are unknown and ignored. Ids in the index and columns of a
+            data frame must be those of X.
 
         reference : array-like of shape (n_samples, n_components), default=None
             Target codes of the samples, for instance those of last month's embedding.
@@ -262,12 +263,13 @@ class BaseStableAutoencoder(
         with restore_on_error(self):
             plan = self._plan(resume)
             check_same_samples(X, reference, "reference")
+            check_same_pairs(X, distances, "distances")
             keeps_features = resume or n_seen > 0
             X, labels = self._validate_training_data(X, y, plan, keeps_features, resume)
             weights = check_weights(sample_weight, X.shape[0])
             labels = self._labels_that_count(labels, y, X, weights, resume)
             reference = self._check_reference(reference, X, plan, weights)
-            distances = self._check_distances(distances, X, plan, resume)
+            distances = self._check_distances(distances, X, plan, resume, weights)
             source = distance_source(plan, distances)
             if resume:
                 self._check_distance_source(source)

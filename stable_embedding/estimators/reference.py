@@ -83,8 +83,7 @@ def reference_at_start(network, training_set, rigid_map):
     Tensor of shape (n_samples, n_components), dtype float32
     """
     reference, hashes = training_set.reference, training_set.hashes
-    known = np.flatnonzero(has_reference(reference))
-    known = known[smallest_hashes(hashes[known], limits.ESTIMATION_SAMPLES)]
+    known = smallest_hashes(hashes, limits.ESTIMATION_SAMPLES, has_reference(reference))
     inputs = training_set.inputs_of(known)
     codes = apply_in_chunks(network, network.encode, inputs)
     weights = weights_at(training_set.weights, known)
@@ -107,9 +106,9 @@ def alignment_samples(X, target, data):
     Returns
     -------
     tuple of {ndarray, sparse matrix}, ndarray and ndarray or None
-        All samples, or the distinct ones if some are merged or weighted.
+        Those that were trained on, in the order of the training.
     """
     order, weights = data.samples.order, data.training_set.weights
-    if order is None or (weights is None and len(order) == X.shape[0]):
+    if order is None:
         return X, target, weights
     return X[order], target[order], weights

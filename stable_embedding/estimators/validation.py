@@ -52,7 +52,7 @@ class ValidationMixin:
         labels[kept] = counted
         return labels
 
-    def _check_distances(self, distances, X, plan, resume):
+    def _check_distances(self, distances, X, plan, resume, weights):
         """Validate distances of the user's own."""
         if distances is None:
             is_other = resume and self.code_scale_ != self.scale_
@@ -74,7 +74,7 @@ class ValidationMixin:
                 "distances must be None where similarity is"
                 f" {self.similarity!r}: only similarity='distance' follows them"
             )
-        return check_distances(distances, X.shape[0])
+        return check_distances(distances, X.shape[0], weights)
 
     def _check_distance_source(self, source):
         """Raise if the fitted codes follow something else, and have its unit."""

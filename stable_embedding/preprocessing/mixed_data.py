@@ -19,6 +19,7 @@ from .._sklearn import (
 )
 from ..data.columns import named
 from ..data.containers import check_samples
+from ..data.scaling import inverse_power
 from .columns import (
     checked_table,
     chosen_columns,
@@ -267,8 +268,7 @@ class MixedDataEncoder(TransformerMixin, BaseEstimator):
         frequencies = indicators.sum(axis=0) / len(numbers)
         means, deviations = np.empty(0), np.empty(0)
         if n_numbers:
-            scaler = StandardScaler().fit(numbers)
-            means, deviations = scaler.mean_, scaler.scale_
+            means, deviations = means_and_deviations(numbers)
         self.mean_ = np.concatenate([means, frequencies])
         of_levels = indicator_scales(frequencies, self.distance)
         self.scale_ = np.concatenate([deviations, of_levels])
@@ -439,3 +439,14 @@ def blocks_of(column_of_output, is_categorical, groups):
     names, sizes = np.unique(groups, return_counts=True)
     for name in names[sizes > 1]:
         yield groups[column_of_output] == name
+
+
+def means_and_deviations(numbers):
+    """Return the mean and the standard deviation of each column; 1 for a constant one.
+
+    Squares of the largest and the smallest numbers of float64 would be infinite or 0.
+    """
+    powers = inverse_power(np.abs(numbers).max(axis=0))
+    scaler = StandardScaler().fit(numbers * powers)
+    is_constant = scaler.scale_ != np.sqrt(scaler.var_)
+    return scaler.mean_ / powers, np.where(is_constant, 1.0, scaler.scale_ / powers)

@@ -18,6 +18,7 @@ from sklearn.utils import check_array, gen_batches
 from ..data import limits
 from ..data.columns import check_finite, column_names, columns_named
 from ..data.containers import dense
+from ..data.sample_ids import check_same_samples
 from ..data.subsample import fixed_subsample
 from ..networks.frame import rigid_map_onto
 
@@ -55,10 +56,10 @@ def check_embeddings(embeddings):
         If there are fewer than two embeddings or samples, or the embeddings differ in
         their number of samples.
     """
-    runs = [
-        _check_finite(run, f"embeddings[{i}]", dtype=_DTYPES)
-        for i, run in enumerate(embeddings)
-    ]
+    embeddings = {f"embeddings[{i}]": run for i, run in enumerate(embeddings)}
+    for name, run in embeddings.items():
+        check_same_samples(embeddings["embeddings[0]"], run, name, "embeddings[0]")
+    runs = [_check_finite(run, name, _DTYPES) for name, run in embeddings.items()]
     if len(runs) < 2:
         raise ValueError(f"embeddings has {len(runs)} run(s); a variance needs two")
     lengths = [len(run) for run in runs]
@@ -260,7 +261,8 @@ def displacement(first, second, *, aligned=False):
     Parameters
     ----------
     first, second : array-like of shape (n_samples, n_components)
-        Two embeddings of the same samples.
+        Two embeddings of the same samples. Data frames with ids in their indexes must
+        hold the same ids.
 
     aligned : bool, default=False
         Whether to align the second embedding with the first before the comparison, by
@@ -311,7 +313,8 @@ def neighbor_overlap(first, second, *, n_neighbors=10):
     Parameters
     ----------
     first, second : array-like of shape (n_samples, n_components)
-        Two embeddings of the same samples.
+        Two embeddings of the same samples. Data frames with ids in their indexes must
+        hold the same ids.
 
     n_neighbors : int, default=10
         Number of neighbors of each sample, less than the number of samples. A larger
@@ -350,6 +353,7 @@ def neighbor_overlap(first, second, *, n_neighbors=10):
 
 def _check_pair(first, second):
     """Validate two embeddings of equal shape, in float64."""
+    check_same_samples(first, second, "second", "first")
     first = _check_finite(first, "first", dtype=np.float64)
     second = _check_finite(second, "second", dtype=np.float64)
     if first.shape != second.shape:

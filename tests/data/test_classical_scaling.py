@@ -45,6 +45,17 @@ def test_coordinates_beyond_the_dimension_are_zero(rng):
     np.testing.assert_array_equal(classical_scaling(np.zeros((4, 4)), 2)(D[:, :4]), 0)
 
 
+def test_a_weight_counts_as_so_many_landmarks(rng):
+    D = cdist(*[rng.normal(size=(12, 4)) * [4, 3, 2, 1]] * 2, metric="cityblock")
+    weights = rng.integers(1, 4, size=12)
+    copies = np.arange(12).repeat(weights)
+    of_copies = classical_scaling(D[copies][:, copies], 3)
+    weighted = classical_scaling(D, 3, weights=weights / weights.mean())
+    expected, found = of_copies(D[:, copies]), weighted(D)
+    signs = np.sign((expected * found).sum(axis=0))
+    np.testing.assert_allclose(found * signs, expected, atol=1e-9)
+
+
 def test_as_many_coordinates_are_taken_as_are_known(rng):
     points = rng.normal(size=(50, 4))
     D = cdist(points, points)

@@ -91,6 +91,32 @@ def test_samples_are_not_merged_where_that_is_not_wanted(X):
     assert len(set(found.hashes.tolist())) == 79
 
 
+@pytest.mark.parametrize("what", ["weights", "labels", "reference"])
+@pytest.mark.parametrize("kind", [int, float])
+def test_duplicates_that_are_kept_have_an_order_of_their_own(kind, what, X, rng):
+    X, shuffled = np.concatenate([X, X, X]), rng.permutation(120)
+    values = rng.permutation(120).astype(kind)
+    values = {
+        "weights": 1.0 + values,
+        "labels": values,
+        "reference": np.stack([values, values], axis=1),
+    }[what]
+    one = merge_duplicates(X, **{what: values}, merge=False)
+    other = merge_duplicates(X[shuffled], **{what: values[shuffled]}, merge=False)
+    np.testing.assert_array_equal(values[one.order], values[shuffled][other.order])
+    np.testing.assert_array_equal(one.hashes, other.hashes)
+
+
+@pytest.mark.parametrize("merge", [False, True])
+@pytest.mark.parametrize("changed", [lambda X: X + 8, lambda X: 4 * X])
+def test_offset_and_unit_do_not_change_the_order(merge, changed, rng):
+    X, labels = rng.normal(size=(60, 2)).round(), rng.integers(3, size=60)
+    one = merge_duplicates(X, labels=labels, merge=merge)
+    other = merge_duplicates(changed(X), labels=labels, merge=merge)
+    np.testing.assert_array_equal(one.order, other.order)
+    np.testing.assert_array_equal(one.hashes, other.hashes)
+
+
 def test_samples_that_share_a_hash_are_not_merged(X, monkeypatch):
     def colliding(X, *args, index=None, **more):
         n_hashed = X.shape[0] if index is None else len(index)

@@ -9,6 +9,7 @@ from sklearn.metrics import pairwise_distances
 from stable_embedding.data import limits
 from stable_embedding.data.input_distances import MatrixDistances, held_if_few
 from stable_embedding.data.metric_distances import (
+    ChordDistances,
     CosineDistances,
     TorchDistances,
     distances_of_metric,
@@ -70,6 +71,22 @@ def test_values_are_those_of_scikit_learn(metric, kind, offset, rng):
     np.testing.assert_allclose(
         distances.between(first, second), wanted[:7, 3:12], atol=atol, rtol=FLOAT32
     )
+
+
+@pytest.mark.numeric
+@pytest.mark.parametrize("metric", ["cosine", "correlation"])
+@pytest.mark.parametrize("kind", [np.asarray, csr_array])
+@pytest.mark.parametrize("unit", [1e-30, 1e-16, 1e16])
+def test_lengths_of_samples_do_not_count_in_directions(metric, kind, unit, rng):
+    X, index = samples_for(metric, rng), torch.arange(40)
+    found, expected = (distances_of(kind(samples), metric) for samples in (unit * X, X))
+    np.testing.assert_allclose(found.among(index), expected.among(index), atol=FLOAT32)
+    chords, of_ones = ChordDistances(found), ChordDistances(expected)
+    np.testing.assert_allclose(
+        chords.products(index), of_ones.products(index), atol=FLOAT32
+    )
+    between = PairMetric(metric).between
+    np.testing.assert_allclose(between(kind(unit * X)), between(kind(X)), atol=1e-12)
 
 
 @pytest.mark.parametrize("metric", sorted(METRICS))

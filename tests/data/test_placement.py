@@ -44,6 +44,30 @@ def test_weights_decide_on_the_origin(samples, rng):
     np.testing.assert_allclose(weights @ placed.coordinates, 0, atol=1e-10)
 
 
+def test_a_weight_counts_as_so_many_samples(samples, rng):
+    weights = rng.integers(1, 4, size=40)
+    copies = np.arange(40).repeat(weights)
+    D = cdist(samples, samples, "cityblock")
+    X = samples - samples[copies].mean(axis=0)
+    weighted = place_samples(
+        MatrixDistances(D), np.arange(40), X, 2, unit=1.0, weights=weights
+    ).coordinates
+    repeated = place_samples(
+        MatrixDistances(D[copies][:, copies]),
+        np.arange(len(copies)),
+        X[copies],
+        2,
+        unit=1.0,
+    ).coordinates
+    np.testing.assert_allclose(weighted[copies], repeated, atol=1e-9)
+    axes, _ = principal_axes(X.astype(np.float32), 2)
+    np.testing.assert_allclose(
+        rotated_axes(axes, X, weighted, weights),
+        rotated_axes(axes, X[copies], repeated),
+        atol=1e-6,
+    )
+
+
 def test_an_earlier_unit_is_kept(samples):
     distances, landmarks = MatrixDistances(cdist(samples, samples)), np.arange(40)
     own = place_samples(distances, landmarks, samples, 2)
@@ -130,6 +154,15 @@ def test_signs_turn_with_the_coordinates(samples, rng):
     coordinates = samples @ rng.normal(size=(3, 2))
     signs = coordinate_signs(coordinates, samples)
     np.testing.assert_array_equal(coordinate_signs(-coordinates, samples), -signs)
+
+
+def test_samples_of_little_weight_turn_no_sign(samples, rng):
+    coordinates = samples @ rng.normal(size=(3, 2))
+    far = [np.concatenate([values, -100 * values]) for values in (coordinates, samples)]
+    weights = np.repeat([1.0, 1e-12], 40)
+    np.testing.assert_array_equal(
+        coordinate_signs(*far, weights), coordinate_signs(coordinates, samples)
+    )
 
 
 def test_rotated_axes_lead_to_rotated_scores(samples, rng):

@@ -101,6 +101,17 @@ def test_what_are_no_distances_is_said(name, D):
         check_distances(change(D), 30)
 
 
+@pytest.mark.parametrize("kind", [np.asarray, csr_array])
+def test_some_samples_that_count_are_apart(kind, D, monkeypatch):
+    monkeypatch.setattr(limits, "PAIRS_AT_ONCE", 70)
+    distances, weights = np.zeros_like(D), np.ones(30)
+    distances[3, 4] = distances[4, 3] = 5.0
+    check_distances(kind(distances), 30, weights)
+    weights[3] = 0
+    with pytest.raises(ValueError, match="above 0 of samples with a weight above 0"):
+        check_distances(kind(distances), 30, weights)
+
+
 SELECTED = {
     "nan",
     "negative",

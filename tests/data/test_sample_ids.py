@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from stable_embedding.data.sample_ids import (
+    check_same_pairs,
     check_same_samples,
     listed_ids,
     positions_in_common,
@@ -109,6 +110,31 @@ def test_values_of_the_same_samples_have_equal_indexes():
         check_same_samples(values, NAMED, "codes")
     gaps = NAMED.set_index(pd.Index([1.0, np.nan, 2.0]))
     check_same_samples(gaps, gaps.copy(), "codes")
+
+
+def test_a_matrix_of_the_same_samples_has_equal_indexes_and_columns():
+    numbered, pairs = NAMED.set_index(pd.Index([3, 1, 2])), np.zeros((3, 3))
+    for columns in (numbered.index, numbered.index.astype(str), None):
+        values = pd.DataFrame(pairs, numbered.index, columns)
+        check_same_pairs(numbered, values, "distances")
+    for values in (pairs, None, pd.DataFrame(pairs), NAMED, pd.DataFrame(pairs[:2])):
+        check_same_pairs(NAMED, values, "distances")
+
+
+@pytest.mark.parametrize(
+    ("index", "columns", "name"),
+    [
+        ("acb", "acb", "distances"),
+        ("acb", "abc", "distances"),
+        ("abc", "acb", r"distances\.T"),
+        (None, "acb", r"distances\.T"),
+    ],
+)
+def test_a_matrix_of_other_samples_is_refused(index, columns, name):
+    given = None if index is None else list(index)
+    values = pd.DataFrame(np.zeros((3, 3)), given, list(columns))
+    with pytest.raises(ValueError, match=rf"in {name}\.loc\[X\.index\]"):
+        check_same_pairs(NAMED, values, "distances")
 
 
 @pytest.mark.parametrize(

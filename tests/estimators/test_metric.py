@@ -199,6 +199,17 @@ def test_the_order_of_the_samples_does_not_count(digits, rng):
         np.testing.assert_array_equal(again.transform(X), model.transform(X))
 
 
+def test_a_data_frame_of_distances_has_the_ids_of_the_samples(iris):
+    X = pd.DataFrame(iris[0][:60]).add_prefix("flower ", axis=0)
+    D = pd.DataFrame(cdist(X, X), X.index, X.index)
+    model, order = StableAutoencoder(**FEW), X.index[::-1]
+    for spoiled in (D.loc[order, order], D.loc[order], D[order]):
+        with pytest.raises(ValueError, match="has the id 'flower 59' where X has"):
+            model.fit(X, distances=spoiled)
+    found = model.fit_transform(X, distances=D)
+    np.testing.assert_array_equal(model.fit_transform(X, distances=D.values), found)
+
+
 def test_duplicates_have_distances_of_their_own(rng):
     X = np.repeat(rng.normal(size=(20, 3)), 2, axis=0)
     points = rng.normal(size=(40, 2))

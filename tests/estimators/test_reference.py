@@ -53,6 +53,14 @@ def test_a_pull_leaves_known_samples_nearer_than_a_rigid_map(months, n_init, ini
     assert np.isfinite(pulled.transform(X)).all()
 
 
+def test_shuffled_samples_are_laid_on_a_reference_the_same(quick, rng):
+    X, places = rng.normal(size=(40, 30)), rng.normal(size=(40, 2))
+    shuffled = rng.permutation(40)
+    model = quick(n_init=1, random_state=0).fit(X, reference=places)
+    again = clone(model).fit(X[shuffled], reference=places[shuffled])
+    np.testing.assert_array_equal(again.transform(X), model.transform(X))
+
+
 def test_without_a_weight_the_map_is_only_laid_there(months, quick):
     X, places = months
     known = np.isfinite(places).all(axis=1)

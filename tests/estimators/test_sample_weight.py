@@ -21,6 +21,7 @@ from stable_embedding import (
 )
 from stable_embedding.data import limits
 from stable_embedding.losses import LossTerm
+from stable_embedding.stability import displacement
 from stable_embedding.training.checkpoint import Checkpoints
 
 FEW = {"n_init": 2, "max_iter": 2, "random_state": 0}
@@ -170,6 +171,19 @@ def test_heavy_samples_are_reconstructed_better(neighbor_weight, X):
         return -clone(model).fit(X, **weighted).score_samples(X)[:20].mean()
 
     assert error(sample_weight=weights) < error()
+
+
+@pytest.mark.parametrize("init", ["pca", "random"])
+def test_samples_of_little_weight_do_not_turn_the_map_of_a_metric(init, X):
+    X[50:, 3] *= 20
+    few = {"metric": "manhattan", "init": init, "alpha": 1.0}
+    kept, left_out = (
+        StableAutoencoder(**FEW, **few)
+        .fit(X, sample_weight=np.repeat([1.0, weight], [50, 10]))
+        .transform(X[:50])
+        for weight in (1e-9, 0.0)
+    )
+    assert displacement(left_out, kept) < 0.1
 
 
 def test_large_data_are_weighted_as_they_are_read(X, monkeypatch):

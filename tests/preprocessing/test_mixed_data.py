@@ -101,6 +101,16 @@ def test_numbers_are_standardized_as_scikit_learn_does(iris):
     np.testing.assert_allclose(MixedDataEncoder().fit_transform(X), expected)
 
 
+@pytest.mark.parametrize("unit", [1e-200, 1e-160, 1e160, 1e300])
+def test_numbers_are_standardized_in_any_unit(unit, iris):
+    X, _ = iris
+    encoder = MixedDataEncoder().fit(unit * X)
+    codes = StandardScaler().fit_transform(X)
+    np.testing.assert_allclose(encoder.transform(unit * X), codes)
+    np.testing.assert_allclose(encoder.inverse_transform(codes), unit * X)
+    assert MixedDataEncoder().fit(np.full((9, 1), unit)).scale_ == 1
+
+
 @pytest.mark.numeric
 def test_pca_of_it_is_factor_analysis_of_mixed_data():
     # Of the variance of the first axis each column holds its squared correlation with

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import ortho_group
@@ -121,6 +122,23 @@ def test_collapsed_and_not_finite_embeddings_are_refused(function, runs, message
 def test_embeddings_must_be_two_of_the_same_samples(function, runs, message):
     with pytest.raises(ValueError, match=message) as caught:
         function(runs)
+    assert caught.type is ValueError
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [
+        displacement,
+        neighbor_overlap,
+        lambda *runs: manifold_variance(runs),
+        lambda *runs: manifold_variance_matrix(runs),
+    ],
+)
+def test_samples_in_another_order_are_other_samples(measure, rng):
+    codes = pd.DataFrame(rng.normal(size=(30, 2))).add_prefix("sample ", axis=0)
+    assert np.isfinite(measure(codes, codes)).all()
+    with pytest.raises(ValueError, match="has the id 'sample 29' where") as caught:
+        measure(codes, codes[::-1])
     assert caught.type is ValueError
 
 
