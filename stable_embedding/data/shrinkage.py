@@ -69,15 +69,19 @@ def predictable_fraction(samples, axes, weights=None):
     return predicted_by(residuals, distances, index, weights)
 
 
-def weights_of_neighbors(distances):
+def weights_of_neighbors(distances, given=1.0):
     """Return weights that fall with the squared distance, to 0 at the last neighbor.
 
-    This is Epanechnikov's kernel, as wide as the distance of the last neighbor.
+    This is Epanechnikov's kernel, as wide as the distance of the last neighbor, times
+    the weight that each neighbor has by itself.
 
     Parameters
     ----------
     distances : ndarray of shape (n_samples, n_neighbors)
         From each sample, in ascending order.
+
+    given : ndarray of shape (n_samples, n_neighbors) or float, default=1.0
+        Weights of the neighbors by themselves.
 
     Returns
     -------
@@ -86,8 +90,8 @@ def weights_of_neighbors(distances):
         one distance, where all weights are equal.
     """
     width = (1 + _MARGIN) * distances[:, -1:]
-    weights = 1 - np.square(distances / np.where(width > 0, width, 1))
-    return weights / weights.sum(axis=1, keepdims=True)
+    weights = given * (1 - np.square(distances / np.where(width > 0, width, 1)))
+    return weights / weights.sum(axis=1, keepdims=True).clip(min=_TINY)
 
 
 def predicted_by(residuals, distances, index, weights=None):
@@ -108,7 +112,8 @@ def predicted_by(residuals, distances, index, weights=None):
     float
         As of :func:`predictable_fraction`.
     """
-    nearness = weights_of_neighbors(distances)
+    given = 1.0 if weights is None else weights[index]
+    nearness = weights_of_neighbors(distances, given)
     squares = np.square(residuals).sum(axis=1)
     total = squares.sum()
     errors = []

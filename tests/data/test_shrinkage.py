@@ -168,3 +168,17 @@ def test_without_an_earlier_weight_decay_that_of_the_chunk_counts(before):
 
 def auto_alpha_of(n_samples):
     return (1_000 / n_samples) ** 1.2
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_samples_of_nearly_no_weight_predict_nothing(seed):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(300, 3)) * [1, 1, 0.3]
+    X[:, 2] += X[:, 0] ** 2 - 1
+    X[270:, 2] = 50 * rng.normal(size=30)
+    weights = np.where(np.arange(300) < 270, 1.0, 1e-9)
+    axes = np.eye(3)[:2]
+    found = predictable_fraction(X, axes, weights / weights.mean())
+    # Other samples have light ones among their eight neighbors.
+    assert found == pytest.approx(predictable_fraction(X[:270], axes), abs=0.1)
+    assert found > 0.5
