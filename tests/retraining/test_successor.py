@@ -284,6 +284,20 @@ def test_a_step_that_its_user_has_frozen_stays_so(iris):
         np.testing.assert_array_equal(new[0].mean_, frozen.mean_)
 
 
+def test_labels_of_the_samples_in_another_order_are_refused(months):
+    june, july = months
+    columns = ["spend", "age"]
+    labels = pd.Series(np.arange(len(july)) % 2, index=july.index)
+    old = make_pipeline(StableAutoencoder(**QUICK), KNeighborsClassifier())
+    old.fit(june[columns], np.arange(80) % 2)
+    with pytest.raises(ValueError, match="y has the id 'customer 89' where X has"):
+        retrain(old, july[columns], labels[::-1], reference=june)
+    # Without ids of their own, positions decide.
+    for y in (labels, labels.to_numpy(), labels.reset_index(drop=True)):
+        new = retrain(old, july[columns], y, reference=june).estimator
+        np.testing.assert_array_equal(new[1]._y, labels)
+
+
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("kept", ["map", "pipeline", "last step"])
 def test_a_frozen_map_is_trained_again_and_stays_as_it_was(kept, strategy, iris):
