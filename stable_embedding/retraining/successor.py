@@ -456,8 +456,9 @@ def _advice_on_kept_steps(path):
     except ValueError as error:
         if path:
             error.add_note(
-                "previous was fitted on other samples. Let its encoder ignore unknown"
-                " categories (handle_unknown='ignore') when it is fitted first, or pass"
+                "previous was fitted on other samples. X must have their columns, in"
+                " their order. If a category is unknown, let the encoder ignore it"
+                " (handle_unknown='ignore') when it is fitted first, or pass"
                 " refit_preprocessing=True and as reference the samples that it knows."
             )
         raise

@@ -274,6 +274,14 @@ def test_an_encoder_that_refuses_what_is_new(months):
     assert len(retrain(old, july, reference=june, refit_preprocessing=True).ids) == 77
 
 
+def test_columns_in_another_order_are_said_to_be_so(months):
+    june, july = months
+    old = make_pipeline(MixedDataEncoder(), StableAutoencoder(**QUICK)).fit(june)
+    with pytest.raises(ValueError, match="same order") as caught:
+        retrain(old, july[["plan", "age", "spend"]], reference=june)
+    assert "X must have their columns, in their order" in caught.value.__notes__[0]
+
+
 def test_a_step_that_its_user_has_frozen_stays_so(iris):
     X, _ = iris
     frozen = FrozenEstimator(StandardScaler().fit(X))
