@@ -223,19 +223,25 @@ def as_objects(values, name):
         raise ValueError(
             f"{name} has shape {array.shape}; it must have shape (n_samples,)"
         )
-    if array.dtype.kind in "mM":  # units finer than us would become integers
+    # Units finer than us would become integers. Days become dates without a time.
+    if array.dtype.kind in "mM" and array.dtype != "M8[D]":
         array = array.astype(f"{array.dtype.kind}8[us]")
     return array.astype(object)
 
 
 def _array(values):
     if isinstance(values, (list, tuple)):
-        if values and np.ndim(values[0]):
+        # Tuples are values, such as ids of several levels; those of one item are rows.
+        if values and not _is_value(values[0]):
             return np.asarray(values)
         array = np.empty(len(values), dtype=object)
         array[:] = values
         return array
     return np.asarray(values, dtype=object)
+
+
+def _is_value(one):
+    return len(one) > 1 if isinstance(one, tuple) else not np.ndim(one)
 
 
 def categories_of(values):
