@@ -53,8 +53,8 @@ class InteractiveDisplay:
         Id of each sample. For several months, a dict with the ids of every month. By
         default, ids are the index of a data frame of codes, or else numbers from 0;
         months without ids must contain the same samples in the same order. Ids must be
-        unique if there are several months. A page warns of two months in a row
-        without any id in common.
+        unique if there are several months. A page warns of a month that has
+        no id in common with the month before it.
 
     std : array-like of shape (n_samples,) or None, default=None
         Standard deviation of each code. Points fade with it as in
