@@ -34,10 +34,12 @@ from .data.chunks import (
 )
 from .data.containers import check_samples
 from .data.distances import PRECOMPUTED, distances_from, metric_of, pair_distances
+from .data.sample_ids import check_same_samples
 
 
 def _check_pair(X, other, names=("X", "X_embedded")):
     """Validate data and another array with one row for each of its samples."""
+    check_same_samples(X, other, names[1], names[0])
     X = check_samples(X, names[0], accept_sparse=True)
     other = check_samples(other, names[1])
     check_consistent_length(X, other)

@@ -2,6 +2,7 @@ import warnings
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.sparse import csr_array
 from scipy.spatial.distance import cdist, pdist, squareform
@@ -371,3 +372,13 @@ def test_new_samples_have_as_many_columns(rng):
 def test_triplets_are_drawn():
     with pytest.raises(ValueError, match="n_triplets=0 must be 1 or more"):
         triplet_accuracy([[0.0], [1.0], [2.0]], [0, 0, 1], n_triplets=0)
+
+
+def test_codes_of_samples_in_another_order_are_refused(rng):
+    X = pd.DataFrame(rng.normal(size=(30, 4)), index=[f"c{i}" for i in range(30)])
+    Z = X[[0, 1]]
+    # Without ids of their own, positions decide.
+    assert trustworthiness(X, Z) == trustworthiness(X, Z.reset_index(drop=True))
+    for measure in (trustworthiness, continuity, distance_correlation):
+        with pytest.raises(ValueError, match="X_embedded has the id 'c29' where X has"):
+            measure(X, Z[::-1])

@@ -157,6 +157,15 @@ def test_null_is_what_a_csv_lacks(trained, make_model, tmp_path):
     assert_embedded(make_model(folder).embed([row]), detector, expected)
 
 
+@pytest.mark.numeric
+def test_columns_may_have_the_names_of_outputs(train, make_model, tmp_path):
+    values = np.random.default_rng(0).normal(size=(30, 3))
+    table = pd.DataFrame(values, columns=["scores", "label", "variable"])
+    detector = train["build"](n_init=2, max_iter=2, random_state=0).fit(table)
+    train["export"](detector, table, tmp_path)
+    assert_embedded(make_model(tmp_path).embed(rows_of(table)), detector, table)
+
+
 def test_graphs_that_say_something_else_are_not_served(trained, make_model, tmp_path):
     folder = shutil.copytree(trained[-1], tmp_path / "model")
     path = folder / "model.json"

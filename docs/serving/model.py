@@ -77,7 +77,8 @@ class Model:
             for name in self.columns
         }
         [codes] = self.map.run(None, inputs)
-        scores = self.alarm.run(["scores"], inputs)[0][:, 0]
+        _, scores = self.alarm.run(None, inputs)  # by place: columns may have any name
+        scores = scores[:, 0]
         if not (np.isfinite(codes).all() and np.isfinite(scores).all()):
             raise ValueError("a number is too large to be embedded")
         return [

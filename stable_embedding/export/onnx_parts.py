@@ -41,6 +41,8 @@ def convertible(estimator, name="estimator"):
     estimator = unfrozen(estimator)
     if isinstance(estimator, OneHotEncoder):
         return _with_known_handling(estimator, name)
+    if hasattr(estimator, "best_estimator_"):
+        return _with_convertible_best(estimator, name)
     attribute = next(
         (found for kind, found in _PARTS_IN.items() if isinstance(estimator, kind)),
         None,
@@ -53,6 +55,15 @@ def convertible(estimator, name="estimator"):
         return estimator
     new = copy(estimator)
     setattr(new, attribute, new_parts)
+    return new
+
+
+def _with_convertible_best(search, name):
+    best = convertible(search.best_estimator_, name)
+    if best is search.best_estimator_:
+        return search
+    new = copy(search)
+    new.best_estimator_ = best
     return new
 
 

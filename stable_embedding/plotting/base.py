@@ -109,6 +109,24 @@ def as_written(name):
     return str(name).replace("$", r"\$")
 
 
+def draw_legend(ax, artists, **options):
+    """Draw a legend of artists by their labels.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+
+    artists : list of matplotlib Artist
+        They have labels. matplotlib itself leaves out those with an underscore first.
+
+    **options : dict
+        Options of the legend.
+    """
+    legend = ax.legend(artists, [""] * len(artists), **options)
+    for text, artist in zip(legend.get_texts(), artists):
+        text.set_text(artist.get_label())
+
+
 def label_components(ax):
     """Label the axes with the two components, at equal scales."""
     ax.set(xlabel="component 1", ylabel="component 2", aspect="equal")

@@ -159,8 +159,8 @@ def classes_in_order(values):
     levels = _levels(Counter(objects[~missing].tolist()), categories_of(values))
     places = _places(objects, missing, levels)
     places[missing] = len(levels)
-    labels = [_text(one) for one in levels]
-    return labels + [MISSING_LABEL] * bool(missing.any()), places
+    has_missing = bool(missing.any())
+    return _labels(levels, has_missing) + [MISSING_LABEL] * has_missing, places
 
 
 def opacities(std, n_samples):
@@ -223,19 +223,25 @@ def as_objects(values, name):
         raise ValueError(
             f"{name} has shape {array.shape}; it must have shape (n_samples,)"
         )
-    if array.dtype.kind in "mM":  # units finer than us would become integers
+    # Units finer than us would become integers. Days become dates without a time.
+    if array.dtype.kind in "mM" and array.dtype != "M8[D]":
         array = array.astype(f"{array.dtype.kind}8[us]")
     return array.astype(object)
 
 
 def _array(values):
     if isinstance(values, (list, tuple)):
-        if values and np.ndim(values[0]):
+        # Tuples are values, such as ids of several levels; those of one item are rows.
+        if values and not _is_value(values[0]):
             return np.asarray(values)
         array = np.empty(len(values), dtype=object)
         array[:] = values
         return array
     return np.asarray(values, dtype=object)
+
+
+def _is_value(one):
+    return len(one) > 1 if isinstance(one, tuple) else not np.ndim(one)
 
 
 def categories_of(values):
@@ -303,7 +309,8 @@ def _classes(objects, missing, order):
         most = set(sorted(levels, key=lambda one: -counts[one])[:MAX_CLASSES])
         named = [one for one in levels if one in most]
     place = _places(objects, missing, named)
-    groups = [Group(_text(one), COLORS[i], place == i) for i, one in enumerate(named)]
+    labels = _labels(named, missing.any())
+    groups = [Group(one, COLORS[i], place == i) for i, one in enumerate(labels)]
     if len(named) < len(levels):
         label = f"other ({len(levels) - len(named)})"
         groups.append(Group(label, OTHER_COLOR, place == len(named)))
@@ -333,6 +340,16 @@ def _sorted(levels):
         return sorted(levels)
     except TypeError:  # of several types
         return sorted(levels, key=lambda one: (type(one).__name__, str(one)))
+
+
+def _labels(levels, has_missing):
+    """Write levels; texts are in quotes where another level is written alike."""
+    texts = [_text(one) for one in levels]
+    counts = Counter(texts + [MISSING_LABEL] * bool(has_missing))
+    return [
+        repr(text) if isinstance(one, str) and counts[text] > 1 else text
+        for one, text in zip(levels, texts)
+    ]
 
 
 def _text(level):

@@ -7,7 +7,13 @@ from ..data.containers import dense
 from ..data.named_columns import column_or_values, features_of
 from ..stability.pipelines import embed, embed_with_std
 from ..stability.scoring import embeddings_of
-from .base import Display, as_written, check_two_components, label_components
+from .base import (
+    Display,
+    as_written,
+    check_two_components,
+    draw_legend,
+    label_components,
+)
 from .colors import (
     COLORMAP,
     COLORS,
@@ -211,11 +217,11 @@ class EmbeddingDisplay(Display):
             beside = bar.ax
             if colors.unit == "date":
                 _label_dates(bar)
-        named = {group.label: group.color for group in _groups(colors)}
-        if named:
-            beside.legend(
-                [_mark(color) for color in named.values()],
-                [as_written(label) for label in named],
+        marks = [_mark(label, color) for label, color, _ in _groups(colors)]
+        if marks:
+            draw_legend(
+                beside,
+                marks,
                 title=title if isinstance(colors, Classes) else None,
                 **_PLACES[type(colors)],
             )
@@ -229,11 +235,19 @@ def _groups(colors):
     return [Group(MISSING_LABEL, MISSING_COLOR, missing)] if missing.any() else []
 
 
-def _mark(color):
+def _mark(label, color):
     """Return an opaque marker for the legend."""
     from matplotlib.lines import Line2D
 
-    return Line2D([], [], linestyle="", marker="o", markersize=6, color=color)
+    return Line2D(
+        [],
+        [],
+        linestyle="",
+        marker="o",
+        markersize=6,
+        color=color,
+        label=as_written(label),
+    )
 
 
 def _scatter(ax, embedding, colors, alpha):

@@ -1,7 +1,9 @@
 """Interactive display of an embedding, as an HTML page."""
 
+import warnings
 from collections.abc import Mapping
 from html import escape
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +53,8 @@ class InteractiveDisplay:
         Id of each sample. For several months, a dict with the ids of every month. By
         default, ids are the index of a data frame of codes, or else numbers from 0;
         months without ids must contain the same samples in the same order. Ids must be
-        unique if there are several months.
+        unique if there are several months. A page warns of a month that has
+        no id in common with the month before it.
 
     std : array-like of shape (n_samples,) or None, default=None
         Standard deviation of each code. Points fade with it as in
@@ -348,6 +351,7 @@ def _joined(embedding, ids):
         [month] = embedding
         points = by_month[month].astype(np.float32)
         return {str(month): points}, list(names[month])
+    _warn_of_no_common_ids(names)
     every = dict.fromkeys(one for of_month in names.values() for one in of_month)
     places = {one: i for i, one in enumerate(every)}
     months = {}
@@ -356,6 +360,19 @@ def _joined(embedding, ids):
         aligned[[places[one] for one in names[month]]] = points
         months[str(month)] = aligned
     return months, list(every)
+
+
+def _warn_of_no_common_ids(ids):
+    """Warn of months that follow each other, but have no sample in common."""
+    for (month, of_month), (following, others) in pairwise(ids.items()):
+        if len(of_month) and len(others) and set(of_month).isdisjoint(others):
+            warnings.warn(
+                f"the months {month!r} and {following!r} have no ids in common, for"
+                f" instance {of_month[0]!r} and {others[0]!r}, so none of their samples"
+                " are joined; the ids of a sample must be equal and of the same type",
+                UserWarning,
+                stacklevel=5,  # where a page is made
+            )
 
 
 def _ids_by_month(embedding, ids):

@@ -239,9 +239,9 @@ def _paint(colors, models):
 def _explain(figure, page, models):
     """Draw a legend or a color bar beside the map."""
     colors = page.colors
-    marks = {}
+    marks = []
     if isinstance(colors, Classes):
-        marks = {group.label: group.color for group in colors.groups}
+        marks = [(label, color) for label, color, _ in colors.groups]
     elif colors is not None:
         mapper = _paint(colors, models)["transform"]
         bar = {"color_mapper": mapper, "title": page.name or None, "width": 12}
@@ -251,14 +251,14 @@ def _explain(figure, page, models):
             )
         figure.add_layout(models.ColorBar(**bar), "right")
         if np.isnan(colors.values).any():
-            marks = {MISSING_LABEL: MISSING_COLOR}
+            marks = [(MISSING_LABEL, MISSING_COLOR)]
     if marks:
         items = [
             (
                 _shortened(label, 30),
                 [figure.scatter([np.nan], [np.nan], color=color, size=8)],
             )
-            for label, color in marks.items()
+            for label, color in marks
         ]
         title = page.name if isinstance(colors, Classes) and page.name else None
         place = "right" if isinstance(colors, Classes) else "below"

@@ -3,7 +3,13 @@
 import numpy as np
 from sklearn.utils import check_consistent_length
 
-from .base import Display, as_written, check_two_components, label_components
+from .base import (
+    Display,
+    as_written,
+    check_two_components,
+    draw_legend,
+    label_components,
+)
 from .colors import COLORS, Group, color_classes
 
 
@@ -78,10 +84,10 @@ class MovementDisplay(Display):
         moved = np.linalg.norm(new - old, axis=1)
         has_arrow = np.zeros(len(new), dtype=bool)
         has_arrow[np.argsort(-moved, kind="stable")[:n_arrows]] = True
+        points = []
         for label, color, members in groups:
-            self.ax_.scatter(
-                *new[members].T, s=6, linewidths=0, color=color, label=as_written(label)
-            )
+            options = {"s": 6, "linewidths": 0, "label": as_written(label)}
+            points += [self.ax_.scatter(*new[members].T, color=color, **options)]
             drawn = members & has_arrow
             self.ax_.quiver(
                 *old[drawn].T,
@@ -98,7 +104,8 @@ class MovementDisplay(Display):
         self.ax_.update_datalim(old)
         self.ax_.autoscale_view()
         if self.groups is not None:
-            self.ax_.legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=2)
+            place = {"loc": "center left", "bbox_to_anchor": (1, 0.5)}
+            draw_legend(self.ax_, points, markerscale=2, **place)
         return self
 
 

@@ -4,7 +4,7 @@ from itertools import cycle
 
 import numpy as np
 
-from .base import MARKERS, Display, as_written
+from .base import MARKERS, Display, as_written, draw_legend
 from .colors import COLORS
 
 
@@ -78,10 +78,11 @@ class ParetoDisplay(Display):
         ]
 
     def _draw(self):
+        lines = []
         for path, color in zip(self.paths, cycle(COLORS)):
             of_path = self.paths[path]
             x, y = np.reshape([*of_path.values()], (-1, 2)).T
-            self.ax_.plot(x, y, color=color, label=as_written(path), zorder=1)
+            lines += self.ax_.plot(x, y, color=color, label=as_written(path), zorder=1)
             for label, point in of_path.items():
                 self._mark(point, label, "o", color, (path, label) in self.front_)
         for (name, point), marker in zip(self.points.items(), cycle(MARKERS[1:])):
@@ -89,7 +90,7 @@ class ParetoDisplay(Display):
         self.ax_.set(xlabel=as_written(self.xlabel), ylabel=as_written(self.ylabel))
         self.ax_.margins(0.12)
         if self.paths:
-            self.ax_.legend(loc="best", fontsize="small")
+            draw_legend(self.ax_, lines, loc="best", fontsize="small")
 
     def _mark(self, point, label, marker, color, on_front):
         face = color if on_front else "white"

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .base import MARKERS, Display, as_written
+from .base import MARKERS, Display, as_written, draw_legend
 from .colors import COLORS
 
 # Values below this are drawn on a linear scale, larger ones on a logarithmic scale.
@@ -55,8 +55,9 @@ class StabilityDisplay(Display):
         # The markers of estimators are shifted so that equal values do not overlap.
         n_estimators = len(self.values)
         shifts = np.linspace(-0.25, 0.25, n_estimators) if n_estimators > 1 else [0]
+        drawn = []
         for i, (name, of_estimator) in enumerate(self.values.items()):
-            self.ax_.plot(
+            drawn += self.ax_.plot(
                 [of_estimator[perturbation] for perturbation in perturbations],
                 heights + shifts[i],
                 linestyle="none",
@@ -75,4 +76,4 @@ class StabilityDisplay(Display):
             xlabel=as_written(self.label), xlim=(0, None if self.log else 1.02)
         )
         self.ax_.grid(axis="x", alpha=0.3)
-        self.ax_.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+        draw_legend(self.ax_, drawn, loc="center left", bbox_to_anchor=(1, 0.5))

@@ -19,9 +19,10 @@ _FRACTIONS = (0.5, 0.9, 0.95, 0.99)
 # among these, and changes a distribution function as a whole too little to be seen.
 _LARGEST = 0.02
 
-# Samples up to which p-values are exact. Beyond, the limiting distribution is as good,
-# and quick.
+# P-values are exact up to so many samples of both, or of one of them. Beyond, the
+# limiting distribution is as good, and quick. Of a few samples it may be 0.
 _EXACT_SAMPLES = 300
+_FEW_SAMPLES = 20
 
 
 class DriftReport:
@@ -257,9 +258,9 @@ def compare_distributions(reference, new):
     list of (float, float)
         Statistic and p-value of each column.
     """
-    n_most = max(len(reference), len(new))
-    method = "exact" if n_most <= _EXACT_SAMPLES else "asymp"
-    found = ks_2samp(reference, new, method=method)
+    n_least, n_most = sorted([len(reference), len(new)])
+    is_exact = n_least <= _FEW_SAMPLES or n_most <= _EXACT_SAMPLES
+    found = ks_2samp(reference, new, method="exact" if is_exact else "asymp")
     return [(float(s), float(p)) for s, p in zip(found.statistic, found.pvalue)]
 
 

@@ -15,6 +15,7 @@ from ..data.sample_ids import (
     positions_in_common,
     sample_ids,
 )
+from ..plotting.colors import as_objects
 from ..plotting.movement import MovementDisplay
 from ..retraining.steps import embed_by_map
 from ..stability.measures import displacement, neighbor_overlap
@@ -411,11 +412,5 @@ def _groups_of(groups, X, of_ids, common):
 
 
 def _group_values(groups, X):
-    groups = readable(column_or_values(groups, X, "groups"), "groups")
-    values = np.asarray(groups, dtype=object)
-    if values.ndim != 1:
-        raise ValueError(
-            f"groups has shape {values.shape}; it must be the name of a column of X, or"
-            " hold one value for each sample"
-        )
-    return ["missing" if is_missing(value) else value for value in values.tolist()]
+    values = as_objects(column_or_values(groups, X, "groups"), "groups")
+    return ["missing" if is_missing(value) else value for value in values]

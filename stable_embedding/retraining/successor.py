@@ -22,6 +22,7 @@ from .._sklearn import (
 from ..data.containers import dense, indexable, readable
 from ..data.placement import has_reference
 from ..data.sample_ids import (
+    check_same_samples,
     index_of,
     listed_ids,
     positions_in_common,
@@ -152,7 +153,8 @@ def retrain(
         All samples to train on, in a form that `previous` accepts.
 
     y : array-like of shape (n_samples,) or None, default=None
-        Labels, if a step of the pipeline needs them.
+        Labels, if a step of the pipeline needs them. Ids in the index of a pandas
+        series must be those of X, in their order.
 
     reference : {data frame, array-like of shape (n_reference,)}, default=None
         Samples that the old estimator was trained on: a data frame whose index is their
@@ -232,6 +234,7 @@ def retrain(
     check_is_fitted(old)
     _check_strategy(strategy, old)
     _check_labels(y, previous, path)
+    check_same_samples(X, y, "y")
     X, y = indexable(readable(X)), readable(y, "y")
     n_samples = num_samples(X)
     names = sample_ids(X, ids, unique=ids is not None or reference is not None)
@@ -453,8 +456,9 @@ def _advice_on_kept_steps(path):
     except ValueError as error:
         if path:
             error.add_note(
-                "previous was fitted on other samples. Let its encoder ignore unknown"
-                " categories (handle_unknown='ignore') when it is fitted first, or pass"
+                "previous was fitted on other samples. X must have their columns, in"
+                " their order. If a category is unknown, let the encoder ignore it"
+                " (handle_unknown='ignore') when it is fitted first, or pass"
                 " refit_preprocessing=True and as reference the samples that it knows."
             )
         raise

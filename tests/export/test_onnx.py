@@ -11,6 +11,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import LocalOutlierFactor
 from sklearn.pipeline import make_pipeline, make_union
@@ -709,7 +710,18 @@ def test_a_level_that_is_not_known_is_encoded_as_by_the_pipeline(handling):
     assert model[0].handle_unknown == handling
 
 
-@pytest.mark.parametrize("within", ["pipeline", "columns", "detector"])
+def test_a_search_is_converted_as_its_best_estimator():
+    words = np.array([["a", "x"], ["b", "y"], ["c", "x"]] * 10, dtype=object)
+    encoder = OneHotEncoder(handle_unknown="infrequent_if_exist")
+    model = make_pipeline(encoder, FrozenEstimator(StandardScaler(with_mean=False)))
+    model[1].estimator.fit(encoder.fit_transform(words))
+    search = GridSearchCV(make_pipeline(model, quick()), {}, cv=2).fit(words)
+    [found] = run(to_onnx(search, X=words), UNKNOWN)
+    near(found, search.transform(UNKNOWN))
+    assert search.best_estimator_[0][0].handle_unknown == "infrequent_if_exist"
+
+
+@pytest.mark.parametrize("within", ["pipeline", "columns", "detector", "search"])
 def test_unknown_levels_among_rare_ones_are_refused(within):
     words = np.array([["a", "x"], ["b", "y"]] * 15 + [["rare", "x"]], dtype=object)
     encoder = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=2)
@@ -719,6 +731,8 @@ def test_unknown_levels_among_rare_ones_are_refused(within):
     model = make_pipeline(encoder, quick())
     if within == "detector":
         model = ReconstructionOutlierDetector(model)
+    if within == "search":
+        model = GridSearchCV(model, {}, cv=2)
     model.fit(words)
     with pytest.raises(ValueError, match=f"step '{step}' has handle_unknown='infreq"):
         to_onnx(model, X=words)

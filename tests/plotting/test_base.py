@@ -90,6 +90,26 @@ NAMED = {
 }
 
 
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda a, b: EmbeddingDisplay(np.eye(2), [a, b]),
+        lambda a, b: MovementDisplay(np.eye(2), np.eye(2) + 1, [a, b]),
+        lambda a, b: StabilityDisplay({a: {"seed": 0.1}, b: {"seed": 0.1}}, "raw"),
+        lambda a, b: ParetoDisplay({a: {"0": (1.0, 2.0)}, b: {"0": (2.0, 1.0)}}),
+    ],
+)
+def test_names_may_begin_with_an_underscore(draw):
+    display = draw("_first", "_second").plot()
+    display.figure_.canvas.draw()
+    legend = display.ax_.get_legend()
+    texts = [text.get_text() for text in legend.get_texts()]
+    assert texts == ["_first", "_second"]
+    # It is as wide as its texts.
+    width = legend.get_window_extent().width
+    assert all(text.get_window_extent().width < width for text in legend.get_texts())
+
+
 @pytest.mark.parametrize("name", NAMED)
 def test_dollar_signs_in_names_are_drawn_as_written(name):
     figure = NAMED[name]().plot().figure_

@@ -15,6 +15,7 @@ from stable_embedding.plotting.colors import (
     OTHER_COLOR,
     Classes,
     Scale,
+    classes_in_order,
     color_values,
     opacities,
 )
@@ -140,6 +141,20 @@ def test_many_classes_are_the_largest_ones_and_other(rng):
     assert other.label == f"other ({len(counts) - MAX_CLASSES})"
     colors = [group.color for group in found.groups]
     assert len(set(colors)) == len(colors)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([1, "1", "a"], ["1", "'1'", "a"]),
+        ([2.0, "2"], ["2", "'2'"]),
+        (["missing", None], ["'missing'", "missing"]),
+        (["missing", "a"], ["a", "missing"]),
+    ],
+)
+def test_classes_that_are_written_alike_have_labels_that_differ(values, expected):
+    assert labels(values) == expected
+    assert classes_in_order(values)[0] == expected
 
 
 def test_each_sample_is_in_one_group(rng):

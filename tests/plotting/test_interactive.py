@@ -86,6 +86,16 @@ def test_months_of_codes_are_joined_by_their_ids(rng):
     assert np.isnan(page.months["June"][1]).all()
 
 
+def test_months_without_a_sample_in_common_are_said_to_be_so(rng):
+    codes = rng.normal(size=(3, 2))
+    months = dict.fromkeys(["May", "June", "July"], codes)
+    ids = {"May": [1, 2, 3], "June": [3, 4, 5], "July": ["3", "4", "5"]}
+    display = InteractiveDisplay(months, ids=ids)
+    with pytest.warns(UserWarning, match="'June' and 'July' .* instance 3 and '3',"):
+        page = display.to_html()
+    assert "July" in page
+
+
 def test_one_embedding_has_the_ids_of_its_index(rng):
     names = ["x", "y", "z"]
     codes = pd.DataFrame(rng.normal(size=(3, 2)), index=names)

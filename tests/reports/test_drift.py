@@ -1,3 +1,5 @@
+from math import comb
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,11 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from stable_embedding import DriftReport, StableAutoencoder, drift_report
 from stable_embedding.plotting import DriftDisplay
-from stable_embedding.reports.drift import compare_largest, holm
+from stable_embedding.reports.drift import (
+    compare_distributions,
+    compare_largest,
+    holm,
+)
 
 N_FEATURES = 6
 LEVEL = 0.05
@@ -39,6 +45,15 @@ def test_an_alarm_is_as_rare_as_its_level_says(n_new, model):
     )
     # More would come by chance once in ten thousand times.
     assert alarms <= binom.ppf(1 - 1e-4, n_draws, LEVEL)
+
+
+@pytest.mark.parametrize("n_new", [1, 2, 5])
+@pytest.mark.parametrize("n_reference", [301, 2000])
+def test_a_few_samples_beyond_all_others_may_be_there_by_chance(n_reference, n_new):
+    values = np.arange(n_reference + n_new, dtype=float)[:, None]
+    [(_, p)] = compare_distributions(values[:n_reference], values[n_reference:])
+    # Of all choices of the new ones, the smallest values and the largest.
+    assert p == pytest.approx(2 / comb(n_reference + n_new, n_new), rel=1e-6)
 
 
 @pytest.fixture(scope="module")

@@ -1,3 +1,4 @@
+from datetime import date, datetime
 from html.parser import HTMLParser
 
 import numpy as np
@@ -121,6 +122,26 @@ def test_groups_of_a_column_and_of_values(stored):
             assert row[measure] == pytest.approx(expected, abs=1e-12)
     of_values = movement_report(old, new, groups=table["plan"][new.index])
     assert of_values.groups == report.groups
+
+
+@pytest.mark.parametrize("unit", ["D", "s", "us", "ns"])
+def test_groups_may_be_dates(unit, stored):
+    days = np.array(["2024-01-01", "2024-02-01"], dtype=f"datetime64[{unit}]")
+    report = movement_report(*stored, groups=np.resize(days, 35))
+    is_day = unit == "D"
+    assert {row["group"] for row in report.rows} == {
+        date(2024, month, 1) if is_day else datetime(2024, month, 1) for month in (1, 2)
+    }
+
+
+def test_groups_may_be_tuples(stored, tmp_path):
+    pytest.importorskip("matplotlib")
+    groups = [("a", 1), ("b", 2), ("b", 3)]
+    report = movement_report(*stored, groups=(groups * 12)[:35])
+    assert {row["group"] for row in report.rows} == set(groups)
+    assert set(report.to_frame()["group"]) == set(groups)
+    report.to_html(tmp_path / "page.html")
+    assert "(&#x27;b&#x27;, 3)" in (tmp_path / "page.html").read_text()
 
 
 def test_samples_that_part_have_no_shift():
@@ -253,7 +274,7 @@ def test_maps_that_cannot_be_joined(stored, maps):
     [
         ("color", "groups='color' is not a column of X; it has '"),
         (["a"], "groups has 1 values, but there are 150"),
-        (np.zeros((150, 1)), r"groups has shape \(150, 1\)"),
+        (np.zeros((150, 2)), r"groups has shape \(150, 2\)"),
         (3, r"groups has shape \(\)"),
     ],
 )

@@ -274,6 +274,14 @@ def test_an_encoder_that_refuses_what_is_new(months):
     assert len(retrain(old, july, reference=june, refit_preprocessing=True).ids) == 77
 
 
+def test_columns_in_another_order_are_said_to_be_so(months):
+    june, july = months
+    old = make_pipeline(MixedDataEncoder(), StableAutoencoder(**QUICK)).fit(june)
+    with pytest.raises(ValueError, match="same order") as caught:
+        retrain(old, july[["plan", "age", "spend"]], reference=june)
+    assert "X must have their columns, in their order" in caught.value.__notes__[0]
+
+
 def test_a_step_that_its_user_has_frozen_stays_so(iris):
     X, _ = iris
     frozen = FrozenEstimator(StandardScaler().fit(X))
@@ -282,6 +290,20 @@ def test_a_step_that_its_user_has_frozen_stays_so(iris):
         new = retrain(old, X, refit_preprocessing=refit).estimator
         assert isinstance(new[0], FrozenEstimator)
         np.testing.assert_array_equal(new[0].mean_, frozen.mean_)
+
+
+def test_labels_of_the_samples_in_another_order_are_refused(months):
+    june, july = months
+    columns = ["spend", "age"]
+    labels = pd.Series(np.arange(len(july)) % 2, index=july.index)
+    old = make_pipeline(StableAutoencoder(**QUICK), KNeighborsClassifier())
+    old.fit(june[columns], np.arange(80) % 2)
+    with pytest.raises(ValueError, match="y has the id 'customer 89' where X has"):
+        retrain(old, july[columns], labels[::-1], reference=june)
+    # Without ids of their own, positions decide.
+    for y in (labels, labels.to_numpy(), labels.reset_index(drop=True)):
+        new = retrain(old, july[columns], y, reference=june).estimator
+        np.testing.assert_array_equal(new[1]._y, labels)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
