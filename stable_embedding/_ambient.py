@@ -191,7 +191,7 @@ def exclusive_random_stream(
     """Context like `own_random_stream`; other threads wait to set a stream.
 
     It is for short computations, such as the draw of weights. A training of another
-    thread waits at its next epoch.
+    thread waits at its next epoch, so what is computed must not wait for it.
     """
     _use_one_thread_if_forked()
     with _setting_streams, own_random_stream(seed, device):
@@ -200,6 +200,7 @@ def exclusive_random_stream(
 
 def seed_streams(seed: int, device: str | torch.device) -> None:
     """Seed torch's default generators of the CPU and of a device."""
+    _use_one_thread_if_forked()
     device = torch.device(device)
     with _setting_streams:
         torch.default_generator.manual_seed(seed)

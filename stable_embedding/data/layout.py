@@ -125,7 +125,7 @@ def find_layout(
 
 
 def turn_toward(reference, layout, samples, hashes, n_kept, basis=None, weights=None):
-    """Let a training start near the codes of an earlier map.
+    """Turn the axes that a training starts from toward the codes of an earlier map.
 
     Parameters
     ----------

@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import orthogonal_procrustes, svd
-from sklearn.linear_model import RidgeCV
 
 from .classical_scaling import classical_scaling, place_by_landmarks
 from .input_distances import InputDistances, SparseMatrixDistances
@@ -12,9 +11,8 @@ from .metrics import check_range
 from .pca import signed_moment
 from .sample_weights import weights_at
 
-# Penalties of ridge regression, relative to the number of samples. The one that
-# predicts best is taken.
-_PENALTIES = np.logspace(-8, 1, 10)
+# Weight of rotated principal axes beside those of an earlier map.
+_PRIOR = 0.01
 
 
 class Placement(NamedTuple):
@@ -201,11 +199,12 @@ def axes_toward(
     samples: np.ndarray,
     weights: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Turn principal axes such that scores lie near the codes of an earlier map.
+    """Turn principal axes toward the codes of an earlier map.
 
-    The codes are predicted from the samples by ridge regression, and the orthonormal
-    axes nearest to its coefficients are returned. So they are those of an earlier map
-    that is linear, even where the principal axes of other samples have changed.
+    Of all orthonormal axes, these have scores with the largest covariance with the
+    codes. If the earlier map is PCA of similar samples, they are nearly its axes, even
+    where those of the samples are others. The axes of :func:`rotated_axes` are added
+    with a small weight: they decide where the codes say nothing.
 
     Parameters
     ----------
@@ -217,7 +216,7 @@ def axes_toward(
     samples : ndarray of shape (n_samples, n_features)
 
     weights : ndarray of shape (n_samples,) or None, default=None
-        Weights of the samples, above 0; equal ones by default.
+        Weights of the samples; equal ones by default.
 
     Returns
     -------
@@ -225,9 +224,12 @@ def axes_toward(
     """
     samples = samples.astype(np.float64)
     rotated = rotated_axes(axes, samples, reference, weights)
-    ridge = RidgeCV(len(samples) * _PENALTIES)
-    ridge.fit(samples, reference - samples @ rotated.T, weights)
-    left, _, right = svd(rotated + ridge.coef_, full_matrices=False)
+    codes = reference - np.average(reference, axis=0, weights=weights)
+    if weights is not None:
+        codes *= weights[:, None]
+    products = codes.T @ samples
+    size = np.linalg.norm(products) or 1.0
+    left, _, right = svd(products + _PRIOR * size * rotated, full_matrices=False)
     return (left @ right).astype(np.float32)
 
 

@@ -77,9 +77,9 @@ def warn_of_small_weights(weights):
     if weights is None or weights.sum() >= _LEAST_SUM:
         return
     warnings.warn(
-        f"sample_weight adds up to {weights.sum():.6g}, so that the samples count"
-        " together as no more than one, and the embedding is hardly more than PCA:"
-        " if the weights only compare samples, divide them by their mean",
+        f"sample_weight adds up to {weights.sum():.6g}, so the samples count as so few,"
+        " and the embedding is little more than PCA: if the weights only compare"
+        " samples, divide them by their mean",
         stacklevel=6,  # where `fit` is called, through two decorators
     )
 

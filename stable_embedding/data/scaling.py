@@ -56,7 +56,8 @@ def mean_and_scale(X, order=None, weights=None):
 def inverse_power(values):
     """Return powers of two by which values become numbers between 1/2 and 1.
 
-    A multiplication by them changes no digit. That of 0 is 1.
+    A multiplication by them changes no digit. That of 0 is 1, and subnormal numbers
+    remain below 1/2.
     """
     return np.ldexp(1.0, -np.frexp(values)[1].clip(min=-1022))
 

@@ -86,8 +86,8 @@ def weights_of_neighbors(distances, given=1.0):
     Returns
     -------
     ndarray of shape (n_samples, n_neighbors)
-        Each row adds up to 1. The last column is about 0, unless all neighbors are at
-        one distance, where all weights are equal.
+        Each row adds up to 1, or to 0 if no neighbor has a weight. The last column is
+        about 0, unless all neighbors are at one distance, where `given` decides.
     """
     width = (1 + _MARGIN) * distances[:, -1:]
     weights = given * (1 - np.square(distances / np.where(width > 0, width, 1)))

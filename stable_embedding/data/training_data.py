@@ -219,7 +219,8 @@ class TrainingData:
         )
         if reference is not None:
             reference = in_order(reference, order) / layout.code_scale
-            if plan.init == "pca" and plan.consensus_weight != 0:
+            starts_anew = plan.init == "pca" and not scaling
+            if starts_anew and plan.consensus_weight != 0:
                 n_kept = min(limits.ESTIMATION_SAMPLES, len(subset.index))
                 layout = turn_toward(
                     reference, layout, samples, hashes, n_kept, basis, weights

@@ -33,7 +33,6 @@ from ..training.schedule import limit_runs
 from .distance_source import distance_source
 from .embedding import ROUNDINGS, EmbeddingMixin
 from .loss_terms import scaling_guide_terms, standard_terms
-from .reference import alignment_samples
 from .sensitivity import SensitivityMixin
 from .state import StateMixin
 from .validation import ValidationMixin
@@ -118,8 +117,8 @@ class BaseStableAutoencoder(
         reference : array-like of shape (n_samples, n_components), default=None
             Target codes of the samples, for instance those of last month's embedding.
             Give nan for samples without a target. If X and `reference` are data frames
-            with ids in their indexes, these must be equal. Training starts with the
-            linear path that predicts the targets best, and pulls codes toward them with
+            with ids in their indexes, these must be equal. Training starts with a
+            linear path that is turned toward the targets, and pulls codes to them with
             `consensus_weight`. The trained embedding is then aligned with them, as by
             `align`.
 
@@ -238,8 +237,13 @@ class BaseStableAutoencoder(
         return self
 
     @own_settings()
-    def _align_all_runs(self, X, target, weights=None):
-        """Align all runs with the target by one rigid map, found where it is known."""
+    def _align_all_runs(self, X, target, order=None, weights=None):
+        """Align all runs with the target by one rigid map, found where it is known.
+
+        With an order, it is found by these samples of X alone, which have the weights.
+        """
+        if order is not None:
+            X, target = X[order], target[order]
         codes, known = self._encode(self.network_, X), has_reference(target)
         rigid_map = self._rigid_map(
             self._run, codes[known], target[known], weights_at(weights, known)
@@ -302,9 +306,11 @@ class BaseStableAutoencoder(
             if is_whole and plan.init == "pca":
                 self._clear_beyond_rank(data)
             if reference is not None:
-                self._align_all_runs(
-                    *alignment_samples(X, reference / self.code_scale_, data)
+                target, weights = (
+                    reference / self.code_scale_,
+                    data.training_set.weights,
                 )
+                self._align_all_runs(X, target, data.samples.order, weights)
             trainer.remove_checkpoint()
         return self
 

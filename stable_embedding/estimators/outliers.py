@@ -244,7 +244,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
             percent = 100 * self.contamination
             offset = weighted_percentile(scores, percent, weights)
             # The sample at the threshold is an inlier, with others and alone.
-            offset -= ROUNDINGS * np.spacing(abs(offset))
+            offset -= ROUNDINGS * np.spacing(np.abs(scores).max())
         # The estimator has validated X, which may be a data frame that it needs.
         validate_data(self, X, skip_check_array=True)
         if hasattr(estimator, "n_features_in_"):  # also of images

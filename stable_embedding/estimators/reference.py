@@ -89,26 +89,3 @@ def reference_at_start(network, training_set, rigid_map):
     weights = weights_at(training_set.weights, known)
     to_start = rigid_map(network, reference[known], codes, weights)
     return torch.from_numpy(to_start(reference).astype(np.float32))
-
-
-def alignment_samples(X, target, data):
-    """Return samples, where they should lie, and their weights.
-
-    Parameters
-    ----------
-    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
-
-    target : ndarray of shape (n_samples, n_components)
-
-    data : TrainingData
-        What was trained on.
-
-    Returns
-    -------
-    tuple of {ndarray, sparse matrix}, ndarray and ndarray or None
-        Those that were trained on, in the order of the training.
-    """
-    order, weights = data.samples.order, data.training_set.weights
-    if order is None:
-        return X, target, weights
-    return X[order], target[order], weights

@@ -34,11 +34,13 @@ def student_kernel(codes: Tensor) -> Tensor:
     return (left @ right.mT).clamp_min_(1).reciprocal_()
 
 
-def _loss_and_gradients(codes: Tensor, log_scale: Tensor, weights: Tensor) -> Any:
+def _loss_and_gradients(
+    codes: Tensor, log_scale: Tensor, weights: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
     r"""Compute the loss of :func:`neighbor_loss`, and its gradients, derived by hand.
 
-    For :math:`m` codes, with weights :math:`w_i` and the positive :math:`j` of
-    :math:`i`,
+    For :math:`m` codes, with weights :math:`w_i`, 1 if they are None, and the positive
+    :math:`j` of :math:`i`,
 
     .. math:: \frac{\partial L}{\partial |z_i - z_l|^2} = \frac{c^2 w_i}{m \log(m - 1)}
               \Bigl([l = j]\, q_{il} - \frac{v_l\, q_{il}^2}{S_i}\Bigr), \qquad
@@ -54,23 +56,31 @@ def _loss_and_gradients(codes: Tensor, log_scale: Tensor, weights: Tensor) -> An
     kernel = student_kernel(codes * scale)
     kernel.diagonal(dim1=-2, dim2=-1).zero_()
     n_anchors = n_codes // 2
-    of_anchors = weights[..., :n_anchors]
     of_positives = kernel.diagonal(n_anchors, -2, -1).clone()
-    relative = weights / weights.mean(-1, keepdim=True).clamp_min(tiny)
-    totals = (relative.unsqueeze(-2) @ kernel).squeeze(-2).clamp_min(tiny)
-    loss = weighted_mean(totals.log(), weights)
-    loss -= weighted_mean(of_positives.log(), of_anchors)
-    of_positives *= of_anchors
-    of_pairs = torch.cat([of_positives, of_positives], dim=-1).unsqueeze(-2)
+    if weights is None:
+        totals = kernel.sum(-1)
+        loss = totals.log().mean(-1) - of_positives.log().mean(-1)
+        by_anchor, by_negative = -1 / totals.unsqueeze(-2), None
+    else:
+        of_anchors = weights[..., :n_anchors]
+        by_negative = weights / weights.mean(-1, keepdim=True).clamp_min(tiny)
+        by_negative = by_negative.unsqueeze(-2)
+        totals = (by_negative @ kernel).squeeze(-2).clamp_min(tiny)
+        loss = weighted_mean(totals.log(), weights)
+        loss -= weighted_mean(of_positives.log(), of_anchors)
+        by_anchor = (-weights / totals).unsqueeze(-2)
+        of_positives *= of_anchors
     # Slopes need no matrix of their own: they are squares, times a factor for each
     # anchor and one for each negative. The row of ones sums them, and products with few
     # rows on the left are fast.
-    by_anchor, by_negative = (-weights / totals).unsqueeze(-2), relative.unsqueeze(-2)
     rows = torch.cat([codes.mT, torch.ones_like(codes.mT[..., :1, :])], dim=-2)
-    factors = torch.cat([rows * by_anchor, rows * by_negative], dim=-2)
+    weighted = rows if by_negative is None else rows * by_negative
+    factors = torch.cat([rows * by_anchor, weighted], dim=-2)
     columns, lines = (factors @ kernel.square_()).chunk(2, dim=-2)
-    columns, lines = columns * by_negative, lines * by_anchor
-    pulls = columns + lines + 2 * of_pairs * rows.roll(n_anchors, -1)
+    if by_negative is not None:
+        columns = columns * by_negative
+    of_pairs = torch.cat([of_positives, of_positives], dim=-1).unsqueeze(-2)
+    pulls = columns + lines * by_anchor + 2 * of_pairs * rows.roll(n_anchors, -1)
     pull = pulls[..., -1:, :].mT * codes - pulls[..., :-1, :].mT
     # Each slope times c^2 |z_i - z_l|^2 = 1 / q_il - 1, summed up.
     of_scale = -columns[..., -1, :].sum(-1) - of_pairs.sum((-2, -1))
@@ -80,14 +90,22 @@ def _loss_and_gradients(codes: Tensor, log_scale: Tensor, weights: Tensor) -> An
 
 
 class _NeighborLoss(torch.autograd.Function):
-    """Cross-entropy of positives, for as many batches at once as the cache can hold."""
+    """Cross-entropy of positives, with gradients that are computed beside it."""
 
     @staticmethod
     def forward(ctx, codes, log_scale, weights):
-        n_at_once = max(1, limits.KERNEL_VALUES // codes.shape[-2] ** 2)
-        pieces = (each.split(n_at_once) for each in (codes, log_scale, weights))
-        found = zip(*map(_loss_and_gradients, *pieces))
-        loss, *gradients = map(torch.cat, found)
+        n_at_once = len(codes)
+        if codes.device.type == "cpu":  # as many as its cache can hold
+            n_at_once = max(1, limits.KERNEL_VALUES // codes.shape[-2] ** 2)
+        if len(codes) <= n_at_once:
+            loss, *gradients = _loss_and_gradients(codes, log_scale, weights)
+        else:
+            pieces = [codes.split(n_at_once), log_scale.split(n_at_once)]
+            n_pieces = len(pieces[0])
+            pieces += [
+                [None] * n_pieces if weights is None else weights.split(n_at_once)
+            ]
+            loss, *gradients = map(torch.cat, zip(*map(_loss_and_gradients, *pieces)))
         ctx.save_for_backward(*gradients)
         return loss
 
@@ -142,18 +160,15 @@ def neighbor_loss(
     contrastive learning", ICLR 2023, for their combination.
     """
     n_anchors = codes.shape[-2] // 2
-    if weights is None:
-        weights = torch.ones_like(codes[..., :n_anchors, 0])
     halves = codes[..., :n_anchors, :], codes[..., n_anchors:, :]
     codes = torch.cat(
         [split_into_blocks(half, limits.NEGATIVE_BLOCK) for half in halves], dim=-2
     )
-    weights = split_values(weights, limits.NEGATIVE_BLOCK)
-    weights = torch.cat([weights, weights], dim=-1)
+    if weights is not None:
+        weights = split_values(weights, limits.NEGATIVE_BLOCK)
+        weights = torch.cat([weights, weights], dim=-1).flatten(0, -2)
     log_scale = log_scale.unsqueeze(-1).expand(codes.shape[:-2])
-    loss = _NeighborLoss.apply(
-        codes.flatten(0, -3), log_scale.flatten(), weights.flatten(0, -2)
-    )
+    loss = _NeighborLoss.apply(codes.flatten(0, -3), log_scale.flatten(), weights)
     return loss.unflatten(0, codes.shape[:-2]).mean(-1)
 
 

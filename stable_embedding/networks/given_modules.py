@@ -257,8 +257,8 @@ def draw_weights(module: nn.Module, name: str, seed: int) -> None:
         # What holds layers comes after them, since it may draw them in its own way.
         for layer in reversed(list(module.modules())):
             reset = getattr(layer, "reset_parameters", None)
-            # So it is named in nn.MultiheadAttention.
-            reset = reset or getattr(layer, "_reset_parameters", None)
+            if isinstance(layer, nn.MultiheadAttention):
+                reset = layer._reset_parameters
             if reset is not None:
                 reset()
             elif any(one.requires_grad for one in layer.parameters(recurse=False)):

@@ -67,8 +67,8 @@ class ModuleStack(nn.Module):
     Parameters
     ----------
     networks : sequence of nn.Module
-        Alike but for their weights. Modules that keep statistics of batches cannot be
-        stacked.
+        Alike but for their weights. Modules whose buffers change in training, such as
+        statistics of batches, cannot be stacked.
     """
 
     def __init__(self, networks: Sequence[Any]):

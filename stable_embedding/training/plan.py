@@ -351,7 +351,9 @@ def check_callbacks(callbacks: Any) -> None:
                 f"callbacks holds {item!r}; each item must be a skorch callback, or a"
                 " pair of a name and one"
             )
-        if isinstance(callback, LRScheduler) or callback is LRScheduler:
+        if isinstance(callback, LRScheduler) or (
+            is_class and issubclass(callback, LRScheduler)
+        ):
             raise ValueError(
                 f"callbacks holds {item!r}, but the training sets the learning rate of"
                 " each step; choose its peak by learning_rate_init"

@@ -149,7 +149,7 @@ def test_small_weights_are_no_fractions_of_one_sample(rng):
 def test_weights_that_add_up_to_one_sample_are_warned_of(iris):
     X, weights = iris[0], np.full(150, 1 / 150)
     model = StableAutoencoder(n_init=1, max_iter=1)
-    with pytest.warns(UserWarning, match="adds up to 1, so that") as caught:
+    with pytest.warns(UserWarning, match="adds up to 1, so the") as caught:
         model.fit(X, sample_weight=weights)
     assert caught[0].filename == __file__
     model.fit(X, sample_weight=weights / weights.mean())
