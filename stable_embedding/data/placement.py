@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import orthogonal_procrustes, svd
+from scipy.linalg import polar
 
 from .classical_scaling import classical_scaling, place_by_landmarks
 from .input_distances import InputDistances, SparseMatrixDistances
@@ -183,14 +183,7 @@ def rotated_axes(
     -------
     ndarray of shape (n_components, n_features), dtype float32
     """
-    scores, coordinates = (
-        values - np.average(values, axis=0, weights=weights)
-        for values in (samples.astype(np.float64) @ axes.T, coordinates)
-    )
-    if weights is not None:
-        scores *= weights[:, None]
-    rotation, _ = orthogonal_procrustes(scores, coordinates)
-    return (rotation.T @ axes).astype(np.float32)
+    return _rotated(axes, _products(coordinates, samples, weights)).astype(np.float32)
 
 
 def axes_toward(
@@ -222,15 +215,29 @@ def axes_toward(
     -------
     ndarray of shape (n_components, n_features), dtype float32
     """
-    samples = samples.astype(np.float64)
-    rotated = rotated_axes(axes, samples, reference, weights)
-    codes = reference - np.average(reference, axis=0, weights=weights)
-    if weights is not None:
-        codes *= weights[:, None]
-    products = codes.T @ samples
+    products = _products(reference, samples, weights)
     size = np.linalg.norm(products) or 1.0
-    left, _, right = svd(products + _PRIOR * size * rotated, full_matrices=False)
-    return (left @ right).astype(np.float32)
+    return _nearest_axes(products + _PRIOR * size * _rotated(axes, products)).astype(
+        np.float32
+    )
+
+
+def _products(codes, samples, weights):
+    """Return the covariance of codes with samples, times the number of samples."""
+    deviations = codes - np.average(codes, axis=0, weights=weights)
+    if weights is not None:
+        deviations = weights[:, None] * deviations
+    return deviations.T @ samples.astype(np.float64)
+
+
+def _rotated(axes, products):
+    """Rotate axes to the largest covariance of scores with codes."""
+    return _nearest_axes(products @ axes.T) @ axes
+
+
+def _nearest_axes(matrix):
+    """Return the orthonormal rows that are nearest to those of a matrix."""
+    return polar(matrix, side="left")[0]
 
 
 def has_reference(reference: np.ndarray) -> np.ndarray:
