@@ -1,6 +1,7 @@
 """Loss term that draws neighbors together."""
 
 import math
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -57,28 +58,26 @@ def _loss_and_gradients(
     kernel.diagonal(dim1=-2, dim2=-1).zero_()
     n_anchors = n_codes // 2
     of_positives = kernel.diagonal(n_anchors, -2, -1).clone()
+    own: Any = 1.0
+    half: Any = 1.0
+    by_negative: Any = 1.0
     if weights is None:
         totals = kernel.sum(-1)
-        loss = totals.log().mean(-1) - of_positives.log().mean(-1)
-        by_anchor, by_negative = -1 / totals.unsqueeze(-2), None
     else:
-        of_anchors = weights[..., :n_anchors]
-        by_negative = weights / weights.mean(-1, keepdim=True).clamp_min(tiny)
-        by_negative = by_negative.unsqueeze(-2)
+        own, half = weights, weights[..., :n_anchors]
+        relative = weights / weights.mean(-1, keepdim=True).clamp_min(tiny)
+        by_negative = relative.unsqueeze(-2)
         totals = (by_negative @ kernel).squeeze(-2).clamp_min(tiny)
-        loss = weighted_mean(totals.log(), weights)
-        loss -= weighted_mean(of_positives.log(), of_anchors)
-        by_anchor = (-weights / totals).unsqueeze(-2)
-        of_positives *= of_anchors
+    loss = weighted_mean(totals.log(), own) - weighted_mean(of_positives.log(), half)
+    by_anchor = (-own / totals).unsqueeze(-2)
+    of_positives *= half
     # Slopes need no matrix of their own: they are squares, times a factor for each
     # anchor and one for each negative. The row of ones sums them, and products with few
     # rows on the left are fast.
     rows = torch.cat([codes.mT, torch.ones_like(codes.mT[..., :1, :])], dim=-2)
-    weighted = rows if by_negative is None else rows * by_negative
-    factors = torch.cat([rows * by_anchor, weighted], dim=-2)
+    factors = torch.cat([rows * by_anchor, rows * by_negative], dim=-2)
     columns, lines = (factors @ kernel.square_()).chunk(2, dim=-2)
-    if by_negative is not None:
-        columns = columns * by_negative
+    columns = columns * by_negative
     of_pairs = torch.cat([of_positives, of_positives], dim=-1).unsqueeze(-2)
     pulls = columns + lines * by_anchor + 2 * of_pairs * rows.roll(n_anchors, -1)
     pull = pulls[..., -1:, :].mT * codes - pulls[..., :-1, :].mT
@@ -97,15 +96,13 @@ class _NeighborLoss(torch.autograd.Function):
         n_at_once = len(codes)
         if codes.device.type == "cpu":  # as many as its cache can hold
             n_at_once = max(1, limits.KERNEL_VALUES // codes.shape[-2] ** 2)
-        if len(codes) <= n_at_once:
-            loss, *gradients = _loss_and_gradients(codes, log_scale, weights)
-        else:
-            pieces = [codes.split(n_at_once), log_scale.split(n_at_once)]
-            n_pieces = len(pieces[0])
-            pieces += [
-                [None] * n_pieces if weights is None else weights.split(n_at_once)
-            ]
-            loss, *gradients = map(torch.cat, zip(*map(_loss_and_gradients, *pieces)))
+        found = map(
+            _loss_and_gradients,
+            codes.split(n_at_once),
+            log_scale.split(n_at_once),
+            repeat(None) if weights is None else weights.split(n_at_once),
+        )
+        loss, *gradients = map(torch.cat, zip(*found))
         ctx.save_for_backward(*gradients)
         return loss
 
