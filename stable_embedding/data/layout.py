@@ -124,7 +124,7 @@ def find_layout(
     return layout
 
 
-def turn_toward(reference, layout, samples, hashes, n_kept, basis=None, weights=None):
+def turn_toward(reference, layout, samples, hashes, subset, basis=None, weights=None):
     """Turn the axes that a training starts from toward the codes of an earlier map.
 
     Parameters
@@ -138,8 +138,8 @@ def turn_toward(reference, layout, samples, hashes, n_kept, basis=None, weights=
 
     hashes : ndarray of shape (n_samples,)
 
-    n_kept : int
-        Most samples by which the axes are found.
+    subset : Subset
+        Samples that stand for all. The axes are found by as many at most.
 
     basis : ndarray of shape (n_coordinates, n_features) or None, default=None
         Basis that the training works in.
@@ -155,6 +155,7 @@ def turn_toward(reference, layout, samples, hashes, n_kept, basis=None, weights=
     is_known = has_reference(reference)
     if weights is not None:
         is_known &= weights > 0
+    n_kept = min(limits.ESTIMATION_SAMPLES, len(subset.index))
     known = smallest_hashes(hashes, n_kept, is_known)
     old = Subset.at(known, samples.project(basis), hashes, weights)
     axes = layout.axes if basis is None else layout.axes @ basis.T

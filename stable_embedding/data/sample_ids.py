@@ -182,10 +182,10 @@ def check_same_pairs(X, matrix, name):
     check_same_samples(X, matrix, name)
     if not (has_index(X) and has_index(matrix)):
         return
-    columns = matrix.T.index
+    transposed = matrix.T
     # Columns of a text file are text, even if ids are numbers.
-    if [*map(str, columns)] != [*map(str, X.index)]:
-        check_same_samples(X, matrix.T, f"{name}.T")
+    if [*map(str, transposed.index)] != [*map(str, X.index)]:
+        check_same_samples(X, transposed, f"{name}.T")
 
 
 def positions_in_common(ids, others):

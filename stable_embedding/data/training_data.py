@@ -221,9 +221,8 @@ class TrainingData:
             reference = in_order(reference, order) / layout.code_scale
             starts_anew = plan.init == "pca" and not scaling
             if starts_anew and plan.consensus_weight != 0:
-                n_kept = min(limits.ESTIMATION_SAMPLES, len(subset.index))
                 layout = turn_toward(
-                    reference, layout, samples, hashes, n_kept, basis, weights
+                    reference, layout, samples, hashes, subset, basis, weights
                 )
         labels = labels_in_order(labels, order, weights)
         if spreads:

@@ -306,11 +306,8 @@ class BaseStableAutoencoder(
             if is_whole and plan.init == "pca":
                 self._clear_beyond_rank(data)
             if reference is not None:
-                target, weights = (
-                    reference / self.code_scale_,
-                    data.training_set.weights,
-                )
-                self._align_all_runs(X, target, data.samples.order, weights)
+                order, weights = data.samples.order, data.training_set.weights
+                self._align_all_runs(X, reference / self.code_scale_, order, weights)
             trainer.remove_checkpoint()
         return self
 

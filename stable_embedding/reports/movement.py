@@ -412,8 +412,9 @@ def _groups_of(groups, X, of_ids, common):
 
 
 def _group_values(groups, X):
+    values = column_or_values(groups, X, "groups")
     try:
-        values = as_objects(column_or_values(groups, X, "groups"), "groups")
+        values = as_objects(values, "groups")
     except ValueError as error:
         error.add_note("groups may also be the name of a column of X.")
         raise

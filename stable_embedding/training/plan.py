@@ -345,15 +345,13 @@ def check_callbacks(callbacks: Any) -> None:
 
     for item in callbacks:
         callback = item[1] if isinstance(item, tuple) and len(item) == 2 else item
-        is_class = isinstance(callback, type) and issubclass(callback, Callback)
-        if not (isinstance(callback, Callback) or is_class):
+        kind = callback if isinstance(callback, type) else type(callback)
+        if not issubclass(kind, Callback):
             raise TypeError(
                 f"callbacks holds {item!r}; each item must be a skorch callback, or a"
                 " pair of a name and one"
             )
-        if isinstance(callback, LRScheduler) or (
-            is_class and issubclass(callback, LRScheduler)
-        ):
+        if issubclass(kind, LRScheduler):
             raise ValueError(
                 f"callbacks holds {item!r}, but the training sets the learning rate of"
                 " each step; choose its peak by learning_rate_init"
