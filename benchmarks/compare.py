@@ -19,8 +19,7 @@ turns, or of one if a fit takes more than ten seconds. Let nothing else run mean
 Cells of seconds are empty until then.
 
 "no" stands where a method has no such ability, "over" where its process took longer
-than `LONGEST` seconds, or a fit longer than `LONGEST_REPEATED`, to be repeated. Writes
-``benchmarks/results/compare.csv`` and ``.png``.
+than `LONGEST` seconds. Writes ``benchmarks/results/compare.csv`` and ``.png``.
 """
 
 import argparse
@@ -56,11 +55,10 @@ from .formats import number
 from .memory import forget_peak, memory, peak_memory
 from .methods import MAPS, UMAP_WARM_UP_ROWS, MapAlone
 from .results import among_earlier, read_earlier, save, show, write
-from .timing import seconds, timed
+from .timing import seconds
 
 N_FITS = 3
 LONGEST = 150  # seconds
-LONGEST_REPEATED = 60
 SHORT_FIT = 10
 MEASURED_ROWS = 2_000
 RECONSTRUCTED_ROWS = 200  # some inverses take long for each
@@ -124,8 +122,8 @@ def measure(data, method, data_dir):
     model = MAPS[method](0)
     forget_peak()
     before = memory()
-    codes, fit_seconds = timed(lambda: model.fit_transform(X))
-    found = {"peak_megabytes": (peak_memory() - before) / 1e6, "seconds": fit_seconds}
+    codes = model.fit_transform(X)
+    found = {"peak_megabytes": (peak_memory() - before) / 1e6}
     some = fixed_subsample(len(X), MEASURED_ROWS)
     found |= {
         "trustworthiness": trustworthiness(X[some], codes[some]),
@@ -207,8 +205,7 @@ def moves(data, method, data_dir, n_runs, n_jobs):
 def measured(data, method, data_dir, n_runs, n_jobs):
     """Measure a row of the file, all but its seconds."""
     values = in_a_process("keeps", data, method, data_dir)
-    long = values is None or values["seconds"] > LONGEST_REPEATED
-    moved = None if long else moves(data, method, data_dir, n_runs, n_jobs)
+    moved = values and moves(data, method, data_dir, n_runs, n_jobs)
     return {
         "data": data,
         "method": method,

@@ -94,7 +94,7 @@ def compare(X, sizes, n_turns, methods):
     """Seconds of methods on each number of rows, or why there are none."""
     methods = [name for name in METHODS if name in methods or name == ONE_RUN]
     for name in tqdm(methods, desc="warm-up"):
-        METHODS[name](X[: warm_up_rows(name)])
+        seconds(partial(METHODS[name], X[: warm_up_rows(name)]))
     rows, times, over, before = [], {}, set(), 1
     for n_rows in sizes:
         paired = PAIRED if n_rows > MOST_PAIRED_ROWS else set()
@@ -124,7 +124,6 @@ def in_turns(X, names, n_turns):
     for turn in range(n_turns):
         for name in tqdm(METHODS, desc=f"{len(X):,} rows, turn {turn + 1}"):
             if name in names and times.get(name, [0])[0] <= LONGEST_REPEATED:
-                torch.set_num_threads(N_THREADS)  # some leave OpenMP with one
                 times.setdefault(name, []).append(seconds(partial(METHODS[name], X)))
     return {name: np.median(each) for name, each in times.items()}
 

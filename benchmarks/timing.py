@@ -3,14 +3,21 @@
 from time import perf_counter
 
 import numpy as np
+import torch
 from tqdm.auto import trange
 
 
 def timed(job):
-    """Return what a job returns, and its seconds."""
+    """Return what a job returns, and its seconds.
+
+    Torch has as many threads afterwards as before: UMAP with a seed leaves it with one.
+    """
+    n_threads = torch.get_num_threads()
     start = perf_counter()
     result = job()
-    return result, perf_counter() - start
+    taken = perf_counter() - start
+    torch.set_num_threads(n_threads)
+    return result, taken
 
 
 def seconds(job):
@@ -21,6 +28,6 @@ def seconds(job):
 def medians(jobs, n_turns, desc):
     """Time jobs in turns, each once before to warm up; return the median of each."""
     for job in jobs:
-        job()
+        timed(job)
     turns = trange(n_turns, desc=desc, unit="turn")
     return np.median([[seconds(job) for job in jobs] for _ in turns], axis=0)

@@ -1,6 +1,6 @@
 """A net of skorch, with the terms of the loss recorded once an epoch."""
 
-from itertools import chain
+from itertools import chain, islice
 from statistics import fmean
 
 import numpy as np
@@ -154,7 +154,7 @@ class Net(NeuralNet):
         """Add up what every process has found; here there is one."""
         return totals
 
-    def adapt_steps(self, iterator):
+    def adapt_steps(self, iterator, n_batches):
         """Take smaller steps if the initial loss is small.
 
         The size of Adam's steps does not depend on the size of the gradients. If few
@@ -164,10 +164,14 @@ class Net(NeuralNet):
         Parameters
         ----------
         iterator : iterable
-            Batches on which the loss at the start is found.
+            Batches of a pass.
+
+        n_batches : int
+            Number of those on which the loss at the start is found.
         """
+        first = islice(iterator, n_batches)
         _, (_, *terms) = self._mean_terms(
-            *self._step_through(iterator, self.validation_step)
+            *self._step_through(first, self.validation_step, n_batches)
         )
         # A term may be negative, and must not hide what the others can gain.
         weights = self.criterion.weights.values()
@@ -191,8 +195,8 @@ class Net(NeuralNet):
             found = step_fn(batch, **fit_params)
             self.notify("on_batch_end", batch=batch, training=training, **found)
 
-        terms, sizes = self._step_through(iterator, step)
-        self.history[-1][f"{prefix}_batch_count"] = len(terms)
+        terms, sizes = self._step_through(iterator, step, len(iterator))
+        self.history[-1][f"{prefix}_batch_count"] = len(sizes)
         self._record(prefix, *self._mean_terms(terms, sizes))
 
     def evaluate(self, iterator, prefix):
@@ -200,22 +204,29 @@ class Net(NeuralNet):
 
         A callback that ends the training, such as after some time, would do it again.
         """
-        terms, sizes = self._step_through(iterator, self.validation_step)
+        terms, sizes = self._step_through(iterator, self.validation_step, len(iterator))
         self._record(prefix, *self._mean_terms(terms, sizes))
 
-    def _step_through(self, iterator, step):
-        """Step through the batches; return the terms and the size of each."""
-        terms, sizes = [], []
+    def _step_through(self, iterator, step, most):
+        """Step through batches, so many at most; return their terms and their sizes.
+
+        The terms are written into one tensor. A small tensor that is kept for each step
+        would break up the memory that larger ones use in turns: a pass over a file of 4
+        GB held up to 10 GB in the end.
+        """
+        terms, sizes = None, []
         for batch in iterator:
             step(batch)
-            terms.append(self.terms_)
+            if terms is None:
+                terms = self.terms_.new_empty(*self.terms_.shape, most)
+            terms[..., len(sizes)] = self.terms_
             sizes.append(self.n_samples_)
-        return terms, sizes
+        return terms[..., : len(sizes)].contiguous(), sizes
 
     def _mean_terms(self, terms, sizes):
         """Return the mean of each term over samples, for each run."""
-        weights = terms[0].new_tensor(sizes)
-        total = torch.stack(terms, -1) @ weights
+        weights = terms.new_tensor(sizes)
+        total = terms @ weights
         counted = torch.cat([total.flatten(), weights.sum(0, keepdim=True)])
         *sums, n_samples = self.sum_over_processes(counted).tolist()
         names = self.criterion.names

@@ -1,7 +1,6 @@
 """Train networks, several as one stack."""
 
 from collections.abc import Sequence
-from itertools import islice
 from typing import Any
 
 import sklearn
@@ -133,9 +132,8 @@ class Trainer:
         own = OwnCallbacks(plan, n_steps, alpha, fingerprint, self.desc)
         self.checkpoints = own.checkpoints
         net = self._net(networks, loss, alpha, batches, own, input_transform)
-        first = islice(batches.to_train(input_transform, 0), _FIRST_BATCHES)
         with own_random_stream(plan.seeds[0], plan.device):
-            net.adapt_steps(first)
+            net.adapt_steps(batches.to_train(input_transform, 0), _FIRST_BATCHES)
             self._train(net, training_set, own, weight_interpolation)
             net.evaluate(batches.in_fixed_order(), "final")
         if len(networks) > 1:

@@ -1,4 +1,5 @@
 import copy
+import gc
 
 import numpy as np
 import pytest
@@ -227,6 +228,21 @@ def test_losses_of_an_epoch_are_means_over_samples(samples, train_one):
     assert sizes == [[15, 15, 15]] * 5
     # Summed on the device, in float32.
     np.testing.assert_allclose(run.history["loss"], of_epochs, rtol=1e-6)
+
+
+def test_a_pass_keeps_no_tensor_for_each_of_its_steps(samples, train_one):
+    class Counter(Callback):
+        def on_batch_end(self, net, **kwargs):
+            gc.collect()
+            # An isinstance would ask lazy objects of torch for their classes.
+            alive = [o for o in gc.get_objects() if type(o) is torch.Tensor]
+            n_tensors.append(len(alive))
+
+    n_tensors = []
+    train_one(samples, batch_size=2, max_iter=1, callbacks=(Counter(),))
+    # The first step makes what the optimizer remembers.
+    assert len(n_tensors) == 25
+    assert n_tensors[-1] <= n_tensors[1]
 
 
 def test_scores_of_a_user_are_recorded(iris):
