@@ -1,5 +1,7 @@
 """Choose the weight decay, which shrinks the network toward PCA, from the data."""
 
+from typing import NamedTuple
+
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import gen_batches
@@ -225,43 +227,52 @@ def _alpha(fraction, residual, n_samples):
     return float(min(_MAX_ALPHA, doubt * alpha_of_size(n_samples)))
 
 
-def carried_alpha(alpha, alpha_before, n_before, n_samples):
-    """Return the weight decay of a chunk, between its own and that of earlier chunks.
+class Earlier(NamedTuple):
+    """What an earlier training found: its weight decay, and for how many samples."""
 
-    A few samples say little about what residuals predict. So the logarithm of the
-    weight decay is a mean of both, by their numbers of samples. That of the earlier
-    chunks is first made less, as for more samples.
+    alpha: float | None
+    n_samples: float
+
+
+def carried_alpha(alpha, earlier, n_here, n_samples):
+    """Return a weight decay between that of the data and that of an earlier training.
+
+    A chunk of a few samples says little about what residuals predict, and so does a
+    table in which they can hardly be predicted. So the logarithm of the weight decay is
+    a mean of both, by their numbers of samples. That of the earlier training is first
+    adapted to the number of samples that there are now.
 
     Parameters
     ----------
     alpha : float
-        Weight decay by the chunk alone.
+        Weight decay by the data alone.
 
-    alpha_before : float
-        That of the earlier chunks.
+    earlier : Earlier
+        What the earlier training found.
 
-    n_before, n_samples : float
-        Numbers of samples of the earlier chunks, and of all.
+    n_here, n_samples : float
+        Number of samples in the data, and of all that the training stands for.
 
     Returns
     -------
     float
     """
-    if not alpha_before:
+    if not earlier.alpha:
         return alpha
-    before = alpha_before * alpha_of_size(n_samples) / alpha_of_size(n_before)
-    fraction = n_before / n_samples
+    growth = alpha_of_size(n_samples) / alpha_of_size(earlier.n_samples)
+    before = min(_MAX_ALPHA, earlier.alpha * growth)
+    fraction = earlier.n_samples / (earlier.n_samples + n_here)
     return before**fraction * alpha ** (1 - fraction)
 
 
-def weight_decay(plan, subset, axes, n_samples, alpha_before=None, n_before=0):
+def weight_decay(plan, subset, axes, n_here, n_samples, earlier=None):
     """Return the weight decay of a plan, or choose it from the data for "auto"."""
     if plan.alpha != "auto":
         return plan.alpha
     if plan.init == "random":
         return 0.0
     alpha = auto_alpha(subset.samples, axes, n_samples, subset.weights)
-    if n_before:
-        alpha = carried_alpha(alpha, alpha_before, n_before, n_samples)
+    if earlier is not None:
+        alpha = carried_alpha(alpha, earlier, n_here, n_samples)
     # Labels may be learned even if the residuals of PCA cannot be predicted.
     return min(alpha, alpha_of_size(n_samples)) if plan.label_weight else alpha

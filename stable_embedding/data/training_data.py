@@ -20,7 +20,7 @@ from .relations import find_relations
 from .row_hash import hashes_in_place
 from .sample_weights import normalized
 from .scaling import ScaledSamples, mean_and_scale
-from .shrinkage import weight_decay
+from .shrinkage import Earlier, weight_decay
 from .subset import Subset, choose_subset
 from .subspace import discarded_variance, find_subspace, training_inputs
 
@@ -139,7 +139,7 @@ class TrainingData:
         *,
         scaling: tuple[np.ndarray, float, float] | None = None,
         n_seen: float = 0,
-        alpha_before: float | None = None,
+        earlier: Earlier | None = None,
         reference: np.ndarray | None = None,
         distances: Any = None,
         weights: np.ndarray | None = None,
@@ -164,8 +164,8 @@ class TrainingData:
         n_seen : float, default=0
             Sum of the weights of samples of earlier trainings.
 
-        alpha_before : float or None, default=None
-            Weight decay of the training that is resumed, if there is one.
+        earlier : Earlier or None, default=None
+            What the training found that is resumed, or that this one follows.
 
         reference : ndarray of shape (n_samples, n_components) or None, default=None
             Codes of an earlier map; nan where a sample has none.
@@ -187,13 +187,10 @@ class TrainingData:
         samples, code_scale, is_constant = scaled(X, order, weights, scaling)
         subset = choose_subset(samples, hashes, plan.n_components, weights)
         n_here = as_count(len(hashes) * mean_weight)
-        n_before = n_seen if scaling else 0
-        n_trained_on = n_here + n_before
+        n_trained_on = n_here + (n_seen if scaling else 0)
         subspace = find_subspace(samples, subset, plan, needs_graph, weights)
         some = subset.smallest(limits.SHRINKAGE_SAMPLES)
-        alpha = weight_decay(
-            plan, some, subspace.axes, n_trained_on, alpha_before, n_before
-        )
+        alpha = weight_decay(plan, some, subspace.axes, n_here, n_trained_on, earlier)
         (axes, basis, neighbor_axes), alpha = plan.broadcast((subspace, alpha))
         inputs = training_inputs(samples, subset, basis)
         relations = find_relations(

@@ -19,6 +19,7 @@ from ..data.sample_weights import (
     warn_of_small_weights,
     weights_at,
 )
+from ..data.shrinkage import Earlier
 from ..data.training_data import TrainingData
 from ..networks.autoencoder import Autoencoder
 from ..networks.base import BaseAutoencoder
@@ -88,6 +89,9 @@ class BaseStableAutoencoder(
     _network_class: type[BaseAutoencoder] = Autoencoder
     _requires_features = False
     _has_free_codes = True
+
+    # What the estimator found that `retrain` lets this one follow.
+    _predecessor: Earlier | None = None
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None, *, distances=None, reference=None):
@@ -279,13 +283,17 @@ class BaseStableAutoencoder(
                 self._check_distance_source(source)
             plan = plan.identified_by("distances", distances)
             scaling = (self.mean_, self.scale_, self.code_scale_) if resume else None
+            is_continued = resume and n_seen > 0
+            earlier = (
+                Earlier(self.alpha_, n_seen) if is_continued else self._predecessor
+            )
             data = TrainingData.prepare(
                 X,
                 labels,
                 plan,
                 scaling=scaling,
                 n_seen=n_seen,
-                alpha_before=self.alpha_ if resume else None,
+                earlier=earlier,
                 reference=reference,
                 distances=distances,
                 weights=weights,

@@ -29,6 +29,7 @@ from ..data.sample_ids import (
     sample_ids,
 )
 from ..data.sample_weights import check_weights
+from ..data.shrinkage import Earlier
 from ..estimators.hashing import SemanticHashing
 from ..losses.consensus import auto_consensus_weight
 from ..stability.measures import displacement, neighbor_overlap
@@ -136,8 +137,9 @@ def retrain(
 ):
     """Retrain an estimator or a pipeline, and keep its embedding where it was.
 
-    The new estimator has the parameters of the old one. Its embedding is aligned with
-    the old one by the samples in both. In a pipeline, the fitted steps before the
+    The new estimator has the parameters of the old one. With ``alpha="auto"`` its weight
+    decay lies between that of the new data and that of the old one. Its embedding is
+    aligned with the old one by the samples in both. In a pipeline, the fitted steps before the
     autoencoder are kept, because a new scale or category would move the embedding. The
     steps after it, such as a classifier, are fitted again, unless they are a
     ``FrozenEstimator``.
@@ -272,21 +274,25 @@ class _Successor(BaseEstimator):
 
     def fit(self, X, y=None, **fit_params):
         """Train with the old parameters, and align the map with the places."""
-        estimator, weight = clone(self.previous), self.previous.consensus_weight
+        previous = self.previous
+        estimator, weight = clone(previous), previous.consensus_weight
+        if self.strategy == "warm_start":
+            estimator = deepcopy(previous).set_params(warm_start=True)
+        estimator._predecessor = Earlier(previous.alpha_, previous.n_samples_seen_)
         if self.strategy == "pull":
             estimator.set_params(consensus_weight=pull_weight(estimator))
             estimator.fit(X, y, reference=self.places, **fit_params)
+            del estimator._predecessor
             self.estimator_ = estimator.set_params(consensus_weight=weight)
             return self
-        if self.strategy == "warm_start":
-            estimator = deepcopy(self.previous).set_params(warm_start=True)
         estimator.fit(X, y, **fit_params)
+        del estimator._predecessor
         known = has_reference(self.places)
         if fit_params.get("sample_weight") is not None:
             known &= check_weights(fit_params["sample_weight"], len(known)) > 0
         known = np.flatnonzero(known)
         estimator.align(safe_indexing(X, known), self.places[known])
-        self.estimator_ = estimator.set_params(warm_start=self.previous.warm_start)
+        self.estimator_ = estimator.set_params(warm_start=previous.warm_start)
         return self
 
     def transform(self, X):

@@ -6,6 +6,7 @@ from stable_embedding import StableAutoencoder
 from stable_embedding.data import limits
 from stable_embedding.data.pca import principal_axes
 from stable_embedding.data.shrinkage import (
+    Earlier,
     auto_alpha,
     auto_alpha_of_places,
     carried_alpha,
@@ -140,30 +141,44 @@ def test_weight_decay_is_given_or_suits_the_data(rng):
     axes = np.eye(2, 4, dtype=np.float32)
     subset = Subset(np.arange(500), X, np.arange(500), None)
 
-    def found(**parameters):
+    def found(earlier=None, **parameters):
         plan = TrainingPlan.from_estimator(StableAutoencoder(**parameters))
-        return weight_decay(plan, subset, axes, 500)
+        return weight_decay(plan, subset, axes, 500, 500, earlier)
 
     assert found(alpha=0.25) == 0.25
     assert found(init="random") == 0
     assert found() == auto_alpha(X, axes, 500)
+    before = Earlier(0.5, 500)
+    assert found(before, alpha=0.25) == 0.25
+    assert found(before) == pytest.approx((0.5 * found()) ** 0.5)
 
 
 def test_the_weight_decay_of_a_chunk_counts_by_its_samples():
     # As much doubt, so less decay for more samples.
     first, both = auto_alpha_of(1_000), auto_alpha_of(2_000)
-    assert carried_alpha(both, first, 1_000, 2_000) == pytest.approx(both)
-    few = carried_alpha(100.0, first, 1_000, 1_010)
+    earlier = Earlier(first, 1_000)
+    assert carried_alpha(both, earlier, 1_000, 2_000) == pytest.approx(both)
+    few = carried_alpha(100.0, earlier, 10, 1_010)
     assert first * 0.98 < few < first * 1.1
-    many = carried_alpha(100.0, first, 10, 10_000)
+    many = carried_alpha(100.0, Earlier(first, 10), 9_990, 10_000)
     assert 95 < many < 100
-    half = carried_alpha(100.0, first, 1_000, 2_000)
+    half = carried_alpha(100.0, earlier, 1_000, 2_000)
     assert half == pytest.approx((100 * both) ** 0.5)
 
 
+def test_the_weight_decay_of_a_retraining_lies_halfway_for_as_many_samples():
+    assert carried_alpha(4.0, Earlier(100.0, 500), 500, 500) == pytest.approx(20)
+    # Of ten times as many samples, it is nearly their own.
+    by_themselves = auto_alpha_of(5_000)
+    carried = carried_alpha(by_themselves, Earlier(100.0, 500), 5_000, 5_000)
+    assert by_themselves < carried < 1.5 * by_themselves
+    # Of fewer, that of the earlier training increases to the largest alone.
+    assert carried_alpha(100.0, Earlier(100.0, 500), 50, 50) == pytest.approx(100)
+
+
 @pytest.mark.parametrize("before", [None, 0.0])
-def test_without_an_earlier_weight_decay_that_of_the_chunk_counts(before):
-    assert carried_alpha(3.0, before, 100, 200) == 3
+def test_without_an_earlier_weight_decay_that_of_the_data_counts(before):
+    assert carried_alpha(3.0, Earlier(before, 100), 100, 200) == 3
 
 
 def auto_alpha_of(n_samples):

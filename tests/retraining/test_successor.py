@@ -30,6 +30,8 @@ from stable_embedding.stability import displacement, neighbor_overlap
 from tests.precision import assert_same_map
 
 QUICK = {"max_iter": 10, "n_init": 2, "random_state": 0}
+# A weight decay that is given is the same by hand.
+GIVEN = QUICK | {"alpha": 1.0}
 
 
 def customers(numbers, rng):
@@ -134,12 +136,12 @@ def test_a_step_that_learns_nothing_may_come_first(refit, iris):
 
 def test_the_strategies_are_those_by_hand(iris):
     X, _ = iris
-    old = StableAutoencoder(**QUICK).fit(X[:120])
+    old = StableAutoencoder(**GIVEN).fit(X[:120])
     places = np.full((150, 2), np.nan)
     places[:120] = old.transform(X)[:120]
     by_hand = {
-        "pull": StableAutoencoder(**QUICK).fit(X, reference=places),
-        "align": StableAutoencoder(**QUICK).fit(X).align(X[:120], places[:120]),
+        "pull": StableAutoencoder(**GIVEN).fit(X, reference=places),
+        "align": StableAutoencoder(**GIVEN).fit(X).align(X[:120], places[:120]),
         "warm_start": pickle.loads(pickle.dumps(old))
         .set_params(warm_start=True)
         .fit(X)
@@ -198,13 +200,26 @@ def test_a_map_that_is_pcas_is_pulled_to_other_axes_than_pcas(rng):
 
 def test_without_a_reference_all_samples_are_kept_in_place(iris):
     X, _ = iris
-    old = StableAutoencoder(**QUICK).fit(X[:100])
+    old = StableAutoencoder(**GIVEN).fit(X[:100])
     result = retrain(old, X)
     assert result.ids == list(range(150))
     expected = clone(old).fit(X, reference=old.transform(X))
     np.testing.assert_array_equal(result.estimator.transform(X), expected.transform(X))
     assert len(result.to_frame()) == 150
     assert "150 common samples" in repr(result)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_the_weight_decay_changes_half_as_much_as_that_of_the_data(strategy, rng):
+    # Of independent columns residuals cannot be predicted, but by chance.
+    X = rng.normal(size=(300, 5))
+    old = StableAutoencoder(**QUICK).fit(X[:200])
+    old.alpha_ /= 50
+    anew = StableAutoencoder(**QUICK).fit(X[100:])
+    found = retrain(old, X[100:], strategy=strategy).estimator
+    assert found.alpha_ == pytest.approx((old.alpha_ * anew.alpha_) ** 0.5)
+    # It is for the retraining alone, and not for what the user does with the new one.
+    assert found.set_params(warm_start=False).fit(X[100:]).alpha_ == anew.alpha_
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -364,7 +379,7 @@ def test_a_pull_without_a_weight_is_refused(iris):
 def test_weights_and_distances_go_through(iris):
     X, _ = iris
     weights = np.arange(150) % 3 + 1.0
-    old = StableAutoencoder(**QUICK).fit(X)
+    old = StableAutoencoder(**GIVEN).fit(X)
     expected = clone(old).fit(X, sample_weight=weights, reference=old.transform(X))
     found = retrain(old, X, sample_weight=weights).estimator
     np.testing.assert_array_equal(found.transform(X), expected.transform(X))
