@@ -9,6 +9,7 @@ function has a `metric`. Most functions compare all pairs of samples: their time
 with the square of the number of samples, so pass a few thousand at most.
 """
 
+import warnings
 from numbers import Integral
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from scipy.sparse import issparse
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import pearsonr, spearmanr
 from sklearn import manifold
+from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from sklearn.utils import (
     check_consistent_length,
@@ -128,10 +130,11 @@ def explained_variance(X, X_reconstructed):
         np.square(chunk - dense_samples(X_reconstructed, steps)).sum()
         for steps, chunk in iterate_chunks(X)
     )
-    return explained_fraction(error, total_squared_deviation(X, feature_means(X)))
+    total = total_squared_deviation(X, feature_means(X))
+    return explained_fraction(error, total, X.shape[0])
 
 
-def explained_fraction(error, total):
+def explained_fraction(error, total, n_samples):
     """Compute :math:`R^2` from two sums of squares.
 
     Parameters
@@ -142,12 +145,24 @@ def explained_fraction(error, total):
     total : float
         Sum of squared distances from the mean.
 
+    n_samples : int
+        Number of samples. One alone has no variance: with a warning, the result is nan,
+        as in :func:`sklearn.metrics.r2_score`.
+
     Returns
     -------
     float
         One minus their ratio. For a total of 0 it is 1.0 if the error is 0 too, and 0.0
-        otherwise, as in :func:`sklearn.metrics.r2_score`.
+        otherwise.
     """
+    if n_samples < 2:
+        warnings.warn(
+            "R^2 is not defined for less than two samples, and is nan; pass more of"
+            " them, for instance by folds with more than one",
+            UndefinedMetricWarning,
+            stacklevel=3,
+        )
+        return float("nan")
     if total == 0:
         return float(error == 0)
     return float(1 - error / total)

@@ -9,6 +9,7 @@ from scipy.spatial.distance import cdist, pdist, squareform
 from scipy.stats import ortho_group
 from sklearn import manifold
 from sklearn.decomposition import PCA
+from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import pairwise_distances, r2_score
 from sklearn.neighbors import NearestNeighbors
 
@@ -58,8 +59,22 @@ def test_explained_variance_is_scikit_learns_but_sees_constant_features(rng):
     expected = r2_score(X, wrong, multioutput="variance_weighted")
     assert explained_variance(X, wrong) == pytest.approx(expected)
     assert explained_variance([[0, 1], [2, 1]], [[0, 5], [2, 5]]) == -15
-    assert explained_variance([[1, 1]], [[1, 1]]) == 1
-    assert explained_variance([[1, 1]], [[1, 2]]) == 0
+    assert explained_variance([[1, 1], [1, 1]], [[1, 1], [1, 1]]) == 1
+    assert explained_variance([[1, 1], [1, 1]], [[1, 2], [1, 1]]) == 0
+
+
+def test_of_one_sample_nothing_is_explained_as_in_scikit_learn(iris):
+    X, _ = iris
+    model = StableAutoencoder(max_iter=2, n_init=1, random_state=0).fit(X)
+    weights = np.arange(150) == 3
+    for score in (
+        lambda: r2_score([1.0], [2.0]),
+        lambda: explained_variance(X[:1], X[:1]),
+        lambda: model.score(X[:1]),
+        lambda: model.score(X, sample_weight=weights),
+    ):
+        with pytest.warns(UndefinedMetricWarning, match="less than two samples"):
+            assert np.isnan(score())
 
 
 @pytest.mark.parametrize("value", [0.1, 1 / 3, 1e12])

@@ -65,13 +65,20 @@ class Start(NamedTuple):
 
 @contextmanager
 def restore_on_error(estimator):
-    """Undo what was set on an estimator if the block fails or is interrupted."""
-    before = dict(vars(estimator))
+    """Undo what was set on an estimator if the block fails or is interrupted.
+
+    A generator that is its `random_state` has then drawn nothing either.
+    """
+    before, generator = dict(vars(estimator)), estimator.random_state
+    draws = isinstance(generator, np.random.RandomState)
+    drawn = generator.get_state() if draws else None
     try:
         yield
     except BaseException:
         vars(estimator).clear()
         vars(estimator).update(before)
+        if draws:
+            generator.set_state(drawn)
         raise
 
 

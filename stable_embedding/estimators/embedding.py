@@ -137,7 +137,8 @@ class EmbeddingMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         Returns
         -------
         float
-            The best score is 1.0; the mean of X as its reconstruction has 0.0.
+            The best score is 1.0; the mean of X as its reconstruction has 0.0. Of one
+            sample it is nan, with a warning.
         """
         check_is_fitted(self)
         X = self._validate_all_but_values(X)
@@ -146,7 +147,8 @@ class EmbeddingMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         mean = feature_means(X, weights=weights)
         total = total_squared_deviation(X, mean, weights=weights)
         error = errors.sum() if weights is None else weights @ errors
-        return explained_fraction(error, total)
+        n_samples = len(errors) if weights is None else np.count_nonzero(weights)
+        return explained_fraction(error, total, n_samples)
 
     def score_samples(self, X):
         """Return minus the squared reconstruction error of each sample.

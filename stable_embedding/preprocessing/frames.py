@@ -42,7 +42,7 @@ def _described(dtype):
     return name, categories, bool(getattr(dtype, "ordered", False))
 
 
-def table_of(columns, is_category, frame):
+def table_of(columns, is_category, frame, index=None):
     """Put columns together.
 
     Parameters
@@ -83,7 +83,7 @@ def table_of(columns, is_category, frame):
     }
     named = dict(zip(frame["names"], columns))
     if frame["library"] == "pandas":
-        return library.DataFrame(named).astype(types)
+        return library.DataFrame(named, index=index).astype(types)
     present = {
         name: [None if is_missing(value) else value for value in column]
         for name, column in named.items()

@@ -19,6 +19,7 @@ from .._sklearn import (
 )
 from ..data.columns import named
 from ..data.containers import check_samples
+from ..data.sample_ids import has_index
 from ..data.scaling import inverse_power
 from .columns import (
     checked_table,
@@ -371,7 +372,7 @@ class MixedDataEncoder(TransformerMixin, BaseEstimator):
         -------
         {ndarray, data frame} of shape (n_samples, n_features)
             A table like the one that the encoder was fitted on. An array is of objects
-            if it holds categories.
+            if it holds categories. A data frame of pandas has the index of X.
 
         Raises
         ------
@@ -379,6 +380,7 @@ class MixedDataEncoder(TransformerMixin, BaseEstimator):
             If X is not as described.
         """
         check_is_fitted(self)
+        index = X.index if has_index(X) else None
         X = check_samples(X)
         if X.shape[1] != len(self.scale_):
             raise ValueError(
@@ -398,7 +400,7 @@ class MixedDataEncoder(TransformerMixin, BaseEstimator):
             columns[i] = levels[block.argmax(axis=1)]
             start += len(levels)
         in_order = [columns[i] for i in range(self.n_features_in_)]
-        return table_of(in_order, self.is_categorical_, self._frame)
+        return table_of(in_order, self.is_categorical_, self._frame, index)
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the features of the output.

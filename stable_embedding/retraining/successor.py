@@ -137,12 +137,12 @@ def retrain(
 ):
     """Retrain an estimator or a pipeline, and keep its embedding where it was.
 
-    The new estimator has the parameters of the old one. With ``alpha="auto"`` its weight
-    decay lies between that of the new data and that of the old one. Its embedding is
-    aligned with the old one by the samples in both. In a pipeline, the fitted steps before the
-    autoencoder are kept, because a new scale or category would move the embedding. The
-    steps after it, such as a classifier, are fitted again, unless they are a
-    ``FrozenEstimator``.
+    The new estimator has the parameters of the old one. With ``alpha="auto"`` its
+    weight decay lies between that of the new data and that of the old one. Its
+    embedding is aligned with the old one by the samples in both. In a pipeline, the
+    fitted steps before the autoencoder are kept, because a new scale or category would
+    move the embedding. The steps after it, such as a classifier, are fitted again,
+    unless they are a ``FrozenEstimator``.
 
     Parameters
     ----------
@@ -160,9 +160,10 @@ def retrain(
 
     reference : {data frame, array-like of shape (n_reference,)}, default=None
         Samples that the old estimator was trained on: a data frame whose index is their
-        ids, or these ids. Of the samples of X, these are kept in place, and the others
-        are free. By default all samples of X are kept where the old estimator embeds
-        them, even new ones.
+        ids, or these ids. The values of a series are ids too; for a series of texts,
+        pass its index. Of the samples of X, these are kept in place, and the others are
+        free. By default all samples of X are kept where the old estimator embeds them,
+        even new ones.
 
     ids : array-like of shape (n_samples,) or None, default=None
         Unique ids of the samples of X. The default is the index of a pandas data frame,

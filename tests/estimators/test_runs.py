@@ -227,6 +227,16 @@ def test_a_users_similarity_sees_one_run_at_a_time(quick, iris):
         assert displacement(run, alone) < 1e-8
 
 
+def test_a_fit_that_fails_draws_no_seeds(quick):
+    generator = np.random.RandomState(0)
+    model = quick(n_init=2, random_state=generator)
+    for method in ("fit", "partial_fit"):
+        with pytest.raises(ValueError, match="contains NaN"):
+            getattr(model, method)(np.full((20, 4), np.nan))
+    expected = np.random.RandomState(0).randint(100, size=10)
+    np.testing.assert_array_equal(generator.randint(100, size=10), expected)
+
+
 def test_runs_survive_a_pickle(quick, iris):
     X, _ = iris
     model = quick(n_init=2, random_state=0).fit(X)

@@ -172,6 +172,14 @@ def test_the_inverse_gives_the_table_back(build, encoder):
                 assert back[name].equals(frame[name])
 
 
+def test_the_inverse_of_a_frame_has_its_ids():
+    frame = table().set_axis([f"customer {i}" for i in range(len(table()))])
+    encoder = MixedDataEncoder().set_output(transform="pandas").fit(frame)
+    codes = encoder.transform(frame[::-1])
+    assert encoder.inverse_transform(codes).index.equals(frame.index[::-1])
+    assert encoder.inverse_transform(codes.to_numpy()).index[0] == 0
+
+
 def test_the_inverse_of_arrays_is_an_array(iris):
     X, _ = iris
     encoder = MixedDataEncoder().fit(X)

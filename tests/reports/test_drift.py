@@ -130,6 +130,17 @@ def test_a_group_that_is_too_small_for_the_distribution_has_the_largest_errors(r
     assert compare_largest(new, reference) == (0.0, pytest.approx(1))
 
 
+@pytest.mark.parametrize("n_samples", [5, 15, 30, 48])
+def test_columns_that_differ_by_one_sample_are_the_same(n_samples):
+    # Warnings are errors: the exact p-value of SciPy is more than 1 by rounding.
+    reference = np.zeros((n_samples, 2))
+    new = reference.copy()
+    new[0, 1] = 1.0
+    (_, same), (statistic, one_differs) = compare_distributions(reference, new)
+    assert [same, one_differs] == pytest.approx([1, 1])
+    assert statistic == pytest.approx(1 / n_samples)
+
+
 def test_p_values_are_adjusted_by_their_number():
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.9, 0.8]) == [1, 1]
