@@ -114,6 +114,7 @@ def explained_variance(X, X_reconstructed):
     >>> explained_variance([[0.0], [2.0]], [[0.0], [1.0]])
     0.5
     """
+    check_same_samples(X, X_reconstructed, "X_reconstructed")
     X, X_reconstructed = (
         check_samples(samples, name, accept_sparse=True)
         for samples, name in ((X, "X"), (X_reconstructed, "X_reconstructed"))
@@ -428,6 +429,8 @@ def neighbor_accuracy(X_embedded, y, X_unseen_embedded, y_unseen, *, n_neighbors
     >>> neighbor_accuracy(codes, [0, 0, 1, 1], [[0.2], [0.3]], [0, 1], n_neighbors=1)
     0.5
     """
+    check_same_samples(X_embedded, y, "y", "X_embedded")
+    check_same_samples(X_unseen_embedded, y_unseen, "y_unseen", "X_unseen_embedded")
     X_embedded = check_samples(X_embedded, "X_embedded")
     X_unseen_embedded = check_samples(X_unseen_embedded, "X_unseen_embedded")
     classifier = KNeighborsClassifier(n_neighbors).fit(X_embedded, column_or_1d(y))
@@ -681,6 +684,7 @@ def triplet_accuracy(X_embedded, y, n_triplets=100_000, random_state=0):
     >>> triplet_accuracy([[0.0], [1.0], [10.0], [11.0]], [0, 0, 1, 1])
     1.0
     """
+    check_same_samples(X_embedded, y, "y", "X_embedded")
     X_embedded = check_samples(X_embedded, "X_embedded")
     y = column_or_1d(y)
     check_consistent_length(X_embedded, y)

@@ -382,3 +382,17 @@ def test_codes_of_samples_in_another_order_are_refused(rng):
     for measure in (trustworthiness, continuity, distance_correlation):
         with pytest.raises(ValueError, match="X_embedded has the id 'c29' where X has"):
             measure(X, Z[::-1])
+    with pytest.raises(ValueError, match="X_reconstructed has the id 'c29' where X"):
+        explained_variance(X, X[::-1])
+
+
+def test_classes_of_samples_in_another_order_are_refused(rng):
+    ids = [f"c{i}" for i in range(30)]
+    Z, y = pd.DataFrame(rng.normal(size=(30, 2)), ids), pd.Series([0, 1] * 15, ids)
+    assert triplet_accuracy(Z, y) == triplet_accuracy(Z, y.tolist())
+    with pytest.raises(ValueError, match="y has the id 'c29' where X_embedded has"):
+        triplet_accuracy(Z, y[::-1])
+    with pytest.raises(ValueError, match="y has the id 'c29' where X_embedded has"):
+        neighbor_accuracy(Z, y[::-1], Z, y)
+    with pytest.raises(ValueError, match="y_unseen has the id 'c29' where X_unseen"):
+        neighbor_accuracy(Z, y, Z, y[::-1])

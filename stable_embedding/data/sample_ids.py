@@ -45,10 +45,11 @@ def sample_ids(X, ids=None, input_name="X", ids_name="ids", *, unique=True):
     Raises
     ------
     TypeError, ValueError
-        If their number is not that of the samples or, with `unique`, an id is missing,
-        not hashable or not unique.
+        If their number is not that of the samples, they are a series whose index has
+        another order or, with `unique`, an id is missing, not hashable or not unique.
     """
     if ids is not None:
+        check_same_samples(X, ids, ids_name, input_name)
         found, where = _as_list(readable(ids, ids_name), ids_name), ids_name
     elif has_index(X) and not only_counts(X.index):
         found, where = X.index.tolist(), f"the index of {input_name}"

@@ -12,7 +12,7 @@ from sklearn.utils import check_consistent_length
 from .._sklearn import num_samples
 from ..data.columns import column_names
 from ..data.named_columns import column_or_values, features_of
-from ..data.sample_ids import sample_ids
+from ..data.sample_ids import check_same_samples, sample_ids
 from ..stability.pipelines import embed, embed_with_std
 from .base import check_two_components
 from .colors import (
@@ -235,6 +235,11 @@ class InteractiveDisplay:
     def _checked(self):
         """Validate the parameters, and return the contents of the page."""
         months, ids = _joined(self.embedding, self.ids)
+        codes = self.embedding
+        if isinstance(codes, Mapping) and len(codes) == 1:  # nothing is joined
+            [codes] = codes.values()
+        check_same_samples(codes, self.y, "y", "embedding")
+        check_same_samples(codes, self.std, "std", "embedding")
         colors = None
         if self.y is not None:
             check_consistent_length(self.y, ids)
@@ -249,6 +254,7 @@ class InteractiveDisplay:
         _check_distinct(names, "hover")
         columns = {}
         for name in names:
+            check_same_samples(codes, hover[name], f"hover[{name!r}]", "embedding")
             columns[str(name)] = as_objects(hover[name], f"hover[{name!r}]")
             if len(columns[str(name)]) != len(ids):
                 raise ValueError(

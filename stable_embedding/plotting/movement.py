@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.utils import check_consistent_length
 
+from ..data.sample_ids import check_same_samples
 from .base import (
     Display,
     as_written,
@@ -75,6 +76,9 @@ class MovementDisplay(Display):
             If an embedding does not have two components, the numbers of samples differ,
             or `n_arrows` is negative.
         """
+        check_same_samples(self.old, self.new, "new", "old")
+        check_same_samples(self.old, self.groups, "groups", "old")
+        check_same_samples(self.new, self.groups, "groups", "new")
         old, new = map(_coordinates, (self.old, self.new))
         check_consistent_length(old, new)
         groups = _groups(self.groups, len(new))

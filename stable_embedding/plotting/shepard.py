@@ -7,6 +7,7 @@ from sklearn.utils import check_consistent_length
 from ..data import limits
 from ..data.containers import check_samples
 from ..data.distances import pair_distances
+from ..data.sample_ids import check_same_samples
 from ..data.subsample import fixed_subsample
 from ..stability.pipelines import embed, embedding_steps, inputs_of_last
 from .base import Display
@@ -103,6 +104,7 @@ class ShepardDisplay(Display):
         -------
         ShepardDisplay
         """
+        check_same_samples(X, X_embedded, "X_embedded")
         X = check_samples(X, accept_sparse=True, ensure_min_samples=2)
         X_embedded = check_samples(X_embedded, "X_embedded")
         check_consistent_length(X, X_embedded)

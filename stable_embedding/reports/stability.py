@@ -13,6 +13,7 @@ from .._progress import progress_bar
 from .._sklearn import Interval, num_samples, safe_indexing, validate_params
 from ..data import limits
 from ..data.containers import dense, indexable, readable
+from ..data.sample_ids import check_same_samples
 from ..data.subsample import fixed_subsample
 from ..plotting.stability import StabilityDisplay
 from ..quality import explained_variance
@@ -284,6 +285,7 @@ def stability_report(
     """
     transformers = _check_estimators(estimators)
     perturbations = _check_perturbations(perturbations)
+    check_same_samples(X, y, "y")
     X, y = indexable(readable(X)), readable(y, "y")
     if y is not None:
         check_consistent_length(X, y)

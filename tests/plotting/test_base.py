@@ -1,3 +1,4 @@
+import re
 import sys
 
 import numpy as np
@@ -116,6 +117,36 @@ def test_dollar_signs_in_names_are_drawn_as_written(name):
     figure.canvas.draw()
     texts = [text.get_text() for text in figure.findobj(matplotlib.text.Text)]
     assert as_written(NAME) in texts
+
+
+CODES = pd.DataFrame(np.eye(3)[:, :2], index=["a", "b", "c"])
+OTHERS, Y = CODES[::-1], pd.Series([1, 2, 3], index=["c", "b", "a"])
+
+IN_ANOTHER_ORDER = {
+    "y": lambda: EmbeddingDisplay(CODES, Y).plot(),
+    "std": lambda: EmbeddingDisplay(CODES, std=Y).plot(),
+    "y of runs": lambda: EmbeddingDisplay([CODES, CODES], Y).plot(),
+    "embedding[1]": lambda: EmbeddingDisplay([CODES, OTHERS]).plot(),
+    "new": lambda: MovementDisplay(CODES, OTHERS).plot(),
+    "groups": lambda: MovementDisplay(CODES, CODES, Y).plot(),
+    "groups of old": lambda: MovementDisplay(CODES, np.eye(3)[:, :2], Y).plot(),
+    "y of embeddings": lambda: ManifoldVarianceDisplay.from_embeddings(
+        [CODES, CODES + 1], Y
+    ),
+    "y of variance": lambda: ManifoldVarianceDisplay(CODES @ CODES.T, y=Y).plot(),
+    "embedding": lambda: ManifoldVarianceDisplay(
+        CODES @ CODES.T, embedding=OTHERS
+    ).plot(kind="map"),
+    "X_embedded": lambda: ShepardDisplay.from_embedding(CODES, OTHERS),
+}
+
+
+@pytest.mark.parametrize("name", IN_ANOTHER_ORDER)
+def test_values_with_ids_in_another_order_are_refused(name):
+    parameter = re.escape(name.split()[0])
+    with pytest.raises(ValueError, match=f"^{parameter} has the id 'c' where .* 'a'"):
+        IN_ANOTHER_ORDER[name]()
+    assert not plt.get_fignums()
 
 
 @pytest.mark.parametrize("name", ["$", "$a$", r"\$a\$", "a", "$$$"])

@@ -212,6 +212,24 @@ def test_what_does_not_fit_is_refused(rng):
         InteractiveDisplay({}).to_html()
 
 
+@pytest.mark.parametrize("name", ["y", "std", "ids", "hover['a']"])
+@pytest.mark.parametrize("n_months", [0, 1])
+def test_values_with_ids_in_another_order_are_refused(name, n_months, rng):
+    codes = pd.DataFrame(rng.normal(size=(3, 2)), index=["a", "b", "c"])
+    values = pd.Series([1, 2, 3], index=["c", "b", "a"])
+    given = {"hover": {"a": values}} if name.startswith("hover") else {name: values}
+    if n_months:
+        codes = {"May": codes}
+        given = {"ids": {"May": values}} if name == "ids" else given
+    with pytest.raises(ValueError, match="has the id 'c' where embedding") as caught:
+        InteractiveDisplay(codes, **given).to_html()
+    assert str(caught.value).startswith(name)
+    if name.startswith("hover"):
+        given = {"hover": pd.DataFrame(given["hover"])}
+        with pytest.raises(ValueError, match=r"hover\['a'\] has the id 'c' where"):
+            InteractiveDisplay(codes, **given).to_html()
+
+
 @pytest.mark.parametrize(
     "y",
     [
