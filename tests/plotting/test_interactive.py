@@ -9,7 +9,7 @@ import pytest
 from sklearn.decomposition import PCA
 
 from stable_embedding import StableAutoencoder
-from stable_embedding.plotting import InteractiveDisplay
+from stable_embedding.plotting import InteractiveDisplay, interactive_page
 
 pytest.importorskip("bokeh")
 
@@ -228,6 +228,23 @@ def test_values_with_ids_in_another_order_are_refused(name, n_months, rng):
         given = {"hover": pd.DataFrame(given["hover"])}
         with pytest.raises(ValueError, match=r"hover\['a'\] has the id 'c' where"):
             InteractiveDisplay(codes, **given).to_html()
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        1.7e9 + np.linspace(0, 100, 60),
+        1e-60 * np.linspace(1, 2, 60),
+        np.datetime64("2026-01-01") + np.arange(60).astype("m8[m]"),
+    ],
+    ids=["large", "small", "dates"],
+)
+def test_numbers_have_the_colors_of_their_own_scale(y, rng):
+    page = InteractiveDisplay(rng.normal(size=(60, 2)), y)._checked()
+    color = interactive_page._data(page)["color"]
+    assert len(np.unique(color)) == 60
+    outside = (color < page.colors.low) | (color > page.colors.high)
+    assert outside.sum() < 3
 
 
 @pytest.mark.parametrize(
