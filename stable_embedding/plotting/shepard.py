@@ -7,6 +7,7 @@ from sklearn.utils import check_consistent_length
 from ..data import limits
 from ..data.containers import check_samples
 from ..data.distances import pair_distances
+from ..data.images import images_as_rows
 from ..data.sample_ids import check_same_samples
 from ..data.subsample import fixed_subsample
 from ..stability.pipelines import embed, embedding_steps, inputs_of_last
@@ -82,7 +83,8 @@ class ShepardDisplay(Display):
         ShepardDisplay
         """
         inputs = inputs_of_last(embedding_steps(estimator), X)
-        return cls.from_embedding(inputs, embed(estimator, X), ax=ax)
+        codes = embed(estimator, X)
+        return cls.from_embedding(images_as_rows(inputs), codes, ax=ax)
 
     @classmethod
     def from_embedding(cls, X, X_embedded, *, ax=None):
