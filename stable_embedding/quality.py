@@ -21,7 +21,6 @@ from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from sklearn.utils import (
     check_consistent_length,
     check_random_state,
-    column_or_1d,
     gen_batches,
 )
 
@@ -34,6 +33,7 @@ from .data.chunks import (
 )
 from .data.containers import check_samples
 from .data.distances import PRECOMPUTED, distances_from, metric_of, pair_distances
+from .data.labels import are_known, known_classes, read_labels
 from .data.sample_ids import check_same_samples
 
 
@@ -418,6 +418,11 @@ def neighbor_accuracy(X_embedded, y, X_unseen_embedded, y_unseen, *, n_neighbors
     float
         Fraction of the test samples whose class is predicted correctly.
 
+    Raises
+    ------
+    ValueError
+        If a label is -1, None or nan, which stand for samples without a label.
+
     See Also
     --------
     sklearn.neighbors.KNeighborsClassifier : The classifier.
@@ -433,8 +438,23 @@ def neighbor_accuracy(X_embedded, y, X_unseen_embedded, y_unseen, *, n_neighbors
     check_same_samples(X_unseen_embedded, y_unseen, "y_unseen", "X_unseen_embedded")
     X_embedded = check_samples(X_embedded, "X_embedded")
     X_unseen_embedded = check_samples(X_unseen_embedded, "X_unseen_embedded")
-    classifier = KNeighborsClassifier(n_neighbors).fit(X_embedded, column_or_1d(y))
-    return float(classifier.score(X_unseen_embedded, column_or_1d(y_unseen)))
+    y, y_unseen = _all_classes(y, "y"), _all_classes(y_unseen, "y_unseen")
+    classifier = KNeighborsClassifier(n_neighbors).fit(X_embedded, y)
+    return float(classifier.score(X_unseen_embedded, y_unseen))
+
+
+def _all_classes(y, name):
+    """Return the classes of samples; raise if one has none."""
+    y = read_labels(y, name)
+    known, labels = known_classes(y, are_known(y), name)
+    if not known.all():
+        at = known.argmin()
+        raise ValueError(
+            f"{name} holds {y.tolist()[at]!r} at position {at}; -1, None and nan stand"
+            " for samples without a label: leave them out, with their codes. If -1 is a"
+            " class, give it another name"
+        )
+    return labels
 
 
 class NeighborhoodPreservation(NamedTuple):
@@ -653,7 +673,8 @@ def triplet_accuracy(X_embedded, y, n_triplets=100_000, random_state=0):
         An embedding.
 
     y : array-like of shape (n_samples,)
-        Class of each sample.
+        Class of each sample. Samples without a label, which is -1, None or nan, are
+        left out.
 
     n_triplets : int, default=100_000
         Number of triplets to draw. More of them lower the sampling error.
@@ -686,15 +707,20 @@ def triplet_accuracy(X_embedded, y, n_triplets=100_000, random_state=0):
     """
     check_same_samples(X_embedded, y, "y", "X_embedded")
     X_embedded = check_samples(X_embedded, "X_embedded")
-    y = column_or_1d(y)
+    y = read_labels(y)
     check_consistent_length(X_embedded, y)
+    known, y = known_classes(y, are_known(y))
+    X_embedded = X_embedded[known]
     if n_triplets < 1:
         raise ValueError(f"n_triplets={n_triplets!r} must be 1 or more")
     rng = check_random_state(random_state)
     classes, y, sizes = np.unique(y, return_inverse=True, return_counts=True)
     anchors = np.flatnonzero(sizes[y] > 1)
     if len(classes) < 2 or not len(anchors):
-        raise ValueError("y needs two classes, and one of them two or more samples")
+        raise ValueError(
+            "y needs two classes, and one of them two or more samples; -1, None and nan"
+            " stand for samples without a label"
+        )
     order = np.argsort(y, kind="stable")  # the samples of each class are contiguous
     starts, places = np.cumsum(sizes) - sizes, np.argsort(order)
     anchors = rng.choice(anchors, n_triplets)

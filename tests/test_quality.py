@@ -1,3 +1,4 @@
+import re
 import warnings
 from functools import partial
 
@@ -278,6 +279,40 @@ def test_triplets_are_those_of_a_loop(rng):
     found = triplet_accuracy(codes, y)
     assert found == pytest.approx(np.mean(of_anchors), abs=0.01)
     assert found == triplet_accuracy(codes, y)
+
+
+NO_LABELS = [-1, -1.0, None, np.nan, pd.NA, pd.NaT]
+
+
+@pytest.mark.parametrize("unknown", NO_LABELS, ids=map(repr, NO_LABELS))
+@pytest.mark.parametrize("convert", [list, pd.Series, np.array])
+def test_triplets_are_of_samples_with_a_label(unknown, convert, rng):
+    codes, classes = rng.normal(size=(40, 2)), [1, 2, 3, 1] * 10
+    y = [unknown if i % 5 == 0 else one for i, one in enumerate(classes)]
+    known = np.arange(40) % 5 > 0
+    found = triplet_accuracy(codes, convert(y))
+    assert found == triplet_accuracy(codes[known], np.array(classes)[known])
+    with pytest.raises(ValueError, match="y needs two classes, and one .* a label"):
+        triplet_accuracy(codes, convert([unknown] * 40))
+
+
+@pytest.mark.parametrize("unknown", NO_LABELS, ids=map(repr, NO_LABELS))
+def test_a_classifier_needs_samples_with_a_label(unknown, rng):
+    codes, y = rng.normal(size=(40, 2)), [2, 1] * 20
+    partly = [*y[:30], unknown, *y[31:]]
+    message = f" holds {re.escape(repr(unknown))} at position 30; -1, None and nan"
+    with pytest.raises(ValueError, match="y" + message):
+        neighbor_accuracy(codes, partly, codes, y)
+    with pytest.raises(ValueError, match="y_unseen" + message):
+        neighbor_accuracy(codes, y, codes, partly)
+
+
+def test_classes_of_several_types_are_refused(rng):
+    codes, y, mixed = rng.normal(size=(4, 2)), [1, 1, 2, 2], [1, "a", 1, "a"]
+    with pytest.raises(TypeError, match="y holds strings and labels of another type"):
+        triplet_accuracy(codes, mixed)
+    with pytest.raises(TypeError, match="y_unseen holds strings and labels of another"):
+        neighbor_accuracy(codes, y, codes, mixed)
 
 
 def test_triplets_need_two_classes():
