@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from scipy.sparse import csr_array, dok_array, dok_matrix
 from sklearn.decomposition import PCA
 
 from stable_embedding import StableAutoencoder
@@ -181,6 +182,22 @@ def test_deviations_are_those_of_the_runs(iris):
         model, {"May": frame}, return_std=True
     )
     np.testing.assert_array_equal(of_months.std, display.std)
+
+
+@pytest.mark.parametrize("kind", [dok_array, dok_matrix])
+def test_a_dict_of_keys_is_no_dict_of_months(kind, rng):
+    X = csr_array(rng.poisson(0.5, size=(30, 4)).astype(float))
+    model, ids = PCA(2).fit(X), list("ab") * 15
+    expected = InteractiveDisplay.from_estimator(model, X)._checked().months[""]
+    for given, key in ((kind(X), ""), ({"May": kind(X)}, "May")):
+        page = InteractiveDisplay.from_estimator(model, given)._checked()
+        np.testing.assert_array_equal(page.months[key], expected)
+    codes = kind(X[:, :2])
+    for given, key in ((codes, ""), ({"May": codes}, "May")):
+        of_key = ids if not key else {key: ids}
+        page = InteractiveDisplay(given, ids=of_key)._checked()
+        np.testing.assert_array_equal(page.months[key], X[:, :2].toarray())
+        assert page.ids == ids
 
 
 def test_ten_columns_are_shown_by_default(rng):
