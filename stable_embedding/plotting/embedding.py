@@ -313,7 +313,10 @@ def _label_dates(bar):
 
 
 def _set_limits(ax, points):
-    """Show a square with a margin around all points."""
+    """Show a square with a margin around all points that are finite."""
+    points = points[np.isfinite(points).all(axis=1)]
+    if not len(points):
+        return
     low, high = points.min(axis=0), points.max(axis=0)
     center, half = (low + high) / 2, 0.53 * (high - low).max()
     ax.set(xlim=center[0] + [-half, half], ylim=center[1] + [-half, half])

@@ -167,6 +167,11 @@ class ManifoldVarianceDisplay(Display):
         for values, name in ((self.y, "y"), (self.embedding, "embedding")):
             check_same_samples(self.variance, values, name, "variance")
         variance = check_array(self.variance, input_name="variance")
+        if len(variance) != len(variance.T):
+            raise ValueError(
+                f"variance has shape {variance.shape}; it must have shape (n_samples,"
+                " n_samples)"
+            )
         classes = None
         if self.y is not None:
             check_consistent_length(variance, self.y)

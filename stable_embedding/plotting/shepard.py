@@ -2,7 +2,7 @@
 
 import numpy as np
 from scipy.spatial.distance import pdist
-from sklearn.utils import check_consistent_length
+from sklearn.utils import check_array, check_consistent_length
 
 from ..data import limits
 from ..data.containers import check_samples
@@ -114,6 +114,15 @@ class ShepardDisplay(Display):
         return cls(pair_distances(X[kept]), pdist(X_embedded[kept])).plot(ax=ax)
 
     def _check(self):
+        shapes = []
+        for name in ("distances", "distances_embedded"):
+            given = check_array(getattr(self, name), ensure_2d=False, input_name=name)
+            shapes.append(given.shape)
+        if len(shapes[0]) != 1 or shapes[1] != shapes[0]:
+            raise ValueError(
+                f"distances has shape {shapes[0]} and distances_embedded {shapes[1]};"
+                " both must have shape (n_pairs,)"
+            )
         if not np.any(self.distances):
             raise ValueError("distances are all zero; at least two samples must differ")
 

@@ -16,6 +16,7 @@ from ..data.sample_ids import (
     positions_in_common,
     sample_ids,
 )
+from ..plotting.base import check_count
 from ..plotting.colors import as_objects
 from ..plotting.movement import MovementDisplay
 from ..retraining.steps import embed_by_map
@@ -119,6 +120,7 @@ class MovementReport:
             Samples, with the items "id", "displacement", "displacement_in_std" and, if
             there are groups, "group".
         """
+        check_count(n_samples, "n_samples", 0)
         order = np.argsort(-self.sample_displacement, kind="stable")[:n_samples]
         return [self._row(i) for i in order]
 
