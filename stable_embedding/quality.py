@@ -1,8 +1,8 @@
 """Measures of how well an embedding preserves the data.
 
 Pass samples as an array, a sparse matrix, a data frame, a tensor or lists of finite
-numbers. If a pipeline encodes or imputes before it embeds, pass the input of its last
-step: ``pipeline[:-1].transform(X)``.
+numbers, the largest between 1e-140 and 1e140. If a pipeline encodes or imputes before
+it embeds, pass the input of its last step: ``pipeline[:-1].transform(X)``.
 
 Distances in the embedding are Euclidean. Distances in the data are too, unless a
 function has a `metric`. Most functions compare all pairs of samples: their time grows
@@ -31,17 +31,23 @@ from .data.chunks import (
     iterate_chunks,
     total_squared_deviation,
 )
-from .data.containers import check_samples
+from .data.containers import check_samples, check_squares
 from .data.distances import PRECOMPUTED, distances_from, metric_of, pair_distances
 from .data.labels import are_known, known_classes, read_labels
 from .data.sample_ids import check_same_samples
 
 
+def _check_samples(X, name, **options):
+    X = check_samples(X, name, **options)
+    check_squares(X, name)
+    return X
+
+
 def _check_pair(X, other, names=("X", "X_embedded")):
     """Validate data and another array with one row for each of its samples."""
     check_same_samples(X, other, names[1], names[0])
-    X = check_samples(X, names[0], accept_sparse=True)
-    other = check_samples(other, names[1])
+    X = _check_samples(X, names[0], accept_sparse=True)
+    other = _check_samples(other, names[1])
     check_consistent_length(X, other)
     return X, other
 
@@ -116,7 +122,7 @@ def explained_variance(X, X_reconstructed):
     """
     check_same_samples(X, X_reconstructed, "X_reconstructed")
     X, X_reconstructed = (
-        check_samples(samples, name, accept_sparse=True)
+        _check_samples(samples, name, accept_sparse=True)
         for samples, name in ((X, "X"), (X_reconstructed, "X_reconstructed"))
     )
     check_consistent_length(X, X_reconstructed)
@@ -436,8 +442,8 @@ def neighbor_accuracy(X_embedded, y, X_unseen_embedded, y_unseen, *, n_neighbors
     """
     check_same_samples(X_embedded, y, "y", "X_embedded")
     check_same_samples(X_unseen_embedded, y_unseen, "y_unseen", "X_unseen_embedded")
-    X_embedded = check_samples(X_embedded, "X_embedded")
-    X_unseen_embedded = check_samples(X_unseen_embedded, "X_unseen_embedded")
+    X_embedded = _check_samples(X_embedded, "X_embedded")
+    X_unseen_embedded = _check_samples(X_unseen_embedded, "X_unseen_embedded")
     y, y_unseen = _all_classes(y, "y"), _all_classes(y_unseen, "y_unseen")
     classifier = KNeighborsClassifier(n_neighbors).fit(X_embedded, y)
     return float(classifier.score(X_unseen_embedded, y_unseen))
@@ -706,7 +712,7 @@ def triplet_accuracy(X_embedded, y, n_triplets=100_000, random_state=0):
     1.0
     """
     check_same_samples(X_embedded, y, "y", "X_embedded")
-    X_embedded = check_samples(X_embedded, "X_embedded")
+    X_embedded = _check_samples(X_embedded, "X_embedded")
     y = read_labels(y)
     check_consistent_length(X_embedded, y)
     known, y = known_classes(y, are_known(y))

@@ -85,6 +85,35 @@ def test_shift_rotation_reflection_and_scale_do_not_count(measure, scale, pair):
     assert OF_PAIRS[measure](X, scale * X[:, ::-1] - 1) == pytest.approx(1)
 
 
+# All measures of quality, of data and codes, as numbers.
+MEASURES = OF_PAIRS | {
+    "explained_variance": lambda X, Z: explained_variance(
+        X, np.pad(Z, ((0, 0), (0, 2)))
+    ),
+    "lipschitz_estimate": lambda X, Z: lipschitz_estimate(
+        X[:40], Z[:40], X[40:], Z[40:]
+    ),
+    "triplet_accuracy": lambda X, Z: triplet_accuracy(Z, [0, 1, 2] * 20),
+    "neighbor_accuracy": lambda X, Z: neighbor_accuracy(Z, [0, 1, 2] * 20, Z, [0] * 60),
+}
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("scale", [1e-139, 1e139])
+def test_large_and_small_units_do_not_count(measure, scale, pair):
+    X, Z = pair
+    found = MEASURES[measure](scale * X, scale * Z)
+    assert found == pytest.approx(MEASURES[measure](X, Z), rel=1e-9)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_units_whose_squares_overflow_are_refused(measure, scale, pair):
+    X, Z = pair
+    with pytest.raises(ValueError, match=r"X.* has values up to .* rescale X"):
+        MEASURES[measure](scale * X, scale * Z)
+
+
 @pytest.mark.parametrize("measure", OF_PAIRS)
 def test_a_better_embedding_has_the_higher_score(measure, pair, rng):
     X, Z = pair
