@@ -1,8 +1,8 @@
 """Measures of how well an embedding preserves the data.
 
 Pass samples as an array, a sparse matrix, a data frame, a tensor or lists of finite
-numbers. If a pipeline encodes or imputes before it embeds, pass the input of its last
-step: ``pipeline[:-1].transform(X)``.
+numbers, the largest between 1e-140 and 1e140. If a pipeline encodes or imputes before
+it embeds, pass the input of its last step: ``pipeline[:-1].transform(X)``.
 
 Distances in the embedding are Euclidean. Distances in the data are too, unless a
 function has a `metric`. Most functions compare all pairs of samples: their time grows
@@ -23,7 +23,6 @@ from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from sklearn.utils import (
     check_consistent_length,
     check_random_state,
-    column_or_1d,
     gen_batches,
 )
 
@@ -34,16 +33,23 @@ from .data.chunks import (
     iterate_chunks,
     total_squared_deviation,
 )
-from .data.containers import check_samples
+from .data.containers import check_samples, check_squares
 from .data.distances import PRECOMPUTED, distances_from, metric_of, pair_distances
+from .data.labels import are_known, known_classes, read_labels
 from .data.sample_ids import check_same_samples
+
+
+def _check_samples(X, name, **options):
+    X = check_samples(X, name, **options)
+    check_squares(X, name)
+    return X
 
 
 def _check_pair(X, other, names=("X", "X_embedded")):
     """Validate data and another array with one row for each of its samples."""
     check_same_samples(X, other, names[1], names[0])
-    X = check_samples(X, names[0], accept_sparse=True)
-    other = check_samples(other, names[1])
+    X = _check_samples(X, names[0], accept_sparse=True)
+    other = _check_samples(other, names[1])
     check_consistent_length(X, other)
     return X, other
 
@@ -116,8 +122,9 @@ def explained_variance(X, X_reconstructed):
     >>> explained_variance([[0.0], [2.0]], [[0.0], [1.0]])
     0.5
     """
+    check_same_samples(X, X_reconstructed, "X_reconstructed")
     X, X_reconstructed = (
-        check_samples(samples, name, accept_sparse=True)
+        _check_samples(samples, name, accept_sparse=True)
         for samples, name in ((X, "X"), (X_reconstructed, "X_reconstructed"))
     )
     check_consistent_length(X, X_reconstructed)
@@ -432,6 +439,11 @@ def neighbor_accuracy(X_embedded, y, X_unseen_embedded, y_unseen, *, n_neighbors
     float
         Fraction of the test samples whose class is predicted correctly.
 
+    Raises
+    ------
+    ValueError
+        If a label is -1, None or nan, which stand for samples without a label.
+
     See Also
     --------
     sklearn.neighbors.KNeighborsClassifier : The classifier.
@@ -443,10 +455,27 @@ def neighbor_accuracy(X_embedded, y, X_unseen_embedded, y_unseen, *, n_neighbors
     >>> neighbor_accuracy(codes, [0, 0, 1, 1], [[0.2], [0.3]], [0, 1], n_neighbors=1)
     0.5
     """
-    X_embedded = check_samples(X_embedded, "X_embedded")
-    X_unseen_embedded = check_samples(X_unseen_embedded, "X_unseen_embedded")
-    classifier = KNeighborsClassifier(n_neighbors).fit(X_embedded, column_or_1d(y))
-    return float(classifier.score(X_unseen_embedded, column_or_1d(y_unseen)))
+    check_same_samples(X_embedded, y, "y", "X_embedded")
+    check_same_samples(X_unseen_embedded, y_unseen, "y_unseen", "X_unseen_embedded")
+    X_embedded = _check_samples(X_embedded, "X_embedded")
+    X_unseen_embedded = _check_samples(X_unseen_embedded, "X_unseen_embedded")
+    y, y_unseen = _all_classes(y, "y"), _all_classes(y_unseen, "y_unseen")
+    classifier = KNeighborsClassifier(n_neighbors).fit(X_embedded, y)
+    return float(classifier.score(X_unseen_embedded, y_unseen))
+
+
+def _all_classes(y, name):
+    """Return the classes of samples; raise if one has none."""
+    y = read_labels(y, name)
+    known, labels = known_classes(y, are_known(y), name)
+    if not known.all():
+        at = known.argmin()
+        raise ValueError(
+            f"{name} holds {y.tolist()[at]!r} at position {at}; -1, None and nan stand"
+            " for samples without a label: leave them out, with their codes. If -1 is a"
+            " class, give it another name"
+        )
+    return labels
 
 
 class NeighborhoodPreservation(NamedTuple):
@@ -665,7 +694,8 @@ def triplet_accuracy(X_embedded, y, n_triplets=100_000, random_state=0):
         An embedding.
 
     y : array-like of shape (n_samples,)
-        Class of each sample.
+        Class of each sample. Samples without a label, which is -1, None or nan, are
+        left out.
 
     n_triplets : int, default=100_000
         Number of triplets to draw. More of them lower the sampling error.
@@ -696,16 +726,22 @@ def triplet_accuracy(X_embedded, y, n_triplets=100_000, random_state=0):
     >>> triplet_accuracy([[0.0], [1.0], [10.0], [11.0]], [0, 0, 1, 1])
     1.0
     """
-    X_embedded = check_samples(X_embedded, "X_embedded")
-    y = column_or_1d(y)
+    check_same_samples(X_embedded, y, "y", "X_embedded")
+    X_embedded = _check_samples(X_embedded, "X_embedded")
+    y = read_labels(y)
     check_consistent_length(X_embedded, y)
+    known, y = known_classes(y, are_known(y))
+    X_embedded = X_embedded[known]
     if n_triplets < 1:
         raise ValueError(f"n_triplets={n_triplets!r} must be 1 or more")
     rng = check_random_state(random_state)
     classes, y, sizes = np.unique(y, return_inverse=True, return_counts=True)
     anchors = np.flatnonzero(sizes[y] > 1)
     if len(classes) < 2 or not len(anchors):
-        raise ValueError("y needs two classes, and one of them two or more samples")
+        raise ValueError(
+            "y needs two classes, and one of them two or more samples; -1, None and nan"
+            " stand for samples without a label"
+        )
     order = np.argsort(y, kind="stable")  # the samples of each class are contiguous
     starts, places = np.cumsum(sizes) - sizes, np.argsort(order)
     anchors = rng.choice(anchors, n_triplets)

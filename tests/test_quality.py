@@ -1,3 +1,4 @@
+import re
 import warnings
 from functools import partial
 
@@ -97,6 +98,35 @@ def test_shift_rotation_reflection_and_scale_do_not_count(measure, scale, pair):
     found = OF_PAIRS[measure](X, moved)
     assert found == pytest.approx(OF_PAIRS[measure](X, Z), abs=1e-6)
     assert OF_PAIRS[measure](X, scale * X[:, ::-1] - 1) == pytest.approx(1)
+
+
+# All measures of quality, of data and codes, as numbers.
+MEASURES = OF_PAIRS | {
+    "explained_variance": lambda X, Z: explained_variance(
+        X, np.pad(Z, ((0, 0), (0, 2)))
+    ),
+    "lipschitz_estimate": lambda X, Z: lipschitz_estimate(
+        X[:40], Z[:40], X[40:], Z[40:]
+    ),
+    "triplet_accuracy": lambda X, Z: triplet_accuracy(Z, [0, 1, 2] * 20),
+    "neighbor_accuracy": lambda X, Z: neighbor_accuracy(Z, [0, 1, 2] * 20, Z, [0] * 60),
+}
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("scale", [1e-139, 1e139])
+def test_large_and_small_units_do_not_count(measure, scale, pair):
+    X, Z = pair
+    found = MEASURES[measure](scale * X, scale * Z)
+    assert found == pytest.approx(MEASURES[measure](X, Z), rel=1e-9)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_units_whose_squares_overflow_are_refused(measure, scale, pair):
+    X, Z = pair
+    with pytest.raises(ValueError, match=r"X.* has values up to .* rescale X"):
+        MEASURES[measure](scale * X, scale * Z)
 
 
 @pytest.mark.parametrize("measure", OF_PAIRS)
@@ -295,6 +325,40 @@ def test_triplets_are_those_of_a_loop(rng):
     assert found == triplet_accuracy(codes, y)
 
 
+NO_LABELS = [-1, -1.0, None, np.nan, pd.NA, pd.NaT]
+
+
+@pytest.mark.parametrize("unknown", NO_LABELS, ids=map(repr, NO_LABELS))
+@pytest.mark.parametrize("convert", [list, pd.Series, np.array])
+def test_triplets_are_of_samples_with_a_label(unknown, convert, rng):
+    codes, classes = rng.normal(size=(40, 2)), [1, 2, 3, 1] * 10
+    y = [unknown if i % 5 == 0 else one for i, one in enumerate(classes)]
+    known = np.arange(40) % 5 > 0
+    found = triplet_accuracy(codes, convert(y))
+    assert found == triplet_accuracy(codes[known], np.array(classes)[known])
+    with pytest.raises(ValueError, match="y needs two classes, and one .* a label"):
+        triplet_accuracy(codes, convert([unknown] * 40))
+
+
+@pytest.mark.parametrize("unknown", NO_LABELS, ids=map(repr, NO_LABELS))
+def test_a_classifier_needs_samples_with_a_label(unknown, rng):
+    codes, y = rng.normal(size=(40, 2)), [2, 1] * 20
+    partly = [*y[:30], unknown, *y[31:]]
+    message = f" holds {re.escape(repr(unknown))} at position 30; -1, None and nan"
+    with pytest.raises(ValueError, match="y" + message):
+        neighbor_accuracy(codes, partly, codes, y)
+    with pytest.raises(ValueError, match="y_unseen" + message):
+        neighbor_accuracy(codes, y, codes, partly)
+
+
+def test_classes_of_several_types_are_refused(rng):
+    codes, y, mixed = rng.normal(size=(4, 2)), [1, 1, 2, 2], [1, "a", 1, "a"]
+    with pytest.raises(TypeError, match="y holds strings and labels of another type"):
+        triplet_accuracy(codes, mixed)
+    with pytest.raises(TypeError, match="y_unseen holds strings and labels of another"):
+        neighbor_accuracy(codes, y, codes, mixed)
+
+
 def test_triplets_need_two_classes():
     with pytest.raises(ValueError, match="two classes"):
         triplet_accuracy([[0.0], [1.0]], [0, 0])
@@ -397,3 +461,17 @@ def test_codes_of_samples_in_another_order_are_refused(rng):
     for measure in (trustworthiness, continuity, distance_correlation):
         with pytest.raises(ValueError, match="X_embedded has the id 'c29' where X has"):
             measure(X, Z[::-1])
+    with pytest.raises(ValueError, match="X_reconstructed has the id 'c29' where X"):
+        explained_variance(X, X[::-1])
+
+
+def test_classes_of_samples_in_another_order_are_refused(rng):
+    ids = [f"c{i}" for i in range(30)]
+    Z, y = pd.DataFrame(rng.normal(size=(30, 2)), ids), pd.Series([0, 1] * 15, ids)
+    assert triplet_accuracy(Z, y) == triplet_accuracy(Z, y.tolist())
+    with pytest.raises(ValueError, match="y has the id 'c29' where X_embedded has"):
+        triplet_accuracy(Z, y[::-1])
+    with pytest.raises(ValueError, match="y has the id 'c29' where X_embedded has"):
+        neighbor_accuracy(Z, y[::-1], Z, y)
+    with pytest.raises(ValueError, match="y_unseen has the id 'c29' where X_unseen"):
+        neighbor_accuracy(Z, y, Z, y[::-1])

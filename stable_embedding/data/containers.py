@@ -229,6 +229,30 @@ def check_samples(X, input_name="X", *, accept_sparse=False, **options):
     return canonical(values)
 
 
+def check_squares(X, input_name):
+    """Raise if numbers are so large or small that float64 cannot hold their squares.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+        Finite numbers, at least one.
+
+    input_name : str
+        Name of the parameter.
+
+    Raises
+    ------
+    ValueError
+        If the largest one is not 0 and not between 1e-140 and 1e140.
+    """
+    largest = max(X.max(), -X.min())
+    if largest and not 1e-140 <= largest <= 1e140:
+        raise ValueError(
+            f"{input_name} has values up to {largest:.3g}; the largest must be between"
+            f" 1e-140 and 1e+140, so that squares do not overflow: rescale {input_name}"
+        )
+
+
 def canonical(X):
     """Return samples or distances whose entries occur once, as norms of rows assume.
 

@@ -5,6 +5,11 @@ from math import prod
 import numpy as np
 
 
+def images_as_rows(X):
+    """Return images as one row each, and other samples unchanged."""
+    return np.reshape(X, (len(X), -1)) if np.ndim(X) > 2 else X
+
+
 def flat_images(X, image_shape):
     """Flatten images whose shape an encoder declares.
 

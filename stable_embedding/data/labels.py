@@ -146,12 +146,7 @@ def encode_classes(y, may_agree=False):
 
 def _encode_known(y, known, may_agree):
     """Turn known classes into integers."""
-    known, labels = known.copy(), y[known]
-    if y.dtype == object:
-        labels = as_plain_array(labels.tolist())
-    if labels.dtype.kind in "if":
-        known[known] = labels != UNLABELED
-        labels = labels[labels != UNLABELED]
+    known, labels = known_classes(y, known)
     _check_finite(labels)
     if not len(labels):
         if may_agree:
@@ -173,18 +168,52 @@ def _encode_known(y, known, may_agree):
     return encoded
 
 
-def read_labels(y):
+def known_classes(y, known, name="y"):
+    """Find the samples that have a class, and their classes.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Labels, as of :func:`read_labels`.
+
+    known : ndarray of shape (n_samples,), dtype bool
+        As of :func:`are_known`, for which -1 is a label.
+
+    name : str, default="y"
+        Name of the parameter.
+
+    Returns
+    -------
+    known : ndarray of shape (n_samples,), dtype bool
+        Which samples have a class.
+
+    labels : ndarray of shape (n_known,)
+        Their classes, as strings or numbers.
+    """
+    known, labels = known.copy(), y[known]
+    if y.dtype == object:
+        labels = as_plain_array(labels.tolist(), name)
+    if labels.dtype.kind in "if":
+        known[known] = labels != UNLABELED
+        labels = labels[labels != UNLABELED]
+    return known, labels
+
+
+def read_labels(y, name="y"):
     """Return labels as an array, without converting the items of a list.
 
     Parameters
     ----------
     y : array-like of shape (n_samples,)
 
+    name : str, default="y"
+        Name of the parameter.
+
     Returns
     -------
     ndarray of shape (n_samples,)
     """
-    y = readable(y, "y")
+    y = readable(y, name)
     if isinstance(y, (list, tuple)):
         # NumPy would turn nan and numbers beside strings into strings.
         y = np.array(y, dtype=object)
@@ -196,13 +225,13 @@ def are_known(labels):
     return ~missing_among(labels.tolist())
 
 
-def as_plain_array(labels):
+def as_plain_array(labels, name="y"):
     """Return labels of an array of objects as strings or numbers."""
     are_strings = {isinstance(label, str) for label in labels}
     if len(are_strings) > 1:
         raise TypeError(
-            "y holds strings and labels of another type; all must be strings, or all"
-            " whole numbers"
+            f"{name} holds strings and labels of another type; all must be strings, or"
+            " all whole numbers"
         )
     return np.asarray(labels)
 

@@ -45,10 +45,11 @@ def sample_ids(X, ids=None, input_name="X", ids_name="ids", *, unique=True):
     Raises
     ------
     TypeError, ValueError
-        If their number is not that of the samples or, with `unique`, an id is missing,
-        not hashable or not unique.
+        If their number is not that of the samples, they are a series whose index has
+        another order or, with `unique`, an id is missing, not hashable or not unique.
     """
     if ids is not None:
+        check_same_samples(X, ids, ids_name, input_name)
         found, where = _as_list(readable(ids, ids_name), ids_name), ids_name
     elif has_index(X) and not only_counts(X.index):
         found, where = X.index.tolist(), f"the index of {input_name}"
@@ -213,10 +214,44 @@ def positions_in_common(ids, others):
     return first, second
 
 
-def index_of(ids):
-    """Return ids as an index of pandas, of several levels where they are tuples."""
+def names_of_ids(X, ids=None):
+    """Return the names of the levels of ids, which may be None.
+
+    Parameters
+    ----------
+    X : object
+        Samples, which may have ids in their index.
+
+    ids : array-like of shape (n_samples,) or None, default=None
+        Ids in place of the index, such as a series with a name.
+
+    Returns
+    -------
+    list
+    """
+    given = X.index if ids is None and has_index(X) else ids
+    return list(getattr(given, "names", [getattr(given, "name", None)]))
+
+
+def index_of(ids, names):
+    """Return ids as an index of pandas, of several levels where they are tuples.
+
+    Parameters
+    ----------
+    ids : list
+        Ids of samples.
+
+    names : list or None
+        Names of the levels. A single level without a name is named "id".
+
+    Returns
+    -------
+    pandas.Index
+    """
     import pandas as pd
 
+    names = names or [None]
     if ids and isinstance(ids[0], tuple):
-        return pd.MultiIndex.from_tuples(ids)
-    return pd.Index(ids, name="id")
+        has_names = len(names) == len(ids[0])
+        return pd.MultiIndex.from_tuples(ids, names=names if has_names else None)
+    return pd.Index(ids, name="id" if names[0] in (None, "") else names[0])

@@ -1,5 +1,8 @@
 """Base class of the displays, and what they share."""
 
+from collections.abc import Mapping
+from numbers import Integral
+
 import numpy as np
 
 from ..data.containers import dense
@@ -86,6 +89,25 @@ def check_two_components(embedding):
             " to be drawn"
         )
     return embedding
+
+
+def check_dict(given, name, contents):
+    """Raise unless a parameter is a dict."""
+    if not isinstance(given, Mapping):
+        raise TypeError(
+            f"{name} is of type {type(given).__name__}; it must be a dict of {contents}"
+        )
+
+
+def check_count(count, name, smallest, or_none=False):
+    """Raise unless a parameter is a whole number that is large enough."""
+    if or_none and count is None:
+        return
+    if not (isinstance(count, Integral) and count >= smallest):
+        raise ValueError(
+            f"{name}={count!r} must be a whole number, {smallest} or more"
+            + ", or None" * or_none
+        )
 
 
 def as_written(name):

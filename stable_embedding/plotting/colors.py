@@ -114,7 +114,7 @@ def color_values(values):
             return _scale(_durations(objects, missing), "number")
         if all(is_number(one) for one in present) and not _are_classes(present):
             return _scale(_numbers(objects, missing), "number")
-    return _classes(objects, missing, order)
+    return _classes(objects, missing, order, "y")
 
 
 def color_classes(values, name="y"):
@@ -135,7 +135,7 @@ def color_classes(values, name="y"):
     """
     objects = as_objects(values, name)
     missing = missing_among(objects)
-    return _classes(objects, missing, categories_of(values))
+    return _classes(objects, missing, categories_of(values), name)
 
 
 def classes_in_order(values):
@@ -156,7 +156,7 @@ def classes_in_order(values):
     """
     objects = as_objects(values, "y")
     missing = missing_among(objects)
-    levels = _levels(Counter(objects[~missing].tolist()), categories_of(values))
+    levels = _levels(_counts(objects[~missing], "y"), categories_of(values))
     places = _places(objects, missing, levels)
     places[missing] = len(levels)
     has_missing = bool(missing.any())
@@ -187,7 +187,10 @@ def opacities(std, n_samples):
         If a deviation is negative or not finite, or `std` does not have one value for
         each sample.
     """
-    std = np.asarray(readable(std, "std"), dtype=np.float64)
+    try:
+        std = np.asarray(readable(std, "std"), dtype=np.float64)
+    except ValueError as error:
+        raise ValueError(f"std cannot be read as numbers: {error}") from error
     if std.shape != (n_samples,):
         raise ValueError(
             f"std has shape {std.shape}; there are {n_samples} samples, so it must"
@@ -260,7 +263,10 @@ def _are_classes(numbers):
 
 def _numbers(objects, missing):
     numbers = np.full(len(objects), np.nan)
-    numbers[~missing] = objects[~missing].astype(np.float64)
+    try:
+        numbers[~missing] = objects[~missing].astype(np.float64)
+    except OverflowError as error:
+        raise ValueError(f"y holds a number beyond float64: {error}") from None
     return numbers
 
 
@@ -300,8 +306,8 @@ def _ends_of(finite):
     return float(low), float(high)
 
 
-def _classes(objects, missing, order):
-    counts = Counter(objects[~missing].tolist())
+def _classes(objects, missing, order, name):
+    counts = _counts(objects[~missing], name)
     levels = _levels(counts, order)
     named = levels
     if len(levels) > MAX_CLASSES:
@@ -317,6 +323,15 @@ def _classes(objects, missing, order):
     if missing.any():
         groups.append(Group(MISSING_LABEL, MISSING_COLOR, missing))
     return Classes(groups)
+
+
+def _counts(present, name):
+    try:
+        return Counter(present.tolist())
+    except TypeError as error:
+        raise TypeError(
+            f"{name} must hold classes, such as text or numbers: {error}"
+        ) from None
 
 
 def _levels(counts, order):

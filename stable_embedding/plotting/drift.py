@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .base import Display, as_written, import_pyplot
+from .base import Display, as_written, check_count, check_dict, import_pyplot
 from .colors import COLORS
 
 # Color of comparisons that did not drift. It is not one of the class colors.
@@ -53,6 +53,17 @@ class DriftDisplay(Display):
         self.statistics = statistics
         self.drifted = drifted
         self.max_bars = max_bars
+
+    def _check(self):
+        check_dict(self.statistics, "statistics", "numbers by comparison")
+        check_dict(self.drifted, "drifted", "booleans by comparison")
+        for name in self.statistics:
+            if name not in self.drifted:
+                raise ValueError(
+                    f"drifted lacks {name!r}, of which statistics has a value; both"
+                    " must have the same names"
+                )
+        check_count(self.max_bars, "max_bars", 1)
 
     def _draw(self):
         names = sorted(

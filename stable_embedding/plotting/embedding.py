@@ -5,6 +5,7 @@ from sklearn.utils import check_consistent_length
 
 from ..data.containers import dense
 from ..data.named_columns import column_or_values, features_of
+from ..data.sample_ids import check_same_samples
 from ..stability.pipelines import embed, embed_with_std
 from ..stability.scoring import embeddings_of
 from .base import (
@@ -180,6 +181,7 @@ class EmbeddingDisplay(Display):
             If an embedding does not have two components, or `y` or `std` does not have
             one value for each sample.
         """
+        self._check_ids()
         runs = np.asarray(dense(self.embedding, "embedding"))
         several = runs.ndim == 3
         runs = [check_two_components(run) for run in (runs if several else runs[None])]
@@ -199,6 +201,16 @@ class EmbeddingDisplay(Display):
         if legend and colors is not None:
             self._explain(colors)
         return self
+
+    def _check_ids(self):
+        """Raise if data frames of codes and values are not of the same samples."""
+        first, name = self.embedding, "embedding"
+        if isinstance(first, (list, tuple)) and first:
+            first, name = first[0], "embedding[0]"
+            for i, run in enumerate(self.embedding):
+                check_same_samples(first, run, f"embedding[{i}]", name)
+        check_same_samples(first, self.y, "y", name)
+        check_same_samples(first, self.std, "std", name)
 
     def _explain(self, colors):
         """Draw a legend or a color bar beside the last axes."""
@@ -301,7 +313,10 @@ def _label_dates(bar):
 
 
 def _set_limits(ax, points):
-    """Show a square with a margin around all points."""
+    """Show a square with a margin around all points that are finite."""
+    points = points[np.isfinite(points).all(axis=1)]
+    if not len(points):
+        return
     low, high = points.min(axis=0), points.max(axis=0)
     center, half = (low + high) / 2, 0.53 * (high - low).max()
     ax.set(xlim=center[0] + [-half, half], ylim=center[1] + [-half, half])

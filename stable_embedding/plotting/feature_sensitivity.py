@@ -11,7 +11,7 @@ from ..stability.pipelines import (
     last_step,
     names_of_inputs,
 )
-from .base import Display, as_written
+from .base import Display, as_written, check_count
 from .colors import COLORS
 
 
@@ -146,8 +146,7 @@ class FeatureSensitivityDisplay(Display):
         FeatureSensitivityDisplay
             The display itself, with `ax_` and `figure_`.
         """
-        if max_features is not None and max_features < 1:
-            raise ValueError(f"max_features={max_features} must be 1 or more, or None")
+        check_count(max_features, "max_features", 1, or_none=True)
         names, values = self._by_name()
         totals = np.linalg.norm(values, axis=0)
         shown = np.argsort(-totals, kind="stable")[:max_features]

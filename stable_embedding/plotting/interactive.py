@@ -7,12 +7,13 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils import check_consistent_length
 
 from .._sklearn import num_samples
 from ..data.columns import column_names
 from ..data.named_columns import column_or_values, features_of
-from ..data.sample_ids import sample_ids
+from ..data.sample_ids import check_same_samples, sample_ids
 from ..stability.pipelines import embed, embed_with_std
 from .base import check_two_components
 from .colors import (
@@ -128,7 +129,7 @@ class InteractiveDisplay:
             a column is missing, or `return_std` is true and the estimator does not
             support it.
         """
-        if not isinstance(X, Mapping):
+        if not _is_by_month(X):
             return cls._of_samples(estimator, X, y, hover, return_std)
         return cls._of_months(estimator, X, y, hover, return_std)
 
@@ -235,6 +236,11 @@ class InteractiveDisplay:
     def _checked(self):
         """Validate the parameters, and return the contents of the page."""
         months, ids = _joined(self.embedding, self.ids)
+        codes = self.embedding
+        if _is_by_month(codes) and len(codes) == 1:  # nothing is joined
+            [codes] = codes.values()
+        check_same_samples(codes, self.y, "y", "embedding")
+        check_same_samples(codes, self.std, "std", "embedding")
         colors = None
         if self.y is not None:
             check_consistent_length(self.y, ids)
@@ -249,6 +255,7 @@ class InteractiveDisplay:
         _check_distinct(names, "hover")
         columns = {}
         for name in names:
+            check_same_samples(codes, hover[name], f"hover[{name!r}]", "embedding")
             columns[str(name)] = as_objects(hover[name], f"hover[{name!r}]")
             if len(columns[str(name)]) != len(ids):
                 raise ValueError(
@@ -262,6 +269,11 @@ class InteractiveDisplay:
         )
         name = "" if self.name is None else str(self.name)
         return Page(months, ids, colors, name, columns, alpha)
+
+
+def _is_by_month(given):
+    """Tell whether given data are a dict by month; a DOK matrix is a dict too."""
+    return isinstance(given, Mapping) and not issparse(given)
 
 
 def _check_distinct(names, input_name):
@@ -337,7 +349,7 @@ def _picked(values, last, name):
 
 def _joined(embedding, ids):
     """Return the coordinates of all samples in each month, and their ids."""
-    if not isinstance(embedding, Mapping):
+    if not _is_by_month(embedding):
         points = check_two_components(embedding)
         # Ids need not be unique, since no months are joined.
         names = sample_ids(embedding, ids, "embedding", unique=False)

@@ -177,7 +177,7 @@ def _data(page):
             classes[group.members] = i
         data["color"] = classes
     elif page.colors is not None:
-        data["color"] = page.colors.values.astype(np.float32)
+        data["color"] = page.colors.values  # float32 would round times and dates
     return data
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ..stability.pipelines import embedding_steps, last_step
-from .base import Display
+from .base import Display, check_dict
 from .colors import COLORS
 
 _VALIDATION = "validation_"
@@ -75,13 +75,25 @@ class LossCurveDisplay(Display):
             )
         return cls(last.history_).plot(ax=ax)
 
+    def _check(self):
+        check_dict(self.history, "history", "losses by term, as the history_ of a fit")
+        for name, losses in self.history.items():
+            if not isinstance(name, str) or np.ndim(losses) != 1:
+                raise ValueError(
+                    f"history[{name!r}] has shape {np.shape(losses)}; it must be the"
+                    " name of a term, with a loss for each epoch"
+                )
+        if not self.history:
+            raise ValueError("history={} has no loss; it must have one or more")
+
     def _draw(self):
         terms = [name for name in self.history if not name.startswith(_VALIDATION)]
         is_negative = any(np.any(np.less(one, 0)) for one in self.history.values())
+        is_zero = not any(map(np.any, self.history.values()))
         for color, name in zip(cycle(COLORS), terms):
             for key, style in ((name, "-"), (_VALIDATION + name, "--")):
                 losses = self.history.get(key, ())
-                if np.any(losses):
+                if np.any(losses) or (is_zero and len(losses)):
                     self.ax_.plot(
                         np.arange(1, len(losses) + 1),
                         losses,

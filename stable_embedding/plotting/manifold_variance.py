@@ -96,7 +96,6 @@ class ManifoldVarianceDisplay(Display):
         ManifoldVarianceDisplay
         """
         _check_kind(kind)  # before anything is trained
-        check_same_samples(X, y, "y")
         embeddings = embeddings_of(estimator, X, y, verbose)
         return cls.from_embeddings(embeddings, y, kind=kind, ax=ax)
 
@@ -126,6 +125,7 @@ class ManifoldVarianceDisplay(Display):
         _check_kind(kind)
         check_embeddings(embeddings)
         runs = [check_samples(run) for run in embeddings]
+        check_same_samples(embeddings[0], y, "y", "embeddings[0]")
         if y is not None:
             y = readable(y, "y")
             check_consistent_length(y, runs[0])
@@ -164,7 +164,14 @@ class ManifoldVarianceDisplay(Display):
             have two components and ``kind="map"``.
         """
         _check_kind(kind)
+        for values, name in ((self.y, "y"), (self.embedding, "embedding")):
+            check_same_samples(self.variance, values, name, "variance")
         variance = check_array(self.variance, input_name="variance")
+        if len(variance) != len(variance.T):
+            raise ValueError(
+                f"variance has shape {variance.shape}; it must have shape (n_samples,"
+                " n_samples)"
+            )
         classes = None
         if self.y is not None:
             check_consistent_length(variance, self.y)

@@ -3,9 +3,11 @@
 import numpy as np
 from sklearn.utils import check_consistent_length
 
+from ..data.sample_ids import check_same_samples
 from .base import (
     Display,
     as_written,
+    check_count,
     check_two_components,
     draw_legend,
     label_components,
@@ -73,13 +75,15 @@ class MovementDisplay(Display):
         ------
         ValueError
             If an embedding does not have two components, the numbers of samples differ,
-            or `n_arrows` is negative.
+            or `n_arrows` is no whole number, or negative.
         """
+        check_same_samples(self.old, self.new, "new", "old")
+        check_same_samples(self.old, self.groups, "groups", "old")
+        check_same_samples(self.new, self.groups, "groups", "new")
         old, new = map(_coordinates, (self.old, self.new))
         check_consistent_length(old, new)
         groups = _groups(self.groups, len(new))
-        if n_arrows < 0:
-            raise ValueError(f"n_arrows={n_arrows} must be 0 or more")
+        check_count(n_arrows, "n_arrows", 0)
         self._open(ax)
         moved = np.linalg.norm(new - old, axis=1)
         has_arrow = np.zeros(len(new), dtype=bool)

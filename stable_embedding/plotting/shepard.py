@@ -2,11 +2,13 @@
 
 import numpy as np
 from scipy.spatial.distance import pdist
-from sklearn.utils import check_consistent_length
+from sklearn.utils import check_array, check_consistent_length
 
 from ..data import limits
 from ..data.containers import check_samples
 from ..data.distances import pair_distances
+from ..data.images import images_as_rows
+from ..data.sample_ids import check_same_samples
 from ..data.subsample import fixed_subsample
 from ..stability.pipelines import embed, embedding_steps, inputs_of_last
 from .base import Display
@@ -81,7 +83,8 @@ class ShepardDisplay(Display):
         ShepardDisplay
         """
         inputs = inputs_of_last(embedding_steps(estimator), X)
-        return cls.from_embedding(inputs, embed(estimator, X), ax=ax)
+        codes = embed(estimator, X)
+        return cls.from_embedding(images_as_rows(inputs), codes, ax=ax)
 
     @classmethod
     def from_embedding(cls, X, X_embedded, *, ax=None):
@@ -103,6 +106,7 @@ class ShepardDisplay(Display):
         -------
         ShepardDisplay
         """
+        check_same_samples(X, X_embedded, "X_embedded")
         X = check_samples(X, accept_sparse=True, ensure_min_samples=2)
         X_embedded = check_samples(X_embedded, "X_embedded")
         check_consistent_length(X, X_embedded)
@@ -110,6 +114,15 @@ class ShepardDisplay(Display):
         return cls(pair_distances(X[kept]), pdist(X_embedded[kept])).plot(ax=ax)
 
     def _check(self):
+        shapes = []
+        for name in ("distances", "distances_embedded"):
+            given = check_array(getattr(self, name), ensure_2d=False, input_name=name)
+            shapes.append(given.shape)
+        if len(shapes[0]) != 1 or shapes[1] != shapes[0]:
+            raise ValueError(
+                f"distances has shape {shapes[0]} and distances_embedded {shapes[1]};"
+                " both must have shape (n_pairs,)"
+            )
         if not np.any(self.distances):
             raise ValueError("distances are all zero; at least two samples must differ")
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .base import MARKERS, Display, as_written, draw_legend
+from .base import MARKERS, Display, as_written, check_dict, draw_legend
 from .colors import COLORS
 
 # Values below this are drawn on a linear scale, larger ones on a logarithmic scale.
@@ -48,6 +48,20 @@ class StabilityDisplay(Display):
         self.values = values
         self.label = label
         self.log = log
+
+    def _check(self):
+        check_dict(self.values, "values", "dicts of values, one for each estimator")
+        if not self.values:
+            raise ValueError("values={} has no estimator; it must have one or more")
+        first, *_ = self.values
+        for name, of_estimator in self.values.items():
+            check_dict(of_estimator, f"values[{name!r}]", "values by perturbation")
+            if of_estimator.keys() != self.values[first].keys():
+                raise ValueError(
+                    f"values[{name!r}] has the perturbations {list(of_estimator)}, but"
+                    f" values[{first!r}] has {list(self.values[first])}; all estimators"
+                    " must have the same"
+                )
 
     def _draw(self):
         perturbations = list(next(iter(self.values.values())))

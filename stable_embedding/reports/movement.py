@@ -12,9 +12,11 @@ from ..data.sample_ids import (
     check_same_samples,
     has_index,
     index_of,
+    names_of_ids,
     positions_in_common,
     sample_ids,
 )
+from ..plotting.base import check_count
 from ..plotting.colors import as_objects
 from ..plotting.movement import MovementDisplay
 from ..retraining.steps import embed_by_map
@@ -47,6 +49,9 @@ class MovementReport:
     n_neighbors : int
         Number of neighbors to compare.
 
+    id_names : list or None
+        Names of the levels of the ids, for the index of ``to_frame()``.
+
     Attributes
     ----------
     sample_displacement : ndarray of shape (n_common,)
@@ -77,12 +82,14 @@ class MovementReport:
         n_only_old=0,
         n_only_new=0,
         n_neighbors=10,
+        id_names=None,
     ):
         self.ids = ids
         self.old_codes = old_codes
         self.new_codes = new_codes
         self.std = std
         self.groups = groups
+        self.id_names = id_names
         self.sample_displacement = np.linalg.norm(new_codes - old_codes, axis=1)
         # Codes are float32: what runs differ by may be their rounding.
         rounding = np.finfo(np.float32).eps * np.abs(old_codes).max()
@@ -113,6 +120,7 @@ class MovementReport:
             Samples, with the items "id", "displacement", "displacement_in_std" and, if
             there are groups, "group".
         """
+        check_count(n_samples, "n_samples", 0)
         order = np.argsort(-self.sample_displacement, kind="stable")[:n_samples]
         return [self._row(i) for i in order]
 
@@ -131,14 +139,14 @@ class MovementReport:
         Returns
         -------
         pandas.DataFrame
-            Samples, indexed by their ids. Columns are "displacement",
-            "displacement_in_std", "group" if there are groups, and codes as "old_0",
-            "new_0" and so on.
+            Samples, indexed by their ids, with the names of the index of X. Columns are
+            "displacement", "displacement_in_std", "group" if there are groups, and
+            codes as "old_0", "new_0" and so on.
         """
         import pandas as pd
 
         rows = [self._row(i) for i in range(len(self.ids))]
-        index = index_of([row.pop("id") for row in rows])
+        index = index_of([row.pop("id") for row in rows], self.id_names)
         frame = pd.DataFrame(rows, index=index)
         for name, codes in (("old", self.old_codes), ("new", self.new_codes)):
             for i, component in enumerate(codes.T):
@@ -356,6 +364,7 @@ def movement_report(old, new, X=None, *, ids=None, groups=None, n_neighbors=10):
         n_only_old=len(old_ids) - len(common),
         n_only_new=len(new_ids) - len(common),
         n_neighbors=n_neighbors,
+        id_names=names_of_ids(new) if _is_stored(new) else names_of_ids(X, ids),
     )
 
 

@@ -13,6 +13,8 @@ from .._progress import progress_bar
 from .._sklearn import Interval, num_samples, safe_indexing, validate_params
 from ..data import limits
 from ..data.containers import dense, indexable, readable
+from ..data.images import images_as_rows
+from ..data.sample_ids import check_same_samples
 from ..data.subsample import fixed_subsample
 from ..plotting.stability import StabilityDisplay
 from ..quality import explained_variance
@@ -284,6 +286,7 @@ def stability_report(
     """
     transformers = _check_estimators(estimators)
     perturbations = _check_perturbations(perturbations)
+    check_same_samples(X, y, "y")
     X, y = indexable(readable(X)), readable(y, "y")
     if y is not None:
         check_consistent_length(X, y)
@@ -414,11 +417,7 @@ def _explained(estimator, X):
 
 def _explained_by(transformer, X):
     restored = transformer.inverse_transform(transformer.transform(X))
-    if np.ndim(X) > 2:  # of images
-        X, restored = (
-            np.reshape(images, (len(images), -1)) for images in (X, restored)
-        )
-    return explained_variance(X, restored)
+    return explained_variance(images_as_rows(X), images_as_rows(restored))
 
 
 def _compare(labels, reference, embedding, n_neighbors):

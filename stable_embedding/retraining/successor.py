@@ -25,6 +25,7 @@ from ..data.sample_ids import (
     check_same_samples,
     index_of,
     listed_ids,
+    names_of_ids,
     positions_in_common,
     sample_ids,
 )
@@ -79,6 +80,9 @@ class Retraining:
         Fraction of the variance of its input that the old and the new estimator
         explain. It is computed for all samples, or with `refit_preprocessing` for those
         in both embeddings.
+
+    id_names : list or None
+        Names of the levels of the ids, for the index of ``to_frame()``.
     """
 
     estimator: Any
@@ -90,6 +94,7 @@ class Retraining:
     neighbor_overlap: float
     r2_before: float
     r2_after: float
+    id_names: list | None = None
 
     def to_frame(self):
         """Return how far samples moved, as a pandas data frame. This needs pandas.
@@ -98,12 +103,12 @@ class Retraining:
         -------
         pandas.DataFrame
             The column "displacement" of the samples in both embeddings, indexed by
-            their ids.
+            their ids, with the names of the index of X.
         """
         import pandas as pd
 
         displacement = {"displacement": self.sample_displacement}
-        return pd.DataFrame(displacement, index=index_of(self.ids))
+        return pd.DataFrame(displacement, index=index_of(self.ids, self.id_names))
 
     def __repr__(self):
         return (
@@ -262,6 +267,7 @@ def retrain(
         **_movement(old_codes[known], new_codes[known], n_neighbors),
         r2_before=old.score(old_inputs),
         r2_after=step_at(new, path).score(new_inputs),
+        id_names=names_of_ids(X, ids),
     )
 
 

@@ -17,7 +17,7 @@ from sklearn.utils import check_array, gen_batches
 
 from ..data import limits
 from ..data.columns import check_finite, column_names, columns_named
-from ..data.containers import dense
+from ..data.containers import check_squares, dense
 from ..data.sample_ids import check_same_samples
 from ..data.subsample import fixed_subsample
 from ..networks.frame import rigid_map_onto
@@ -364,6 +364,11 @@ def _check_pair(first, second):
             f"first has shape {first.shape} and second {second.shape}; both must embed"
             " the same samples in the same number of components"
         )
+    try:
+        check_squares(first, "first")
+        check_squares(second, "second")
+    except ValueError as error:  # a method that diverges gives such codes
+        raise IncomparableError(str(error)) from None
     return first, second
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from .._progress import progress_bar
 from ..data.containers import dense, readable
+from ..data.sample_ids import check_same_samples
 from ..training.seeds import draw_seeds, with_seed
 from .measures import manifold_variance
 from .pipelines import embedding_steps, inputs_of_last, last_step
@@ -210,6 +211,7 @@ def embeddings_of(estimator, X, y=None, verbose=False):
     sequence of ndarray of shape (n_samples, n_components)
         One embedding for each run or training.
     """
+    check_same_samples(X, y, "y")
     X = readable(X)
     transformer = embedding_steps(estimator)
     if _has_runs(transformer):

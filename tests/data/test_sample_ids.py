@@ -53,6 +53,14 @@ def test_ids_that_name_no_sample_are_refused(ids, error, message):
         sample_ids(X, ids)
 
 
+def test_ids_in_a_series_of_another_order_are_refused():
+    ids = pd.Series([1, 2, 3], index=["c", "b", "a"])
+    with pytest.raises(ValueError, match="ids has the id 'c' where X has 'a'"):
+        sample_ids(NAMED, ids)
+    assert sample_ids(NAMED, ids[::-1]) == [3, 2, 1]
+    assert sample_ids(X, ids) == [1, 2, 3]
+
+
 def test_an_index_with_an_id_twice_is_refused():
     with pytest.raises(ValueError, match="the index of X holds the id 'a' 3 times"):
         sample_ids(NAMED.set_index(pd.Index(["a"] * 3)))

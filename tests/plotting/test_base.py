@@ -1,9 +1,11 @@
+import re
 import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from stable_embedding import StabilityReport
 from stable_embedding.plotting import (
     COLORMAP,
     COLORS,
@@ -116,6 +118,140 @@ def test_dollar_signs_in_names_are_drawn_as_written(name):
     figure.canvas.draw()
     texts = [text.get_text() for text in figure.findobj(matplotlib.text.Text)]
     assert as_written(NAME) in texts
+
+
+CODES = pd.DataFrame(np.eye(3)[:, :2], index=["a", "b", "c"])
+OTHERS, Y = CODES[::-1], pd.Series([1, 2, 3], index=["c", "b", "a"])
+
+IN_ANOTHER_ORDER = {
+    "y": lambda: EmbeddingDisplay(CODES, Y).plot(),
+    "std": lambda: EmbeddingDisplay(CODES, std=Y).plot(),
+    "y of runs": lambda: EmbeddingDisplay([CODES, CODES], Y).plot(),
+    "embedding[1]": lambda: EmbeddingDisplay([CODES, OTHERS]).plot(),
+    "new": lambda: MovementDisplay(CODES, OTHERS).plot(),
+    "groups": lambda: MovementDisplay(CODES, CODES, Y).plot(),
+    "groups of old": lambda: MovementDisplay(CODES, np.eye(3)[:, :2], Y).plot(),
+    "y of embeddings": lambda: ManifoldVarianceDisplay.from_embeddings(
+        [CODES, CODES + 1], Y
+    ),
+    "y of variance": lambda: ManifoldVarianceDisplay(CODES @ CODES.T, y=Y).plot(),
+    "embedding": lambda: ManifoldVarianceDisplay(
+        CODES @ CODES.T, embedding=OTHERS
+    ).plot(kind="map"),
+    "X_embedded": lambda: ShepardDisplay.from_embedding(CODES, OTHERS),
+}
+
+
+@pytest.mark.parametrize("name", IN_ANOTHER_ORDER)
+def test_values_with_ids_in_another_order_are_refused(name):
+    parameter = re.escape(name.split()[0])
+    with pytest.raises(ValueError, match=f"^{parameter} has the id 'c' where .* 'a'"):
+        IN_ANOTHER_ORDER[name]()
+    assert not plt.get_fignums()
+
+
+SQUARE = np.eye(2)
+
+WRONG = [
+    (lambda: LossCurveDisplay([1.0, 0.5]), TypeError, "history is of type list; it"),
+    (lambda: LossCurveDisplay({}), ValueError, "history={} has no loss"),
+    (
+        lambda: LossCurveDisplay({"loss": 1.0}),
+        ValueError,
+        r"history\['loss'\] has shape",
+    ),
+    (lambda: StabilityDisplay([], "x"), TypeError, "values is of type list"),
+    (lambda: StabilityDisplay({}, "x"), ValueError, "values={} has no estimator"),
+    (lambda: StabilityReport([]), ValueError, "values={} has no estimator"),
+    (
+        lambda: StabilityDisplay({"a": {"seed": 1}, "b": {"order": 1}}, "x"),
+        ValueError,
+        r"values\['b'\] has the perturbations \['order'\], but values\['a'\] has \['s",
+    ),
+    (
+        lambda: StabilityDisplay({"a": 1}, "x"),
+        TypeError,
+        r"values\['a'\] is of type int",
+    ),
+    (lambda: DriftDisplay([0.1], [True]), TypeError, "statistics is of type list"),
+    (lambda: DriftDisplay({"a": 0.1}, [True]), TypeError, "drifted is of type list"),
+    (
+        lambda: DriftDisplay({"a": 0.1, "b": 0.2}, {"a": True}),
+        ValueError,
+        "drifted lacks 'b', of which statistics has a value",
+    ),
+    *(
+        (
+            lambda n=n: DriftDisplay({"a": 0.1}, {"a": True}, max_bars=n),
+            ValueError,
+            f"max_bars={n} must be a whole number, 1 or more",
+        )
+        for n in (0, -1, 1.5)
+    ),
+    (
+        lambda: ShepardDisplay([1.0, 2.0], [1.0]),
+        ValueError,
+        r"distances has shape \(2,\) and distances_embedded \(1,\); both must have",
+    ),
+    (lambda: ShepardDisplay(SQUARE, SQUARE), ValueError, r"distances has shape \(2, 2"),
+    (
+        lambda: ShepardDisplay([1.0, np.nan], [1.0, 2.0]),
+        ValueError,
+        "Input distances contains NaN",
+    ),
+    (
+        lambda: ManifoldVarianceDisplay(np.ones((3, 4)), y=[1, 2, 3]),
+        ValueError,
+        r"variance has shape \(3, 4\); it must have shape \(n_samples, n_samples\)",
+    ),
+    (
+        lambda: EmbeddingDisplay(SQUARE, std=["a", "b"]),
+        ValueError,
+        "std cannot be read as numbers: could not convert string to float: 'a'",
+    ),
+    (
+        lambda: EmbeddingDisplay(SQUARE, [{}, {}]),
+        TypeError,
+        "y must hold classes, such as text or numbers: unhashable type: 'dict'",
+    ),
+    (
+        lambda: MovementDisplay(SQUARE, SQUARE, [{}, {}]),
+        TypeError,
+        "groups must hold classes, such as text or numbers",
+    ),
+    (
+        lambda: ManifoldVarianceDisplay(SQUARE, y=[{}, {}]),
+        TypeError,
+        "y must hold classes, such as text or numbers",
+    ),
+    (
+        lambda: EmbeddingDisplay(SQUARE, [0.5, 10**400]),
+        ValueError,
+        "y holds a number beyond float64",
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "error", "message"), WRONG)
+def test_what_cannot_be_drawn_is_said_before_a_figure_is_opened(make, error, message):
+    display = make()
+    with pytest.raises(error, match=f"^{message}"):
+        display.plot()
+    assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize("count", [-1, 2.5, "2"])
+def test_numbers_of_what_is_drawn_are_whole(count):
+    for draw, name in (
+        (lambda: MovementDisplay(SQUARE, SQUARE).plot(n_arrows=count), "n_arrows"),
+        (
+            lambda: FeatureSensitivityDisplay(SQUARE).plot(max_features=count),
+            "max_features",
+        ),
+    ):
+        with pytest.raises(ValueError, match=f"{name}={count!r} must be a whole numb"):
+            draw()
+    assert not plt.get_fignums()
 
 
 @pytest.mark.parametrize("name", ["$", "$a$", r"\$a\$", "a", "$$$"])

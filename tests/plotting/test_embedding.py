@@ -210,3 +210,13 @@ def test_a_column_must_be_there(customers):
     pipeline, frame = customers
     with pytest.raises(ValueError, match="y='salary' is not a column of X"):
         EmbeddingDisplay.from_estimator(pipeline, frame, y="salary")
+
+
+def test_codes_that_are_missing_leave_the_limits_to_others(rng):
+    runs = rng.normal(size=(2, 30, 2))
+    expected = EmbeddingDisplay(runs).plot()
+    runs = np.concatenate([runs, np.full((2, 5, 2), np.nan)], axis=1)
+    found = EmbeddingDisplay(runs).plot()
+    for ax, other in zip(found.axes_, expected.axes_):
+        assert (ax.get_xlim(), ax.get_ylim()) == (other.get_xlim(), other.get_ylim())
+    EmbeddingDisplay(runs[:, 30:]).plot()

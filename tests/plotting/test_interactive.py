@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from scipy.sparse import csr_array, dok_array, dok_matrix
 from sklearn.decomposition import PCA
 
 from stable_embedding import StableAutoencoder
-from stable_embedding.plotting import InteractiveDisplay
+from stable_embedding.plotting import InteractiveDisplay, interactive_page
 
 pytest.importorskip("bokeh")
 
@@ -183,6 +184,22 @@ def test_deviations_are_those_of_the_runs(iris):
     np.testing.assert_array_equal(of_months.std, display.std)
 
 
+@pytest.mark.parametrize("kind", [dok_array, dok_matrix])
+def test_a_dict_of_keys_is_no_dict_of_months(kind, rng):
+    X = csr_array(rng.poisson(0.5, size=(30, 4)).astype(float))
+    model, ids = PCA(2).fit(X), list("ab") * 15
+    expected = InteractiveDisplay.from_estimator(model, X)._checked().months[""]
+    for given, key in ((kind(X), ""), ({"May": kind(X)}, "May")):
+        page = InteractiveDisplay.from_estimator(model, given)._checked()
+        np.testing.assert_array_equal(page.months[key], expected)
+    codes = kind(X[:, :2])
+    for given, key in ((codes, ""), ({"May": codes}, "May")):
+        of_key = ids if not key else {key: ids}
+        page = InteractiveDisplay(given, ids=of_key)._checked()
+        np.testing.assert_array_equal(page.months[key], X[:, :2].toarray())
+        assert page.ids == ids
+
+
 def test_ten_columns_are_shown_by_default(rng):
     frame = pl.DataFrame(rng.normal(size=(9, 12)))
     model = PCA(2).fit(frame)
@@ -210,6 +227,41 @@ def test_what_does_not_fit_is_refused(rng):
         InteractiveDisplay(rng.normal(size=(5, 3))).to_html()
     with pytest.raises(ValueError, match="has no month"):
         InteractiveDisplay({}).to_html()
+
+
+@pytest.mark.parametrize("name", ["y", "std", "ids", "hover['a']"])
+@pytest.mark.parametrize("n_months", [0, 1])
+def test_values_with_ids_in_another_order_are_refused(name, n_months, rng):
+    codes = pd.DataFrame(rng.normal(size=(3, 2)), index=["a", "b", "c"])
+    values = pd.Series([1, 2, 3], index=["c", "b", "a"])
+    given = {"hover": {"a": values}} if name.startswith("hover") else {name: values}
+    if n_months:
+        codes = {"May": codes}
+        given = {"ids": {"May": values}} if name == "ids" else given
+    with pytest.raises(ValueError, match="has the id 'c' where embedding") as caught:
+        InteractiveDisplay(codes, **given).to_html()
+    assert str(caught.value).startswith(name)
+    if name.startswith("hover"):
+        given = {"hover": pd.DataFrame(given["hover"])}
+        with pytest.raises(ValueError, match=r"hover\['a'\] has the id 'c' where"):
+            InteractiveDisplay(codes, **given).to_html()
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        1.7e9 + np.linspace(0, 100, 60),
+        1e-60 * np.linspace(1, 2, 60),
+        np.datetime64("2026-01-01") + np.arange(60).astype("m8[m]"),
+    ],
+    ids=["large", "small", "dates"],
+)
+def test_numbers_have_the_colors_of_their_own_scale(y, rng):
+    page = InteractiveDisplay(rng.normal(size=(60, 2)), y)._checked()
+    color = interactive_page._data(page)["color"]
+    assert len(np.unique(color)) == 60
+    outside = (color < page.colors.low) | (color > page.colors.high)
+    assert outside.sum() < 3
 
 
 @pytest.mark.parametrize(

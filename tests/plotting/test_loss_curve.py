@@ -52,3 +52,10 @@ def test_losses_below_zero_are_within_the_axes():
     ):
         lowest, _ = LossCurveDisplay(history).plot().ax_.get_ylim()
         assert lowest < -3 if is_negative else lowest == 0
+
+
+def test_losses_of_zero_are_drawn_where_there_are_no_others():
+    # Constant samples have no loss.
+    history = {"loss": [0.0, 0.0], "similarity_loss": [0.0, 0.0], "other_loss": []}
+    texts = LossCurveDisplay(history).plot().ax_.get_legend().get_texts()
+    assert [text.get_text() for text in texts] == ["loss", "similarity loss"]

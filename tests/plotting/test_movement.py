@@ -54,7 +54,7 @@ def test_few_arrows_are_those_of_the_samples_that_moved_most(rng):
         (np.zeros((5, 3)), None, 1, r"shape \(5, 3\)"),
         (np.zeros((4, 2)), None, 1, "inconsistent numbers"),
         (np.zeros((5, 2)), ["a"], 1, "groups has 1 values, but there are 5"),
-        (np.zeros((5, 2)), None, -1, "n_arrows=-1 must be 0 or more"),
+        (np.zeros((5, 2)), None, -1, "n_arrows=-1 must be a whole number, 0 or more"),
     ],
 )
 def test_what_cannot_be_drawn(old, groups, n_arrows, message):

@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
+import torch
 from scipy.spatial.distance import pdist
 
+from stable_embedding import StableAutoencoder
 from stable_embedding.data import limits
+from stable_embedding.networks import ConvolutionalEncoder
 from stable_embedding.plotting import ShepardDisplay
 
 plt = pytest.importorskip("matplotlib.pyplot")
@@ -17,6 +20,15 @@ def test_every_pair_is_drawn_with_the_best_line(rng):
     assert display.ax_.get_legend().get_texts()[0].get_text().endswith("2.00 to 1")
     with pytest.raises(ValueError, match=r"\[40, 39\]"):
         ShepardDisplay.from_embedding(X, X[:39])
+
+
+@pytest.mark.parametrize("convert", [np.asarray, list, torch.as_tensor])
+def test_images_are_taken_as_by_the_estimator(convert, rng):
+    images = rng.random((30, 6, 6))
+    encoder = ConvolutionalEncoder((6, 6), n_maps=(2,))
+    model = StableAutoencoder(encoder=encoder, max_iter=2, n_init=1).fit(images)
+    display = ShepardDisplay.from_estimator(model, convert(images))
+    np.testing.assert_allclose(display.distances, pdist(images.reshape(30, -1)))
 
 
 def test_distances_in_the_data_are_needed():

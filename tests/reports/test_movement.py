@@ -237,6 +237,16 @@ def test_a_page_holds_all_it_needs(n_components, iris, tmp_path):
     assert not plt.get_fignums()
 
 
+@pytest.mark.parametrize("n_samples", [-1, 2.5])
+def test_samples_that_moved_most_are_a_whole_number(n_samples, stored):
+    report = movement_report(*stored)
+    with pytest.raises(
+        ValueError, match=f"n_samples={n_samples} must be a whole number"
+    ):
+        report.largest(n_samples)
+    assert report.largest(0) == []
+
+
 def test_it_prints_what_matters(stored):
     old, new = stored
     new.loc["c20"] += 9.0

@@ -434,3 +434,10 @@ def test_an_inverse_that_fails_is_nan(iris, error):
     }
     report = stability_report(maps, iris[0], perturbations=["seed"])
     assert all(np.isnan(row["r2_sd"]) for row in report.rows)
+
+
+def test_targets_with_ids_in_another_order_are_refused(iris):
+    X = pd.DataFrame(iris[0]).set_axis([f"c{i}" for i in range(150)])
+    y = pd.Series(iris[1], index=X.index[::-1])
+    with pytest.raises(ValueError, match="y has the id 'c149' where X has 'c0'"):
+        report({"PCA": PCA(2)}, X, y)

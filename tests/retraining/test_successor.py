@@ -2,6 +2,7 @@ import pickle
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from scipy.sparse import csr_array
 from sklearn import config_context
@@ -496,3 +497,43 @@ def test_ids_of_several_levels_are_an_index_of_several(rng):
     assert result.to_frame().index.equals(index[5:30])
     report = movement_report(old, result.estimator, X)
     assert report.to_frame().index.equals(index)
+
+
+@pytest.mark.parametrize("names", [["shop", "customer"], ["customer"], [None, None]])
+def test_frames_can_be_joined_with_the_samples(names, rng):
+    numbers = np.arange(40)
+    index = [numbers // 8, numbers] if len(names) == 2 else [numbers + 3]
+    index = pd.MultiIndex.from_arrays(index, names=names)
+    index = index if len(names) == 2 else index.get_level_values(0)
+    X = pd.DataFrame(rng.normal(size=(40, 4)), index, columns=list("abcd"))
+    old = StableAutoencoder(**QUICK).fit(X[:30])
+    result = retrain(old, X[5:], reference=X[:30])
+    stored = pd.DataFrame(rng.normal(size=(40, 2)), index)
+    for report, samples in (
+        (result, X[5:30]),
+        (movement_report(old, result.estimator, X), X),
+        (movement_report(stored, stored + 1), X),
+        (movement_report(stored, old, X), X),
+        (movement_report(old, stored, X), X),
+    ):
+        frame = report.to_frame()
+        assert X.join(frame)["displacement"].notna().sum() == len(samples)
+        assert list(frame.index.names) == names
+        if None not in names:
+            merged = X.reset_index().merge(frame.reset_index(), on=names)
+            assert len(merged) == len(samples)
+
+
+def test_a_series_of_ids_names_the_index(rng):
+    X = rng.normal(size=(40, 4))
+    old = StableAutoencoder(**QUICK).fit(X)
+    for ids, name in (
+        (pd.Series(range(40), name="customer"), "customer"),
+        (pd.Index(range(40), name="customer"), "customer"),
+        (pl.Series("customer", range(40)), "customer"),
+        (pl.Series(range(40)), "id"),
+        (list(range(40)), "id"),
+        (None, "id"),
+    ):
+        for report in (retrain(old, X, ids=ids), movement_report(old, old, X, ids=ids)):
+            assert list(report.to_frame().index.names) == [name]

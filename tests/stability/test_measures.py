@@ -219,3 +219,16 @@ def test_a_relative_variance_needs_three_samples(rng):
     assert manifold_variance(two) == pytest.approx(0)
     with pytest.raises(IncomparableError, match="2 samples.* needs three or more"):
         manifold_variance(two, relative=True)
+
+
+@pytest.mark.parametrize("measure", [displacement, neighbor_overlap])
+def test_units_whose_squares_overflow_are_refused(measure, rng):
+    first, second = rng.normal(size=(2, 30, 2))
+    expected = measure(first, second)
+    for scale in (1e-139, 1e139):
+        assert measure(scale * first, scale * second) == pytest.approx(expected)
+    for scale in (1e-200, 1e200):
+        with pytest.raises(IncomparableError, match="first has values up to"):
+            measure(scale * first, second)
+        with pytest.raises(IncomparableError, match=r"second has .* rescale second"):
+            measure(first, scale * second)

@@ -363,3 +363,10 @@ def test_the_scorer_says_how_it_is_used(iris):
         manifold_variance_score([X, X], X)
     with pytest.raises(TypeError, match=r"estimator=PCA is a class; .* as PCA\(\)"):
         manifold_variance_score(PCA, X)
+
+
+def test_targets_with_ids_in_another_order_are_refused(iris):
+    X = pd.DataFrame(iris[0]).set_axis([f"c{i}" for i in range(150)])
+    y = pd.Series(iris[1], index=X.index[::-1])
+    with pytest.raises(ValueError, match="y has the id 'c149' where X has 'c0'"):
+        manifold_variance_score(PCA(2), X, y)
