@@ -404,7 +404,7 @@ def wide():
             Column("5-NN", "knn_accuracy", three),
             Column("correlation of distances", "distance_correlation", three),
             Column("manifold variance", "manifold_variance", _variance),
-            Column("a sample dropped", "drop_one", three),
+            Column("a sample dropped", "drop_one", _variance),
             Column("seconds", "seconds", fixed),
         ],
         read("wide"),
