@@ -518,6 +518,41 @@ def test_what_is_frozen_is_converted_as_what_is_within(kept, customers):
     near(scores, detector.decision_function(customers)[:, np.newaxis], atol=1e-6)
 
 
+@pytest.mark.numeric
+@pytest.mark.parametrize("passing", ["passthrough", None])
+@pytest.mark.parametrize("at", ["first", "middle", "last", "within", "alone"])
+def test_steps_that_pass_samples_through_are_left_out(at, passing, customers):
+    columns = ColumnTransformer(SELECTIONS["names"])
+    steps = {
+        "first": [passing, columns, quick()],
+        "middle": [columns, passing, quick()],
+        "last": [columns, make_pipeline(quick(), passing)],
+        "within": [make_pipeline(passing, columns), quick()],
+        "alone": [columns, make_pipeline(passing), quick()],
+    }[at]
+    model = make_pipeline(*steps).fit(customers)
+    [found] = run(to_onnx(model, X=customers), customers)
+    near(found, model.transform(customers))
+    if hasattr(model, "score_samples"):
+        detector = ReconstructionOutlierDetector(model).fit(customers)
+        scores = run(to_onnx(detector, X=customers), customers)[1]
+        near(scores, detector.decision_function(customers)[:, np.newaxis], atol=1e-6)
+
+
+@pytest.mark.numeric
+def test_parts_that_pass_columns_through_or_drop_them_are_taken(events):
+    columns = ColumnTransformer(
+        [
+            ("same", make_pipeline("passthrough"), [3, 0]),
+            ("none", "drop", [1]),
+            ("codes", quick(1), [0, 2]),
+        ]
+    )
+    union = make_union("passthrough", make_pipeline("passthrough"), "drop", columns)
+    X = events.astype(np.float64)
+    near(run(to_onnx(union.fit(X)), X)[0], union.transform(X))
+
+
 def test_the_decoder_of_a_frozen_map_is_that_of_the_map(events):
     model = quick().fit(events)
     found = to_onnx(FrozenEstimator(model), part="decoder").SerializeToString()
