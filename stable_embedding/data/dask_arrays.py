@@ -16,7 +16,7 @@ def map_chunks(function, X, n_outputs, dtype, out=None):
     function : callable
         Takes an ndarray of samples and returns one with `n_outputs` columns.
 
-    X : dask.array.Array of shape (n_samples, n_features)
+    X : dask.array.Array of shape (n_samples, ...)
 
     n_outputs : int
 
@@ -36,10 +36,11 @@ def map_chunks(function, X, n_outputs, dtype, out=None):
             return np.empty((0, n_outputs), dtype=dtype)
         return function(chunk)
 
-    whole_samples = X.rechunk({1: -1})
+    whole_samples = X.rechunk(dict.fromkeys(range(1, X.ndim), -1))
     mapped = whole_samples.map_blocks(
         apply,
         chunks=(whole_samples.chunks[0], (n_outputs,)),
+        drop_axis=list(range(2, X.ndim)),
         dtype=dtype,
         meta=np.empty((0, n_outputs), dtype=dtype),
     )
