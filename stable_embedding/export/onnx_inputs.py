@@ -168,14 +168,32 @@ def parse_float64(scope, estimator, inputs, custom_parsers=None):
     if len(inputs) > 1 and not any(is_text(one.type) for one in inputs):
         inputs = declare_concatenation(scope, inputs)
     parsers = {ColumnTransformer: parse_column_transformer}
-    return parse_sklearn(scope, estimator, inputs, custom_parsers=parsers)
+    outputs = parse_sklearn(scope, estimator, inputs, custom_parsers=parsers)
+    declare_casts_of_bits(scope)
+    return outputs
 
 
-def declare_cast(scope, variable):
-    """Declare a cast of a variable to float64, and return its output."""
+def declare_casts_of_bits(scope):
+    """Let operators of skl2onnx, few of which take uint8, have bits as float32."""
+    take_bits = "StableEmbedding", "SklearnCast", "SklearnConcat", "SklearnIdentity"
+    in_bits = tensor_type("uint8")
+    for operator in list(scope.operators.values()):
+        if str(operator.type).startswith(take_bits):
+            continue
+        if any(isinstance(one.type, in_bits) for one in operator.inputs):
+            operator.inputs = [
+                declare_cast(scope, one, "float32")
+                if isinstance(one.type, in_bits)
+                else one
+                for one in operator.inputs
+            ]
+
+
+def declare_cast(scope, variable, dtype_name="float64"):
+    """Declare a cast of a variable to another type, and return its output."""
     operator = scope.declare_local_operator("SklearnCast")
     operator.inputs = [variable]
-    kind = tensor_type("float64")(variable.type.shape)
+    kind = tensor_type(dtype_name)(variable.type.shape)
     output = scope.declare_local_variable(variable.raw_name, kind)
     operator.outputs.append(output)
     return output

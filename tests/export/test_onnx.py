@@ -10,11 +10,11 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import LocalOutlierFactor
-from sklearn.pipeline import make_pipeline, make_union
+from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 from torch import nn
 
@@ -392,6 +392,51 @@ def test_codes_go_beside_other_columns_into_a_classifier(customers):
 def test_codes_and_features_are_united(events):
     union = make_union(quick(), StandardScaler()).fit(events)
     near(run(to_onnx(union, X=events), events)[0], union.transform(events))
+
+
+def bits(**parameters):
+    return SemanticHashing(12, n_init=1, max_iter=3, random_state=0, **parameters)
+
+
+@pytest.mark.numeric
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        *(make_pipeline(bits(packed=packed), Ridge()) for packed in (False, True)),
+        make_pipeline(bits(), StandardScaler()),
+        make_pipeline(bits(), PCA(2)),
+        make_pipeline(make_pipeline(bits()), "passthrough", MinMaxScaler()),
+        make_pipeline(make_union(bits(), StandardScaler()), StandardScaler()),
+        FeatureUnion([("b", bits()), ("s", quick())], transformer_weights={"b": 0.5}),
+        make_pipeline(bits(), quick()),
+        GridSearchCV(make_pipeline(bits(), Ridge()), {"ridge__alpha": [1, 2]}, cv=2),
+    ],
+    ids=str,
+)
+def test_bits_go_into_steps_that_take_floats(estimator, split):
+    X, y, unseen = split
+    estimator.fit(X, y)
+    embed = estimator.predict if hasattr(estimator, "predict") else estimator.transform
+    expected = embed(unseen)
+    [found] = run(to_onnx(estimator, X=unseen), unseen)
+    # Near one half rounding decides on a bit, and so on all that follows.
+    near_ones = np.isclose(
+        found, expected.reshape(found.shape), rtol=0, atol=1e-4 * np.abs(expected).max()
+    ).all(axis=1)
+    assert near_ones.mean() > 0.9
+
+
+@pytest.mark.numeric
+def test_bits_go_into_a_classifier_and_stay_bits_at_the_end(split):
+    X, y, unseen = split
+    model = make_pipeline(bits(), LogisticRegression()).fit(X, y)
+    labels, probabilities = run(to_onnx(model, X=unseen), unseen)
+    assert np.mean(labels == model.predict(unseen)) > 0.9
+    assert set(probabilities[0]) == set(y)
+    for last in (bits(), make_union(bits(), bits())):
+        model = make_pipeline(StandardScaler(), last).fit(X)
+        [found] = run(to_onnx(model, X=unseen), unseen)
+        assert found.dtype == np.uint8
 
 
 @pytest.mark.numeric
