@@ -394,6 +394,38 @@ def test_codes_and_features_are_united(events):
     near(run(to_onnx(union, X=events), events)[0], union.transform(events))
 
 
+UNIONS = {
+    "two maps": make_union(quick(), quick(3)),
+    "one map": make_union(quick()),
+    "weights": FeatureUnion(
+        [("a", quick()), ("b", quick(3))], transformer_weights={"a": 3.0}
+    ),
+    "columns": ColumnTransformer(
+        [("a", quick(), [0, 9, 20, 36]), ("b", quick(1), [20, 21, 36])],
+        transformer_weights={"a": 2.0, "b": 3.0},
+    ),
+    "a union within": make_union(make_union(quick()), quick(3)),
+    "a scaler": FeatureUnion(
+        [("a", StandardScaler()), ("b", quick(3))], transformer_weights={"b": 2.0}
+    ),
+}
+
+
+@pytest.mark.numeric
+@pytest.mark.parametrize("union", UNIONS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_union_of_maps_goes_into_the_next_step(dtype, union, split):
+    X, y, unseen = split
+    unseen = unseen.astype(dtype)
+    steps = [[], [StandardScaler()], [PCA(2)]]
+    for rest in (*steps, [StandardScaler(), LogisticRegression(max_iter=500)]):
+        model = make_pipeline(UNIONS[union], *rest).fit(X, y)
+        options = {"zipmap": False} if hasattr(model, "predict") else None
+        *_, found = run(to_onnx(model, X=unseen, options=options), unseen)
+        embed = getattr(model, "predict_proba", None) or model.transform
+        near(found, embed(unseen))
+
+
 def bits(**parameters):
     return SemanticHashing(12, n_init=1, max_iter=3, random_state=0, **parameters)
 
@@ -406,6 +438,7 @@ def bits(**parameters):
         make_pipeline(bits(), StandardScaler()),
         make_pipeline(bits(), PCA(2)),
         make_pipeline(make_pipeline(bits()), "passthrough", MinMaxScaler()),
+        make_pipeline(make_union(bits(), bits()), StandardScaler()),
         make_pipeline(make_union(bits(), StandardScaler()), StandardScaler()),
         FeatureUnion([("b", bits()), ("s", quick())], transformer_weights={"b": 0.5}),
         make_pipeline(bits(), quick()),
