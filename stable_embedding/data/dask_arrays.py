@@ -8,6 +8,16 @@ def is_dask_array(X):
     return type(X).__module__.startswith("dask.array")
 
 
+def none_like(X):
+    """Return an array of no samples, each of the shape of those of a dask array."""
+    if np.isnan(X.shape[1:]).any():
+        raise ValueError(
+            f"X is a dask array of shape {X.shape}; its number of features must be"
+            " known: call X.compute_chunk_sizes()"
+        )
+    return np.empty((0, *X.shape[1:]))
+
+
 def map_chunks(function, X, n_outputs, dtype, out=None):
     """Apply a function to each chunk of samples of a dask array.
 

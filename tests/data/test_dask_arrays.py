@@ -122,6 +122,15 @@ def test_other_features_are_refused_at_once(shape, message, model):
         model.transform(da.zeros(shape))
 
 
+def test_features_of_unknown_number_are_refused(model, digits):
+    X = da.from_array(digits[0], chunks=(500, 64))
+    some = X[:, X[0] >= 0]
+    with pytest.raises(ValueError, match=r"shape \(1797, nan\).*compute_chunk_sizes"):
+        model.transform(some)
+    codes = model.transform(some.compute_chunk_sizes()).compute()
+    assert_allclose(codes, model.transform(digits[0]), rtol=1e-5, atol=1e-4)
+
+
 @pytest.mark.slow
 def test_a_cluster_embeds_block_by_block(cluster, model, digits):
     X = da.from_array(digits[0], chunks=(300, 64))
