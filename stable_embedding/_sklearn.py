@@ -14,7 +14,6 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import (
     _check_feature_names_in as check_feature_names_in,
 )
-from sklearn.utils.validation import _check_n_features as check_n_features
 from sklearn.utils.validation import _num_samples as num_samples
 
 __all__ = [
@@ -23,7 +22,6 @@ __all__ = [
     "RealNotInt",
     "StrOptions",
     "check_feature_names_in",
-    "check_n_features",
     "column_positions",
     "fit_context",
     "metadata_requests",

@@ -5,9 +5,9 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
-from .._sklearn import check_n_features, returns_arrays
+from .._sklearn import returns_arrays
 from ..data.chunks import feature_means, total_squared_deviation
-from ..data.dask_arrays import is_dask_array, map_chunks
+from ..data.dask_arrays import is_dask_array, map_chunks, none_like
 from ..data.sample_weights import check_weights
 from ..data.scaling import SampleScaler, scale_samples
 from ..networks.inference import apply_in_chunks, check_out
@@ -69,7 +69,7 @@ class EmbeddingMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         if return_std:
             return self._codes_and_std(X, out)
         if is_dask_array(X):
-            check_n_features(self, X, reset=False)
+            self._validate_all_but_values(none_like(X), 0)
             if out is not None:
                 check_out(out, (X.shape[0], self._n_features_out), self._codes_dtype)
             # A later fit must not change what is computed later.

@@ -4,6 +4,7 @@ from copy import copy
 
 import numpy as np
 from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import FeatureUnion
 
 from .._sklearn import column_positions
 
@@ -167,15 +168,36 @@ def parse_float64(scope, estimator, inputs, custom_parsers=None):
     inputs = [one if is_text(one.type) else declare_cast(scope, one) for one in inputs]
     if len(inputs) > 1 and not any(is_text(one.type) for one in inputs):
         inputs = declare_concatenation(scope, inputs)
-    parsers = {ColumnTransformer: parse_column_transformer}
-    return parse_sklearn(scope, estimator, inputs, custom_parsers=parsers)
+    parsers = {
+        ColumnTransformer: parse_column_transformer,
+        FeatureUnion: parse_feature_union,
+    }
+    outputs = parse_sklearn(scope, estimator, inputs, custom_parsers=parsers)
+    declare_casts_of_bits(scope)
+    return outputs
 
 
-def declare_cast(scope, variable):
-    """Declare a cast of a variable to float64, and return its output."""
+def declare_casts_of_bits(scope):
+    """Let operators of skl2onnx, few of which take uint8, have bits as float32."""
+    take_bits = "StableEmbedding", "SklearnCast", "SklearnConcat", "SklearnIdentity"
+    in_bits = tensor_type("uint8")
+    for operator in list(scope.operators.values()):
+        if str(operator.type).startswith(take_bits):
+            continue
+        if any(isinstance(one.type, in_bits) for one in operator.inputs):
+            operator.inputs = [
+                declare_cast(scope, one, "float32")
+                if isinstance(one.type, in_bits)
+                else one
+                for one in operator.inputs
+            ]
+
+
+def declare_cast(scope, variable, dtype_name="float64"):
+    """Declare a cast of a variable to another type, and return its output."""
     operator = scope.declare_local_operator("SklearnCast")
     operator.inputs = [variable]
-    kind = tensor_type("float64")(variable.type.shape)
+    kind = tensor_type(dtype_name)(variable.type.shape)
     output = scope.declare_local_variable(variable.raw_name, kind)
     operator.outputs.append(output)
     return output
@@ -196,8 +218,7 @@ def declare_concatenation(scope, variables):
 def parse_column_transformer(scope, model, inputs, custom_parsers=None):
     """Declare a column transformer by the positions of its columns.
 
-    skl2onnx reads masks as positions, finds names only among the graph's inputs, and
-    tells the next step that all columns are of the type of the first ones.
+    skl2onnx reads masks as positions, and finds names only among the graph's inputs.
     """
     from skl2onnx._parse import _parse_sklearn_column_transformer
 
@@ -210,9 +231,37 @@ def parse_column_transformer(scope, model, inputs, custom_parsers=None):
     outputs = _parse_sklearn_column_transformer(
         scope, by_position, inputs, custom_parsers=custom_parsers
     )
-    for operator in scope.operators.values():
-        if operator.type == "SklearnConcat" and outputs[0] in operator.outputs:
-            in_float64 = tensor_type("float64")
-            if any(isinstance(one.type, in_float64) for one in operator.inputs):
-                outputs[0].type = in_float64([None, None])
+    declare_united_types(scope)
     return outputs
+
+
+def parse_feature_union(scope, model, inputs, custom_parsers=None):
+    """Declare a union of transformers by the types of what they return."""
+    from skl2onnx._parse import _parse_sklearn_feature_union
+
+    outputs = _parse_sklearn_feature_union(
+        scope, model, inputs, custom_parsers=custom_parsers
+    )
+    declare_united_types(scope)
+    return outputs
+
+
+def declare_united_types(scope):
+    """Declare the types of columns that are put side by side, or have weights.
+
+    skl2onnx tells the next step that they are of the type of the first ones, or of the
+    input. It converts them to the first of these types that one of them has.
+    """
+    from skl2onnx.common.data_types import guess_tensor_type
+
+    names = "str", "float64", "float32", "int64", "bool", "uint8"
+    for operator in scope.operators.values():
+        kinds = {type(one.type) for one in operator.inputs}
+        if operator.type == "SklearnMultiply":
+            [output], [one] = operator.outputs, operator.inputs
+            output.type = guess_tensor_type(one.type)
+        elif operator.type == "SklearnConcat":
+            [output] = operator.outputs
+            united = [kind for kind in map(tensor_type, names) if kind in kinds]
+            if united and type(output.type) is not united[0]:
+                output.type = united[0]([None, None])

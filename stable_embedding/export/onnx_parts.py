@@ -4,9 +4,9 @@ from copy import copy
 
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
-from ..stability.pipelines import unfrozen
+from ..stability.pipelines import passes, unfrozen
 
 # Where estimators that consist of others hold them, once they are fitted.
 _PARTS_IN = {
@@ -30,8 +30,8 @@ def convertible(estimator, name="estimator"):
     Returns
     -------
     estimator
-        Without what freezes parts. The same object if nothing has to change: options of
-        skl2onnx may refer to it.
+        Without what freezes parts, or passes samples through. The same object if
+        nothing has to change: options of skl2onnx may refer to it.
 
     Raises
     ------
@@ -51,7 +51,13 @@ def convertible(estimator, name="estimator"):
         return estimator
     parts = getattr(estimator, attribute)
     new_parts = [(key, convertible(part, key), *rest) for key, part, *rest in parts]
-    if all(new[1] is old[1] for new, old in zip(new_parts, parts)):
+    if isinstance(estimator, Pipeline):
+        new_parts = [part for part in new_parts if not passes(part[1])]
+    if isinstance(estimator, FeatureUnion):
+        new_parts = [part for part in new_parts if part[1] != "drop"]
+    if not new_parts:
+        return FunctionTransformer()
+    if [new[1] for new in new_parts] == [old[1] for old in parts]:
         return estimator
     new = copy(estimator)
     setattr(new, attribute, new_parts)

@@ -221,5 +221,5 @@ def arrays_of(module: nn.Module) -> dict[str, np.ndarray]:
 
 
 def tensors_of(arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:
-    """Return arrays as tensors."""
-    return {name: torch.from_numpy(array) for name, array in arrays.items()}
+    """Return copies of arrays as tensors; a reader may hold the arrays read-only."""
+    return {name: torch.tensor(array) for name, array in arrays.items()}

@@ -66,6 +66,8 @@ def copy_of_module(
 ) -> nn.Module:
     """Copy a user's module, to the CPU and in float32, and see that it can be used.
 
+    Trainings and codes are computed in float32, scores in float64.
+
     Parameters
     ----------
     module : nn.Module
@@ -145,7 +147,26 @@ def copy_of_module(
             f"{name}={module!r} returned another value for a sample in another batch;"
             " in evaluation mode, it must map each sample independently of its batch"
         )
+    _check_precision(copied, name, inputs)
     return copied
+
+
+@torch.no_grad()
+def _check_precision(module: nn.Module, name: str, inputs: Tensor) -> None:
+    """Raise unless a module can compute in float64, as scores are."""
+    try:
+        dtype = deepcopy(module).double()(inputs.double()).dtype
+    except Exception as error:  # whatever its code raises
+        found = f"raises {type(error).__name__}: {error}"
+    else:
+        if dtype == torch.float64:
+            return
+        found = f"returns values of {dtype}"
+    raise ValueError(
+        f"{name}={module!r} cannot compute in torch.float64, as scores do; for samples"
+        f" of this type it {found}; it must compute in the dtype of its input and"
+        " hold constants as buffers"
+    )
 
 
 def check_module_stack(module: nn.Module, trained: nn.Module, name: str) -> None:

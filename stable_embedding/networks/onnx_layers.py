@@ -94,12 +94,12 @@ def _add_flatten(graph, value, layer):
 
 
 def _add_unflatten(graph, value, layer):
-    if layer.dim not in (1, -1):
-        raise TypeError(
-            f"{layer} is not described as nodes of an ONNX graph; only that of the last"
-            " axis is"
-        )
-    return graph.node("Reshape", value, np.array([-1, *layer.unflattened_size]))
+    shape = graph.node("Shape", value)
+    sizes = [graph.node("Slice", shape, [0], [layer.dim]), layer.unflattened_size]
+    if layer.dim != -1:
+        end = np.iinfo(np.int64).max
+        sizes.append(graph.node("Slice", shape, [layer.dim + 1], [end]))
+    return graph.node("Reshape", value, graph.node("Concat", *sizes, axis=0))
 
 
 def _pair(sizes):

@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from stable_embedding import StableAutoencoder
 from stable_embedding.data.dask_arrays import is_dask_array
+from stable_embedding.networks import ConvolutionalEncoder
 
 da = pytest.importorskip("dask.array")
 distributed = pytest.importorskip("distributed")
@@ -94,9 +95,40 @@ def test_an_array_that_cannot_hold_the_codes_is_refused(model):
         model.transform(X, out=np.empty((80, 4)))
 
 
-def test_other_features_are_refused_at_once(model):
-    with pytest.raises(ValueError, match="3 features, but StableAutoencoder"):
-        model.transform(da.zeros((10, 3)))
+@pytest.mark.parametrize("chunks", [(20, 8, 8), (30, 3, 8), (30, 8, 5)])
+def test_images_are_embedded_as_those_of_an_array(chunks, digits):
+    images = digits[0][:60].reshape(-1, 8, 8)
+    encoder = ConvolutionalEncoder((8, 8))
+    model = StableAutoencoder(encoder=encoder, n_init=1, max_iter=1).fit(images)
+    X, expected = da.from_array(images, chunks=chunks), model.transform(images)
+    assert_allclose(model.transform(X).compute(), expected, rtol=1e-5, atol=1e-4)
+    of_some = model.transform(X[X[:, 2, 2] > 5]).compute()  # of unknown length
+    expected = expected[images[:, 2, 2] > 5]
+    assert_allclose(of_some, expected, rtol=1e-5, atol=1e-4)
+    with pytest.raises(ValueError, match=r"images of shape \(4, 8\), but the encoder"):
+        model.transform(X[:, :4])
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((10, 3), "3 features, but StableAutoencoder"),
+        ((10, 64, 3), "Found array with dim 3"),
+        ((64,), "Expected 2D array, got 1D"),
+    ],
+)
+def test_other_features_are_refused_at_once(shape, message, model):
+    with pytest.raises(ValueError, match=message):
+        model.transform(da.zeros(shape))
+
+
+def test_features_of_unknown_number_are_refused(model, digits):
+    X = da.from_array(digits[0], chunks=(500, 64))
+    some = X[:, X[0] >= 0]
+    with pytest.raises(ValueError, match=r"shape \(1797, nan\).*compute_chunk_sizes"):
+        model.transform(some)
+    codes = model.transform(some.compute_chunk_sizes()).compute()
+    assert_allclose(codes, model.transform(digits[0]), rtol=1e-5, atol=1e-4)
 
 
 @pytest.mark.slow

@@ -10,11 +10,11 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import LocalOutlierFactor
-from sklearn.pipeline import make_pipeline, make_union
+from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 from torch import nn
 
@@ -394,6 +394,84 @@ def test_codes_and_features_are_united(events):
     near(run(to_onnx(union, X=events), events)[0], union.transform(events))
 
 
+UNIONS = {
+    "two maps": make_union(quick(), quick(3)),
+    "one map": make_union(quick()),
+    "weights": FeatureUnion(
+        [("a", quick()), ("b", quick(3))], transformer_weights={"a": 3.0}
+    ),
+    "columns": ColumnTransformer(
+        [("a", quick(), [0, 9, 20, 36]), ("b", quick(1), [20, 21, 36])],
+        transformer_weights={"a": 2.0, "b": 3.0},
+    ),
+    "a union within": make_union(make_union(quick()), quick(3)),
+    "a scaler": FeatureUnion(
+        [("a", StandardScaler()), ("b", quick(3))], transformer_weights={"b": 2.0}
+    ),
+}
+
+
+@pytest.mark.numeric
+@pytest.mark.parametrize("union", UNIONS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_union_of_maps_goes_into_the_next_step(dtype, union, split):
+    X, y, unseen = split
+    unseen = unseen.astype(dtype)
+    steps = [[], [StandardScaler()], [PCA(2)]]
+    for rest in (*steps, [StandardScaler(), LogisticRegression(max_iter=500)]):
+        model = make_pipeline(UNIONS[union], *rest).fit(X, y)
+        options = {"zipmap": False} if hasattr(model, "predict") else None
+        *_, found = run(to_onnx(model, X=unseen, options=options), unseen)
+        embed = getattr(model, "predict_proba", None) or model.transform
+        near(found, embed(unseen))
+
+
+def bits(**parameters):
+    return SemanticHashing(12, n_init=1, max_iter=3, random_state=0, **parameters)
+
+
+@pytest.mark.numeric
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        *(make_pipeline(bits(packed=packed), Ridge()) for packed in (False, True)),
+        make_pipeline(bits(), StandardScaler()),
+        make_pipeline(bits(), PCA(2)),
+        make_pipeline(make_pipeline(bits()), "passthrough", MinMaxScaler()),
+        make_pipeline(make_union(bits(), bits()), StandardScaler()),
+        make_pipeline(make_union(bits(), StandardScaler()), StandardScaler()),
+        FeatureUnion([("b", bits()), ("s", quick())], transformer_weights={"b": 0.5}),
+        make_pipeline(bits(), quick()),
+        GridSearchCV(make_pipeline(bits(), Ridge()), {"ridge__alpha": [1, 2]}, cv=2),
+    ],
+    ids=str,
+)
+def test_bits_go_into_steps_that_take_floats(estimator, split):
+    X, y, unseen = split
+    estimator.fit(X, y)
+    embed = estimator.predict if hasattr(estimator, "predict") else estimator.transform
+    expected = embed(unseen)
+    [found] = run(to_onnx(estimator, X=unseen), unseen)
+    # Near one half rounding decides on a bit, and so on all that follows.
+    near_ones = np.isclose(
+        found, expected.reshape(found.shape), rtol=0, atol=1e-4 * np.abs(expected).max()
+    ).all(axis=1)
+    assert near_ones.mean() > 0.9
+
+
+@pytest.mark.numeric
+def test_bits_go_into_a_classifier_and_stay_bits_at_the_end(split):
+    X, y, unseen = split
+    model = make_pipeline(bits(), LogisticRegression()).fit(X, y)
+    labels, probabilities = run(to_onnx(model, X=unseen), unseen)
+    assert np.mean(labels == model.predict(unseen)) > 0.9
+    assert set(probabilities[0]) == set(y)
+    for last in (bits(), make_union(bits(), bits())):
+        model = make_pipeline(StandardScaler(), last).fit(X)
+        [found] = run(to_onnx(model, X=unseen), unseen)
+        assert found.dtype == np.uint8
+
+
 @pytest.mark.numeric
 def test_float64_is_taken_where_skl2onnx_is_asked(split):
     from skl2onnx.common.data_types import DoubleTensorType
@@ -516,6 +594,41 @@ def test_what_is_frozen_is_converted_as_what_is_within(kept, customers):
     detector = ReconstructionOutlierDetector(frozen).fit(customers)
     scores = run(to_onnx(detector, X=customers), customers)[1]
     near(scores, detector.decision_function(customers)[:, np.newaxis], atol=1e-6)
+
+
+@pytest.mark.numeric
+@pytest.mark.parametrize("passing", ["passthrough", None])
+@pytest.mark.parametrize("at", ["first", "middle", "last", "within", "alone"])
+def test_steps_that_pass_samples_through_are_left_out(at, passing, customers):
+    columns = ColumnTransformer(SELECTIONS["names"])
+    steps = {
+        "first": [passing, columns, quick()],
+        "middle": [columns, passing, quick()],
+        "last": [columns, make_pipeline(quick(), passing)],
+        "within": [make_pipeline(passing, columns), quick()],
+        "alone": [columns, make_pipeline(passing), quick()],
+    }[at]
+    model = make_pipeline(*steps).fit(customers)
+    [found] = run(to_onnx(model, X=customers), customers)
+    near(found, model.transform(customers))
+    if hasattr(model, "score_samples"):
+        detector = ReconstructionOutlierDetector(model).fit(customers)
+        scores = run(to_onnx(detector, X=customers), customers)[1]
+        near(scores, detector.decision_function(customers)[:, np.newaxis], atol=1e-6)
+
+
+@pytest.mark.numeric
+def test_parts_that_pass_columns_through_or_drop_them_are_taken(events):
+    columns = ColumnTransformer(
+        [
+            ("same", make_pipeline("passthrough"), [3, 0]),
+            ("none", "drop", [1]),
+            ("codes", quick(1), [0, 2]),
+        ]
+    )
+    union = make_union("passthrough", make_pipeline("passthrough"), "drop", columns)
+    X = events.astype(np.float64)
+    near(run(to_onnx(union.fit(X)), X)[0], union.transform(X))
 
 
 def test_the_decoder_of_a_frozen_map_is_that_of_the_map(events):

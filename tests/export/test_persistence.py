@@ -517,6 +517,17 @@ def test_pickles_hold_little_more_than_the_weights(estimator, iris):
     assert len(pickled) < weights + 12_000
 
 
+@pytest.mark.parametrize("estimator", CONFIGURATIONS, ids=repr)
+def test_pickles_may_lie_in_memory_that_is_read_only(estimator, iris):
+    """As those that joblib sends to its workers, or maps from a file."""
+    model, buffers = clone(estimator).fit(*iris), []
+    pickled = pickle.dumps(model, 5, buffer_callback=buffers.append)
+    other = pickle.loads(pickled, buffers=[bytes(one) for one in buffers])
+    assert buffers
+    assert_same(model, other, iris[0])
+    getattr(other, "estimator_", other).partial_fit(*iris)
+
+
 def test_joblib_reads_what_it_writes(path, iris):
     model = StableAutoencoder(max_iter=3).fit(iris[0])
     joblib.dump(model, path)

@@ -44,6 +44,22 @@ class Squeezes(nn.Linear):
         return super().forward(samples).squeeze()
 
 
+class HoldsAConstant(nn.Linear):
+    """Multiplies by a tensor that is no buffer, and so stays float32."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.rotation = torch.eye(5, dtype=torch.float32)
+
+    def forward(self, samples):
+        return super().forward(samples @ self.rotation)
+
+
+class Rounds(nn.Linear):
+    def forward(self, samples):
+        return super().forward(samples).to(torch.float32)
+
+
 class Sized(nn.Module):
     def with_n_components(self, n_components):
         return nn.Linear(5, n_components)
@@ -81,6 +97,17 @@ def test_what_has_no_size_gets_one(module):
         (Overflows(5, 3), ValueError, "12 are not finite"),
         (Squeezes(5, 3), ValueError, r"shape \(3,\) for samples of shape \(1, 5\)"),
         (nn.Linear(5, 3, dtype=torch.complex64), ValueError, "holds complex weights"),
+        (
+            HoldsAConstant(5, 3),
+            ValueError,
+            r"decoder=HoldsACon.* torch.float64, .* raises RuntimeError: .*; it must"
+            " compute in the dtype of its input and hold constants as buffers",
+        ),
+        (
+            Rounds(5, 3),
+            ValueError,
+            "decoder=Rounds.* it returns values of torch.float32",
+        ),
     ],
 )
 def test_what_is_no_such_map_is_named(module, error, message):

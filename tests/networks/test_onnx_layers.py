@@ -23,6 +23,10 @@ LAYERS = [
     (nn.MaxPool2d((2, 3), stride=1, padding=1), IMAGES),
     (nn.Flatten(), IMAGES),
     (nn.Unflatten(-1, (2, 3)), (5, 6)),
+    (nn.Unflatten(1, (-1, 2, 3)), (5, 12)),
+    (nn.Unflatten(-1, (-1, 2)), (5, 3, 4)),
+    (nn.Unflatten(-2, (3, 2)), (5, 6, 4)),
+    (nn.Unflatten(1, (2, -1)), (5, 6, 4)),
     (nn.Sequential(nn.Linear(4, 4), nn.Dropout(), nn.Identity(), nn.ReLU()), (5, 4)),
     *((layer, (5, 4)) for layer in (nn.ReLU(), nn.LeakyReLU(0.3), nn.ELU(0.7))),
     *((layer, (5, 4)) for layer in (nn.Tanh(), nn.Sigmoid(), nn.SiLU())),
@@ -88,7 +92,6 @@ def test_nodes_compute_what_the_layer_does(layer, shape):
         nn.Conv2d(1, 1, 3, padding="same"),
         nn.Conv2d(1, 1, 3, padding=1, padding_mode="reflect"),
         nn.Flatten(2),
-        nn.Unflatten(2, (1, 1)),
     ],
 )
 def test_what_has_no_nodes_is_named(layer):
