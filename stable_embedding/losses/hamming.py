@@ -11,7 +11,7 @@ from torch.nn import functional
 from .._ambient import CPU_FLOAT32
 from ..data import limits
 from .base import Batch, LossTerm, split_into_blocks, split_values
-from .similarity import squared_distance
+from .similarity import pair_weights, squared_distance
 
 # Sizes of the neighborhoods that Hamming distances should separate from other samples.
 NEIGHBORHOODS = (1, 2, 4, 8)
@@ -80,15 +80,6 @@ def near_pairs(distances: Tensor, weights: Tensor | None = None) -> Tensor:
     near = distances.unsqueeze(-3) <= radii.mT.unsqueeze(-1)
     # Not by the radius of the other: rounding may differ between a row and a column.
     return near | near.mT
-
-
-def pair_weights(distances: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Return the weight of each pair; 0 on the diagonal and for unknown distances."""
-    known = (~distances.isnan()).to(distances.dtype)
-    known.diagonal(dim1=-2, dim2=-1).zero_()
-    if weights is None:
-        return known
-    return known * weights.unsqueeze(-1) * weights.unsqueeze(-2)
 
 
 class _HammingLoss(torch.autograd.Function):
