@@ -61,10 +61,10 @@ def near_pairs(distances: Tensor, weights: Tensor | None = None) -> Tensor:
         other samples.
     """
     n_others = distances.shape[-1] - 1
-    counts = [min(count, max(1, n_others // 2)) for count in NEIGHBORHOODS]
     distances = distances.nan_to_num(torch.inf)
     distances.diagonal(dim1=-2, dim2=-1).fill_(torch.inf)
     if weights is None:
+        counts = [min(count, max(1, n_others // 2)) for count in NEIGHBORHOODS]
         nearest = distances.topk(counts[-1], largest=False).values
         radii = nearest[..., [count - 1 for count in counts]]
     else:
@@ -74,7 +74,7 @@ def near_pairs(distances: Tensor, weights: Tensor | None = None) -> Tensor:
         # In whole samples, up to rounding, unless others stand for less than two.
         whole = (half * (1 + 4 * torch.finfo(half.dtype).eps)).floor()
         most = torch.where(whole < 1, half, whole)
-        wanted = others.new_tensor(counts).minimum(most)
+        wanted = others.new_tensor(NEIGHBORHOODS).minimum(most)
         at = torch.searchsorted(others.cumsum(-1), wanted)
         radii = ordered.gather(-1, at.clamp_max(n_others - 1))
     near = distances.unsqueeze(-3) <= radii.mT.unsqueeze(-1)
