@@ -120,6 +120,10 @@ class LossTerm(nn.Module):
     def begin(self, n_steps: int) -> None:
         """Prepare for a training; hook for terms that change during it.
 
+        Keep what changes in a buffer, such as a count of the steps, and change it in
+        `forward` if ``self.training`` is true. A training that resumes from a
+        checkpoint restores parameters and buffers; other attributes start again.
+
         Parameters
         ----------
         n_steps : int
