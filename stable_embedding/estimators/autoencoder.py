@@ -380,8 +380,9 @@ class StableAutoencoder(BaseStableAutoencoder):
     with the mean :math:`\bar u` and the total variance :math:`s_u^2` of :math:`u`, and
     the mean :math:`c` for a collapsed embedding. The optimum is kernel PCA with the
     kernel "cosine". It is unique up to rotation. A term "guide" draws codes to it in
-    the first half of the steps. `code_scale_` is :math:`s_u`, so inner products of the
-    embedding are centered cosines. Neighbors are those of `metric`.
+    the first half of the steps. `code_scale_` is :math:`s_u`, estimated from pairs of
+    at most a thousand samples, so inner products of the embedding are centered cosines.
+    Neighbors are those of `metric`.
 
     **Neighbors.** With `neighbor_weight` :math:`v` the :math:`b` samples of a batch are
     anchors. Each epoch draws one neighbor of each as its positive. The nearness

@@ -84,7 +84,9 @@ class EmbeddingMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     def transform_runs(self, X):
         """Embed X by each run of ``n_init``.
 
-        All runs are aligned. The mean of their codes is what `transform` returns.
+        All runs are aligned. The mean of their codes is what `transform` returns. Of
+        k-sparse codes it returns the largest of the mean, and its bits are those of the
+        mean before it is rounded to bits.
 
         Parameters
         ----------
@@ -94,7 +96,8 @@ class EmbeddingMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         Returns
         -------
         ndarray of shape (n_init, n_samples, n_components), dtype float32
-            Codes, in the units of the data.
+            Codes, in the units of the data. Bits have the shape and dtype of those of
+            `transform`, for each run.
         """
         check_is_fitted(self)
         X = self._validate_all_but_values(X)

@@ -1,14 +1,19 @@
 """A variational autoencoder that separates labeled classes."""
 
+import warnings
 from numbers import Real
 
 from sklearn.utils.validation import check_consistent_length
 
 from .._sklearn import Interval
+from ..data import limits
 from ..data.labels import encode_classes
 from ..losses.triplet import TripletLoss
 from .registry import register
 from .variational import VariationalAutoencoder
+
+# Labeled samples of a triplet.
+_LEAST_LABELED = 3
 
 
 @register
@@ -167,6 +172,11 @@ class TripletVariationalAutoencoder(VariationalAutoencoder):
         check_consistent_length(X, labels)
         return labels
 
+    def _initialize(self, data, plan):
+        if self.triplet_weight:
+            warn_of_few_labels(data.training_set.labels)
+        return super()._initialize(data, plan)
+
     def _loss_terms(self, networks, data, plan):
         own = TripletLoss(float(self.triplet_weight), self.margin)
         return [*super()._loss_terms(networks, data, plan), own]
@@ -179,3 +189,17 @@ class TripletVariationalAutoencoder(VariationalAutoencoder):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
+
+
+def warn_of_few_labels(labels):
+    """Warn if a block of samples has too few labels for triplets."""
+    block, known = limits.TRIPLET_BLOCK, (labels >= 0).double().mean().item()
+    if known * block >= _LEAST_LABELED:
+        return
+    warnings.warn(
+        f"y has labels of {100 * known:.3g} % of the samples: triplets are taken within"
+        f" {block} samples, of which only {known * block:.2g} have a label on average,"
+        " so few or none are found; label more samples, or use"
+        " StableAutoencoder(label_weight=1)",
+        stacklevel=7,  # where `fit` is called, through two decorators
+    )

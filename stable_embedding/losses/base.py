@@ -10,6 +10,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+# Least divisor. Where it is taken, what it divides is 0.
+TINY = 1e-12
+
 
 class Outputs(NamedTuple):
     """Outputs of a network for a batch.
@@ -81,6 +84,11 @@ class LossTerm(nn.Module):
         in evaluation too. If False, the default, evaluation passes only the anchors.
         There are positives only with ``neighbor_weight`` above 0.
 
+    counted_fraction : Tensor of shape (...) or None
+        Fraction of the last batch that the term counted, from 0 to 1; None, the
+        default, if it counts all of each batch. Set it in `forward` if a batch may hold
+        little for the term, such as few labels: batches are averaged by it.
+
     Examples
     --------
     A term that penalizes correlated components:
@@ -103,6 +111,7 @@ class LossTerm(nn.Module):
 
     name: str
     uses_positives = False
+    counted_fraction: Tensor | None = None
 
     def __init__(self, weight: float = 1.0):
         super().__init__()
@@ -110,6 +119,10 @@ class LossTerm(nn.Module):
 
     def begin(self, n_steps: int) -> None:
         """Prepare for a training; hook for terms that change during it.
+
+        Keep what changes in a buffer, such as a count of the steps, and change it in
+        `forward` if ``self.training`` is true. A training that resumes from a
+        checkpoint restores parameters and buffers; other attributes start again.
 
         Parameters
         ----------
@@ -158,7 +171,11 @@ class TotalLoss(nn.Module):
         return {term.name: term.weight for term in self.terms}  # type: ignore[misc]
 
     def forward(self, outputs: Any, batch: Batch) -> Tensor:
-        """Return the total and its terms, in the order of `names`."""
+        """Return the total and its terms, in the order of `names`.
+
+        If a term does not count all of the batch, the fractions that the total and each
+        term count follow.
+        """
         whole = anchors = outputs, batch
         if self.paired and not self.training:
             anchors = anchors_of(outputs, batch)
@@ -168,30 +185,52 @@ class TotalLoss(nn.Module):
                 values.append(outputs.codes.new_zeros(outputs.codes.shape[:-2]))
                 continue
             value = term(*(whole if term.uses_positives else anchors))
-            check_shape(value, str(term.name), outputs.codes.shape[:-2])
+            check_shape(value, f"{term.name!r} returned", outputs.codes.shape[:-2])
             weighted = value if term.weight == 1 else term.weight * value
             total = weighted if total is None else total + weighted
             values.append(value)
-        return torch.stack([values[0] if total is None else total, *values])
+        total = values[0] if total is None else total
+        return torch.stack([total, *values, *self._fractions(total)])
+
+    def _fractions(self, total):
+        """Return the fractions that are counted, unless all terms count all."""
+        fractions = [term.counted_fraction for term in self.terms]
+        if all(fraction is None for fraction in fractions):
+            return []
+        for term, fraction in zip(self.terms, fractions):
+            if fraction is not None:
+                found = f"{term.name!r} has a counted_fraction of"
+                check_shape(fraction, found, total.shape)
+        ones = torch.ones_like(total)
+        return [ones if part is None else part for part in (None, *fractions)]
 
 
-def check_shape(value: Any, name: str, shape: Sequence[int]) -> None:
-    """Raise if the value of a term is not a tensor with one number for each run."""
+def check_shape(value: Any, found: str, shape: Sequence[int]) -> None:
+    """Raise if what was found of a term is not a tensor with a number for each run."""
     if not isinstance(value, Tensor):
         raise TypeError(
-            f"the loss term {name!r} returned a {type(value).__name__}; it must return"
-            " a torch.Tensor"
+            f"the loss term {found} a {type(value).__name__}; it must be a torch.Tensor"
         )
     if value.shape != shape:
         raise ValueError(
-            f"the loss term {name!r} returned shape {tuple(value.shape)}; it must"
-            f" return {tuple(shape)}: one value for each run"
+            f"the loss term {found} shape {tuple(value.shape)}; it must be"
+            f" {tuple(shape)}: one value for each run"
         )
 
 
 def weighted_mean(values: Tensor, weights: Tensor | None) -> Tensor:
     """Return the mean of values times weights, over the last axis."""
     return (values if weights is None else values * weights).mean(-1)
+
+
+def ratio(lost: Tensor, total: Tensor) -> Tensor:
+    """Divide what is lost by a total; 0 with a finite gradient where it is 0."""
+    return lost / torch.where(total > 0, total, 1)
+
+
+def fraction_of(counts: Tensor, total: Tensor) -> Tensor:
+    """Return the fraction of samples that count; 0 where there is a total of 0."""
+    return counts.mean(-1) * (total > 0)
 
 
 def anchors_of(outputs: Any, batch: Batch) -> tuple[Any, Batch]:

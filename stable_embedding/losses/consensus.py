@@ -6,13 +6,10 @@ import torch
 from torch import Tensor
 
 from .._ambient import CPU_FLOAT32
-from .base import Batch, LossTerm
+from .base import TINY, Batch, LossTerm
 
 # Fraction of the way that a mean code moves toward each new code.
 _STEP = 0.25
-
-# Least divisor. Where it is taken, what it divides is 0.
-_TINY = 1e-12
 
 
 def auto_consensus_weight(n_samples: float, has_reference: bool = False) -> float:
@@ -92,10 +89,12 @@ class ConsensusLoss(LossTerm):
         seen = (self.steps[index] < 1).to(codes.dtype)
         distances = (codes - self.mean_codes[index]).square().sum(-1)
         n_seen = seen.sum(-1)
+        if not self.couples_runs:
+            self.counted_fraction = seen.mean(-1)
         if batch.weights is not None:
             seen = seen * batch.weights
-            n_seen = seen.sum(-1) / batch.weights.mean(-1).clamp_min(_TINY)
-        loss = (distances * seen).sum(-1) / n_seen.clamp_min(_TINY)
+            n_seen = seen.sum(-1) / batch.weights.mean(-1).clamp_min(TINY)
+        loss = (distances * seen).sum(-1) / n_seen.clamp_min(TINY)
         if self.training and self.couples_runs:
             self._move(codes.detach(), index)
         return loss

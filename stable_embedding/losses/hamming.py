@@ -11,7 +11,7 @@ from torch.nn import functional
 from .._ambient import CPU_FLOAT32
 from ..data import limits
 from .base import Batch, LossTerm, split_into_blocks, split_values
-from .similarity import squared_distance
+from .similarity import pair_weights, squared_distance
 
 # Sizes of the neighborhoods that Hamming distances should separate from other samples.
 NEIGHBORHOODS = (1, 2, 4, 8)
@@ -61,10 +61,10 @@ def near_pairs(distances: Tensor, weights: Tensor | None = None) -> Tensor:
         other samples.
     """
     n_others = distances.shape[-1] - 1
-    counts = [min(count, max(1, n_others // 2)) for count in NEIGHBORHOODS]
     distances = distances.nan_to_num(torch.inf)
     distances.diagonal(dim1=-2, dim2=-1).fill_(torch.inf)
     if weights is None:
+        counts = [min(count, max(1, n_others // 2)) for count in NEIGHBORHOODS]
         nearest = distances.topk(counts[-1], largest=False).values
         radii = nearest[..., [count - 1 for count in counts]]
     else:
@@ -74,21 +74,12 @@ def near_pairs(distances: Tensor, weights: Tensor | None = None) -> Tensor:
         # In whole samples, up to rounding, unless others stand for less than two.
         whole = (half * (1 + 4 * torch.finfo(half.dtype).eps)).floor()
         most = torch.where(whole < 1, half, whole)
-        wanted = others.new_tensor(counts).minimum(most)
+        wanted = others.new_tensor(NEIGHBORHOODS).minimum(most)
         at = torch.searchsorted(others.cumsum(-1), wanted)
         radii = ordered.gather(-1, at.clamp_max(n_others - 1))
     near = distances.unsqueeze(-3) <= radii.mT.unsqueeze(-1)
     # Not by the radius of the other: rounding may differ between a row and a column.
     return near | near.mT
-
-
-def pair_weights(distances: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Return the weight of each pair; 0 on the diagonal and for unknown distances."""
-    known = (~distances.isnan()).to(distances.dtype)
-    known.diagonal(dim1=-2, dim2=-1).zero_()
-    if weights is None:
-        return known
-    return known * weights.unsqueeze(-1) * weights.unsqueeze(-2)
 
 
 class _HammingLoss(torch.autograd.Function):

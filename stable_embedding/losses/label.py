@@ -8,7 +8,14 @@ from torch import Tensor, nn
 
 from .._ambient import CPU_FLOAT32
 from ..data import limits
-from .base import Batch, LossTerm, split_into_blocks, split_values
+from .base import (
+    Batch,
+    LossTerm,
+    fraction_of,
+    ratio,
+    split_into_blocks,
+    split_values,
+)
 from .neighbor import student_kernel
 
 # Initial scale of the kernel, for codes of unit variance. The scale is learned.
@@ -101,6 +108,13 @@ def label_loss(
     J. Goldberger, S. Roweis, G. Hinton and R. Salakhutdinov, "Neighbourhood components
     analysis", NIPS 2004.
     """
+    return ratio(*label_entropies(codes, labels, log_scale, weights))
+
+
+def label_entropies(
+    codes: Tensor, labels: Tensor, log_scale: Tensor, weights: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Return the numerator and the denominator of :func:`label_loss`."""
     if labels.dim() < codes.dim():
         labels = labels.unsqueeze(-1)
     codes = split_into_blocks(codes, limits.NEGATIVE_BLOCK)
@@ -123,7 +137,7 @@ def label_loss(
     lost, of_collapsed = (
         (weights * entropy).sum((-2, -1)) for entropy in (found, expected)
     )
-    return lost / of_collapsed.clamp_min(1e-12)
+    return lost, of_collapsed
 
 
 class LabelLoss(LossTerm):
@@ -147,5 +161,12 @@ class LabelLoss(LossTerm):
 
     def forward(self, outputs: Any, batch: Batch) -> Tensor:
         """Compute the cross-entropy of labels, relative to that of a collapsed map."""
-        assert batch.labels is not None
-        return label_loss(outputs.codes, batch.labels, self.log_scale, batch.weights)
+        labels = batch.labels
+        assert labels is not None
+        if labels.dim() < outputs.codes.dim():
+            labels = labels.unsqueeze(-1)
+        entropies = label_entropies(
+            outputs.codes, labels, self.log_scale, batch.weights
+        )
+        self.counted_fraction = fraction_of(certainty(labels), entropies[1])
+        return ratio(*entropies)

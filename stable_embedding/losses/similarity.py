@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from .._ambient import CPU_FLOAT32
 from ..data import limits
-from .base import Batch, LossTerm, split_into_blocks, split_values
+from .base import TINY, Batch, LossTerm, split_into_blocks, split_values
 
 Similarity = Callable[[Tensor], Tensor]
 
@@ -209,9 +209,7 @@ class _DistanceLoss(torch.autograd.Function):
         weights.diagonal(dim1=-2, dim2=-1).zero_()
         ctx.n_pairs = max(n_samples * (n_samples - 1), 1)
         if has_unknown:
-            known = weights.isfinite()
-            weights.masked_fill_(~known, 0)
-            ctx.n_pairs = (known.sum((-2, -1)) - n_samples).clamp_min_(1)
+            weights.nan_to_num_(0.0)
         squares = (weights * found).square_()
         if of_samples is not None:
             of_pairs = of_samples.unsqueeze(-1) * of_samples.unsqueeze(-2)
@@ -249,7 +247,7 @@ def given_distance_loss(
         Codes.
 
     has_unknown : bool, default=False
-        Whether some distances are nan. Their pairs do not count.
+        Whether some distances are nan. Their pairs count as equal.
 
     weights : Tensor of shape (..., n_samples) or None, default=None
         Weights of the samples. The weight of a pair is their product.
@@ -259,6 +257,15 @@ def given_distance_loss(
     Tensor of shape (...)
     """
     return _DistanceLoss.apply(codes, wanted, has_unknown, weights)
+
+
+def pair_weights(distances: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Return the weight of each pair; 0 on the diagonal and for unknown distances."""
+    known = (~distances.isnan()).to(distances.dtype)
+    known.diagonal(dim1=-2, dim2=-1).zero_()
+    if weights is None:
+        return known
+    return known * weights.unsqueeze(-1) * weights.unsqueeze(-2)
 
 
 def distance_loss(
@@ -295,7 +302,8 @@ def mean_over_blocks(
     Parameters
     ----------
     loss : callable
-        Function of codes, positions, and weights or None.
+        Function of codes, positions, and weights or None; its last axis is that of
+        the blocks.
 
     codes : Tensor of shape (..., n_samples, n_components)
 
@@ -368,7 +376,8 @@ class GivenDistanceLoss(LossTerm):
 
     with codes :math:`z_i`, given distances :math:`d_{ij}` and their unit :math:`s_d`.
     The unit is the root of half the mean of :math:`d_{ij}^2`, so a collapsed map has a
-    loss of 1. Batches are split as in :func:`distance_loss`.
+    loss of 1. Batches are split as in :func:`distance_loss`. The mean is that over all
+    known pairs within the blocks of a batch.
 
     Parameters
     ----------
@@ -391,12 +400,22 @@ class GivenDistanceLoss(LossTerm):
 
     def forward(self, outputs: Any, batch: Batch) -> Tensor:
         """Compute the loss of distances, as a fraction."""
-        return mean_over_blocks(self._lost, outputs.codes, batch) / 2
+        if not self.distances.has_unknown:
+            return mean_over_blocks(self._lost, outputs.codes, batch) / 2
+        lost, known, pairs = mean_over_blocks(self._lost, outputs.codes, batch)
+        self.counted_fraction = known / pairs.clamp_min(TINY)
+        return lost / self.counted_fraction.clamp_min(TINY) / 2
 
     def _lost(self, codes, index, weights):
         wanted = self.distances.among(index).to(codes.dtype) / self.unit
-        has_unknown = self.distances.has_unknown
-        return given_distance_loss(wanted, codes, has_unknown, weights)
+        if not self.distances.has_unknown:
+            return given_distance_loss(wanted, codes, weights=weights)
+        lost = given_distance_loss(wanted, codes, True, weights)
+        pairs = (
+            pair_weights(distances, weights).mean((-2, -1))
+            for distances in (wanted, torch.zeros_like(wanted))
+        )
+        return torch.stack([lost, *pairs])
 
 
 class GivenInnerProductLoss(LossTerm):

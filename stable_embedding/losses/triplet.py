@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..data import limits
-from .base import Batch, LossTerm, split_into_blocks
+from .base import Batch, LossTerm, fraction_of, ratio, split_into_blocks
 
 
 def triplet_loss(
@@ -41,6 +41,13 @@ def triplet_loss(
     Tensor of shape (...)
         It equals the margin for a collapsed map, and 0 if there are no triplets.
     """
+    return ratio(*sums_over_triplets(codes, labels, margin, weights))
+
+
+def sums_over_triplets(
+    codes: Tensor, labels: Tensor, margin: float, weights: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Return the numerator and the denominator of :func:`triplet_loss`."""
     codes = split_into_blocks(codes, limits.TRIPLET_BLOCK)
     labels = split_into_blocks(labels.unsqueeze(-1), limits.TRIPLET_BLOCK)
     halves = 0.5 * (codes.unsqueeze(-2) - codes.unsqueeze(-3)).square().sum(-1)
@@ -58,7 +65,7 @@ def triplet_loss(
         near = sum_of_first(finite, n_near)
         total = ((n_near * reach - near) * positives).sum((-2, -1))
         counts = (positives.sum(-1) * negatives.sum(-1)).sum(-1)
-        return total.sum(-1) / counts.sum(-1).clamp_min(1)
+        return total.sum(-1), counts.sum(-1)
     weights = split_into_blocks(weights.unsqueeze(-1), limits.TRIPLET_BLOCK)
     of_others = weights.mT.expand_as(halves)
     sorted_weights = of_others.gather(-1, by_distance)
@@ -67,8 +74,7 @@ def triplet_loss(
     of_positives = positives * of_others * weights
     total = ((n_near_weighted * reach - near) * of_positives).sum((-2, -1))
     counts = (of_positives.sum(-1) * (negatives * of_others).sum(-1)).sum(-1)
-    tiny = torch.finfo(counts.dtype).tiny
-    return total.sum(-1) / counts.sum(-1).clamp_min(tiny)
+    return total.sum(-1), counts.sum(-1)
 
 
 def sum_of_first(values: Tensor, counts: Tensor) -> Tensor:
@@ -97,5 +103,9 @@ class TripletLoss(LossTerm):
 
     def forward(self, outputs: Any, batch: Batch) -> Tensor:
         """Compute the mean triplet loss."""
-        assert batch.labels is not None
-        return triplet_loss(outputs.codes, batch.labels, self.margin, batch.weights)
+        labels = batch.labels
+        assert labels is not None
+        sums = sums_over_triplets(outputs.codes, labels, self.margin, batch.weights)
+        known = (labels >= 0).to(outputs.codes.dtype)
+        self.counted_fraction = fraction_of(known, sums[1])
+        return ratio(*sums)

@@ -224,13 +224,27 @@ class Net(NeuralNet):
         return terms[..., : len(sizes)].contiguous(), sizes
 
     def _mean_terms(self, terms, sizes):
-        """Return the mean of each term over samples, for each run."""
-        weights = terms.new_tensor(sizes)
-        total = terms @ weights
-        counted = torch.cat([total.flatten(), weights.sum(0, keepdim=True)])
+        """Return the mean of each term over the samples that it counts, for each run.
+
+        The total of these means is their weighted sum.
+        """
+        names, weights = self.criterion.names, terms.new_tensor(sizes)
+        terms, fractions = terms[: len(names)], terms[len(names) :]
+        sums = [terms @ weights]
+        if len(fractions):
+            sums += [(terms * fractions) @ weights, fractions @ weights]
+        shape = len(sums), len(names), -1
+        counted = torch.cat([*map(torch.flatten, sums), weights.sum(0, keepdim=True)])
         *sums, n_samples = self.sum_over_processes(counted).tolist()
-        names = self.criterion.names
-        return names, (np.reshape(sums, (len(names), -1)) / n_samples).tolist()
+        whole, *of_counted = np.reshape(sums, shape)
+        means = whole / n_samples
+        if of_counted:
+            lost, n_counted = of_counted
+            found = np.divide(lost, n_counted, np.zeros_like(lost), where=n_counted > 0)
+            change = found[1:] - means[1:]
+            means[1:] = found[1:]
+            means[0] += np.array([*self.criterion.weights.values()]) @ change
+        return names, means.tolist()
 
     def _record(self, prefix, names, of_runs):
         """Write the terms to the history, and see that the loss is finite."""

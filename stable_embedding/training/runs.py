@@ -12,8 +12,9 @@ class Run(NamedTuple):
     Attributes
     ----------
     history : dict of str to list of float
-        For each term of the loss, its mean over the samples of each epoch. With early
-        stopping also its mean over validation samples, prefixed with ``validation_``.
+        For each term of the loss, its mean over the samples of each epoch that the term
+        counts. The loss is the weighted sum of these. With early stopping also the
+        means over validation samples, prefixed with ``validation_``.
 
     losses : dict of str to float
         Terms over the training samples after the last epoch.

@@ -251,3 +251,10 @@ def test_the_label_of_a_sample_of_weight_0_decides_nothing(iris):
     kept = weights > 0
     # The sample is left out before anything is computed: both are one computation.
     np.testing.assert_array_equal(model.fit(X[kept], y[kept]).transform(X), found)
+
+
+def test_of_few_numbers_that_tell_nothing_a_map_loses_all(rng):
+    X, known = rng.normal(size=(1_000, 5)), rng.random(1_000) < 0.015
+    numbers = np.where(known, rng.normal(size=1_000), np.nan)
+    model = StableAutoencoder(**FEW | {"label_weight": 1e-6}).fit(X, numbers)
+    assert 0.8 < model.label_loss_ < 1.5

@@ -310,3 +310,25 @@ def test_duplicates_are_not_each_others_neighbors(X):
     )
     found = clone(model).fit(np.concatenate([X, X, X, X])).transform(X)
     np.testing.assert_array_equal(found, model.fit(X).transform(X))
+
+
+def test_known_distances_weigh_as_those_of_copies(rng):
+    counts = np.repeat([5, 1], [20, 80])
+    X, index = rng.normal(size=(100, 5)), np.repeat(np.arange(100), counts)
+    X[:20] += 3
+    known = rng.random((100, 100)) < 0.03
+    known[:20, :20] = True
+    known |= known.T
+    np.fill_diagonal(known, False)
+    distances = np.where(known, cdist(X, X), 0)
+    model = StableAutoencoder(
+        alpha=0.0, batch_size=1_000, max_iter=100, n_init=1, random_state=0
+    )
+    weighted = clone(model).fit(X, distances=csr_array(distances), sample_weight=counts)
+    repeated = clone(model).fit(
+        X[index], distances=csr_array(distances[index][:, index])
+    )
+    for name in ("reconstruction_loss", "similarity_loss"):
+        # Copies are in blocks, between which no pairs are compared.
+        expected = repeated.losses_[name]
+        assert weighted.losses_[name] == pytest.approx(expected, rel=0.15)

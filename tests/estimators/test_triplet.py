@@ -61,3 +61,13 @@ def test_labels_of_nothing_leave_the_model_as_it_was(iris):
     with pytest.raises(ValueError, match="y labels no sample"):
         model.fit(X, np.full(len(X), -1))
     np.testing.assert_array_equal(model.transform(X), codes)
+
+
+def test_labels_too_few_for_triplets_are_warned_of(rng):
+    X, y = rng.normal(size=(200, 4)), np.arange(200) % 2
+    model = TripletVariationalAutoencoder(n_init=1, max_iter=1)
+    y[8:] = -1
+    with pytest.warns(UserWarning, match=r"4 % of the samples: .* 64 samples, .* 2\.6"):
+        model.fit(X, y)
+    model.fit(X[:40], y[:40])
+    model.set_params(triplet_weight=0).fit(X, y)

@@ -247,9 +247,9 @@ def test_blocks_are_even_and_leave_out_few(n_samples, shape):
 @pytest.mark.parametrize(
     ("returned", "error", "message"),
     [
-        (torch.tensor(1.0), ValueError, r"'own' returned shape \(\); it must return"),
-        (torch.ones(3, 1), ValueError, r"shape \(3, 1\); it must return \(3,\)"),
-        (1.0, TypeError, "'own' returned a float; it must return a torch.Tensor"),
+        (torch.tensor(1.0), ValueError, r"'own' returned shape \(\); it must be"),
+        (torch.ones(3, 1), ValueError, r"shape \(3, 1\); it must be \(3,\): one"),
+        (1.0, TypeError, "'own' returned a float; it must be a torch.Tensor"),
     ],
 )
 def test_a_term_returns_one_value_for_each_run(samples, returned, error, message):
@@ -262,3 +262,31 @@ def test_a_term_returns_one_value_for_each_run(samples, returned, error, message
     runs = samples.expand(3, *samples.shape)
     with pytest.raises(error, match=message):
         TotalLoss([ReconstructionLoss(), Own()])(outputs_of(runs), batch_of(runs))
+
+
+def test_fractions_that_terms_count_follow_their_values(samples):
+    class Half(Size):
+        def forward(self, outputs, batch):
+            self.counted_fraction = outputs.size.new_full(outputs.size.shape[:-1], 0.5)
+            return super().forward(outputs, batch)
+
+    runs = torch.stack([samples, 2 * samples])
+    loss = TotalLoss([ReconstructionLoss(), Half(), Refusal(0.0)])
+    found = loss(more_outputs_of(runs), batch_of(runs))
+    assert found.shape == (8, 2)
+    assert found[4:, 0].tolist() == found[4:, 1].tolist() == [1, 1, 0.5, 1]
+
+
+@pytest.mark.parametrize(
+    ("fraction", "error", "message"),
+    [
+        (torch.tensor(1.0), ValueError, r"'size' has a counted_fraction of shape \(\)"),
+        (1.0, TypeError, "'size' has a counted_fraction of a float; it must be a"),
+    ],
+)
+def test_a_term_counts_one_fraction_for_each_run(samples, fraction, error, message):
+    term = Size()
+    term.counted_fraction = fraction
+    runs = samples.expand(3, *samples.shape)
+    with pytest.raises(error, match=message):
+        TotalLoss([term])(more_outputs_of(runs), batch_of(runs))

@@ -114,7 +114,10 @@ def test_one_run_is_drawn_to_a_reference_alone():
     for far in (1.0, 5.0):
         found = term(outputs_of([[3.0, 4.0], [far, far]]), batch)
         assert found.item() == 25
+        assert term.counted_fraction == 0.5
     torch.testing.assert_close(term.mean_codes, torch.zeros(2, 2))
+    assert term(outputs_of([[3.0, 4.0]]), batch_of([1])) == 0
+    assert term.counted_fraction == 0
 
 
 def test_the_automatic_weight_grows_evenly_with_the_samples():

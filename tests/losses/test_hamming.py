@@ -241,3 +241,19 @@ def test_what_samples_lost_is_added_to_their_distances(draw, codes):
     found = term(outputs, Batch(kept, index))
     torch.testing.assert_close(found, of_whole(outputs, Batch(whole, index)))
     assert not torch.isclose(found, of_whole(outputs, Batch(kept, index)))
+
+
+def test_half_of_the_others_is_counted_by_their_weights():
+    places = torch.arange(5.0).double().unsqueeze(-1).square()
+    weights = torch.full((5,), 2.0).double()
+    index = torch.arange(5).repeat_interleave(2)
+    found = near_pairs(distances_of(places), weights)
+    # Eight samples are at other places, half of which are four, at two places.
+    n_near = [labels[0, 1:].sum().item() for labels in found]
+    assert n_near == [1, 1, 2, 2]
+    repeated = distances_of(places[index])
+    repeated[index.unsqueeze(-1) == index] = torch.nan
+    # Copies are no others, and take no place among the half of nine others.
+    for labels, expected in zip(found, near_pairs(repeated)):
+        others = ~torch.eye(5, dtype=torch.bool)
+        assert torch.equal(labels[others], expected[::2, ::2][others])

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from stable_embedding.losses.base import Batch
+from stable_embedding.losses.base import Batch, Outputs
 from stable_embedding.losses.label import LabelLoss, agreement, certainty, label_loss
 
 SCALE = torch.tensor(0.5)
@@ -134,3 +134,18 @@ def test_each_run_learns_a_scale(n_runs):
     loss.sum().backward()
     assert loss.shape == codes.shape[:-2]
     assert np.count_nonzero(term.log_scale.grad) == n_runs
+
+
+def test_only_labeled_samples_of_batches_with_other_labels_are_counted():
+    term, codes, index = LabelLoss(1.0), draw(8, 2), torch.arange(8)
+    outputs = Outputs(codes, codes)
+    for labels, counted in (
+        (index % 2, 1),
+        (torch.tensor([0, 0, 1, 1, *[-1] * 4]), 0.5),
+        (torch.tensor([0, 0, *[-1] * 6]), 0),
+        (torch.tensor([0.1, 0.2, 0.5, 0.6, *[NAN] * 4]), 0.5),
+        (torch.tensor([0.1, *[NAN] * 7]), 0),
+    ):
+        lost = term(outputs, Batch(codes, index, labels))
+        assert term.counted_fraction == counted
+        assert (lost > 0) == (counted > 0)

@@ -62,3 +62,24 @@ def test_samples_without_a_label_are_in_no_triplet(codes):
     assert expected > 0
     torch.testing.assert_close(triplet_loss(codes, labels, 0.7), expected)
     assert triplet_loss(codes, torch.full((12,), -1), 0.7) == 0
+
+
+def test_only_labeled_samples_of_batches_with_triplets_are_counted(codes):
+    term = TripletLoss(1.0, 0.7)
+    for labels, counted in (
+        (torch.arange(12) % 3, 1),
+        (torch.tensor([0, 0, 1, *[-1] * 9]), 0.25),
+        (torch.tensor([0, 1, 2, *[-1] * 9]), 0),
+        (torch.tensor([0, 0, *[-1] * 10]), 0),
+    ):
+        lost = term(Outputs(codes, codes), Batch(codes, torch.arange(12), labels))
+        assert term.counted_fraction == counted
+        assert (lost > 0) == (counted > 0)
+
+
+@pytest.mark.parametrize("weights", [None, torch.zeros(12)])
+def test_without_triplets_the_gradient_is_zero(codes, weights):
+    codes.requires_grad_()
+    labels = torch.full((12,), -1) if weights is None else torch.arange(12) % 3
+    (1e30 * triplet_loss(codes, labels, 0.7, weights)).backward()
+    assert not codes.grad.any()

@@ -130,6 +130,36 @@ def test_a_training_of_unusual_modules_is_resumed_where_it_was(tmp_path):
     np.testing.assert_array_equal(found.transform(X), expected.transform(X))
 
 
+class Fade(LossTerm):
+    """A term that falls with the steps, which it counts in a buffer."""
+
+    name = "fade"
+
+    def begin(self, n_steps):
+        self.n_steps = n_steps
+        self.register_buffer("step", torch.zeros(()))
+
+    def forward(self, outputs, batch):
+        if self.training:
+            self.step = self.step + 1
+        return (1 - self.step / self.n_steps) * outputs.codes.abs().mean((-2, -1))
+
+
+def test_a_term_that_counts_in_a_buffer_goes_on_counting(
+    samples, train_one, start, tmp_path
+):
+    def go(**parts):
+        return train_one(
+            samples, start(), terms=[Fade(), ReconstructionLoss()], **parts
+        )
+
+    expected, _ = go()
+    with pytest.raises(RuntimeError, match="crashed"):
+        go(checkpoint=tmp_path, callbacks=(Crash(4),))
+    found, _ = go(checkpoint=tmp_path)
+    assert found == expected
+
+
 @pytest.mark.parametrize(
     "value",
     [

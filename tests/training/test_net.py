@@ -11,6 +11,7 @@ from stable_embedding import StableAutoencoder
 from stable_embedding.losses import LossTerm
 from stable_embedding.losses.base import TotalLoss
 from stable_embedding.losses.reconstruction import ReconstructionLoss
+from stable_embedding.losses.similarity import SimilarityLoss, distance
 from stable_embedding.losses.variational import GaussianKLLoss
 from stable_embedding.networks import BaseAutoencoder, ModulePart
 from stable_embedding.networks.variational import VariationalNetwork
@@ -298,3 +299,68 @@ def test_the_loss_that_is_not_finite_is_named(of_which, samples, train_one, star
             terms=[ReconstructionLoss(), Infinite()],
             stopping_rule=StoppingRule(0.2, 2, 1e-2),
         )
+
+
+class Partly(LossTerm):
+    """Mean first value of the samples whose first value is positive."""
+
+    name = "partly"
+
+    def forward(self, outputs, batch):
+        counts = batch.samples[..., 0] > self.threshold
+        self.counted_fraction = counts.to(outputs.codes.dtype).mean(-1)
+        values = (batch.samples[..., 0] * counts).sum(-1) + 0 * outputs.codes.sum()
+        return values / counts.sum(-1).clamp_min(1)
+
+
+@pytest.mark.numeric
+@pytest.mark.parametrize("n_runs", [1, 3])
+@pytest.mark.parametrize("weight", [2.0, -0.5])
+def test_batches_in_which_a_term_counts_nothing_are_left_out(
+    n_runs, weight, samples, train, start
+):
+    term = Partly(weight)
+    # Above it are two of the fifty samples.
+    term.threshold = samples[:, 0].sort().values[-3].item()
+    runs = train(
+        samples,
+        [start() for _ in range(n_runs)],
+        terms=[ReconstructionLoss(), term],
+        batch_size=7,
+        stopping_rule=StoppingRule(0.5, 9, 1e-4),
+    )
+    first, second = samples[:, 0][samples[:, 0] > term.threshold].tolist()
+    # Without those that are validated on, of which there may be both.
+    possible = [0, first, second, (first + second) / 2]
+    for run in runs:
+        found = run.losses["partly_loss"]
+        assert any(found == pytest.approx(one) for one in possible)
+        for prefix in ("", "validation_"):
+            loss, reconstruction, partly = (
+                np.array(run.history[f"{prefix}{name}"])
+                for name in ("loss", "reconstruction_loss", "partly_loss")
+            )
+            # Rounding of float32.
+            np.testing.assert_allclose(loss, reconstruction + weight * partly, 1e-4)
+
+
+@pytest.mark.numeric
+def test_a_pass_is_the_mean_over_what_a_term_counts(samples, train, start):
+    term = Partly(1.0)
+    term.threshold = 0.0
+    (run,) = train(samples, [start()], terms=[ReconstructionLoss(), term], batch_size=4)
+    positive = samples[:, 0][samples[:, 0] > 0]
+    assert run.losses["partly_loss"] == pytest.approx(positive.mean().item(), rel=1e-5)
+
+
+def test_a_term_that_counts_all_of_each_batch_changes_no_bit(samples, train, start):
+    class Counted(SimilarityLoss):
+        def forward(self, outputs, batch):
+            self.counted_fraction = outputs.codes.new_ones(outputs.codes.shape[:-2])
+            return super().forward(outputs, batch)
+
+    first, second = (
+        train(samples, [start()], terms=[ReconstructionLoss(), kind(distance)])
+        for kind in (SimilarityLoss, Counted)
+    )
+    assert first == second
