@@ -7,7 +7,7 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
@@ -262,7 +262,7 @@ def retrain(
     )
 
 
-class _Successor(BaseEstimator):
+class _Successor(TransformerMixin, BaseEstimator):
     """Stands for an autoencoder in a pipeline, and trains the one that follows it."""
 
     def __init__(self, previous, strategy, places):
