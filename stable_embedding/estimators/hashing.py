@@ -53,6 +53,8 @@ class SemanticHashing(StableAutoencoder):
 
     packed : bool, default=False
         Whether `transform` packs eight bits into a byte. The first bit is the highest.
+        Reports and scores unpack them. For other measures unpack bytes yourself, by
+        ``np.unpackbits(codes, axis=1, count=n_bits)``.
 
     Attributes
     ----------

@@ -32,6 +32,7 @@ from ..data.sample_weights import check_weights
 from ..estimators.hashing import SemanticHashing
 from ..losses.consensus import auto_consensus_weight
 from ..stability.measures import displacement, neighbor_overlap
+from ..stability.pipelines import unpacked
 from .steps import (
     inputs_at,
     path_to_map,
@@ -285,7 +286,9 @@ class _Successor(TransformerMixin, BaseEstimator):
         if fit_params.get("sample_weight") is not None:
             known &= check_weights(fit_params["sample_weight"], len(known)) > 0
         known = np.flatnonzero(known)
-        estimator.align(safe_indexing(X, known), self.places[known])
+        aligned = unpacked(estimator)
+        aligned.align(safe_indexing(X, known), self.places[known])
+        estimator._set_networks(aligned.networks_)
         self.estimator_ = estimator.set_params(warm_start=self.previous.warm_start)
         return self
 
@@ -445,7 +448,7 @@ def _embed(estimator, path, X):
     """Return what the autoencoder of a pipeline is given, and its codes."""
     with _advice_on_kept_steps(path):
         inputs = inputs_at(estimator, path, X)
-    codes = dense(step_at(estimator, path).transform(inputs))
+    codes = dense(unpacked(step_at(estimator, path)).transform(inputs))
     return inputs, np.asarray(codes, dtype=np.float64)
 
 
