@@ -23,6 +23,7 @@ from ..data.containers import dense, indexable, readable
 from ..data.placement import has_reference
 from ..data.sample_ids import (
     check_same_samples,
+    has_index,
     index_of,
     listed_ids,
     positions_in_common,
@@ -416,10 +417,13 @@ def _common_samples(names, n_samples, reference, n_neighbors):
             )
         common, _ = positions_in_common(names, listed)
         if len(common) <= n_neighbors:
+            is_series = has_index(reference) and reference.ndim == 1
+            advice = ". If its index holds ids, pass reference.index"
             raise ValueError(
                 f"X and reference have {len(common)} ids in common, for instance"
                 f" {names[:1]} in X and {listed[:1]} in reference; n_neighbors="
                 f"{n_neighbors} needs {n_neighbors + 1} or more"
+                f"{advice if is_series else ''}"
             )
     elif n_samples <= n_neighbors:
         raise ValueError(

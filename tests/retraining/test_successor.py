@@ -424,6 +424,11 @@ def fitted(iris):
             "7 ids in common, for instance \\[0\\] in X and \\[143\\] in reference",
         ),
         (
+            {"ids": range(150), "reference": pd.Series(["a", "b"], index=[0, 1])},
+            ValueError,
+            "n_neighbors=10 needs 11 or more. If its index holds ids, pass reference.i",
+        ),
+        (
             {"ids": range(150), "reference": range(2), "n_neighbors": 1},
             ValueError,
             "aligning 2 components needs 3 or more",
