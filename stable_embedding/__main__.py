@@ -5,6 +5,7 @@ plain autoencoder and a stable one, with five seeds each. It prints what each em
 keeps of the test samples, and draws the embeddings.
 """
 
+import argparse
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
@@ -102,8 +103,19 @@ def draw(results, labels, path):
     pyplot.close(figure)
 
 
-def main():
+def main(arguments=None):
     """Run all methods, print the table and write the figure."""
+    parser = argparse.ArgumentParser(
+        prog="python -m stable_embedding",
+        description="Compare how much maps of the digits vary from seed to seed.",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=PICTURE,
+        help="where to write the picture, by default %(default)s",
+    )
+    picture = parser.parse_args(arguments).output
     import_pyplot()  # fail before anything is trained
     split = load_split()
     results = {method: [] for method in METHODS}
@@ -114,8 +126,8 @@ def main():
             results[method].append(run(METHODS[method](seed), *split))
     print(f"Digits in 2 components, {len(split[1])} test samples, {N_SEEDS} seeds:\n")
     print(table(results))
-    draw(results, split[3], PICTURE)
-    print(f"\nThe embeddings are drawn in {PICTURE.resolve()}")
+    draw(results, split[3], picture)
+    print(f"\nThe embeddings are drawn in {picture.resolve()}")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ def quick(monkeypatch, tmp_path):
 
 def test_prints_a_table_and_writes_the_figure(quick, capsys):
     imread = pytest.importorskip("matplotlib.image").imread
-    demo.main()
+    demo.main([])
     out, err = capsys.readouterr()
     lines = [line for line in out.splitlines() if line.startswith(tuple(demo.METHODS))]
     assert len(lines) == 3
@@ -40,7 +40,32 @@ def test_without_matplotlib_nothing_is_trained(quick, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     monkeypatch.setattr(demo, "run", None)
     with pytest.raises(ImportError, match=r"stable_embedding\[plot\]"):
-        demo.main()
+        demo.main([])
+
+
+def test_the_picture_is_written_where_it_is_asked_for(quick):
+    pytest.importorskip("matplotlib")
+    demo.main(["--output", "other.png"])
+    assert [path.name for path in quick.iterdir()] == ["other.png"]
+
+
+@pytest.mark.parametrize(
+    ("argument", "status", "message"),
+    [
+        ("--help", 0, "usage: python -m stable_embedding"),
+        ("--version", 2, "unrecognized arguments: --version"),
+        ("picture.png", 2, "unrecognized arguments: picture.png"),
+    ],
+)
+def test_arguments_are_read_before_anything_is_trained(
+    argument, status, message, quick, monkeypatch, capsys
+):
+    monkeypatch.setattr(demo, "run", None)
+    with pytest.raises(SystemExit) as caught:
+        demo.main([argument])
+    assert caught.value.code == status
+    assert message in "".join(capsys.readouterr())
+    assert not [*quick.iterdir()]
 
 
 def test_methods_are_compared_on_test_samples():

@@ -136,6 +136,7 @@ def test_a_row_gets_the_same_alone_and_among_others(trained, make_model):
         ({"age": 1e300}, "too large to be embedded"),
         ({"last seen": float("inf")}, "column 'last seen' is inf"),
         ({"city": 3}, "column 'city' is 3; it must be a text or null"),
+        ({"city": "\ud800"}, r"column 'city' is '\\ud800', which is no Unicode text"),
     ],
 )
 def test_what_a_row_must_be_is_said(change, message, trained, make_model):
@@ -164,6 +165,14 @@ def test_columns_may_have_the_names_of_outputs(train, make_model, tmp_path):
     detector = train["build"](n_init=2, max_iter=2, random_state=0).fit(table)
     train["export"](detector, table, tmp_path)
     assert_embedded(make_model(tmp_path).embed(rows_of(table)), detector, table)
+
+
+def test_a_map_that_holds_a_table_exactly_is_served(train, make_model, tmp_path):
+    table = pd.DataFrame({"a": np.random.default_rng(0).normal(size=80)})
+    detector = train["build"](n_init=1, max_iter=2, random_state=0).fit(table)
+    train["export"](detector, table, tmp_path)
+    [found] = make_model(tmp_path).embed(rows_of(table[:1]))
+    assert abs(found["error"]) < 1e-12
 
 
 def test_graphs_that_say_something_else_are_not_served(trained, make_model, tmp_path):

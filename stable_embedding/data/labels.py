@@ -1,5 +1,7 @@
 """Encode labels, some of which may be unknown, as integers or standardized numbers."""
 
+from decimal import Decimal
+
 import numpy as np
 from scipy.sparse import diags_array
 from sklearn.utils import column_or_1d
@@ -155,7 +157,7 @@ def _encode_known(y, known, may_agree):
             "y labels no sample: each is -1, None or nan, which stand for samples"
             " without a label; at least one must have a class"
         )
-    check_classification_targets(labels)
+    _check_classes(labels)
     classes, numbers = np.unique(labels, return_inverse=True)
     if len(classes) == 1 and not (known.all() or may_agree):
         raise ValueError(
@@ -199,6 +201,19 @@ def known_classes(y, known, name="y"):
     return known, labels
 
 
+def _check_classes(labels):
+    """Raise if labels, one or more, are no classes."""
+    try:
+        check_classification_targets(labels)
+    except ValueError as error:
+        is_odd = labels % 1 != 0 if labels.dtype.kind == "f" else np.array([True])
+        raise ValueError(
+            f"y holds {labels[is_odd.argmax()]!s}, which is no class; classes must be"
+            " strings or whole numbers. Numbers are for label_weight, with"
+            " target_type='continuous'"
+        ) from error
+
+
 def read_labels(y, name="y"):
     """Return labels as an array, without converting the items of a list.
 
@@ -233,7 +248,9 @@ def as_plain_array(labels, name="y"):
             f"{name} holds strings and labels of another type; all must be strings, or"
             " all whole numbers"
         )
-    return np.asarray(labels)
+    return np.asarray(
+        [float(label) if isinstance(label, Decimal) else label for label in labels]
+    )
 
 
 def can_spread(labels):

@@ -243,6 +243,7 @@ def check_metric(metric, parameters, X):
         return
     try:
         pair = PairMetric(metric, parameters, X[:2])
+        _check_parameters(metric, pair.parameters, X.shape[1])
         rows = pair._read(X[:2])
         found = pairwise_distances(rows, metric=metric, **pair.parameters)
     except (TypeError, ValueError, IndexError) as error:
@@ -259,6 +260,16 @@ def check_metric(metric, parameters, X):
             f"metric={metric!r} gives {there} for the first two samples of X, and"
             f" {back} for them exchanged; it must be symmetric"
         )
+
+
+def _check_parameters(metric, parameters, n_features):
+    """Raise for parameters that SciPy reads without a check."""
+    if metric == "mahalanobis":
+        shape = np.shape(parameters["VI"])
+        if shape != (n_features, n_features):
+            raise ValueError(f"VI has shape {shape}, but X has {n_features} features")
+    if metric == "minkowski" and not parameters.get("p", 2) > 0:
+        raise ValueError(f"p={parameters['p']!r} must be more than 0")
 
 
 def _two(X):

@@ -73,8 +73,17 @@ class SampleDistances:
                     f"distances has shape {distances.shape}; it must be square, or a"
                     " callable"
                 )
+            n_all = distances.shape[0]
+            ids = np.arange(n_all) if ids is None else np.asarray(ids)
+            bad = ~np.isin(ids, np.arange(n_all)) | (ids.dtype == bool)
+            if bad.any():
+                raise ValueError(
+                    f"ids holds {ids[bad].tolist()[0]!r}, but distances is of {n_all}"
+                    f" samples; ids must be numbers from 0 to {n_all - 1}"
+                )
+            ids = ids.astype(np.intp)
         self.distances = distances
-        self.ids = np.arange(distances.shape[0]) if ids is None else np.asarray(ids)
+        self.ids = np.asarray(ids)
 
     @property
     def shape(self):

@@ -53,6 +53,8 @@ class SemanticHashing(StableAutoencoder):
 
     packed : bool, default=False
         Whether `transform` packs eight bits into a byte. The first bit is the highest.
+        Reports and scores unpack them. For other measures unpack bytes yourself, by
+        ``np.unpackbits(codes, axis=1, count=n_bits)``.
 
     Attributes
     ----------
@@ -321,13 +323,12 @@ class SemanticHashing(StableAutoencoder):
         )
         return [*super()._loss_terms(networks, data, plan), own]
 
-    def _train(self, networks, data, plan, input_transform):
-        if plan.alpha == "auto" and plan.init == "pca":
-            # What PCA leaves says little about how much there is to gain for bits: they
-            # lose much that PCA keeps, also where it keeps all.
-            alpha = min(data.alpha, alpha_of_size(data.n_trained_on))
-            data = replace(data, alpha=alpha)
-        return super()._train(networks, data, plan, input_transform)
+    def _weight_decay(self, data, plan):
+        if plan.alpha != "auto":
+            return data.alpha
+        # What PCA leaves says little about how much there is to gain for bits: they
+        # lose much that PCA keeps, also where it keeps all.
+        return min(data.alpha, alpha_of_size(data.n_trained_on))
 
     def _finalize_fit(self, data):
         self.hamming_loss_ = self.losses_["hamming_loss"]

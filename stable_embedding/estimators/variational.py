@@ -55,7 +55,8 @@ class VariationalAutoencoder(StableAutoencoder):
 
     noise_variance_ : float
         Variance of each feature given the code, in squared units of the data, from at
-        most a thousand samples. NaN with "bernoulli".
+        most a thousand samples. After `partial_fit` it is the mean over chunks, by
+        their numbers of samples. NaN with "bernoulli".
 
     See Also
     --------
@@ -261,11 +262,16 @@ class VariationalAutoencoder(StableAutoencoder):
 
     def _finalize_fit(self, data):
         self.kl_loss_ = self.losses_["kl_loss"]
-        self.noise_variance_ = np.nan
-        if self._run.likelihood == "gaussian":
-            costs = self._costs(data.estimation_subset.samples)[:, 0]
-            error = np.average(costs, weights=data.estimation_subset.weights)
-            self.noise_variance_ = error * self.scale_**2 / self.n_features_in_
+        if self._run.likelihood == "bernoulli":
+            self.noise_variance_ = np.nan
+            return
+        costs = self._costs(data.estimation_subset.samples)[:, 0]
+        error = np.average(costs, weights=data.estimation_subset.weights)
+        variance = error * self.scale_**2 / self.n_features_in_
+        fraction = data.fraction_of_seen
+        if fraction < 1:
+            variance = fraction * variance + (1 - fraction) * self.noise_variance_
+        self.noise_variance_ = variance
 
     def _decode(self, codes):
         samples = super()._decode(codes)

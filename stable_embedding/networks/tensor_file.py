@@ -66,6 +66,8 @@ def read(path, kind):
     OSError
         If the file cannot be read.
     """
+    with Path(path).open("rb"):  # or Python's own error, which names the file
+        pass
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

@@ -312,8 +312,9 @@ def _ids_of_month(X, month):
     ids = sample_ids(X, input_name=f"X[{month!r}]")
     if ids is None:
         raise ValueError(
-            f"X[{month!r}] has no ids of its samples; it must be a data frame whose"
-            " index holds them: X.set_index(...)"
+            f"X[{month!r}] has no ids of its samples; it must be a pandas data frame"
+            " whose index holds them, as X.set_index(...); or pass codes and ids, as in"
+            " InteractiveDisplay({month: codes}, ids={month: ids})"
         )
     return ids
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from itertools import count
-from numbers import Integral, Number
+from numbers import Integral
 
 import numpy as np
 from sklearn.utils import check_array
@@ -254,15 +254,15 @@ def levels_of(X, index, names):
 def _check_levels(values, where):
     kinds = {}
     for value in values:
-        kind = next((kind for kind in (str, Number) if isinstance(value, kind)), None)
-        if kind is None and not isinstance(value, np.bool_):
+        is_text = isinstance(value, str)
+        if not (is_text or is_number(value) or isinstance(value, (bool, np.bool_))):
             raise TypeError(
                 f"{where} of X holds {value!r} ({type(value).__name__}); levels must be"
-                " text, numbers or booleans"
+                " text, numbers or booleans. Turn the column into text, by astype(str)"
             )
-        kinds.setdefault(kind or Number, value)
+        kinds.setdefault(is_text, value)
     if len(kinds) > 1:
-        text, number = kinds[str], kinds[Number]
+        text, number = kinds[True], kinds[False]
         raise TypeError(
             f"{where} of X holds text ({text!r}) and numbers ({number!r}); make all of"
             " them text"

@@ -127,7 +127,7 @@ def _landmarks(autoencoder, n_components):
 def _code_unit(autoencoder):
     """Return a code that moves what is decoded about as far as samples are apart."""
     if isinstance(autoencoder, SemanticHashing):
-        return 255 if autoencoder.packed_ else 1
+        return 1
     return getattr(autoencoder, "code_scale_", 1)
 
 

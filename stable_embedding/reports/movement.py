@@ -345,10 +345,14 @@ def movement_report(old, new, X=None, *, ids=None, groups=None, n_neighbors=10):
         raise _nameless()
     at_new, at_old = positions_in_common(new_ids, old_ids)
     if len(at_new) <= n_neighbors:
+        found = (
+            f"X has {len(at_new)} samples"
+            if both_of_X
+            else f"old and new have {len(at_new)} ids in common, for instance"
+            f" {old_ids[:1]} in old and {new_ids[:1]} in new"
+        )
         raise ValueError(
-            f"old and new have {len(at_new)} ids in common, for instance"
-            f" {old_ids[:1]} in old and {new_ids[:1]} in new; n_neighbors={n_neighbors}"
-            f" needs {n_neighbors + 1} or more"
+            f"{found}; n_neighbors={n_neighbors} needs {n_neighbors + 1} or more"
         )
     common = [new_ids[i] for i in at_new]
     if X is None:

@@ -16,6 +16,7 @@ from ..stability.pipelines import (
     passes,
     transform_by,
     unfrozen,
+    unpacked,
 )
 
 
@@ -189,7 +190,7 @@ def embed_by_map(estimator, X):
     paths = paths_to_maps(estimator)
     if len(paths) != 1:
         return np.asarray(dense(embed(estimator, X)), dtype=np.float64), None
-    inner = step_at(estimator, paths[0])
+    inner = unpacked(step_at(estimator, paths[0]))
     check_is_fitted(inner)
     inputs = inputs_at(estimator, paths[0], X)
     has_std = "return_std" in signature(inner.transform).parameters

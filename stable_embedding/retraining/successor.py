@@ -7,7 +7,7 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
@@ -23,6 +23,7 @@ from ..data.containers import dense, indexable, readable
 from ..data.placement import has_reference
 from ..data.sample_ids import (
     check_same_samples,
+    has_index,
     index_of,
     listed_ids,
     names_of_ids,
@@ -34,6 +35,7 @@ from ..data.shrinkage import Earlier
 from ..estimators.hashing import SemanticHashing
 from ..losses.consensus import auto_consensus_weight
 from ..stability.measures import displacement, neighbor_overlap
+from ..stability.pipelines import unpacked
 from .steps import (
     inputs_at,
     path_to_map,
@@ -271,7 +273,7 @@ def retrain(
     )
 
 
-class _Successor(BaseEstimator):
+class _Successor(TransformerMixin, BaseEstimator):
     """Stands for an autoencoder in a pipeline, and trains the one that follows it."""
 
     def __init__(self, previous, strategy, places):
@@ -298,7 +300,9 @@ class _Successor(BaseEstimator):
         if fit_params.get("sample_weight") is not None:
             known &= check_weights(fit_params["sample_weight"], len(known)) > 0
         known = np.flatnonzero(known)
-        estimator.align(safe_indexing(X, known), self.places[known])
+        aligned = unpacked(estimator)
+        aligned.align(safe_indexing(X, known), self.places[known])
+        estimator._set_networks(aligned.networks_)
         self.estimator_ = estimator.set_params(warm_start=previous.warm_start)
         return self
 
@@ -426,10 +430,13 @@ def _common_samples(names, n_samples, reference, n_neighbors):
             )
         common, _ = positions_in_common(names, listed)
         if len(common) <= n_neighbors:
+            is_series = has_index(reference) and reference.ndim == 1
+            advice = ". If its index holds ids, pass reference.index"
             raise ValueError(
                 f"X and reference have {len(common)} ids in common, for instance"
                 f" {names[:1]} in X and {listed[:1]} in reference; n_neighbors="
                 f"{n_neighbors} needs {n_neighbors + 1} or more"
+                f"{advice if is_series else ''}"
             )
     elif n_samples <= n_neighbors:
         raise ValueError(
@@ -458,7 +465,7 @@ def _embed(estimator, path, X):
     """Return what the autoencoder of a pipeline is given, and its codes."""
     with _advice_on_kept_steps(path):
         inputs = inputs_at(estimator, path, X)
-    codes = dense(step_at(estimator, path).transform(inputs))
+    codes = dense(unpacked(step_at(estimator, path)).transform(inputs))
     return inputs, np.asarray(codes, dtype=np.float64)
 
 

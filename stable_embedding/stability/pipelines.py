@@ -19,6 +19,30 @@ def unfrozen(estimator):
     return estimator
 
 
+def unpacked(estimator):
+    """Return a copy that does not pack bits, or an estimator that has none itself.
+
+    Bytes cannot be compared: the first of their bits counts 128 times the last.
+
+    Parameters
+    ----------
+    estimator : transformer
+        Fitted or not.
+
+    Returns
+    -------
+    transformer
+        A copy shares the networks.
+    """
+    if not hasattr(estimator, "bit_probabilities"):
+        return estimator
+    copy = object.__new__(type(estimator))
+    vars(copy).update(vars(estimator), packed=False)
+    if hasattr(estimator, "packed_"):
+        copy.packed_ = False
+    return copy
+
+
 def embedding_steps(estimator):
     """Return the transformer that embeds, with the steps before it.
 
@@ -31,7 +55,8 @@ def embedding_steps(estimator):
     Returns
     -------
     transformer or Pipeline
-        A pipeline of the same steps, whose last one embeds, and is not frozen.
+        A pipeline of the same steps, whose last one embeds, is not frozen and does not
+        pack bits.
 
     Raises
     ------
@@ -46,7 +71,7 @@ def embedding_steps(estimator):
     transformer = unfrozen(estimator)
     if isinstance(transformer, Pipeline):
         _check_embedding_is_a_step(transformer)
-        transformer = _first_steps(transformer, _n_embedding_steps(transformer))
+    transformer = _first_steps(transformer, _n_embedding_steps(transformer))
     if not hasattr(transformer, "fit_transform"):
         raise TypeError(
             f"estimator={estimator!r} has no fit_transform; it must be a transformer,"
@@ -86,7 +111,7 @@ def _first_steps(pipeline, n):
     """Return a pipeline up to its step `n`, as :func:`_flat_steps` counts them."""
     pipeline = unfrozen(pipeline)
     if not isinstance(pipeline, Pipeline):
-        return pipeline
+        return unpacked(pipeline)
     for at, (name, step) in enumerate(pipeline.steps, 1):
         size = len(list(_flat_steps(step)))
         if n <= size:

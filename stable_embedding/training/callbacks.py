@@ -28,6 +28,7 @@ _PATHS = ("encoder.linear_path.weight", "decoder.linear_path.weight")
 
 # The linear path is pulled back at a rate of alpha squared over this constant.
 _HELD_ALPHA = 100.0
+_MAX_ALPHA = 1e100  # its square is a float
 
 
 def one_cycle(step: int, n_steps: int) -> float:
@@ -268,7 +269,7 @@ class HoldLinearPath(Callback):
     """
 
     def __init__(self, alpha: float):
-        self.alpha = alpha
+        self.alpha = min(alpha, _MAX_ALPHA)
 
     def on_train_begin(self, net, **kwargs):
         """Keep where the path starts."""

@@ -1,7 +1,7 @@
 """Training plan: the parameters of an estimator, validated and resolved."""
 
 from dataclasses import dataclass, replace
-from numbers import Integral
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -404,7 +404,14 @@ def check_extra_losses(terms: Any, neighbor_weight: float) -> tuple[LossTerm, ..
                 f"extra_losses holds a term named {name!r}, which is taken; give each"
                 " term a name of its own"
             )
-        if term.uses_positives and term.weight and not neighbor_weight:
+        weight: Any = term.weight
+        is_real = isinstance(weight, Real)
+        if not (is_real and -np.inf < weight < np.inf):
+            raise ValueError(
+                f"extra_losses holds the term {name!r} with weight={weight!r}; a weight"
+                " must be a finite number"
+            )
+        if term.uses_positives and weight and not neighbor_weight:
             raise ValueError(
                 f"extra_losses holds the term {name!r}, which uses positives, but there"
                 f" are none with neighbor_weight={neighbor_weight!r}; set it to more"

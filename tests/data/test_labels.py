@@ -1,3 +1,5 @@
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -29,6 +31,7 @@ from stable_embedding.data.labels import (
         pd.Series(["a", None, "b", "a"], dtype="category"),
         pl.Series(["a", None, "b", "a"]),
         pl.Series([3, None, 7, 3]),
+        [Decimal(3), Decimal(-1), Decimal(7), Decimal(3)],
     ],
     ids=lambda y: f"{type(y).__name__} {np.asarray(y).tolist()}",
 )
@@ -81,8 +84,16 @@ def test_classes_are_spread_if_there_are_two_and_samples_without():
 
 
 def test_no_classes_are_refused():
-    with pytest.raises(ValueError, match="Unknown label type"):
-        encode_classes([0.5, 0.25, np.nan])
+    for labels, shown in (
+        ([2.0, 0.25, np.nan], "0.25"),
+        ([Decimal(2), Decimal("0.25")], "0.25"),
+        ([{"a": 1}, {}], "{'a': 1}"),
+    ):
+        message = f"y holds {shown}, which is no class; classes must be strings or"
+        with pytest.raises(ValueError, match=message):
+            encode_classes(labels)
+        with pytest.raises(ValueError, match="target_type='continuous'"):
+            encode_targets(labels, "multiclass")
     with pytest.raises(TypeError, match="y holds strings and labels of another type"):
         encode_classes(["a", 1, None])
     with pytest.raises(TypeError, match="y holds strings and labels of another type"):
@@ -116,6 +127,10 @@ def test_the_unit_of_numbers_does_not_count(exponent):
         (["a", "b", None], "auto", "i"),
         ([0, 1, 2], "continuous", "f"),
         ([False, True], "auto", "i"),
+        ([Decimal(1), Decimal("0.5"), None], "auto", "f"),
+        ([Decimal(1), Decimal(2), Decimal("NaN")], "auto", "i"),
+        ([Decimal(1), Decimal(2)], "multiclass", "i"),
+        ([Decimal(1), Decimal(2), 3.5], "continuous", "f"),
     ],
 )
 def test_whole_numbers_are_classes_unless_it_is_said(y, target_type, kind):

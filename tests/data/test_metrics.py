@@ -1,5 +1,7 @@
 """Metrics by their names, and what they refuse."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -160,6 +162,22 @@ def test_metrics_of_booleans_refuse_numbers(metric, kind):
 def test_parameters_that_a_metric_does_not_have_are_named(metric, rng):
     with pytest.raises((ValueError, TypeError), match="metric_params={'q': 2}"):
         check_metric(metric, {"q": 2}, rng.normal(size=(3, 2)))
+
+
+@pytest.mark.parametrize(
+    ("metric", "parameters", "message"),
+    [
+        ("mahalanobis", {"VI": np.eye(4)}, r"VI has shape (4, 4), but X has 3 feat"),
+        ("mahalanobis", {"VI": np.ones(3)}, r"VI has shape (3,), but X has 3 feat"),
+        ("minkowski", {"p": -1}, "p=-1 must be more than 0"),
+        ("minkowski", {"p": np.nan}, "p=nan must be more than 0"),
+    ],
+)
+def test_parameters_that_scipy_does_not_check_are_checked(
+    metric, parameters, message, rng
+):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        check_metric(metric, parameters, rng.normal(size=(5, 3)))
 
 
 @pytest.mark.parametrize("metric", ["euclidean", "geodesic"])

@@ -53,6 +53,24 @@ def test_splits_of_splits_and_no_copies(D):
     np.testing.assert_array_equal(distances[::2][1:].ids, np.arange(2, 30, 2))
 
 
+@pytest.mark.parametrize("form", [np.asarray, csr_array])
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        (np.arange(20, 40), r"ids holds 30, but distances is of 30 samples; ids must"),
+        ([-1, 2], r"ids holds -1, but distances is of 30 samples; ids must"),
+        (["c1", "c2"], r"ids holds 'c1', but distances is of 30 samples; ids must"),
+        ([True, False], r"ids holds True, but distances is of 30 samples; ids must"),
+        ([0.5, 1.5], r"ids holds 0.5, but distances is of 30 samples; ids must"),
+    ],
+)
+def test_ids_are_indexes_into_a_matrix(form, ids, message, D):
+    with pytest.raises(ValueError, match=message):
+        SampleDistances(form(D), ids)
+    assert len(SampleDistances(lambda i, j: D, ids)) == len(ids)
+    assert SampleDistances(form(D), [2.0, 0.0]).matrix().toarray()[0, 1] == D[2, 0]
+
+
 def test_a_callable_needs_ids(D):
     with pytest.raises(ValueError, match="ids=None"):
         SampleDistances(lambda i, j: D)

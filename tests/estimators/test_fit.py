@@ -4,8 +4,11 @@ import signal
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from skorch.callbacks import Callback
 
+from stable_embedding.estimators.base import BaseStableAutoencoder
+from stable_embedding.estimators.registry import ESTIMATORS
 from stable_embedding.losses.similarity import SIMILARITIES, distance
 
 
@@ -113,6 +116,25 @@ def test_a_loss_that_is_not_finite_says_what_to_lower(quick, iris):
     with pytest.raises(ValueError, match="lower learning_rate_init"):
         model.set_params(learning_rate_init=1e30).fit(X)
     np.testing.assert_array_equal(model.transform(X), codes)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [kind for kind in ESTIMATORS.values() if issubclass(kind, BaseStableAutoencoder)],
+)
+def test_the_weight_decay_that_was_found_can_be_set(kind, rng):
+    # Near a plane, where PCA leaves nothing that could be predicted.
+    X = rng.normal(size=(200, 2)) @ rng.normal(size=(2, 6))
+    X += 1e-3 * rng.normal(size=X.shape)
+    y = np.arange(200) % 2
+    found = kind(n_init=1, max_iter=3, random_state=0).fit(X, y)
+    model = clone(found).set_params(alpha=found.alpha_).fit(X, y)
+    assert model.alpha_ == found.alpha_
+    np.testing.assert_array_equal(
+        model.inverse_transform(model.transform(X)),
+        found.inverse_transform(found.transform(X)),
+    )
+    np.testing.assert_array_equal(model.loss_curve_, found.loss_curve_)
 
 
 def test_an_interrupted_fit_leaves_the_earlier_one(quick, iris):

@@ -173,7 +173,7 @@ def test_it_goes_on(X, y, tmp_path):
         ([0.5] * 600, {}, "do not differ"),
         ([np.nan] * 600, {"target_type": "continuous"}, "y holds 0 known numbers"),
         ([0.5, np.inf] * 300, {"target_type": "continuous"}, "y holds infinity"),
-        ([0.5, 1.2] * 300, {"target_type": "multiclass"}, "Unknown label type"),
+        ([0.5, 1.2] * 300, {"target_type": "multiclass"}, "which is no class; classes"),
         ([0, 1] * 300, {"target_type": "binary"}, "target_type"),
         ([0, 1] * 300, {"label_weight": -1}, "label_weight"),
     ],

@@ -38,7 +38,7 @@ def test_labels_are_asked_for(iris):
         TripletVariationalAutoencoder().fit(X)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         TripletVariationalAutoencoder().fit(X, y[:-1])
-    with pytest.raises(ValueError, match="Unknown label type"):
+    with pytest.raises(ValueError, match="which is no class; classes"):
         TripletVariationalAutoencoder().fit(X, y + 0.5 * np.arange(150) / 7)
 
 

@@ -5,7 +5,11 @@ from scipy.sparse import csr_array
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import MinMaxScaler
 
-from stable_embedding import StableAutoencoder, VariationalAutoencoder
+from stable_embedding import (
+    StableAutoencoder,
+    TripletVariationalAutoencoder,
+    VariationalAutoencoder,
+)
 from stable_embedding.networks import variational
 from tests.precision import assert_near
 
@@ -67,6 +71,20 @@ def test_the_bound_is_in_the_units_of_the_data(iris):
     bounds = [model.score_samples(unit * X) for model, unit in zip(models, (1, 8))]
     np.testing.assert_allclose(bounds[0] - 4 * np.log(8), bounds[1], rtol=1e-3)
     assert models[1].noise_variance_ == pytest.approx(64 * models[0].noise_variance_)
+
+
+@pytest.mark.parametrize("cls", [VariationalAutoencoder, TripletVariationalAutoencoder])
+def test_a_small_chunk_does_not_replace_the_noise(cls, rng):
+    X = rng.normal(size=(405, 2)) @ rng.normal(size=(2, 6)) + rng.normal(size=(405, 6))
+    labels = np.arange(405) % 2
+    model = cls(n_init=1, max_iter=10, random_state=0).fit(X[:400], labels[:400])
+    noise, bound = model.noise_variance_, model.score_samples(X).mean()
+    model.partial_fit(1e-3 * X[400:], labels[400:])
+    assert 400 / 405 * noise <= model.noise_variance_ < noise
+    assert model.score_samples(X).mean() == pytest.approx(bound, rel=0.01)
+    # A warm start forgets earlier samples.
+    model.set_params(warm_start=True).fit(1e-3 * X[400:], labels[400:])
+    assert model.noise_variance_ < noise / 2
 
 
 def test_samples_are_like_the_data(digits):

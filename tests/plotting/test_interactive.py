@@ -70,7 +70,7 @@ def test_each_month_may_have_an_estimator(model, months):
 
 def test_months_say_who_their_samples_are(model, months):
     months["June"] = months["June"].reset_index(drop=True)
-    with pytest.raises(ValueError, match=r"X\['June'\] has no ids"):
+    with pytest.raises(ValueError, match=r"X\['June'\] has no ids.* pass codes and id"):
         InteractiveDisplay.from_estimator(model, months)
     with pytest.raises(TypeError, match="y is of type list"):
         InteractiveDisplay.from_estimator(model, months, [1])

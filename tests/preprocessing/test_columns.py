@@ -167,6 +167,8 @@ def test_whatever_is_missing_is_one_level(values):
         ([["a"], ["b"]], r"holds \['a'\] \(list\)"),
         ([datetime.date(2024, 1, 1), None], "holds datetime.date"),
         ([b"a", b"b"], r"holds b'a' \(bytes\)"),
+        ([1j, 2j], r"holds 1j \(complex\); levels must be text, numbers or booleans"),
+        ([pd.Interval(0, 1), None], r"holds Interval.* into text, by astype\(str\)"),
     ],
     ids=str,
 )

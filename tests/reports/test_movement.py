@@ -277,6 +277,9 @@ def test_maps_that_cannot_be_joined(stored, maps):
     counted = frame.reset_index(drop=True)
     with pytest.raises(ValueError, match="X has no ids"):
         movement_report(old, pipeline, counted)
+    message = "X has 5 samples; n_neighbors=10 needs 11 or more"
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        movement_report(pipeline, pipeline, frame[:5])
 
 
 @pytest.mark.parametrize(

@@ -404,6 +404,19 @@ def test_metadata_are_routed_where_they_are_requested(iris):
     assert new[-1].n_samples_seen_ == weights.sum()
 
 
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_metadata_are_routed_through_an_inner_pipeline(strategy, iris):
+    X, y = iris
+    weights = np.arange(150) % 3 + 1.0
+    with config_context(enable_metadata_routing=True):
+        model = StableAutoencoder(**QUICK).set_fit_request(sample_weight=True)
+        classifier = LogisticRegression().set_fit_request(sample_weight=True)
+        old = make_pipeline(make_pipeline(model), classifier)
+        old.fit(X, y, sample_weight=weights)
+        new = retrain(old, X, y, sample_weight=weights, strategy=strategy).estimator
+    assert new[0][0].n_samples_seen_ == weights.sum()
+
+
 # ------------------------------------------------------------------ what is refused
 
 
@@ -425,6 +438,11 @@ def fitted(iris):
             {"ids": np.arange(150), "reference": np.arange(143, 200)},
             ValueError,
             "7 ids in common, for instance \\[0\\] in X and \\[143\\] in reference",
+        ),
+        (
+            {"ids": range(150), "reference": pd.Series(["a", "b"], index=[0, 1])},
+            ValueError,
+            "n_neighbors=10 needs 11 or more. If its index holds ids, pass reference.i",
         ),
         (
             {"ids": range(150), "reference": range(2), "n_neighbors": 1},

@@ -12,6 +12,7 @@ from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 from stable_embedding import (
     DriftReference,
     ReconstructionOutlierDetector,
+    SemanticHashing,
     StableAutoencoder,
     drift_report,
     manifold_variance_score,
@@ -103,6 +104,34 @@ def test_a_frozen_transformer_of_others_embeds(iris):
     X, _ = iris
     pca = PCA(2).fit(X)
     assert embedding_steps(FrozenEstimator(pca)) is pca
+
+
+def measures(model, X):
+    """Measure a map in every way that compares codes."""
+    result = retrain(model, X, strategy="align")
+    yield repr(result)
+    yield result.sample_displacement
+    yield repr(movement_report(model, result.estimator, X))
+    yield manifold_variance_score(model, X)
+    yield drift_report(model, X[:60], X[60:]).rows
+    yield embed(model, X)
+    yield repr(stability_report({"map": model}, X, n_runs=2, perturbations=["seed"]))
+
+
+@pytest.mark.parametrize("n_init", [1, 2])
+@pytest.mark.parametrize("form", [lambda model: model, make_pipeline, FrozenEstimator])
+def test_packed_bits_are_measured_as_bits(form, n_init, iris):
+    X, _ = iris
+    model = SemanticHashing(12, n_init=n_init, max_iter=5, random_state=0)
+    plain, packed = (
+        form(clone(model).set_params(packed=packed).fit(X[:120]))
+        for packed in (False, True)
+    )
+    for expected, found in zip(measures(plain, X), measures(packed, X), strict=True):
+        np.testing.assert_equal(found, expected)
+    assert packed.transform(X).shape == (150, 2)
+    new = retrain(packed, X, strategy="warm_start").estimator
+    assert new.transform(X).shape == (150, 2)
 
 
 def holders(model):

@@ -169,7 +169,9 @@ def test_without_a_stream_for_errors_no_bar_is_shown(monkeypatch, capsys, iris):
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize(("alpha", "held"), [(100.0, True), (1.0, False)])
+@pytest.mark.parametrize(
+    ("alpha", "held"), [(1e300, True), (100.0, True), (1.0, False)]
+)
 def test_a_large_weight_decay_holds_the_linear_path(samples, start, train, alpha, held):
     networks = [start(seed=seed) for seed in range(2)]
     starts = [network.encoder.linear_path.weight.clone() for network in networks]

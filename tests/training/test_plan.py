@@ -92,6 +92,14 @@ BAD = [
         ValueError,
         "a term named 'similarity', which is taken",
     ),
+    *[
+        (
+            StableAutoencoder(extra_losses=[Term("mine", weight)]),
+            ValueError,
+            f"the term 'mine' with weight={weight!r}; a weight must be a finite number",
+        )
+        for weight in ("0.1", None, [1.0], np.nan, -np.inf)
+    ],
     (
         StableAutoencoder(extra_losses=[Term("validation")]),
         ValueError,
