@@ -116,7 +116,10 @@ def main(arguments=None):
         help="where to write the picture, by default %(default)s",
     )
     picture = parser.parse_args(arguments).output
-    import_pyplot()  # fail before anything is trained
+    # Fail before anything is trained.
+    if not picture.absolute().parent.is_dir():
+        parser.error(f"--output {picture}: its folder does not exist")
+    import_pyplot()
     split = load_split()
     results = {method: [] for method in METHODS}
     jobs = [(method, seed) for seed in range(N_SEEDS) for method in METHODS]

@@ -136,7 +136,10 @@ def test_a_row_gets_the_same_alone_and_among_others(trained, make_model):
         ({"age": 1e300}, "too large to be embedded"),
         ({"last seen": float("inf")}, "column 'last seen' is inf"),
         ({"city": 3}, "column 'city' is 3; it must be a text or null"),
-        ({"city": "\ud800"}, r"column 'city' is '\\ud800', which is no Unicode text"),
+        (
+            {"city": "\ud800"},
+            r"column 'city' is '\\ud800', which holds a lone surrogate",
+        ),
     ],
 )
 def test_what_a_row_must_be_is_said(change, message, trained, make_model):

@@ -48,7 +48,7 @@ class Model:
         for name, key in (("codes", "codes"), ("error", "errors")):
             expected = np.array(description[key])
             off = np.abs(np.array([one[name] for one in found]) - expected).max()
-            if not off <= TOLERANCE * max(np.abs(expected).max(), ROUNDING):
+            if not off <= max(TOLERANCE * np.abs(expected).max(), ROUNDING):
                 raise RuntimeError(
                     f"{name} of the examples of model {self.version} are off by"
                     f" {off:.2g}: install the versions of requirements.txt"
@@ -103,7 +103,7 @@ def value_of(row, name, kind):
     if kind == "tensor(string)":
         if isinstance(value, str) and value != value.encode(errors="replace").decode():
             raise ValueError(
-                f"column {name!r} is {value!r:.50}, which is no Unicode text"
+                f"column {name!r} is {value!r:.50}, which holds a lone surrogate"
             )
         if value is None or isinstance(value, str):
             return value or ""

@@ -249,7 +249,7 @@ def check_squares(X, input_name):
     if largest and not 1e-140 <= largest <= 1e140:
         raise ValueError(
             f"{input_name} has values up to {largest:.3g}; the largest must be between"
-            f" 1e-140 and 1e+140, so that squares do not overflow: rescale {input_name}"
+            f" 1e-140 and 1e+140, so that float64 holds squares: rescale {input_name}"
         )
 
 

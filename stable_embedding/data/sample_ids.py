@@ -126,7 +126,7 @@ def check_unique(ids, where):
 
 
 def check_same_samples(X, values, name, input_name="X"):
-    """Raise if samples have ids, and values for them have other ids or another order.
+    """Raise if samples have ids, and values for them have the same ids elsewhere.
 
     Parameters
     ----------
@@ -134,8 +134,8 @@ def check_same_samples(X, values, name, input_name="X"):
         Samples.
 
     values : object
-        Values for each sample. Where X or they have no ids, positions decide. Another
-        number of them is left to other checks.
+        Values for each sample. Where X or they have no ids, or none in common,
+        positions decide. Another number of them is left to other checks.
 
     name : str
         Name of the parameter that holds the values.
@@ -146,11 +146,13 @@ def check_same_samples(X, values, name, input_name="X"):
     Raises
     ------
     ValueError
-        If both are data frames of pandas whose indexes hold ids and differ.
+        If both are data frames of pandas whose indexes have ids in common and differ.
     """
     if not all(has_index(one) and not only_counts(one.index) for one in (X, values)):
         return
     if len(X) != len(values) or X.index.equals(values.index):
+        return
+    if not X.index.isin(values.index).any():
         return
     for at, (own, other) in enumerate(zip(X.index.tolist(), values.index.tolist())):
         if own != other and not (is_missing(own) and is_missing(other)):

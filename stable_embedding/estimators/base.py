@@ -68,7 +68,7 @@ class Start(NamedTuple):
 def restore_on_error(estimator):
     """Undo what was set on an estimator if the block fails or is interrupted.
 
-    A generator that is its `random_state` has then drawn nothing either.
+    A RandomState that is its `random_state` is reset too.
     """
     before, generator = dict(vars(estimator)), estimator.random_state
     draws = isinstance(generator, np.random.RandomState)

@@ -1,5 +1,7 @@
 """Embeds samples by fitted networks, and maps codes back."""
 
+import warnings
+
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.metadata_routing import UNUSED
@@ -69,7 +71,10 @@ class EmbeddingMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         if return_std:
             return self._codes_and_std(X, out)
         if is_dask_array(X):
-            self._validate_all_but_values(none_like(X), 0)
+            with warnings.catch_warnings():
+                # Each chunk warns, or has the names.
+                warnings.filterwarnings("ignore", "X does not have valid feature names")
+                self._validate_all_but_values(none_like(X), 0)
             if out is not None:
                 check_out(out, (X.shape[0], self._n_features_out), self._codes_dtype)
             # A later fit must not change what is computed later.
@@ -84,9 +89,9 @@ class EmbeddingMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     def transform_runs(self, X):
         """Embed X by each run of ``n_init``.
 
-        All runs are aligned. The mean of their codes is what `transform` returns. Of
-        k-sparse codes it returns the largest of the mean, and its bits are those of the
-        mean before it is rounded to bits.
+        All runs are aligned. The mean of their codes is what `transform` returns. For
+        k-sparse codes it then keeps the largest components, and for bits it averages
+        before it rounds.
 
         Parameters
         ----------

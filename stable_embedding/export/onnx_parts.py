@@ -53,10 +53,10 @@ def convertible(estimator, name="estimator"):
     new_parts = [(key, convertible(part, key), *rest) for key, part, *rest in parts]
     if isinstance(estimator, Pipeline):
         new_parts = [part for part in new_parts if not passes(part[1])]
+        if not new_parts:
+            return FunctionTransformer()
     if isinstance(estimator, FeatureUnion):
         new_parts = [part for part in new_parts if part[1] != "drop"]
-    if not new_parts:
-        return FunctionTransformer()
     if [new[1] for new in new_parts] == [old[1] for old in parts]:
         return estimator
     new = copy(estimator)

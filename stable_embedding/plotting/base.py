@@ -104,10 +104,10 @@ def check_count(count, name, smallest, or_none=False):
     if or_none and count is None:
         return
     if not (isinstance(count, Integral) and count >= smallest):
-        raise ValueError(
-            f"{name}={count!r} must be a whole number, {smallest} or more"
-            + ", or None" * or_none
-        )
+        accepted = f"a whole number, {smallest} or more"
+        if or_none:
+            accepted += ", or None"
+        raise ValueError(f"{name}={count!r} must be {accepted}")
 
 
 def as_written(name):

@@ -23,10 +23,10 @@ class DriftDisplay(Display):
     drifted : dict of str to bool
         Whether each comparison differs by more than chance, by its name.
 
-    max_bars : int, default=20
-        Largest number of bars. Comparisons that drifted come first, and then the
-        others, each sorted by decreasing statistic. The picture says how many more
-        there are.
+    max_bars : int or None, default=20
+        Largest number of bars; all with None. Comparisons that drifted come first, and
+        then the others, each sorted by decreasing statistic. The picture says how many
+        more there are.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class DriftDisplay(Display):
                     f"drifted lacks {name!r}, of which statistics has a value; both"
                     " must have the same names"
                 )
-        check_count(self.max_bars, "max_bars", 1)
+        check_count(self.max_bars, "max_bars", 1, or_none=True)
 
     def _draw(self):
         names = sorted(

@@ -111,8 +111,8 @@ class MovementReport:
 
         Parameters
         ----------
-        n_samples : int, default=10
-            Largest number of samples.
+        n_samples : int or None, default=10
+            Largest number of samples; all with None.
 
         Returns
         -------
@@ -120,7 +120,7 @@ class MovementReport:
             Samples, with the items "id", "displacement", "displacement_in_std" and, if
             there are groups, "group".
         """
-        check_count(n_samples, "n_samples", 0)
+        check_count(n_samples, "n_samples", 0, or_none=True)
         order = np.argsort(-self.sample_displacement, kind="stable")[:n_samples]
         return [self._row(i) for i in order]
 
@@ -336,7 +336,8 @@ def movement_report(old, new, X=None, *, ids=None, groups=None, n_neighbors=10):
     if old_codes.shape[1] != new_codes.shape[1]:
         raise ValueError(
             f"old has codes of {old_codes.shape[1]} components and new of"
-            f" {new_codes.shape[1]}; both must have the same number"
+            f" {new_codes.shape[1]}; both must have the same number. Bits that are"
+            " packed are compared as bits: unpack stored ones by numpy.unpackbits"
         )
     names = old_ids
     if both_of_X:

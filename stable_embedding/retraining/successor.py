@@ -145,11 +145,11 @@ def retrain(
     """Retrain an estimator or a pipeline, and keep its embedding where it was.
 
     The new estimator has the parameters of the old one. With ``alpha="auto"`` its
-    weight decay lies between that of the new data and that of the old one. Its
-    embedding is aligned with the old one by the samples in both. In a pipeline, the
-    fitted steps before the autoencoder are kept, because a new scale or category would
-    move the embedding. The steps after it, such as a classifier, are fitted again,
-    unless they are a ``FrozenEstimator``.
+    weight decay lies between that of the new data, and that of the old estimator for as
+    many samples. Its embedding is aligned with the old one by the samples in both. In a
+    pipeline, the fitted steps before the autoencoder are kept, because a new scale or
+    category would move the embedding. The steps after it, such as a classifier, are
+    fitted again, unless they are a ``FrozenEstimator``.
 
     Parameters
     ----------

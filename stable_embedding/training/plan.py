@@ -405,8 +405,7 @@ def check_extra_losses(terms: Any, neighbor_weight: float) -> tuple[LossTerm, ..
                 " term a name of its own"
             )
         weight: Any = term.weight
-        is_real = isinstance(weight, Real)
-        if not (is_real and -np.inf < weight < np.inf):
+        if not _is_finite_number(weight):
             raise ValueError(
                 f"extra_losses holds the term {name!r} with weight={weight!r}; a weight"
                 " must be a finite number"
@@ -419,6 +418,13 @@ def check_extra_losses(terms: Any, neighbor_weight: float) -> tuple[LossTerm, ..
             )
         names.add(name)
     return tuple(terms)
+
+
+def _is_finite_number(value: Any) -> bool:
+    """Tell whether a value, maybe a tensor of one number, is a finite number."""
+    if isinstance(value, torch.Tensor) and value.numel() == 1:
+        value = value.item()
+    return isinstance(value, Real) and bool(np.isfinite(value))
 
 
 def stopping_rule_of(estimator: Any) -> StoppingRule | None:
