@@ -55,6 +55,7 @@ def test_the_picture_is_written_where_it_is_asked_for(quick):
         ("--help", 0, "usage: python -m stable_embedding"),
         ("--version", 2, "unrecognized arguments: --version"),
         ("picture.png", 2, "unrecognized arguments: picture.png"),
+        ("--output=none/a.png", 2, "--output none/a.png: its folder does not exist"),
     ],
 )
 def test_arguments_are_read_before_anything_is_trained(

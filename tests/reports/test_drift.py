@@ -229,7 +229,9 @@ def test_comparisons_with_one_name_have_a_bar_each():
     plt.close("all")
 
 
-@pytest.mark.parametrize(("n_bars", "text"), [(4, "and 1 more"), (5, ""), (9, "")])
+@pytest.mark.parametrize(
+    ("n_bars", "text"), [(4, "and 1 more"), (5, ""), (9, ""), (None, "")]
+)
 def test_a_display_says_how_many_it_does_not_show(n_bars, text):
     plt = pytest.importorskip("matplotlib.pyplot")
     statistics = {f"x{i}": i / 10 for i in range(5)}

@@ -245,6 +245,7 @@ def test_samples_that_moved_most_are_a_whole_number(n_samples, stored):
     ):
         report.largest(n_samples)
     assert report.largest(0) == []
+    assert len(report.largest(None)) == len(report.sample_displacement)
 
 
 def test_it_prints_what_matters(stored):

@@ -234,6 +234,12 @@ def test_the_plan_of_a_layer_is_plain(make_plan, tmp_path):
     assert layer.batch_size == plan.batch_size
 
 
+def test_the_weight_of_a_term_may_be_a_tensor():
+    term = Term("mine", torch.tensor(0.5))
+    plan = TrainingPlan.from_estimator(StableAutoencoder(extra_losses=[term]))
+    assert plan.extra_losses == (term,)
+
+
 @pytest.mark.parametrize(
     ("sizes", "expected"),
     [(5, (5,)), ((), ()), ([8, 4], (8, 4)), (np.array([8, 4]), (8, 4))],
