@@ -85,9 +85,9 @@ class LossTerm(nn.Module):
         There are positives only with ``neighbor_weight`` above 0.
 
     counted_fraction : Tensor of shape (...) or None
-        Fraction of the last batch that the term counted, from 0 to 1; None, the
-        default, if it counts all of each batch. Set it in `forward` if a batch may hold
-        little for the term, such as few labels: batches are averaged by it.
+        Fraction of the last batch that the term counted; None, as before each call of
+        `forward`, if it counts all. Set it in `forward` if a batch may hold little for
+        the term, such as few labels. Recorded losses are means over batches by it.
 
     Examples
     --------
@@ -181,6 +181,7 @@ class TotalLoss(nn.Module):
             anchors = anchors_of(outputs, batch)
         total, values = None, []
         for term in self.terms:
+            term.counted_fraction = None  # type: ignore[assignment]
             if not term.weight:
                 values.append(outputs.codes.new_zeros(outputs.codes.shape[:-2]))
                 continue
