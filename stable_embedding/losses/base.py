@@ -87,7 +87,8 @@ class LossTerm(nn.Module):
     counted_fraction : Tensor of shape (...) or None
         Fraction of the last batch that the term counted; None, as before each call of
         `forward`, if it counts all. Set it in `forward` if a batch may hold little for
-        the term, such as few labels. Recorded losses are means over batches by it.
+        the term, such as few labels. Recorded losses are means over batches by it. With
+        weights it is the sum of those that count over the number of samples.
 
     Examples
     --------
@@ -227,11 +228,6 @@ def weighted_mean(values: Tensor, weights: Tensor | None) -> Tensor:
 def ratio(lost: Tensor, total: Tensor) -> Tensor:
     """Divide what is lost by a total; 0 with a finite gradient where it is 0."""
     return lost / torch.where(total > 0, total, 1)
-
-
-def fraction_of(counts: Tensor, total: Tensor) -> Tensor:
-    """Return the fraction of samples that count; 0 where there is a total of 0."""
-    return counts.mean(-1) * (total > 0)
 
 
 def anchors_of(outputs: Any, batch: Batch) -> tuple[Any, Batch]:
