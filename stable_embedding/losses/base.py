@@ -4,6 +4,7 @@ Tensors have shape (..., n_samples, n_values). Leading axes are separate batches
 as those of several runs; a term returns one value for each.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -250,11 +251,14 @@ def split_into_blocks(samples: Tensor, size: int) -> Tensor:
     Returns shape (..., n_blocks, n_block_samples, n_values). Samples at the end are
     dropped if they do not fill all blocks evenly.
     """
-    n_samples = samples.shape[-2]
+    blocks = even_blocks(samples.shape[-2], size)
+    return samples[..., : math.prod(blocks), :].unflatten(-2, blocks)
+
+
+def even_blocks(n_samples: int, size: int) -> tuple[int, int]:
+    """Return the number of even blocks of at most `size` samples, and their size."""
     n_blocks = -(-n_samples // size)
-    n_block_samples = n_samples // n_blocks
-    whole = samples[..., : n_blocks * n_block_samples, :]
-    return whole.unflatten(-2, (n_blocks, n_block_samples))
+    return n_blocks, n_samples // n_blocks
 
 
 def split_values(values: Tensor, size: int) -> Tensor:
