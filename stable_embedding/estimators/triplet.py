@@ -8,7 +8,9 @@ from sklearn.utils.validation import check_consistent_length
 from .._sklearn import Interval
 from ..data import limits
 from ..data.labels import encode_classes
+from ..losses.base import even_blocks
 from ..losses.triplet import TripletLoss
+from ..training.schedule import schedule
 from .registry import register
 from .variational import VariationalAutoencoder
 
@@ -60,10 +62,10 @@ class TripletVariationalAutoencoder(VariationalAutoencoder):
     .. math:: L = L_\text{VAE} + u \operatorname{mean}_{a, p, n} \max\bigl(0,\,
         \tfrac12 |\mu_a - \mu_p|^2 - \tfrac12 |\mu_a - \mu_n|^2 + m \bigr)
 
-    over triplets within blocks of 64 samples of a batch: a sample :math:`a`, another
-    :math:`p` of its class and one :math:`n` of another class. Codes are divided by
-    `code_scale_`. Samples without a label are in no triplet; all other terms learn from
-    them.
+    over triplets within blocks of a batch, of at most 64 samples: a sample :math:`a`,
+    another :math:`p` of its class and one :math:`n` of another class. Codes are divided
+    by `code_scale_`. Samples without a label are in no triplet; all other terms learn
+    from them.
 
     References
     ----------
@@ -174,7 +176,9 @@ class TripletVariationalAutoencoder(VariationalAutoencoder):
 
     def _initialize(self, data, plan):
         if self.triplet_weight:
-            warn_of_few_labels(data.training_set.labels)
+            labels, weight = data.training_set.labels, data.training_set.mean_weight
+            batch_size = schedule(plan, [len(labels)], weight).batch_size
+            warn_of_few_labels(labels, batch_size)
         return super()._initialize(data, plan)
 
     def _loss_terms(self, networks, data, plan):
@@ -191,9 +195,10 @@ class TripletVariationalAutoencoder(VariationalAutoencoder):
         return tags
 
 
-def warn_of_few_labels(labels):
-    """Warn if a block of samples has too few labels for triplets."""
-    block, known = limits.TRIPLET_BLOCK, (labels >= 0).double().mean().item()
+def warn_of_few_labels(labels, batch_size):
+    """Warn if a block of a batch has too few labels for triplets."""
+    known = (labels >= 0).double().mean().item()
+    _, block = even_blocks(min(batch_size, len(labels)), limits.TRIPLET_BLOCK)
     if known * block >= _LEAST_LABELED:
         return
     warnings.warn(

@@ -4,6 +4,7 @@ Tensors have shape (..., n_samples, n_values). Leading axes are separate batches
 as those of several runs; a term returns one value for each.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -85,9 +86,10 @@ class LossTerm(nn.Module):
         There are positives only with ``neighbor_weight`` above 0.
 
     counted_fraction : Tensor of shape (...) or None
-        Fraction of the last batch that the term counted, from 0 to 1; None, the
-        default, if it counts all of each batch. Set it in `forward` if a batch may hold
-        little for the term, such as few labels: batches are averaged by it.
+        Fraction of the last batch that the term counted; None, as before each call of
+        `forward`, if it counts all. Set it in `forward` if a batch may hold little for
+        the term, such as few labels. Recorded losses are means over batches by it. With
+        weights it is the sum of those that count over the number of samples.
 
     Examples
     --------
@@ -181,6 +183,7 @@ class TotalLoss(nn.Module):
             anchors = anchors_of(outputs, batch)
         total, values = None, []
         for term in self.terms:
+            term.counted_fraction = None  # type: ignore[assignment]
             if not term.weight:
                 values.append(outputs.codes.new_zeros(outputs.codes.shape[:-2]))
                 continue
@@ -228,11 +231,6 @@ def ratio(lost: Tensor, total: Tensor) -> Tensor:
     return lost / torch.where(total > 0, total, 1)
 
 
-def fraction_of(counts: Tensor, total: Tensor) -> Tensor:
-    """Return the fraction of samples that count; 0 where there is a total of 0."""
-    return counts.mean(-1) * (total > 0)
-
-
 def anchors_of(outputs: Any, batch: Batch) -> tuple[Any, Batch]:
     """Return the outputs and the batch of the anchors alone, the first half."""
     axis = outputs.codes.dim() - 2
@@ -253,11 +251,14 @@ def split_into_blocks(samples: Tensor, size: int) -> Tensor:
     Returns shape (..., n_blocks, n_block_samples, n_values). Samples at the end are
     dropped if they do not fill all blocks evenly.
     """
-    n_samples = samples.shape[-2]
+    blocks = even_blocks(samples.shape[-2], size)
+    return samples[..., : math.prod(blocks), :].unflatten(-2, blocks)
+
+
+def even_blocks(n_samples: int, size: int) -> tuple[int, int]:
+    """Return the number of even blocks of at most `size` samples, and their size."""
     n_blocks = -(-n_samples // size)
-    n_block_samples = n_samples // n_blocks
-    whole = samples[..., : n_blocks * n_block_samples, :]
-    return whole.unflatten(-2, (n_blocks, n_block_samples))
+    return n_blocks, n_samples // n_blocks
 
 
 def split_values(values: Tensor, size: int) -> Tensor:

@@ -70,6 +70,7 @@ class ConsensusLoss(LossTerm):
         super().__init__(weight)
         self.has_positives = has_positives
         self.couples_runs = couples_runs
+        self.has_reference = reference is not None
         self.mean_codes: Tensor
         self.steps: Tensor
         if reference is None:
@@ -89,11 +90,12 @@ class ConsensusLoss(LossTerm):
         seen = (self.steps[index] < 1).to(codes.dtype)
         distances = (codes - self.mean_codes[index]).square().sum(-1)
         n_seen = seen.sum(-1)
-        if not self.couples_runs:
-            self.counted_fraction = seen.mean(-1)
         if batch.weights is not None:
             seen = seen * batch.weights
             n_seen = seen.sum(-1) / batch.weights.mean(-1).clamp_min(TINY)
+        # Without a reference, only a sample's first batch finds no mean code.
+        if self.has_reference:
+            self.counted_fraction = n_seen / seen.shape[-1]
         loss = (distances * seen).sum(-1) / n_seen.clamp_min(TINY)
         if self.training and self.couples_runs:
             self._move(codes.detach(), index)

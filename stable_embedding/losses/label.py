@@ -8,14 +8,7 @@ from torch import Tensor, nn
 
 from .._ambient import CPU_FLOAT32
 from ..data import limits
-from .base import (
-    Batch,
-    LossTerm,
-    fraction_of,
-    ratio,
-    split_into_blocks,
-    split_values,
-)
+from .base import TINY, Batch, LossTerm, ratio, split_into_blocks, split_values
 from .neighbor import student_kernel
 
 # Initial scale of the kernel, for codes of unit variance. The scale is learned.
@@ -108,36 +101,41 @@ def label_loss(
     J. Goldberger, S. Roweis, G. Hinton and R. Salakhutdinov, "Neighbourhood components
     analysis", NIPS 2004.
     """
-    return ratio(*label_entropies(codes, labels, log_scale, weights))
+    lost, of_collapsed, _ = label_entropies(codes, labels, log_scale, weights)
+    return ratio(lost, of_collapsed)
 
 
 def label_entropies(
     codes: Tensor, labels: Tensor, log_scale: Tensor, weights: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
-    """Return the numerator and the denominator of :func:`label_loss`."""
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the parts of :func:`label_loss`, and the fraction that it counts.
+
+    These are its numerator, its denominator, and the mean certainty of labels by
+    weight; this is 0 where no two labels differ.
+    """
     if labels.dim() < codes.dim():
         labels = labels.unsqueeze(-1)
     codes = split_into_blocks(codes, limits.NEGATIVE_BLOCK)
     labels = split_into_blocks(labels, limits.NEGATIVE_BLOCK)
-    counted, weights = weights, certainty(labels)
-    if counted is not None:
-        weights = weights * split_values(counted, limits.NEGATIVE_BLOCK)
-    others = weights.unsqueeze(-2).repeat_interleave(weights.shape[-1], -2)
+    certain = certainty(labels)
+    if weights is not None:
+        certain = certain * split_values(weights, limits.NEGATIVE_BLOCK)
+    others = certain.unsqueeze(-2).repeat_interleave(certain.shape[-1], -2)
     others.diagonal(dim1=-2, dim2=-1).zero_()
     alike = others * agreement(labels)
     kernel = student_kernel(codes * log_scale.exp()[..., None, None, None])
-    expected = alike.sum(-1) / others.sum(-1).clamp_min(1e-12)
-    found = (alike * kernel).sum(-1) / (others * kernel).sum(-1).clamp_min(1e-12)
+    expected = alike.sum(-1) / others.sum(-1).clamp_min(TINY)
+    found = (alike * kernel).sum(-1) / (others * kernel).sum(-1).clamp_min(TINY)
     counts = (expected > 0) & (expected < 1)
-    weights = weights * counts
+    of_samples = certain * counts
     found, expected = (
-        -torch.where(counts, fraction, 1.0).clamp_min(1e-12).log()
+        -torch.where(counts, fraction, 1.0).clamp_min(TINY).log()
         for fraction in (found, expected)
     )
     lost, of_collapsed = (
-        (weights * entropy).sum((-2, -1)) for entropy in (found, expected)
+        (of_samples * entropy).sum((-2, -1)) for entropy in (found, expected)
     )
-    return lost, of_collapsed
+    return lost, of_collapsed, certain.mean((-2, -1)) * (of_collapsed > 0)
 
 
 class LabelLoss(LossTerm):
@@ -161,12 +159,8 @@ class LabelLoss(LossTerm):
 
     def forward(self, outputs: Any, batch: Batch) -> Tensor:
         """Compute the cross-entropy of labels, relative to that of a collapsed map."""
-        labels = batch.labels
-        assert labels is not None
-        if labels.dim() < outputs.codes.dim():
-            labels = labels.unsqueeze(-1)
-        entropies = label_entropies(
-            outputs.codes, labels, self.log_scale, batch.weights
+        assert batch.labels is not None
+        lost, of_collapsed, self.counted_fraction = label_entropies(
+            outputs.codes, batch.labels, self.log_scale, batch.weights
         )
-        self.counted_fraction = fraction_of(certainty(labels), entropies[1])
-        return ratio(*entropies)
+        return ratio(lost, of_collapsed)

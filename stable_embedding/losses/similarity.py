@@ -247,7 +247,8 @@ def given_distance_loss(
         Codes.
 
     has_unknown : bool, default=False
-        Whether some distances are nan. Their pairs count as equal.
+        Whether some distances are nan. Their pairs count as if the map kept them:
+        divide by the fraction of known pairs for the mean over these.
 
     weights : Tensor of shape (..., n_samples) or None, default=None
         Weights of the samples. The weight of a pair is their product.
@@ -402,20 +403,24 @@ class GivenDistanceLoss(LossTerm):
         """Compute the loss of distances, as a fraction."""
         if not self.distances.has_unknown:
             return mean_over_blocks(self._lost, outputs.codes, batch) / 2
-        lost, known, pairs = mean_over_blocks(self._lost, outputs.codes, batch)
+        lost, known, pairs = mean_over_blocks(self._lost_by_known, outputs.codes, batch)
         self.counted_fraction = known / pairs.clamp_min(TINY)
         return lost / self.counted_fraction.clamp_min(TINY) / 2
 
     def _lost(self, codes, index, weights):
-        wanted = self.distances.among(index).to(codes.dtype) / self.unit
-        if not self.distances.has_unknown:
-            return given_distance_loss(wanted, codes, weights=weights)
+        return given_distance_loss(self._wanted(codes, index), codes, weights=weights)
+
+    def _lost_by_known(self, codes, index, weights):
+        wanted = self._wanted(codes, index)
         lost = given_distance_loss(wanted, codes, True, weights)
         pairs = (
             pair_weights(distances, weights).mean((-2, -1))
             for distances in (wanted, torch.zeros_like(wanted))
         )
         return torch.stack([lost, *pairs])
+
+    def _wanted(self, codes, index):
+        return self.distances.among(index).to(codes.dtype) / self.unit
 
 
 class GivenInnerProductLoss(LossTerm):

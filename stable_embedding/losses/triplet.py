@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..data import limits
-from .base import Batch, LossTerm, fraction_of, ratio, split_into_blocks
+from .base import Batch, LossTerm, ratio, split_into_blocks, weighted_mean
 
 
 def triplet_loss(
@@ -103,9 +103,9 @@ class TripletLoss(LossTerm):
 
     def forward(self, outputs: Any, batch: Batch) -> Tensor:
         """Compute the mean triplet loss."""
-        labels = batch.labels
+        labels, weights = batch.labels, batch.weights
         assert labels is not None
-        sums = sums_over_triplets(outputs.codes, labels, self.margin, batch.weights)
+        lost, total = sums_over_triplets(outputs.codes, labels, self.margin, weights)
         known = (labels >= 0).to(outputs.codes.dtype)
-        self.counted_fraction = fraction_of(known, sums[1])
-        return ratio(*sums)
+        self.counted_fraction = weighted_mean(known, weights) * (total > 0)
+        return ratio(lost, total)

@@ -1,5 +1,6 @@
 """A net of skorch, with the terms of the loss recorded once an epoch."""
 
+import math
 from itertools import chain, islice
 from statistics import fmean
 
@@ -169,9 +170,8 @@ class Net(NeuralNet):
         n_batches : int
             Number of those on which the loss at the start is found.
         """
-        first = islice(iterator, n_batches)
         _, (_, *terms) = self._mean_terms(
-            *self._step_through(first, self.validation_step, n_batches)
+            *self._step_through(iterator, self.validation_step, n_batches)
         )
         # A term may be negative, and must not hide what the others can gain.
         weights = self.criterion.weights.values()
@@ -210,40 +210,37 @@ class Net(NeuralNet):
     def _step_through(self, iterator, step, most):
         """Step through batches, so many at most; return their terms and their sizes.
 
-        The terms are written into one tensor. A small tensor that is kept for each step
-        would break up the memory that larger ones use in turns: a pass over a file of 4
-        GB held up to 10 GB in the end.
+        The terms are written into one tensor, and after them the fractions that they
+        count, which are 1 in batches that are counted whole. A small tensor that is
+        kept for each step would break up the memory that larger ones use in turns: a
+        pass over a file of 4 GB held up to 10 GB in the end.
         """
-        terms, sizes = None, []
-        for batch in iterator:
+        found, sizes = None, []
+        for batch in islice(iterator, most):
             step(batch)
-            if terms is None:
-                terms = self.terms_.new_empty(*self.terms_.shape, most)
-            terms[..., len(sizes)] = self.terms_
+            if found is None:
+                n_runs = self.terms_.shape[1:]
+                found = self.terms_.new_ones(
+                    2 * len(self.criterion.names), *n_runs, most
+                )
+            found[: len(self.terms_), ..., len(sizes)] = self.terms_
             sizes.append(self.n_samples_)
-        return terms[..., : len(sizes)].contiguous(), sizes
+        return found[..., : len(sizes)], sizes
 
-    def _mean_terms(self, terms, sizes):
+    def _mean_terms(self, found, sizes):
         """Return the mean of each term over the samples that it counts, for each run.
 
-        The total of these means is their weighted sum.
+        If a term leaves some out, the total is the sum of these means by the weights
+        that the terms have now.
         """
-        names, weights = self.criterion.names, terms.new_tensor(sizes)
-        terms, fractions = terms[: len(names)], terms[len(names) :]
-        sums = [terms @ weights]
-        if len(fractions):
-            sums += [(terms * fractions) @ weights, fractions @ weights]
-        shape = len(sums), len(names), -1
-        counted = torch.cat([*map(torch.flatten, sums), weights.sum(0, keepdim=True)])
-        *sums, n_samples = self.sum_over_processes(counted).tolist()
-        whole, *of_counted = np.reshape(sums, shape)
-        means = whole / n_samples
-        if of_counted:
-            lost, n_counted = of_counted
-            found = np.divide(lost, n_counted, np.zeros_like(lost), where=n_counted > 0)
-            change = found[1:] - means[1:]
-            means[1:] = found[1:]
-            means[0] += np.array([*self.criterion.weights.values()]) @ change
+        names, weights = self.criterion.names, found.new_tensor(sizes)
+        terms, fractions = found.unflatten(0, (2, -1))
+        sums = torch.stack([(terms * fractions) @ weights, fractions @ weights])
+        sums = self.sum_over_processes(sums.flatten()).tolist()
+        lost, n_counted = np.reshape(sums, (2, len(names), -1))
+        means = np.divide(lost, n_counted, np.zeros_like(lost), where=n_counted > 0)
+        if (n_counted != n_counted[0]).any():
+            means[0] = [*map(float, self.criterion.weights.values())] @ means[1:]
         return names, means.tolist()
 
     def _record(self, prefix, names, of_runs):
@@ -256,7 +253,7 @@ class Net(NeuralNet):
         best = min(loss, self.best_losses_.get(prefix, loss))
         self.best_losses_[prefix] = best
         epoch[f"{prefix}_loss_best"] = loss == best
-        if not loss < float("inf"):
+        if not math.isfinite(loss):
             weights = {
                 name: weight
                 for name, weight in self.criterion.weights.items()

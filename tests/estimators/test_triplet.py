@@ -71,3 +71,19 @@ def test_labels_too_few_for_triplets_are_warned_of(rng):
         model.fit(X, y)
     model.fit(X[:40], y[:40])
     model.set_params(triplet_weight=0).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    # A batch of 65 is two blocks of 32; few samples are one batch.
+    ("batch_size", "n_samples", "block"),
+    [(65, 200, 32), (67, 200, 33), (35, 200, 35), ("auto", 65, 32), (100, 67, 33)],
+)
+def test_labels_are_too_few_by_the_blocks_of_a_batch(batch_size, n_samples, block, rng):
+    X, y = rng.normal(size=(n_samples, 4)), np.full(n_samples, -1)
+    model = TripletVariationalAutoencoder(n_init=1, max_iter=1, batch_size=batch_size)
+    least = np.ceil(3 / block * n_samples).astype(int)
+    y[:least] = np.arange(least) % 2
+    model.fit(X, y)
+    y[least - 1] = -1
+    with pytest.warns(UserWarning, match=f"are taken within {block} samples, of which"):
+        model.fit(X, y)

@@ -277,6 +277,18 @@ def test_fractions_that_terms_count_follow_their_values(samples):
     assert found[4:, 0].tolist() == found[4:, 1].tolist() == [1, 1, 0.5, 1]
 
 
+def test_a_fraction_holds_for_one_batch_alone(samples):
+    class HalfInTraining(Size):
+        def forward(self, outputs, batch):
+            if self.training:
+                self.counted_fraction = outputs.size.new_full((), 0.5)
+            return super().forward(outputs, batch)
+
+    loss, batch = TotalLoss([HalfInTraining()]), batch_of(samples)
+    assert len(loss(more_outputs_of(samples), batch)) == 4
+    assert len(loss.eval()(more_outputs_of(samples), batch)) == 2
+
+
 @pytest.mark.parametrize(
     ("fraction", "error", "message"),
     [
@@ -285,8 +297,11 @@ def test_fractions_that_terms_count_follow_their_values(samples):
     ],
 )
 def test_a_term_counts_one_fraction_for_each_run(samples, fraction, error, message):
-    term = Size()
-    term.counted_fraction = fraction
+    class Counted(Size):
+        def forward(self, outputs, batch):
+            self.counted_fraction = fraction
+            return super().forward(outputs, batch)
+
     runs = samples.expand(3, *samples.shape)
     with pytest.raises(error, match=message):
-        TotalLoss([term])(more_outputs_of(runs), batch_of(runs))
+        TotalLoss([Counted()])(more_outputs_of(runs), batch_of(runs))

@@ -120,6 +120,25 @@ def test_one_run_is_drawn_to_a_reference_alone():
     assert term.counted_fraction == 0
 
 
+@pytest.mark.parametrize("couples_runs", [False, True])
+def test_samples_of_a_reference_count_by_their_weights(couples_runs):
+    codes = torch.tensor([[0.0, 0.0], [float("nan")] * 2])
+    term = ConsensusLoss(1.0, 2, 2, codes, couples_runs=couples_runs).eval()
+    batch, outputs = batch_of([0, 1]), outputs_of([[3.0, 4.0], [1.0, 1.0]])
+    assert term(outputs, batch) == 25
+    assert term.counted_fraction == 0.5
+    weights = torch.tensor([0.5, 1.5])
+    assert term(outputs, batch._replace(weights=weights)) == 25
+    assert term.counted_fraction == 0.25
+
+
+def test_without_a_reference_all_samples_of_a_batch_count():
+    term = ConsensusLoss(1.0, 2, 2)
+    for _ in range(2):
+        term(outputs_of([[3.0, 4.0], [1.0, 1.0]]), batch_of([0, 1]))
+        assert term.counted_fraction is None
+
+
 def test_the_automatic_weight_grows_evenly_with_the_samples():
     weights = [auto_consensus_weight(n) for n in range(2, 200_001)]
     assert weights[0] == weights[9_998] == pytest.approx(0.1)

@@ -149,3 +149,7 @@ def test_only_labeled_samples_of_batches_with_other_labels_are_counted():
         lost = term(outputs, Batch(codes, index, labels))
         assert term.counted_fraction == counted
         assert (lost > 0) == (counted > 0)
+        # Samples with a label are the first ones, which have a quarter of the weight.
+        weights = torch.tensor([0.5] * 4 + [1.5] * 4)
+        term(outputs, Batch(codes, index, labels, weights))
+        assert term.counted_fraction == (counted if counted == 1 else counted / 2)

@@ -77,6 +77,14 @@ def test_only_labeled_samples_of_batches_with_triplets_are_counted(codes):
         assert (lost > 0) == (counted > 0)
 
 
+def test_labeled_samples_count_by_their_weights(codes):
+    term, labels = TripletLoss(1.0, 0.7), torch.tensor([0, 0, 1, *[-1] * 9])
+    for weight in (0.5, 2.0):
+        weights = torch.tensor([weight] * 3 + [1.0] * 9)
+        term(Outputs(codes, codes), Batch(codes, torch.arange(12), labels, weights))
+        assert term.counted_fraction == weight / 4
+
+
 @pytest.mark.parametrize("weights", [None, torch.zeros(12)])
 def test_without_triplets_the_gradient_is_zero(codes, weights):
     codes.requires_grad_()

@@ -237,13 +237,26 @@ def test_a_pass_keeps_no_tensor_for_each_of_its_steps(samples, train_one):
             gc.collect()
             # An isinstance would ask lazy objects of torch for their classes.
             alive = [o for o in gc.get_objects() if type(o) is torch.Tensor]
-            n_tensors.append(len(alive))
+            n_kept.append(sum(one.shape == net.terms_.shape for one in alive))
 
-    n_tensors = []
-    train_one(samples, batch_size=2, max_iter=1, callbacks=(Counter(),))
-    # The first step makes what the optimizer remembers.
-    assert len(n_tensors) == 25
-    assert n_tensors[-1] <= n_tensors[1]
+    # So many terms that no other tensor has the shape of their values.
+    class Zero(LossTerm):
+        def __init__(self, name):
+            super().__init__()
+            self.name = name
+
+        def forward(self, outputs, batch):
+            return outputs.codes.new_zeros(())
+
+    n_kept, terms = [], [Zero(f"zero{number}") for number in range(50)]
+    train_one(
+        samples,
+        terms=[ReconstructionLoss(), *terms],
+        batch_size=2,
+        max_iter=1,
+        callbacks=(Counter(),),
+    )
+    assert n_kept == [n_kept[0]] * 25
 
 
 def test_scores_of_a_user_are_recorded(iris):
@@ -302,7 +315,7 @@ def test_the_loss_that_is_not_finite_is_named(of_which, samples, train_one, star
 
 
 class Partly(LossTerm):
-    """Mean first value of the samples whose first value is positive."""
+    """Mean first value of the samples whose first value is above a threshold."""
 
     name = "partly"
 
@@ -330,11 +343,13 @@ def test_batches_in_which_a_term_counts_nothing_are_left_out(
         stopping_rule=StoppingRule(0.5, 9, 1e-4),
     )
     first, second = samples[:, 0][samples[:, 0] > term.threshold].tolist()
-    # Without those that are validated on, of which there may be both.
-    possible = [0, first, second, (first + second) / 2]
+    # None, one or both of them are trained on, and the others validated on.
+    possible = [(first, second), (second, first)]
+    possible += [(0, (first + second) / 2), ((first + second) / 2, 0)]
     for run in runs:
-        found = run.losses["partly_loss"]
-        assert any(found == pytest.approx(one) for one in possible)
+        found = [run.history[f"{of}partly_loss"][-1] for of in ("", "validation_")]
+        assert any(found == pytest.approx(both) for both in possible)
+        assert run.losses["partly_loss"] == found[0]
         for prefix in ("", "validation_"):
             loss, reconstruction, partly = (
                 np.array(run.history[f"{prefix}{name}"])
@@ -351,6 +366,67 @@ def test_a_pass_is_the_mean_over_what_a_term_counts(samples, train, start):
     (run,) = train(samples, [start()], terms=[ReconstructionLoss(), term], batch_size=4)
     positive = samples[:, 0][samples[:, 0] > 0]
     assert run.losses["partly_loss"] == pytest.approx(positive.mean().item(), rel=1e-5)
+
+
+class PartlyInSome(Partly):
+    """The same, but it sets no fraction in a batch of which it counts all."""
+
+    def forward(self, outputs, batch):
+        value = super().forward(outputs, batch)
+        if (self.counted_fraction == 1).all():
+            self.counted_fraction = None
+        return value
+
+
+@pytest.mark.numeric
+@pytest.mark.parametrize("n_runs", [1, 3])
+def test_a_term_may_set_a_fraction_in_some_batches_alone(n_runs, samples, train, start):
+    found = []
+    for kind in (Partly, PartlyInSome):
+        term = kind(2.0)
+        term.threshold = samples[:, 0].quantile(0.3).item()
+        found.append(
+            train(
+                samples,
+                [start() for _ in range(n_runs)],
+                terms=[ReconstructionLoss(), term],
+                batch_size=2,
+                stopping_rule=StoppingRule(0.5, 9, 1e-4),
+            )
+        )
+    assert found[0] == found[1]
+
+
+def test_a_fraction_that_is_set_in_training_alone_holds_there_alone(samples, train_one):
+    class Unity(LossTerm):
+        name = "unity"
+
+        def forward(self, outputs, batch):
+            if self.training:
+                self.counted_fraction = outputs.codes.new_zeros(())
+            return outputs.codes.new_ones(())
+
+    run, _ = train_one(
+        samples,
+        terms=[ReconstructionLoss(), Unity()],
+        stopping_rule=StoppingRule(0.5, 9, 1e-4),
+    )
+    assert set(run.history["unity_loss"]) == {0}
+    assert set(run.history["validation_unity_loss"]) == {1}
+    assert run.losses["unity_loss"] == 1
+
+
+@pytest.mark.parametrize("value", [torch.inf, -torch.inf, torch.nan])
+def test_a_partial_loss_that_is_not_finite_is_named(value, samples, train_one):
+    class Infinite(LossTerm):
+        name = "infinite"
+
+        def forward(self, outputs, batch):
+            self.counted_fraction = outputs.codes.new_full((), 0.5)
+            return outputs.codes.new_full((), value)
+
+    with pytest.raises(ValueError, match=f"the training loss became {value} in epoch"):
+        train_one(samples, terms=[ReconstructionLoss(), Infinite()])
 
 
 def test_a_term_that_counts_all_of_each_batch_changes_no_bit(samples, train, start):
