@@ -196,10 +196,10 @@ class TripletVariationalAutoencoder(VariationalAutoencoder):
 
 
 def warn_of_few_labels(labels, batch_size):
-    """Warn if a block of a batch has too few labels for triplets."""
+    """Warn if so many labels are missing that blocks of a batch lack triplets."""
     known = (labels >= 0).double().mean().item()
     _, block = even_blocks(min(batch_size, len(labels)), limits.TRIPLET_BLOCK)
-    if known * block >= _LEAST_LABELED:
+    if known == 1 or known * block >= _LEAST_LABELED:
         return
     warnings.warn(
         f"y has labels of {100 * known:.3g} % of the samples: triplets are taken within"

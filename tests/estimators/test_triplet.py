@@ -70,6 +70,7 @@ def test_labels_too_few_for_triplets_are_warned_of(rng):
     with pytest.warns(UserWarning, match=r"4 % of the samples: .* 64 samples, .* 2\.6"):
         model.fit(X, y)
     model.fit(X[:40], y[:40])
+    model.fit(X[:2], y[:2])
     model.set_params(triplet_weight=0).fit(X, y)
 
 
