@@ -274,5 +274,4 @@ def weight_decay(plan, subset, axes, n_here, n_samples, earlier=None):
     alpha = auto_alpha(subset.samples, axes, n_samples, subset.weights)
     if earlier is not None:
         alpha = carried_alpha(alpha, earlier, n_here, n_samples)
-    # Labels may be learned even if the residuals of PCA cannot be predicted.
-    return min(alpha, alpha_of_size(n_samples)) if plan.label_weight else alpha
+    return min(alpha, alpha_of_size(n_samples)) if plan.gains_beyond_pca else alpha

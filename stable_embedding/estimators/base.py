@@ -2,7 +2,6 @@
 
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -306,7 +305,6 @@ class BaseStableAutoencoder(
                 distances=distances,
                 weights=weights,
             )
-            data = replace(data, alpha=self._weight_decay(data, plan))
             names = getattr(self, "feature_names_in_", None)
             warn_of_dominance(X, data.mean, names, weights)
             if not n_seen:
@@ -503,10 +501,6 @@ class BaseStableAutoencoder(
     def _rigid_map(self, network, codes, target, weights=None, hold=0.0):
         """Find the map that aligns codes of a network with a target; hook."""
         return rigid_map_onto(codes, target, weights, hold)
-
-    def _weight_decay(self, data, plan):
-        """Return the weight decay of a training; hook."""
-        return data.alpha
 
     def _input_transform(self, data):
         """Return what is done to batches before they are trained on; hook."""

@@ -12,7 +12,6 @@ from ..data import limits
 from ..data.corruption import CodeNoise
 from ..data.quantization import binary_rotation
 from ..data.sample_weights import weights_at
-from ..data.shrinkage import alpha_of_size
 from ..data.subsample import smallest_hashes
 from ..data.subspace import discarded_squares
 from ..losses.hamming import HammingLoss, first_thresholds
@@ -323,12 +322,10 @@ class SemanticHashing(StableAutoencoder):
         )
         return [*super()._loss_terms(networks, data, plan), own]
 
-    def _weight_decay(self, data, plan):
-        if plan.alpha != "auto":
-            return data.alpha
+    def _plan(self, resume):
         # What PCA leaves says little about how much there is to gain for bits: they
         # lose much that PCA keeps, also where it keeps all.
-        return min(data.alpha, alpha_of_size(data.n_trained_on))
+        return replace(super()._plan(resume), gains_beyond_pca=True)
 
     def _finalize_fit(self, data):
         self.hamming_loss_ = self.losses_["hamming_loss"]
@@ -339,6 +336,17 @@ class SemanticHashing(StableAutoencoder):
     def _set_fitted(self, data, start, runs):
         self.packed_ = bool(self.packed)
         super()._set_fitted(data, start, runs)
+
+    def _unpacked(self):
+        """Return a copy that does not pack bits, and shares the networks.
+
+        Bytes cannot be compared: the first of their bits counts 128 times the last.
+        """
+        copy = object.__new__(type(self))  # a shallow copy would copy the networks
+        vars(copy).update(vars(self), packed=False)
+        if self._is_fitted():
+            copy.packed_ = False
+        return copy
 
     def _network_codes(self, codes, name):
         bits = self._check_codes(codes, name)

@@ -283,28 +283,33 @@ class _Successor(TransformerMixin, BaseEstimator):
 
     def fit(self, X, y=None, **fit_params):
         """Train with the old parameters, and align the map with the places."""
-        previous = self.previous
-        estimator, weight = clone(previous), previous.consensus_weight
+        previous, pulls = self.previous, self.strategy == "pull"
         if self.strategy == "warm_start":
             estimator = deepcopy(previous).set_params(warm_start=True)
-        estimator._predecessor = Earlier(previous.alpha_, previous.n_samples_seen_)
-        if self.strategy == "pull":
+        else:
+            estimator = clone(previous)
+        if pulls:
             estimator.set_params(consensus_weight=pull_weight(estimator))
-            estimator.fit(X, y, reference=self.places, **fit_params)
-            del estimator._predecessor
-            self.estimator_ = estimator.set_params(consensus_weight=weight)
-            return self
+            fit_params = fit_params | {"reference": self.places}
+        estimator._predecessor = Earlier(previous.alpha_, previous.n_samples_seen_)
         estimator.fit(X, y, **fit_params)
         del estimator._predecessor
+        if not pulls:
+            self._align(estimator, X, fit_params.get("sample_weight"))
+        self.estimator_ = estimator.set_params(
+            consensus_weight=previous.consensus_weight, warm_start=previous.warm_start
+        )
+        return self
+
+    def _align(self, estimator, X, sample_weight):
+        """Align a trained estimator with the places of samples that count."""
         known = has_reference(self.places)
-        if fit_params.get("sample_weight") is not None:
-            known &= check_weights(fit_params["sample_weight"], len(known)) > 0
+        if sample_weight is not None:
+            known &= check_weights(sample_weight, len(known)) > 0
         known = np.flatnonzero(known)
         aligned = unpacked(estimator)
         aligned.align(safe_indexing(X, known), self.places[known])
-        estimator._set_networks(aligned.networks_)
-        self.estimator_ = estimator.set_params(warm_start=previous.warm_start)
-        return self
+        estimator._set_networks(aligned.networks_)  # `aligned` may be a copy
 
     def transform(self, X):
         """Embed samples for the steps that follow."""

@@ -20,27 +20,8 @@ def unfrozen(estimator):
 
 
 def unpacked(estimator):
-    """Return a copy that does not pack bits, or an estimator that has none itself.
-
-    Bytes cannot be compared: the first of their bits counts 128 times the last.
-
-    Parameters
-    ----------
-    estimator : transformer
-        Fitted or not.
-
-    Returns
-    -------
-    transformer
-        A copy shares the networks.
-    """
-    if not hasattr(estimator, "bit_probabilities"):
-        return estimator
-    copy = object.__new__(type(estimator))
-    vars(copy).update(vars(estimator), packed=False)
-    if hasattr(estimator, "packed_"):
-        copy.packed_ = False
-    return copy
+    """Return a copy that does not pack bits, or an estimator without bits itself."""
+    return estimator._unpacked() if hasattr(estimator, "_unpacked") else estimator
 
 
 def embedding_steps(estimator):

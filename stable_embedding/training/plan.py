@@ -1,5 +1,6 @@
 """Training plan: the parameters of an estimator, validated and resolved."""
 
+import math
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from pathlib import Path
@@ -92,6 +93,7 @@ class TrainingPlan:
     n_neighbors: int
     neighbors: Any
     label_weight: float
+    gains_beyond_pca: bool
     consensus_weight: float | str
     extra_losses: tuple[LossTerm, ...]
     alpha: float | str
@@ -172,6 +174,8 @@ class TrainingPlan:
             n_neighbors=int(estimator.n_neighbors),
             neighbors=estimator.neighbors,
             label_weight=float(estimator.label_weight),
+            # Labels may be learned even if the residuals of PCA cannot be predicted.
+            gains_beyond_pca=estimator.label_weight > 0,
             consensus_weight=estimator.consensus_weight,
             extra_losses=extra_losses,
             alpha=estimator.alpha,
@@ -424,7 +428,7 @@ def _is_finite_number(value: Any) -> bool:
     """Tell whether a value, maybe a tensor of one number, is a finite number."""
     if isinstance(value, torch.Tensor) and value.numel() == 1:
         value = value.item()
-    return isinstance(value, Real) and bool(np.isfinite(value))
+    return isinstance(value, Real) and math.isfinite(float(value))
 
 
 def stopping_rule_of(estimator: Any) -> StoppingRule | None:
