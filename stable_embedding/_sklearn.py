@@ -17,6 +17,8 @@ from sklearn.utils.validation import (
 from sklearn.utils.validation import _num_samples as num_samples
 
 __all__ = [
+    "OUTPUT_CONFIG",
+    "REQUESTS",
     "HasMethods",
     "Interval",
     "RealNotInt",
@@ -33,6 +35,11 @@ __all__ = [
 ]
 
 
+# Attributes that scikit-learn sets besides parameters and what is fitted.
+OUTPUT_CONFIG = "_sklearn_output_config"
+REQUESTS = "_metadata_request"
+
+
 def returns_arrays(transformer):
     """Tell whether `transform` returns arrays, and not data frames."""
     return _get_output_config("transform", transformer)["dense"] == "default"
@@ -40,7 +47,7 @@ def returns_arrays(transformer):
 
 def metadata_requests(estimator):
     """Return which metadata each method requests, as set by a user, or None."""
-    requests = vars(estimator).get("_metadata_request")
+    requests = vars(estimator).get(REQUESTS)
     return None if requests is None else requests._serialize()
 
 
@@ -52,7 +59,7 @@ def set_metadata_requests(estimator, requests):
         for name, alias in of_method.items():
             if alias != UNUSED or name in known.requests:
                 known.add_request(param=name, alias=alias)
-    estimator._metadata_request = routing
+    setattr(estimator, REQUESTS, routing)
 
 
 def column_positions(column_transformer):

@@ -25,6 +25,34 @@ from .subset import Subset, choose_subset
 from .subspace import discarded_variance, find_subspace, training_inputs
 
 
+class GivenData(NamedTuple):
+    """What a fit is given, validated.
+
+    Attributes
+    ----------
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+        Samples.
+
+    labels : ndarray of shape (n_samples,) or None, default=None
+        Label of each sample.
+
+    weights : ndarray of shape (n_samples,) or None, default=None
+        Weights; 1 for each by default.
+
+    reference : ndarray of shape (n_samples, n_components) or None, default=None
+        Codes of an earlier map; nan where a sample has none.
+
+    distances : {ndarray, sparse matrix}, callable or None, default=None
+        Distances that codes follow; by default those of a metric.
+    """
+
+    X: Any
+    labels: np.ndarray | None = None
+    weights: np.ndarray | None = None
+    reference: np.ndarray | None = None
+    distances: Any = None
+
+
 class TrainingSet(NamedTuple):
     """What networks are trained on.
 
@@ -133,26 +161,19 @@ class TrainingData:
     @classmethod
     def prepare(
         cls,
-        X: Any,
-        labels: np.ndarray | None,
+        given: GivenData,
         plan: Any,
         *,
         scaling: tuple[np.ndarray, float, float] | None = None,
         n_seen: float = 0,
         earlier: Earlier | None = None,
-        reference: np.ndarray | None = None,
-        distances: Any = None,
-        weights: np.ndarray | None = None,
     ) -> "TrainingData":
         """Scale and order samples, and find their subspace, graph and weight decay.
 
         Parameters
         ----------
-        X : {ndarray, sparse matrix} of shape (n_samples, n_features)
-            Validated samples.
-
-        labels : ndarray of shape (n_samples,) or None
-            Label of each sample.
+        given : GivenData
+            Samples, and what is known of them.
 
         plan : TrainingPlan
             What the parameters decide.
@@ -166,25 +187,14 @@ class TrainingData:
 
         earlier : Earlier or None, default=None
             What the training found that is resumed, or that this one follows.
-
-        reference : ndarray of shape (n_samples, n_components) or None, default=None
-            Codes of an earlier map; nan where a sample has none.
-
-        distances : {ndarray, sparse matrix}, callable or None, default=None
-            Distances that codes follow, checked; by default those of a metric.
-
-        weights : ndarray of shape (n_samples,) or None, default=None
-            Weights, checked; 1 for each by default.
         """
-        spreads = bool(plan.label_weight) and can_spread(labels)
+        spreads = bool(plan.label_weight) and can_spread(given.labels)
         needs_graph = plan.neighbor_weight > 0 or spreads or plan.metric == GEODESIC
         # Of distances or neighbors that the user finds, each sample has its own.
         finds_own = needs_graph and not isinstance(plan.neighbors, str)
-        merge = distances is None and not finds_own
-        order, hashes, weights, mean_weight = weigh(
-            distinct_samples(X, labels, reference, weights, merge)
-        )
-        samples, code_scale, is_constant = scaled(X, order, weights, scaling)
+        merge = given.distances is None and not finds_own
+        order, hashes, weights, mean_weight = weigh(distinct_samples(given, merge))
+        samples, code_scale, is_constant = scaled(given.X, order, weights, scaling)
         subset = choose_subset(samples, hashes, plan.n_components, weights)
         n_here = as_count(len(hashes) * mean_weight)
         n_trained_on = n_here + (n_seen if scaling else 0)
@@ -197,7 +207,7 @@ class TrainingData:
             samples.project(neighbor_axes),
             hashes,
             plan,
-            distances,
+            given.distances,
             chunk_slices(inputs),
             needs_graph,
             weights,
@@ -214,6 +224,7 @@ class TrainingData:
             weights=weights,
             total_weight=n_trained_on,
         )
+        reference = given.reference
         if reference is not None:
             reference = in_order(reference, order) / layout.code_scale
             starts_anew = plan.init == "pca" and not scaling
@@ -221,7 +232,7 @@ class TrainingData:
                 layout = turn_toward(
                     reference, layout, samples, hashes, subset, basis, weights
                 )
-        labels = labels_in_order(labels, order, weights)
+        labels = labels_in_order(given.labels, order, weights)
         if spreads:
             labels = spread_classes(labels, relations.graph)
         training_set = TrainingSet(
@@ -258,11 +269,6 @@ class TrainingData:
         return discarded_variance(self.training_set.inputs, self.training_set.weights)
 
     @property
-    def n_trained_on(self) -> float:
-        """Sum of the weights of all samples trained on, which have a scale."""
-        return self.training_set.total_weight / self.fraction_of_seen
-
-    @property
     def mean(self) -> np.ndarray:
         """Mean of each feature."""
         return self.samples.mean
@@ -278,11 +284,12 @@ class TrainingData:
         return self.samples.scale
 
 
-def distinct_samples(X, labels=None, reference=None, weights=None, merge=True):
+def distinct_samples(given, merge=True):
     """Order samples by content, and merge those that are equal if that is wanted.
 
     Large arrays are read as they lie, and have no other order.
     """
+    X, labels, weights, reference, _ = given
     if exceeds_memory(X):
         weights = np.ones(X.shape[0]) if weights is None else weights
         return DistinctSamples(None, hashes_in_place(X), weights)

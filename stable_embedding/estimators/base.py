@@ -13,18 +13,14 @@ from .._ambient import own_settings
 from .._sklearn import fit_context
 from ..data.dominance import warn_of_dominance
 from ..data.placement import has_reference
-from ..data.sample_ids import check_same_pairs, check_same_samples
-from ..data.sample_weights import (
-    check_weights,
-    warn_of_small_weights,
-    weights_at,
-)
+from ..data.sample_ids import check_same_samples
+from ..data.sample_weights import warn_of_small_weights, weights_at
 from ..data.shrinkage import Earlier
 from ..data.training_data import TrainingData
 from ..networks.autoencoder import Autoencoder
 from ..networks.base import BaseAutoencoder
 from ..networks.consensus import consensus_of
-from ..networks.frame import RigidMap, apply_rigid_map, rigid_map_onto
+from ..networks.frame import apply_rigid_map, projection_on, rigid_map_onto
 from ..networks.inference import apply_in_chunks
 from ..networks.modular import ModularAutoencoder
 from ..networks.projection import project_networks
@@ -92,10 +88,11 @@ class BaseStableAutoencoder(
     """
 
     # The network; whether it must see all features of wide samples; whether codes may
-    # lie anywhere.
+    # lie anywhere; whether they are bits.
     _network_class: type[BaseAutoencoder] = Autoencoder
     _requires_features = False
     _has_free_codes = True
+    _has_bits = False
 
     # What the estimator found that `retrain` lets this one follow.
     _predecessor: Earlier | None = None
@@ -277,38 +274,15 @@ class BaseStableAutoencoder(
         """Train from the start, or resume from the fitted networks; all or nothing."""
         with restore_on_error(self):
             plan = self._plan(resume)
-            check_same_samples(X, reference, "reference")
-            check_same_pairs(X, distances, "distances")
-            keeps_features = resume or n_seen > 0
-            X, labels = self._validate_training_data(X, y, plan, keeps_features, resume)
-            weights = check_weights(sample_weight, X.shape[0])
-            labels = self._labels_that_count(labels, y, X, weights, resume)
-            reference = self._check_reference(reference, X, plan, weights)
-            distances = self._check_distances(distances, X, plan, resume, weights)
-            source = distance_source(plan, distances)
-            if resume:
-                self._check_distance_source(source)
-            plan = plan.identified_by("distances", distances)
-            scaling = (self.mean_, self.scale_, self.code_scale_) if resume else None
-            is_continued = resume and n_seen > 0
-            earlier = (
-                Earlier(self.alpha_, n_seen) if is_continued else self._predecessor
+            given = self._validate_given(
+                X, y, sample_weight, reference, distances, plan, resume, n_seen
             )
-            data = TrainingData.prepare(
-                X,
-                labels,
-                plan,
-                scaling=scaling,
-                n_seen=n_seen,
-                earlier=earlier,
-                reference=reference,
-                distances=distances,
-                weights=weights,
-            )
+            plan = plan.identified_by("distances", given.distances)
+            data = self._prepare(given, plan, resume, n_seen)
             names = getattr(self, "feature_names_in_", None)
-            warn_of_dominance(X, data.mean, names, weights)
+            warn_of_dominance(given.X, data.mean, names, given.weights)
             if not n_seen:
-                warn_of_small_weights(weights)
+                warn_of_small_weights(given.weights)
             is_whole = not (resume or is_chunk)
             input_transform = self._input_transform(data)
             if is_whole and input_transform is None:
@@ -317,12 +291,16 @@ class BaseStableAutoencoder(
             start = self._resume(data) if resume else self._initialize(data, plan)
             runs, trainer = self._train(start.networks, data, plan, input_transform)
             self._set_fitted(data, start, runs)
-            self.distance_source_ = source
+            self.distance_source_ = distance_source(plan, given.distances)
             if is_whole and plan.init == "pca":
                 self._clear_beyond_rank(data)
-            if reference is not None:
-                order, weights = data.samples.order, data.training_set.weights
-                self._align_all_runs(X, reference / self.code_scale_, order, weights)
+            if given.reference is not None:
+                self._align_all_runs(
+                    given.X,
+                    given.reference / self.code_scale_,
+                    data.samples.order,
+                    data.training_set.weights,
+                )
             trainer.remove_checkpoint()
         return self
 
@@ -332,6 +310,7 @@ class BaseStableAutoencoder(
             self,
             requires_features=self._requires_features,
             has_free_codes=self._has_free_codes,
+            gains_beyond_pca=self._gains_beyond_pca,
             resume=resume,
         )
         if plan.layerwise_pretraining and not issubclass(
@@ -364,6 +343,16 @@ class BaseStableAutoencoder(
                 f" fitted network has { {n: fitted[n] for n in changed} }; use fit with"
                 " warm_start=False"
             )
+
+    def _prepare(self, given, plan, resume, n_seen):
+        """Find what the training needs to know of the data, beside earlier ones."""
+        earlier = self._predecessor
+        if resume and n_seen > 0:
+            earlier = Earlier(self.alpha_, n_seen)
+        scaling = (self.mean_, self.scale_, self.code_scale_) if resume else None
+        return TrainingData.prepare(
+            given, plan, scaling=scaling, n_seen=n_seen, earlier=earlier
+        )
 
     def _initialize(self, data, plan):
         """Build the networks of a new training."""
@@ -442,8 +431,8 @@ class BaseStableAutoencoder(
         )
         sizes = np.abs(codes).max(axis=0)
         kept = ~(beyond & (sizes <= rounding * sizes.max()))
-        selection = RigidMap(np.diag(kept.astype(np.float64)), np.zeros(len(kept)))
-        self._set_networks([apply_rigid_map(run, selection) for run in self.networks_])
+        projection = projection_on(kept)
+        self._set_networks([apply_rigid_map(run, projection) for run in self.networks_])
 
     def _set_networks(self, networks):
         """Take the networks of all runs, and their consensus as the model."""
@@ -461,6 +450,14 @@ class BaseStableAutoencoder(
     def _has_scale(self):
         """Tell whether there is a training to resume, on samples that differ."""
         return self._is_fitted() and not self.is_constant_
+
+    @property
+    def _gains_beyond_pca(self):
+        """Whether a network gains even where it cannot predict PCA's residuals; hook.
+
+        One that learns labels does.
+        """
+        return self.label_weight > 0
 
     def _architecture(self, plan):
         """Return arguments of the network that parameters decide; hook."""

@@ -78,8 +78,7 @@ class EmbeddingMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             if out is not None:
                 check_out(out, (X.shape[0], self._n_features_out), self._codes_dtype)
             # A later fit must not change what is computed later.
-            snapshot = type(self).__new__(type(self))
-            vars(snapshot).update(vars(self))
+            snapshot = self._shallow_copy()
             codes = map_chunks(
                 snapshot._codes, X, self._n_features_out, self._codes_dtype, out
             )

@@ -126,6 +126,9 @@ class SemanticHashing(StableAutoencoder):
 
     _network_class = HashingNetwork
     _has_free_codes = False
+    _has_bits = True
+    # Bits lose much that PCA keeps, also where it keeps all.
+    _gains_beyond_pca = True
     _codes_dtype = np.uint8
 
     def __init__(
@@ -322,11 +325,6 @@ class SemanticHashing(StableAutoencoder):
         )
         return [*super()._loss_terms(networks, data, plan), own]
 
-    def _plan(self, resume):
-        # What PCA leaves says little about how much there is to gain for bits: they
-        # lose much that PCA keeps, also where it keeps all.
-        return replace(super()._plan(resume), gains_beyond_pca=True)
-
     def _finalize_fit(self, data):
         self.hamming_loss_ = self.losses_["hamming_loss"]
 
@@ -342,11 +340,8 @@ class SemanticHashing(StableAutoencoder):
 
         Bytes cannot be compared: the first of their bits counts 128 times the last.
         """
-        copy = object.__new__(type(self))  # a shallow copy would copy the networks
-        vars(copy).update(vars(self), packed=False)
-        if self._is_fitted():
-            copy.packed_ = False
-        return copy
+        fitted = {"packed_": False} if self._is_fitted() else {}
+        return self._shallow_copy(packed=False, **fitted)
 
     def _network_codes(self, codes, name):
         bits = self._check_codes(codes, name)

@@ -35,6 +35,15 @@ class StateMixin:
             state["network_"] = consensus_of(networks)
         super().__setstate__(state)
 
+    def _shallow_copy(self, **changes):
+        """Return a copy that shares the networks, with some attributes changed.
+
+        ``copy.copy`` would go through the state above, and copy them.
+        """
+        copy = type(self).__new__(type(self))
+        vars(copy).update(vars(self), **changes)
+        return copy
+
     @classmethod
     def _restored(cls, **described):
         """Build a network from its state."""
@@ -44,7 +53,7 @@ class StateMixin:
 
     @classmethod
     def _upgrade(cls, state):
-        """Complete what version 0.1 saved; hook."""
+        """Complete what earlier versions saved; hook."""
         state = defaults_of(cls) | state
         if "best_index_" in state:
             # The model was one of its runs, and remains that one.

@@ -164,6 +164,10 @@ class TripletVariationalAutoencoder(VariationalAutoencoder):
         self.margin = margin
         self.triplet_weight = triplet_weight
 
+    @property
+    def _gains_beyond_pca(self):
+        return self.triplet_weight > 0
+
     def _encode_labels(self, y, X, resume):
         if y is None:
             raise ValueError(

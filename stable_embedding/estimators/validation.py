@@ -13,7 +13,11 @@ from ..data.labels import UNLABELED, encode_targets, read_labels
 from ..data.lazy_samples import exceeds_memory
 from ..data.metrics import check_metric
 from ..data.sample_distances import check_distances
+from ..data.sample_ids import check_same_pairs, check_same_samples
+from ..data.sample_weights import check_weights
+from ..data.training_data import GivenData
 from ..losses.similarity import check_similarity, distance
+from .distance_source import distance_source
 from .reference import check_reference
 
 _DTYPES = (np.float64, np.float32)
@@ -24,6 +28,22 @@ _ESTIMATED = {"seuclidean": {"V"}, "mahalanobis": {"V", "VI"}}
 
 class ValidationMixin:
     """Validation of what an autoencoder is given."""
+
+    def _validate_given(
+        self, X, y, sample_weight, reference, distances, plan, resume, n_seen
+    ):
+        """Validate all that a fit is given."""
+        check_same_samples(X, reference, "reference")
+        check_same_pairs(X, distances, "distances")
+        keeps_features = resume or n_seen > 0
+        X, labels = self._validate_training_data(X, y, plan, keeps_features, resume)
+        weights = check_weights(sample_weight, X.shape[0])
+        labels = self._labels_that_count(labels, y, X, weights, resume)
+        reference = self._check_reference(reference, X, plan, weights)
+        distances = self._check_distances(distances, X, plan, resume, weights)
+        if resume:
+            self._check_distance_source(distance_source(plan, distances))
+        return GivenData(X, labels, weights, reference, distances)
 
     def _validate_training_data(self, X, y, plan, keeps_features, resume):
         """Validate samples and their labels."""

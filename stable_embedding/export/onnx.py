@@ -9,7 +9,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..estimators.base import BaseStableAutoencoder
 from ..estimators.outliers import ReconstructionOutlierDetector
-from ..estimators.registry import ESTIMATORS
 from ..stability.pipelines import last_step
 from .onnx_graph import Graph, name_inputs
 from .onnx_imputer import imputer_settings
@@ -23,10 +22,6 @@ from .onnx_inputs import (
 from .onnx_parts import convertible
 
 PARTS = ("encoder", "decoder", "both")
-
-CONVERTED = [
-    kind for kind in ESTIMATORS.values() if issubclass(kind, BaseStableAutoencoder)
-]
 
 
 def to_onnx(
@@ -233,7 +228,7 @@ def register_converters():
     rules = {
         Part: (convert, declare_autoencoder),
         **dict.fromkeys(
-            [*CONVERTED, *derived_kinds(BaseStableAutoencoder)],
+            derived_kinds(BaseStableAutoencoder),
             (convert, declare_autoencoder),
         ),
         **dict.fromkeys(

@@ -9,7 +9,12 @@ import numpy as np
 import sklearn
 import torch
 
-from .._sklearn import metadata_requests, set_metadata_requests
+from .._sklearn import (
+    OUTPUT_CONFIG,
+    REQUESTS,
+    metadata_requests,
+    set_metadata_requests,
+)
 from .._version import __version__
 from ..estimators.registry import ESTIMATORS
 from ..networks.tensor_file import read, write
@@ -31,10 +36,6 @@ _BROKEN = (
     TypeError,
     ValueError,
 )
-
-# What scikit-learn sets besides parameters and what is fitted.
-_OUTPUT_CONFIG = "_sklearn_output_config"
-_REQUESTS = "_metadata_request"
 
 # A directory of the machine that trained.
 _CHECKPOINT = "checkpoint"
@@ -199,8 +200,8 @@ class Writer:
             )
         state = dict(estimator.__getstate__())
         state.pop(_CHECKPOINT, None)
-        if _REQUESTS in state:
-            state[_REQUESTS] = metadata_requests(estimator)
+        if REQUESTS in state:
+            state[REQUESTS] = metadata_requests(estimator)
         described = {}
         for key in state:
             try:
@@ -274,11 +275,11 @@ class Reader:
             raise ValueError(f"class {described['class']!r} is unknown")
         state = self.dict(described["state"])
         state.pop(_CHECKPOINT, None)
-        requests = state.pop(_REQUESTS, {})
+        requests = state.pop(REQUESTS, {})
         estimator = kind()
         for name in state.keys() - vars(estimator).keys():
             fitted = name.endswith("_") and not name.startswith("_")
-            if not fitted and name != _OUTPUT_CONFIG:
+            if not fitted and name != OUTPUT_CONFIG:
                 raise ValueError(f"{kind.__name__} has no parameter {name!r}")
         estimator.__setstate__(state)
         if requests:

@@ -143,6 +143,24 @@ def axis_map_onto(codes, reference, signed=True, weights=None, hold=0.0):
     return RigidMap(rotation, np.zeros(len(rotation)))
 
 
+def projection_on(kept):
+    """Return the map that sets all but some components to 0.
+
+    It is not rigid, but networks can absorb it: a decoder then ignores the others, as
+    the transpose says.
+
+    Parameters
+    ----------
+    kept : ndarray of shape (n_components,), dtype bool
+        Which components stay as they are.
+
+    Returns
+    -------
+    RigidMap
+    """
+    return RigidMap(np.diag(kept.astype(np.float64)), np.zeros(len(kept)))
+
+
 def apply_rigid_map(network: Any, rigid_map: RigidMap) -> Any:
     """Copy a network with its codes mapped by a rigid map.
 

@@ -6,9 +6,9 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ..data.containers import dense
-from ..estimators.hashing import SemanticHashing
 from ..stability.pipelines import (
     embedding_steps,
+    has_bits,
     inputs_of_last,
     last_step,
     names_of_inputs,
@@ -126,7 +126,7 @@ def _landmarks(autoencoder, n_components):
 
 def _code_unit(autoencoder):
     """Return a code that moves what is decoded about as far as samples are apart."""
-    if isinstance(autoencoder, SemanticHashing):
+    if has_bits(autoencoder):
         return 1
     return getattr(autoencoder, "code_scale_", 1)
 

@@ -9,10 +9,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..data.containers import dense, readable
 from ..estimators.base import BaseStableAutoencoder
-from ..estimators.hashing import SemanticHashing
 from ..stability.pipelines import (
     advice_where_held,
     embed,
+    has_bits,
     passes,
     transform_by,
     unfrozen,
@@ -194,7 +194,7 @@ def embed_by_map(estimator, X):
     check_is_fitted(inner)
     inputs = inputs_at(estimator, paths[0], X)
     has_std = "return_std" in signature(inner.transform).parameters
-    if has_std and len(inner.networks_) > 1 and not isinstance(inner, SemanticHashing):
+    if has_std and len(inner.networks_) > 1 and not has_bits(inner):
         codes, std = inner.transform(inputs, return_std=True)
     else:
         codes, std = inner.transform(inputs), None

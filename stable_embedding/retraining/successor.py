@@ -32,10 +32,9 @@ from ..data.sample_ids import (
 )
 from ..data.sample_weights import check_weights
 from ..data.shrinkage import Earlier
-from ..estimators.hashing import SemanticHashing
 from ..losses.consensus import auto_consensus_weight
 from ..stability.measures import displacement, neighbor_overlap
-from ..stability.pipelines import unpacked
+from ..stability.pipelines import has_bits, unpacked
 from .steps import (
     inputs_at,
     path_to_map,
@@ -397,10 +396,10 @@ def _unchanged(step):
 
 
 def _check_strategy(strategy, old):
-    if strategy == "pull" and isinstance(old, SemanticHashing):
+    if strategy == "pull" and has_bits(old):
         raise ValueError(
-            "strategy='pull' is not for SemanticHashing, whose bits cannot be pulled to"
-            " a place; use 'align' or 'warm_start'"
+            f"strategy='pull' is not for {type(old).__name__}, whose bits cannot"
+            " be pulled to a place; use 'align' or 'warm_start'"
         )
     if strategy == "pull" and old.consensus_weight == 0:
         raise ValueError(

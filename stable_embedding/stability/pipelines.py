@@ -24,6 +24,11 @@ def unpacked(estimator):
     return estimator._unpacked() if hasattr(estimator, "_unpacked") else estimator
 
 
+def has_bits(estimator):
+    """Tell whether the codes of an estimator are bits."""
+    return getattr(estimator, "_has_bits", False)
+
+
 def embedding_steps(estimator):
     """Return the transformer that embeds, with the steps before it.
 

@@ -109,7 +109,7 @@ class RunsEarlyStopping(Callback):
         return self.misses_ < self.patience
 
     def on_epoch_end(self, net, **kwargs):
-        """Keep the weights of runs that became better; end the training after all."""
+        """Keep the weights of runs that improved; end the training once all stopped."""
         running = self.running
         self.n_iter_ += running
         if len(net.history) <= WARMUP_FRACTION * net.max_epochs:

@@ -74,10 +74,38 @@ class TrainingPlan:
     """Parameters of an estimator, validated, and resolved where that needs no data.
 
     All parameters are checked when the plan is created, before anything is computed.
-    Attributes are the estimator's parameters, and: `shard`, the rank of this process
-    and the number of processes; `identity`, which distinguishes trainings with
-    checkpoints; `may_project`, whether the training may use coordinates in a narrow
-    basis; and `guided`, whether codes may be guided at the start of the training.
+    Attributes that are not listed are the estimator's parameters, resolved as far as
+    that is possible without data.
+
+    Attributes
+    ----------
+    modules : dict of str to Module
+        A user's encoder and decoder, as far as they are given.
+
+    gains_beyond_pca : bool
+        Whether a network gains even where it cannot predict PCA's residuals, so that
+        `alpha` does not grow there.
+
+    learning_rate : float
+        Peak of the learning rate.
+
+    seeds : list of int
+        One for each run.
+
+    stopping_rule : StoppingRule or None
+        When the training is stopped early, if at all.
+
+    may_project : bool
+        Whether the training may use coordinates in a narrow basis.
+
+    guided : bool
+        Whether codes may be guided at the start of the training.
+
+    shard : tuple of int and int
+        Rank of this process, and the number of processes.
+
+    identity : str
+        Digest that distinguishes trainings with checkpoints.
     """
 
     n_components: int
@@ -120,6 +148,7 @@ class TrainingPlan:
         *,
         requires_features: bool = False,
         has_free_codes: bool = True,
+        gains_beyond_pca: bool = False,
         resume: bool = False,
     ) -> "TrainingPlan":
         """Check and resolve the parameters of an estimator.
@@ -134,6 +163,9 @@ class TrainingPlan:
 
         has_free_codes : bool, default=True
             Whether codes may have any values; False for sparse codes and bits.
+
+        gains_beyond_pca : bool, default=False
+            Whether a network gains even where it cannot predict PCA's residuals.
 
         resume : bool, default=False
             Whether the training resumes an earlier one, which works on features.
@@ -174,8 +206,7 @@ class TrainingPlan:
             n_neighbors=int(estimator.n_neighbors),
             neighbors=estimator.neighbors,
             label_weight=float(estimator.label_weight),
-            # Labels may be learned even if the residuals of PCA cannot be predicted.
-            gains_beyond_pca=estimator.label_weight > 0,
+            gains_beyond_pca=gains_beyond_pca,
             consensus_weight=estimator.consensus_weight,
             extra_losses=extra_losses,
             alpha=estimator.alpha,
@@ -240,7 +271,7 @@ class TrainingPlan:
         )
 
     def identified_by(self, name: str, value: Any) -> "TrainingPlan":
-        """Return the plan of the training that differs from others by a value too.
+        """Return the plan with an argument of `fit` added to its identity.
 
         Parameters
         ----------

@@ -4,12 +4,12 @@ from scipy.sparse import csr_array
 
 from stable_embedding.data.scaling import ScaledSamples
 from stable_embedding.data.subset import Subset, choose_subset
-from stable_embedding.data.training_data import distinct_samples
+from stable_embedding.data.training_data import GivenData, distinct_samples
 
 
 def scaled(X):
     """Samples as they are, in the order of a training, and their hashes."""
-    order, hashes, _ = distinct_samples(X)
+    order, hashes, _ = distinct_samples(GivenData(X))
     return ScaledSamples(X, np.zeros(X.shape[1]), 1.0, order), hashes
 
 
