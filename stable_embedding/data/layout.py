@@ -39,26 +39,13 @@ class Layout(NamedTuple):
     alpha: float
 
 
-def find_layout(
-    samples,
-    hashes,
-    subset,
-    axes,
-    alpha,
-    distances,
-    plan,
-    *,
-    unit,
-    weights,
-    total_weight,
-):
+def find_layout(samples, subset, axes, alpha, distances, plan, *, unit, total_weight):
     """Find where codes start and end: along axes, or where distances put the samples.
 
     Parameters
     ----------
     samples : ScaledSamples
-
-    hashes : ndarray of shape (n_samples,)
+        With their hashes.
 
     subset : Subset
         Samples that stand for all.
@@ -77,9 +64,6 @@ def find_layout(
     unit : float or None
         The unit of codes of an earlier training, if it is kept.
 
-    weights : ndarray of shape (n_samples,) or None
-        Weights of the samples; equal ones if None.
-
     total_weight : float
         Sum of the weights of all samples trained on.
 
@@ -91,10 +75,10 @@ def find_layout(
     layout = Layout(unit or samples.scale, None, axes, scores, alpha)
     if distances is None:
         return layout
+    weights = samples.weights
     counted = None if weights is None else weights > 0
-    landmarks = Subset.at(
-        smallest_hashes(hashes, limits.LANDMARKS, counted), samples, hashes, weights
-    )
+    chosen = smallest_hashes(samples.hashes, limits.LANDMARKS, counted)
+    landmarks = Subset.at(chosen, samples)
     placed = place_samples(
         distances,
         landmarks.index,
@@ -124,7 +108,7 @@ def find_layout(
     return layout
 
 
-def turn_toward(reference, layout, samples, hashes, subset, basis=None, weights=None):
+def turn_toward(reference, layout, samples, subset, basis=None):
     """Turn the axes that a training starts from toward the codes of an earlier map.
 
     Parameters
@@ -135,8 +119,7 @@ def turn_toward(reference, layout, samples, hashes, subset, basis=None, weights=
     layout : Layout
 
     samples : ScaledSamples
-
-    hashes : ndarray of shape (n_samples,)
+        With their hashes.
 
     subset : Subset
         Samples that stand for all. The axes are found by as many at most.
@@ -144,20 +127,17 @@ def turn_toward(reference, layout, samples, hashes, subset, basis=None, weights=
     basis : ndarray of shape (n_coordinates, n_features) or None, default=None
         Basis that the training works in.
 
-    weights : ndarray of shape (n_samples,) or None, default=None
-        Weights of the samples; equal ones if None.
-
     Returns
     -------
     Layout
         With other axes.
     """
     is_known = has_reference(reference)
-    if weights is not None:
-        is_known &= weights > 0
+    if samples.weights is not None:
+        is_known &= samples.weights > 0
     n_kept = min(limits.ESTIMATION_SAMPLES, len(subset.index))
-    known = smallest_hashes(hashes, n_kept, is_known)
-    old = Subset.at(known, samples.project(basis), hashes, weights)
+    known = smallest_hashes(samples.hashes, n_kept, is_known)
+    old = Subset.at(known, samples.project(basis))
     axes = layout.axes if basis is None else layout.axes @ basis.T
     axes = axes_toward(reference[known], axes, old.samples, old.weights)
     return layout._replace(axes=axes if basis is None else axes @ basis)

@@ -32,7 +32,7 @@ class Relations(NamedTuple):
     graph: csr_array | None
 
 
-def find_relations(samples, hashes, plan, given, chunks, needs_graph, weights=None):
+def find_relations(samples, plan, given, chunks, needs_graph):
     """Find the distances that codes follow, and the neighbors that the loss needs.
 
     Where codes follow cosines, these distances are chords; neighbors are still those
@@ -41,9 +41,7 @@ def find_relations(samples, hashes, plan, given, chunks, needs_graph, weights=No
     Parameters
     ----------
     samples : ScaledSamples
-        Among which Euclidean neighbors are searched.
-
-    hashes : ndarray of shape (n_samples,)
+        Among which Euclidean neighbors are searched, with their hashes.
 
     plan : TrainingPlan
 
@@ -56,20 +54,17 @@ def find_relations(samples, hashes, plan, given, chunks, needs_graph, weights=No
     needs_graph : bool
         Whether neighbors are searched.
 
-    weights : ndarray of shape (n_samples,) or None, default=None
-        Weights of the samples; equal ones by default.
-
     Returns
     -------
     Relations
     """
     if plan.metric == GEODESIC:
-        return geodesic_relations(samples, hashes, plan, chunks)
+        return geodesic_relations(samples, plan, chunks)
     distances, metric = None, None
     if given is not None:
         distances = user_distances(given, len(samples), samples.order, plan.verbose)
     elif plan.has_own_metric:
-        metric = metric_of_plan(plan, samples, hashes, weights)
+        metric = metric_of_plan(plan, samples)
         distances = distances_of_metric(
             samples.X, metric, samples.order, samples.mean, samples.scale, plan.verbose
         )
@@ -84,18 +79,17 @@ def find_relations(samples, hashes, plan, given, chunks, needs_graph, weights=No
         )
     if plan.follows_cosines:
         of_rows = distances if isinstance(distances, MetricDistances) else None
-        distances = chord_distances(samples, of_rows, weights, plan.verbose)
+        distances = chord_distances(samples, of_rows, plan.verbose)
     return Relations(distances, plan.broadcast(graph))
 
 
-def geodesic_relations(samples, hashes, plan, chunks):
+def geodesic_relations(samples, plan, chunks):
     """Find neighbors among all samples, and distances along paths between them.
 
     Parameters
     ----------
     samples : ScaledSamples
-
-    hashes : ndarray of shape (n_samples,)
+        With their hashes.
 
     plan : TrainingPlan
 
@@ -116,7 +110,7 @@ def geodesic_relations(samples, hashes, plan, chunks):
     distances = geodesic_distances(
         graph,
         whole[:] if whole.fit_in_memory else whole,
-        smallest_hashes(hashes, limits.LANDMARKS),
+        smallest_hashes(samples.hashes, limits.LANDMARKS),
         plan.n_components,
         samples.scale,
         plan.verbose,
@@ -124,7 +118,7 @@ def geodesic_relations(samples, hashes, plan, chunks):
     return Relations(distances, within_chunks(graph, chunks))
 
 
-def metric_of_plan(plan, samples, hashes, weights=None):
+def metric_of_plan(plan, samples):
     """Return the metric of a plan, with what it needs to know of the samples.
 
     Parameters
@@ -132,24 +126,21 @@ def metric_of_plan(plan, samples, hashes, weights=None):
     plan : TrainingPlan
 
     samples : ScaledSamples
-
-    hashes : ndarray of shape (n_samples,)
-
-    weights : ndarray of shape (n_samples,) or None, default=None
+        With their hashes.
 
     Returns
     -------
     PairMetric
     """
     if exceeds_memory(samples.X):
-        some = smallest_hashes(hashes, limits.SHRINKAGE_SAMPLES)
-        typical, typical_weights = samples.X[some], weights_at(weights, some)
+        some = smallest_hashes(samples.hashes, limits.SHRINKAGE_SAMPLES)
+        typical, weights = samples.X[some], weights_at(samples.weights, some)
     else:
-        typical, typical_weights = samples.unscaled(), weights
-    return PairMetric(plan.metric, plan.metric_params, typical, typical_weights)
+        typical, weights = samples.unscaled(), samples.weights
+    return PairMetric(plan.metric, plan.metric_params, typical, weights)
 
 
-def chord_distances(samples, cosine_distances=None, weights=None, verbose=False):
+def chord_distances(samples, cosine_distances=None, verbose=False):
     """Return chord distances of the unscaled samples, from cosine distances if given.
 
     Parameters
@@ -157,8 +148,6 @@ def chord_distances(samples, cosine_distances=None, weights=None, verbose=False)
     samples : ScaledSamples
 
     cosine_distances : MetricDistances or None, default=None
-
-    weights : ndarray of shape (n_samples,) or None, default=None
 
     verbose : bool, default=False
         Whether to show a progress bar.
@@ -176,4 +165,4 @@ def chord_distances(samples, cosine_distances=None, weights=None, verbose=False)
             samples.scale,
             verbose,
         )
-    return ChordDistances(cosine_distances, weights)
+    return ChordDistances(cosine_distances, samples.weights)

@@ -140,14 +140,24 @@ class ScaledSamples:
     basis : ndarray of shape (n_coordinates, n_features) or None, default=None
         Directions onto which the samples are projected. By default, the samples keep
         their features.
+
+    hashes : ndarray of shape (n_ordered,) or None, default=None
+        Hash of each sample, by its content.
+
+    weights : ndarray of shape (n_ordered,) or None, default=None
+        Weight of each sample; equal ones by default.
     """
 
-    def __init__(self, X, mean, scale, order=None, basis=None):
+    def __init__(
+        self, X, mean, scale, order=None, *, basis=None, hashes=None, weights=None
+    ):
         self.X = X
         self.mean = mean
         self.scale = scale
         self.order = order
         self.basis = basis
+        self.hashes = hashes
+        self.weights = weights
 
     def __len__(self):
         return self.X.shape[0] if self.order is None else len(self.order)
@@ -194,11 +204,19 @@ class ScaledSamples:
 
     def project(self, basis):
         """Return the same samples, projected onto a basis; None for their features."""
-        return ScaledSamples(self.X, self.mean, self.scale, self.order, basis)
+        return ScaledSamples(
+            self.X,
+            self.mean,
+            self.scale,
+            self.order,
+            basis=basis,
+            hashes=self.hashes,
+            weights=self.weights,
+        )
 
     def in_place(self):
         """Return all samples of X, in its order."""
-        return ScaledSamples(self.X, self.mean, self.scale, None, self.basis)
+        return ScaledSamples(self.X, self.mean, self.scale, basis=self.basis)
 
     def __getitem__(self, index):
         """Compute some of the samples, in float32.

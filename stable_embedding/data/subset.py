@@ -1,6 +1,6 @@
 """Subset of the samples from which axes, frames and constants are computed."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -36,35 +36,31 @@ class Subset:
     weights: np.ndarray | None
 
     @classmethod
-    def at(
-        cls,
-        index: np.ndarray,
-        samples: Any,
-        hashes: np.ndarray,
-        weights: np.ndarray | None = None,
-    ) -> "Subset":
+    def at(cls, index: np.ndarray, samples: Any) -> "Subset":
         """Return the samples at some positions.
 
         Parameters
         ----------
         index : ndarray of int of shape (n_subset,)
 
-        samples : ScaledSamples or ndarray of shape (n_samples, n_features)
-
-        hashes : ndarray of shape (n_samples,)
-
-        weights : ndarray of shape (n_samples,) or None, default=None
+        samples : ScaledSamples of shape (n_samples, n_features)
+            With their hashes.
         """
-        return cls(index, samples[index], hashes[index], weights_at(weights, index))
+        weights = weights_at(samples.weights, index)
+        return cls(index, samples[index], samples.hashes[index], weights)
 
     def smallest(self, n_kept: int) -> "Subset":
         """Return at most `n_kept` of these samples, those with the smallest hashes."""
         some = smallest_hashes(self.hashes, n_kept)
-        found = Subset.at(some, self.samples, self.hashes, self.weights)
-        return replace(found, index=self.index[some])
+        return Subset(
+            self.index[some],
+            self.samples[some],
+            self.hashes[some],
+            weights_at(self.weights, some),
+        )
 
 
-def choose_subset(samples, hashes, n_components, weights=None):
+def choose_subset(samples, n_components):
     """Choose the samples from which axes and frames are computed.
 
     These are all samples if they fit into memory, else those with the smallest hashes.
@@ -72,20 +68,16 @@ def choose_subset(samples, hashes, n_components, weights=None):
     Parameters
     ----------
     samples : ScaledSamples
-
-    hashes : ndarray of shape (n_samples,)
+        With their hashes.
 
     n_components : int
-
-    weights : ndarray of shape (n_samples,) or None, default=None
-        Weights of the samples; equal ones by default.
 
     Returns
     -------
     Subset
     """
-    index = smallest_hashes(hashes, _size_of_subset(samples, n_components))
-    return Subset.at(index, samples, hashes, weights)
+    index = smallest_hashes(samples.hashes, _size_of_subset(samples, n_components))
+    return Subset.at(index, samples)
 
 
 def _size_of_subset(samples, n_components):

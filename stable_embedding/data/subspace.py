@@ -40,7 +40,7 @@ class Subspace(NamedTuple):
     neighbor_axes: np.ndarray | None
 
 
-def find_subspace(samples, subset, plan, needs_graph, weights=None):
+def find_subspace(samples, subset, plan, needs_graph):
     """Find principal axes, and where they are wanted a narrow basis and neighbor axes.
 
     Parameters
@@ -55,9 +55,6 @@ def find_subspace(samples, subset, plan, needs_graph, weights=None):
     needs_graph : bool
         Whether neighbors are searched.
 
-    weights : ndarray of shape (n_samples,) or None, default=None
-        Weights of the samples; equal ones by default.
-
     Returns
     -------
     Subspace
@@ -71,7 +68,7 @@ def find_subspace(samples, subset, plan, needs_graph, weights=None):
     )
     seen, seen_weights = subset.samples, subset.weights
     if issparse(samples.X) and len(seen) < len(samples):
-        seen, seen_weights = samples.unscaled(), weights
+        seen, seen_weights = samples.unscaled(), samples.weights
     axes, variance_ratios = principal_axes(seen, n_axes, seen_weights)
     return Subspace(
         flip_signs(axes[: plan.n_components], subset.samples, subset.weights),

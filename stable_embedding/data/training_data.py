@@ -194,34 +194,32 @@ class TrainingData:
         finds_own = needs_graph and not isinstance(plan.neighbors, str)
         merge = given.distances is None and not finds_own
         order, hashes, weights, mean_weight = weigh(distinct_samples(given, merge))
-        samples, code_scale, is_constant = scaled(given.X, order, weights, scaling)
-        subset = choose_subset(samples, hashes, plan.n_components, weights)
+        samples, code_scale, is_constant = scaled(
+            given.X, order, hashes, weights, scaling
+        )
+        subset = choose_subset(samples, plan.n_components)
         n_here = as_count(len(hashes) * mean_weight)
         n_trained_on = n_here + (n_seen if scaling else 0)
-        subspace = find_subspace(samples, subset, plan, needs_graph, weights)
+        subspace = find_subspace(samples, subset, plan, needs_graph)
         some = subset.smallest(limits.SHRINKAGE_SAMPLES)
         alpha = weight_decay(plan, some, subspace.axes, n_here, n_trained_on, earlier)
         (axes, basis, neighbor_axes), alpha = plan.broadcast((subspace, alpha))
         inputs = training_inputs(samples, subset, basis)
         relations = find_relations(
             samples.project(neighbor_axes),
-            hashes,
             plan,
             given.distances,
             chunk_slices(inputs),
             needs_graph,
-            weights,
         )
         layout = find_layout(
             samples,
-            hashes,
             subset,
             axes,
             alpha,
             relations.distances,
             plan,
             unit=code_scale,
-            weights=weights,
             total_weight=n_trained_on,
         )
         reference = given.reference
@@ -229,9 +227,7 @@ class TrainingData:
             reference = in_order(reference, order) / layout.code_scale
             starts_anew = plan.init == "pca" and not scaling
             if starts_anew and plan.consensus_weight != 0:
-                layout = turn_toward(
-                    reference, layout, samples, hashes, subset, basis, weights
-                )
+                layout = turn_toward(reference, layout, samples, subset, basis)
         labels = labels_in_order(given.labels, order, weights)
         if spreads:
             labels = spread_classes(labels, relations.graph)
@@ -296,14 +292,17 @@ def distinct_samples(given, merge=True):
     return merge_duplicates(X, weights, labels, reference, merge=merge)
 
 
-def scaled(X, order, weights=None, scaling=None):
+def scaled(X, order, hashes, weights=None, scaling=None):
     """Scale samples, by the scaling of the training that is resumed if there is one.
 
     Returns the samples, the unit of codes that is kept, or None, and whether the
     samples are all alike.
     """
     mean, scale, code_scale = scaling or (*mean_and_scale(X, order, weights), None)
-    return ScaledSamples(X, mean, scale or 1.0, order), code_scale, not scale
+    samples = ScaledSamples(
+        X, mean, scale or 1.0, order, hashes=hashes, weights=weights
+    )
+    return samples, code_scale, not scale
 
 
 def weigh(distinct):

@@ -116,18 +116,10 @@ class Trainer:
         loss = TotalLoss(terms)
         fingerprint = None
         if plan.checkpoint is not None:
-            schedule = tuple(batches.schedule)
-            numbers = (
-                (__version__, sklearn.__version__, torch.__version__),
-                plan.identity,
-                plan.seeds,
-                schedule,
-                alpha,
-                weight_interpolation,
-                loss.weights,
+            numbers = (tuple(batches.schedule), alpha, weight_interpolation)
+            fingerprint = self._fingerprint(
+                networks, loss, training_set, split, numbers
             )
-            modules = [*networks, loss]
-            fingerprint = training_fingerprint(modules, training_set, split, numbers)
         n_steps = batches.schedule.n_steps
         own = OwnCallbacks(plan, n_steps, alpha, fingerprint, self.desc)
         self.checkpoints = own.checkpoints
@@ -146,6 +138,16 @@ class Trainer:
         """Remove the checkpoint of the finished training."""
         if self.checkpoints is not None:
             self.checkpoints.path.unlink(missing_ok=True)
+
+    def _fingerprint(self, networks, loss, training_set, split, numbers):
+        """Identify the training by all that its result depends on."""
+        versions = __version__, sklearn.__version__, torch.__version__
+        return training_fingerprint(
+            [*networks, loss],
+            training_set,
+            split,
+            (versions, self.plan.identity, self.plan.seeds, *numbers, loss.weights),
+        )
 
     def _net(self, networks, loss, alpha, batches, own, input_transform):
         """Build the net that trains the networks."""

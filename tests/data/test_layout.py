@@ -18,9 +18,9 @@ pytestmark = pytest.mark.numeric
 def layout_of(rng):
     """Function that lays out samples of three features along two axes."""
     X = rng.normal(size=(60, 3)) * [3, 2, 1]
-    samples = ScaledSamples(X, *mean_and_scale(X))
     _, hashes = canonical_order(X)
-    subset = choose_subset(samples, hashes, 2)
+    samples = ScaledSamples(X, *mean_and_scale(X), hashes=hashes)
+    subset = choose_subset(samples, 2)
     axes, _ = principal_axes(subset.samples, 2)
 
     def layout_of(distances=None, unit=None, **parameters):
@@ -28,16 +28,7 @@ def layout_of(rng):
         if distances is not None:
             distances = MatrixDistances(distances(X))
         layout = find_layout(
-            samples,
-            hashes,
-            subset,
-            axes,
-            5.0,
-            distances,
-            plan,
-            unit=unit,
-            weights=None,
-            total_weight=60,
+            samples, subset, axes, 5.0, distances, plan, unit=unit, total_weight=60
         )
         return layout, samples[:], axes
 

@@ -20,12 +20,12 @@ def related(rng):
     """Function that finds the relations of samples in an order of their own."""
     X = rng.normal(size=(N_SAMPLES, 3)) + 1
     order, hashes = canonical_order(X)
-    samples = ScaledSamples(X, *mean_and_scale(X), order)
+    samples = ScaledSamples(X, *mean_and_scale(X), order, hashes=hashes)
 
     def related(given=None, needs_graph=True, chunks=None, **parameters):
         plan = TrainingPlan.from_estimator(StableAutoencoder(**parameters))
         chunks = chunks or [slice(0, N_SAMPLES)]
-        found = find_relations(samples, hashes, plan, given, chunks, needs_graph)
+        found = find_relations(samples, plan, given, chunks, needs_graph)
         return found, X[order]
 
     return related
