@@ -241,7 +241,7 @@ def retrain(
     path = path_to_map(previous, "previous")
     old = step_at(previous, path)
     check_is_fitted(old)
-    _check_strategy(strategy, old)
+    _check_parameters(old, strategy)
     _check_labels(y, previous, path)
     check_same_samples(X, y, "y")
     X, y = indexable(readable(X)), readable(y, "y")
@@ -395,7 +395,15 @@ def _unchanged(step):
     return step
 
 
-def _check_strategy(strategy, old):
+def _check_parameters(old, strategy):
+    """Raise if a map with the parameters of the old one cannot be kept in its place."""
+    fitted = old.network_.n_components
+    if old.n_components != fitted:
+        raise ValueError(
+            f"previous was fitted with {fitted} components, but now has n_components="
+            f"{old.n_components}, and such a map has another place; set it back to"
+            f" {fitted}, or fit a new estimator"
+        )
     if strategy == "pull" and has_bits(old):
         raise ValueError(
             f"strategy='pull' is not for {type(old).__name__}, whose bits cannot"

@@ -224,6 +224,13 @@ def test_the_weight_decay_changes_half_as_much_as_that_of_the_data(strategy, rng
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
+def test_another_number_of_components_is_refused(strategy, iris):
+    old = StableAutoencoder(**QUICK).fit(iris[0]).set_params(n_components=3)
+    with pytest.raises(ValueError, match="with 2 components, but now has .*=3"):
+        retrain(old, iris[0], strategy=strategy)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize(
     "name", sorted(set(ESTIMATORS) - {"ReconstructionOutlierDetector"})
 )

@@ -14,6 +14,7 @@ from stable_embedding.data import training_data
 from stable_embedding.losses import LossTerm
 from stable_embedding.losses.similarity import distance
 from stable_embedding.training.plan import (
+    _RESERVED_NAMES,
     TrainingPlan,
     check_callbacks,
     resolve_device,
@@ -271,3 +272,18 @@ def test_callbacks_may_be_classes_and_have_names():
     scoring = EpochScoring("r2")
     check_callbacks(None)
     check_callbacks([Callback, Callback(), ("mine", scoring), ("class", EpochScoring)])
+
+
+def test_names_of_all_our_terms_are_reserved():
+    def derived(kind):
+        for one in kind.__subclasses__():
+            yield one
+            yield from derived(one)
+
+    ours = {
+        kind.name
+        for kind in derived(LossTerm)
+        if kind.__module__.startswith("stable_embedding.") and hasattr(kind, "name")
+    }
+    assert ours <= _RESERVED_NAMES
+    assert {"reconstruction", "triplet", "hamming", "contraction"} <= ours
