@@ -175,7 +175,7 @@ def geodesic_distances(
             " distances they are joined by their nearest samples: raise n_neighbors for"
             " fewer components",
             UserWarning,
-            stacklevel=9,  # where `fit` is called, through two decorators
+            stacklevel=10,  # where `fit` is called, through two decorators
         )
     if len(samples) <= limits.ALL_PAIRS_SAMPLES:
         paths = shortest_paths(edges, np.arange(len(samples)), verbose)
