@@ -166,9 +166,11 @@ class StableAutoencoder(BaseStableAutoencoder):
         Shrinkage toward PCA: decoupled weight decay on all weights but those of the
         linear path. Small data need more of it, or the embedding fails on unseen
         samples. A value above 10 also keeps the linear path at PCA. "auto" is
-        ``(1000 / n_samples) ** 1.2``. Without a `label_weight` it is larger if the
-        residuals of PCA are small, or if its scores hardly predict them: a network then
-        gains little over PCA. It is at most 100, and 0 with ``init="random"``.
+        ``(1000 / n_samples) ** 1.2``. It is larger, 100 at most, if the residuals of
+        PCA are small or its scores hardly predict them: a network then reconstructs
+        little better than PCA. It is not larger with a `label_weight` or
+        `extra_losses`, or if noise, a contraction, sparse codes, bits or probabilities
+        ask for more than a reconstruction. With ``init="random"`` it is 0.
 
     early_stopping : bool, default=False
         Whether to set validation samples aside, stop when their loss no longer

@@ -144,6 +144,10 @@ class ContractiveAutoencoder(StableAutoencoder):
         )
         self.contraction_weight = contraction_weight
 
+    @property
+    def _gains_beyond_pca(self):
+        return super()._gains_beyond_pca or self.contraction_weight > 0
+
     def _loss_terms(self, networks, data, plan):
         terms = super()._loss_terms(networks, data, plan)
         return [*terms, ContractionLoss(float(self.contraction_weight))]

@@ -169,6 +169,10 @@ class DenoisingAutoencoder(StableAutoencoder):
     def _requires_features(self):
         return self.corruption != "gaussian" and self.corruption_level > 0
 
+    @property
+    def _gains_beyond_pca(self):
+        return super()._gains_beyond_pca or self.corruption_level > 0
+
     def _plan(self, resume):
         if self.corruption != "gaussian" and self.corruption_level > 1:
             raise ValueError(

@@ -176,6 +176,12 @@ class SparseAutoencoder(StableAutoencoder):
         self.sparsity = sparsity
         self.sparsity_weight = sparsity_weight
 
+    @property
+    def _gains_beyond_pca(self):
+        # Codes of the other penalties are not PCA's, whatever the weight.
+        penalizes = self.penalty != "l1" or self.sparsity_weight > 0
+        return super()._gains_beyond_pca or penalizes
+
     def _rigid_map(self, network, codes, target, weights=None, hold=0.0):
         return axis_map_onto(codes, target, network.penalty != "kl", weights, hold)
 

@@ -166,7 +166,7 @@ class TripletVariationalAutoencoder(VariationalAutoencoder):
 
     @property
     def _gains_beyond_pca(self):
-        return self.triplet_weight > 0
+        return super()._gains_beyond_pca or self.triplet_weight > 0
 
     def _encode_labels(self, y, X, resume):
         if y is None:

@@ -286,6 +286,10 @@ class VariationalAutoencoder(StableAutoencoder):
         likelihood = self._run.likelihood if fitted else self.likelihood
         return likelihood == "bernoulli"
 
+    @property
+    def _gains_beyond_pca(self):
+        return super()._gains_beyond_pca or self.likelihood == "bernoulli"
+
     def _architecture(self, plan):
         return super()._architecture(plan) | {"likelihood": self.likelihood}
 

@@ -206,7 +206,8 @@ class TrainingPlan:
             n_neighbors=int(estimator.n_neighbors),
             neighbors=estimator.neighbors,
             label_weight=float(estimator.label_weight),
-            gains_beyond_pca=gains_beyond_pca,
+            gains_beyond_pca=gains_beyond_pca
+            or any(term.weight for term in extra_losses),
             consensus_weight=estimator.consensus_weight,
             extra_losses=extra_losses,
             alpha=estimator.alpha,

@@ -5,10 +5,22 @@ import signal
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.preprocessing import minmax_scale
 from skorch.callbacks import Callback
 
+from stable_embedding import (
+    ContractiveAutoencoder,
+    DenoisingAutoencoder,
+    SemanticHashing,
+    SparseAutoencoder,
+    StableAutoencoder,
+    TripletVariationalAutoencoder,
+    VariationalAutoencoder,
+)
+from stable_embedding.data.shrinkage import alpha_of_size
 from stable_embedding.estimators.base import BaseStableAutoencoder
 from stable_embedding.estimators.registry import ESTIMATORS
+from stable_embedding.losses import LossTerm
 from stable_embedding.losses.similarity import SIMILARITIES, distance
 
 
@@ -135,6 +147,46 @@ def test_the_weight_decay_that_was_found_can_be_set(kind, rng):
         found.inverse_transform(found.transform(X)),
     )
     np.testing.assert_array_equal(model.loss_curve_, found.loss_curve_)
+
+
+class SizeOfCodes(LossTerm):
+    name = "size_of_codes"
+
+    def forward(self, outputs, batch):
+        return outputs.codes.square().sum(-1).mean(-1)
+
+
+@pytest.mark.parametrize(
+    ("model", "asks_for_more"),
+    [
+        (StableAutoencoder(), False),
+        (StableAutoencoder(label_weight=1), True),
+        (StableAutoencoder(extra_losses=[SizeOfCodes()]), True),
+        (StableAutoencoder(extra_losses=[SizeOfCodes(0.0)]), False),
+        (DenoisingAutoencoder(), True),
+        (DenoisingAutoencoder(corruption_level=0), False),
+        (ContractiveAutoencoder(), True),
+        (ContractiveAutoencoder(contraction_weight=0), False),
+        (SparseAutoencoder(), True),
+        (SparseAutoencoder(penalty="k_sparse", sparsity=1), True),
+        (SparseAutoencoder(penalty="l1"), True),
+        (SparseAutoencoder(penalty="l1", sparsity_weight=0), False),
+        (VariationalAutoencoder(), False),
+        (VariationalAutoencoder(likelihood="bernoulli"), True),
+        (TripletVariationalAutoencoder(), True),
+        (TripletVariationalAutoencoder(triplet_weight=0), False),
+        (SemanticHashing(), True),
+    ],
+)
+def test_a_loss_of_more_than_a_reconstruction_is_not_held_at_pca(
+    model, asks_for_more, rng
+):
+    # Near a plane, where PCA leaves nothing that could be predicted.
+    X = minmax_scale(rng.normal(size=(200, 2)) @ rng.normal(size=(2, 6)))
+    X = (X + 1e-3 * rng.normal(size=X.shape)).clip(0, 1)
+    model = clone(model).set_params(n_init=1, max_iter=1, random_state=0)
+    model.fit(X, np.arange(200) % 2)
+    assert (model.alpha_ == alpha_of_size(200)) == asks_for_more
 
 
 def test_an_interrupted_fit_leaves_the_earlier_one(quick, iris):

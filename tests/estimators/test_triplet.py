@@ -3,7 +3,6 @@ import pytest
 from sklearn.base import clone
 
 from stable_embedding import TripletVariationalAutoencoder, VariationalAutoencoder
-from stable_embedding.data.shrinkage import alpha_of_size
 from stable_embedding.quality import neighbor_accuracy
 
 
@@ -89,20 +88,3 @@ def test_labels_are_too_few_by_the_blocks_of_a_batch(batch_size, n_samples, bloc
     y[least - 1] = -1
     with pytest.warns(UserWarning, match=f"are taken within {block} samples, of which"):
         model.fit(X, y)
-
-
-@pytest.mark.numeric
-def test_alpha_does_not_grow_where_labels_are_learned(rng):
-    # Residuals of independent columns cannot be predicted, but labels can be learned.
-    X, y = rng.normal(size=(400, 5)), np.arange(400) % 2
-    X[:, 4] += 0.2 * y
-    found = {
-        weight: TripletVariationalAutoencoder(
-            triplet_weight=weight, max_iter=1, n_init=1, random_state=0
-        )
-        .fit(X, y)
-        .alpha_
-        for weight in (0, 1)
-    }
-    assert found[1] == pytest.approx(alpha_of_size(400))
-    assert found[0] > found[1]
