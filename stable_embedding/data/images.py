@@ -37,7 +37,7 @@ def flat_images(X, image_shape):
     """
     if image_shape is None:
         return X, None
-    shape = np.shape(X) if isinstance(X, list) else getattr(X, "shape", ())
+    shape = np.shape(X) if isinstance(X, (list, tuple)) else getattr(X, "shape", ())
     if len(shape) < 2:
         return X, None
     n_features = prod(image_shape)

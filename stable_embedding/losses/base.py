@@ -47,7 +47,8 @@ class Batch(NamedTuple):
         samples are ordered by their content. It is not an index into X.
 
     labels : Tensor of shape (..., n_samples) or (..., n_samples, n_classes) or None
-        Labels of the samples, or probabilities of classes; None without labels.
+        Labels of the samples, or probabilities of classes. None if the estimator learns
+        from none, as without a `label_weight`.
 
     weights : Tensor of shape (..., n_samples) or None
         Weights of the samples, with mean 1 over the training set; None if all samples

@@ -1,6 +1,7 @@
 """Jacobians of encoders: how codes change with each feature of a sample."""
 
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,8 @@ def encoder_jacobian(network: Any, samples: np.ndarray) -> np.ndarray:
     inputs = torch.tensor(np.ascontiguousarray(samples), **like, requires_grad=True)
     totals = network.encode(inputs).sum(0)
     of_components = [
-        torch.autograd.grad(total, inputs, retain_graph=True)[0] for total in totals
+        torch.autograd.grad(total, inputs, retain_graph=True, materialize_grads=True)[0]
+        for total in totals
     ]
     jacobian = torch.stack(of_components, dim=1)
     if not (totals.isfinite().all() and jacobian.isfinite().all()):
@@ -75,6 +77,7 @@ def iterate_jacobians(
     jacobian : ndarray of shape (n_chunk_samples, n_components, n_features)
         Its derivatives, in the network's precision.
     """
+    network = deepcopy(network)  # a module may keep what belongs to the graph
     width = max(network.widest_layer, network.n_components * network.n_features)
     for steps, chunk in iterate_chunks(X, width=width):
         yield steps, encoder_jacobian(network, prepare(chunk))

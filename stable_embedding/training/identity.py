@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
+from torch.utils.hooks import RemovableHandle
 
 from ..networks.tensor_file import digest
 
@@ -38,8 +40,8 @@ def stable_hash(value: Any) -> str:
     """Hash a value by what it computes, to the same text in every process.
 
     Functions, and classes with their methods, count by their code, default values and
-    closures, and by the global variables that their code names. Those of installed
-    packages count by their names alone.
+    closures, and by what their code names of global variables, and of modules. What is
+    of installed packages counts by its name alone.
 
     Parameters
     ----------
@@ -129,6 +131,10 @@ class _Hasher:
             yield self.hash(value.__func__)
         elif isinstance(value, np.ndarray) and not value.dtype.hasobject:
             yield from (str(value.dtype), str(value.shape), value.tobytes())
+        elif isinstance(value, RemovableHandle):
+            pass  # a number of a hook, by which torch would remove it
+        elif nn.parameter.is_lazy(value):
+            yield f"{value.dtype} {value.requires_grad}"
         elif isinstance(value, torch.Tensor):
             yield digest(str(value.requires_grad), {"": value.detach().cpu()})
         else:
@@ -154,9 +160,22 @@ class _Hasher:
         for cell in function.__closure__ or ():
             yield self.hash(cell.cell_contents) if _is_filled(cell) else "empty"
         if not is_of_library:
-            for name in sorted(_names_within(function.__code__) & known.keys()):
-                yield name
-                yield self.hash_or_type(known[name])
+            yield from self.parts_of_names(_names_within(function.__code__), known)
+
+    def parts_of_names(
+        self, names: set[str], known: dict[str, Any], *, within: tuple[Any, ...] = ()
+    ) -> Iterator[str | bytes]:
+        """Yield the values of names, and of a user's module what is named of it."""
+        for name in sorted(names & known.keys()):
+            yield name
+            value = known[name]
+            is_module = isinstance(value, ModuleType) and value not in within
+            if is_module and not _is_of_library(value.__name__):
+                yield from self.parts_of_names(
+                    names, vars(value), within=(*within, value)
+                )
+            else:
+                yield self.hash_or_type(value)
 
     def parts_of_class(self, kind: type) -> Iterator[str | bytes]:
         """Yield the name of a library's class, or what is defined in another one."""
@@ -181,6 +200,8 @@ class _Hasher:
             return
         build, arguments, *rest = reduced
         state, items, pairs = [*rest, None, None, None][:3]
+        if isinstance(value, nn.Module):
+            state = _without_numbers_of_hooks(state)
         yield from map(self.hash, (build, arguments, state))
         yield from map(self.hash, chain(items or (), pairs or ()))
 
@@ -193,6 +214,18 @@ def _join(*parts: str | bytes) -> bytes:
         sha.update(f"{len(content)} ".encode())
         sha.update(content)
     return sha.digest()
+
+
+def _without_numbers_of_hooks(state: dict[str, Any]) -> dict[str, Any]:
+    """Return the state of a module with its hooks in order.
+
+    Torch counts all hooks of a process, and their numbers are keys.
+    """
+    hooks = {name for name in vars(nn.Module()) if "_hooks" in name}
+    return {
+        name: list(value.values()) if name in hooks else value
+        for name, value in state.items()
+    }
 
 
 def _is_filled(cell: Any) -> bool:

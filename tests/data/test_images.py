@@ -15,6 +15,7 @@ IMAGES = np.arange(48.0).reshape(2, 4, 6)
         (IMAGES.reshape(2, 1, 4, 6), (4, 6)),
         (IMAGES.reshape(2, 2, 2, 6), (2, 2, 6)),
         (IMAGES.tolist(), (4, 6)),
+        (tuple(IMAGES), (4, 6)),
     ],
 )
 def test_images_become_rows(X, image_shape):

@@ -5,8 +5,10 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from scipy.sparse import csr_array
 from sklearn.exceptions import NotFittedError
+from torch import nn
 
 from stable_embedding import (
     SemanticHashing,
@@ -152,3 +154,48 @@ def test_what_cannot_be_is_said(iris):
     for name in ("stable", "relu"):
         with pytest.raises(ValueError, match="X holds values so far"):
             fitted(name, X).jacobian(np.full((2, 4), 1e300))
+
+
+class Keeps(nn.Module):
+    """An encoder that keeps its hidden layer, to look at."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(4, 8), nn.Linear(8, 2)
+
+    def forward(self, x):
+        self.hidden = self.first(x).tanh()
+        return self.last(self.hidden)
+
+
+class Codebook(nn.Module):
+    """An encoder that takes one of a few codes, and has no slope."""
+
+    def __init__(self):
+        super().__init__()
+        self.choice = nn.Linear(4, 3)
+        self.codes = nn.Parameter(torch.empty(3, 2))
+        self.reset_parameters()
+
+    def reset_parameters(self):
+        nn.init.eye_(self.codes)
+
+    def forward(self, x):
+        return self.codes[self.choice(x).argmax(-1)]
+
+
+@pytest.mark.parametrize("n_init", [1, 2])
+def test_a_module_that_keeps_a_layer_keeps_none_of_the_graph(n_init, iris):
+    X, _ = iris
+    model = StableAutoencoder(encoder=Keeps(), n_init=n_init, max_iter=2).fit(X)
+    score = model.score(X)
+    model.feature_sensitivity(X)
+    model.jacobian(X[:3])
+    assert model.score(X) == score
+    assert pickle.loads(pickle.dumps(model)).score(X) == score
+
+
+def test_an_encoder_without_a_slope_has_derivatives_of_zero(iris):
+    X, _ = iris
+    model = StableAutoencoder(encoder=Codebook(), init="random", max_iter=2).fit(X)
+    assert not model.jacobian(X[:5]).any()

@@ -8,6 +8,7 @@ import threading
 import tracemalloc
 from collections import namedtuple
 from dataclasses import dataclass
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -318,3 +319,44 @@ def test_an_array_is_hashed_in_little_more_memory_than_it_has():
         assert tracemalloc.get_traced_memory()[1] < 1.2 * array.nbytes
     finally:
         tracemalloc.stop()
+
+
+def test_what_is_named_of_a_users_module_counts():
+    def function_with(kernel):
+        """Return a function that calls one of a module, written anew."""
+        module = ModuleType("module_of_a_user")
+        exec(f"def kernel(x): return {kernel}", vars(module))
+        exec("def unused(x): return id(x)", vars(module))
+        module.itself = module
+        caller = {"__name__": "caller", "helpers": module}
+        exec("def similarity(x): return helpers.itself.kernel(x)", caller)
+        return caller["similarity"]
+
+    assert stable_hash(function_with("x + 1")) == stable_hash(function_with("x + 1"))
+    assert stable_hash(function_with("x + 1")) != stable_hash(function_with("x + 2"))
+
+
+def test_hooks_count_by_their_order():
+    def module(*hooks):
+        made = torch.nn.Linear(2, 2)
+        torch.nn.init.ones_(made.weight)
+        torch.nn.init.ones_(made.bias)
+        for hook in hooks:
+            made.register_forward_hook(hook)
+        return made
+
+    def double(module, inputs, outputs):
+        return 2 * outputs
+
+    def halve(module, inputs, outputs):
+        return outputs / 2
+
+    assert stable_hash(module(double, halve)) == stable_hash(module(double, halve))
+    assert stable_hash(module(double, halve)) != stable_hash(module(halve, double))
+    assert stable_hash(module(double)) != stable_hash(module())
+
+
+def test_layers_whose_width_is_not_known_yet_have_a_hash():
+    lazy = torch.nn.LazyLinear
+    assert stable_hash(lazy(8)) == stable_hash(lazy(8))
+    assert stable_hash(lazy(8)) != stable_hash(lazy(9))
