@@ -22,7 +22,7 @@ from ..networks.base import BaseAutoencoder
 from ..networks.consensus import consensus_of
 from ..networks.frame import apply_rigid_map, projection_on, rigid_map_onto
 from ..networks.inference import apply_in_chunks
-from ..networks.modular import ModularAutoencoder
+from ..networks.modular import ModularAutoencoder, structure_of
 from ..networks.projection import project_networks
 from ..training.plan import TrainingPlan
 from ..training.runs import mean_run
@@ -330,11 +330,12 @@ class BaseStableAutoencoder(
             "init": self.init,
             "n_init": len(plan.seeds),
         }
-        fitted = {name: getattr(self._run, name, None) for name in wanted}
+        # A network of another family need not have all that ours has.
+        fitted = {name: getattr(self._run, name, wanted[name]) for name in wanted}
         fitted["n_init"] = len(self.networks_)
         for name in ("encoder", "decoder"):
             module = plan.modules.get(name)
-            wanted[name] = None if module is None else repr(module)
+            wanted[name] = None if module is None else structure_of(module)
             fitted[name] = getattr(self._run, "structures", {}).get(name)
         changed = [name for name in wanted if wanted[name] != fitted[name]]
         if changed:

@@ -1,5 +1,6 @@
 """The network of an estimator to which a user gave modules."""
 
+import re
 from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any
@@ -22,6 +23,11 @@ from .given_modules import (
 )
 from .module_part import AFFINE_MAP, AffineMap, ModulePart
 from .stacking import ModuleStack
+
+
+def structure_of(module: nn.Module) -> str:
+    """Describe the layers of a module, without addresses of objects in memory."""
+    return re.sub(" at 0x[0-9a-f]+", "", repr(module))
 
 
 class ModularAutoencoder(BaseAutoencoder):
@@ -98,7 +104,7 @@ class ModularAutoencoder(BaseAutoencoder):
         self.hidden_layer_sizes = tuple(hidden_layer_sizes)
         self.activation = activation
         # As given, to compare with what a later call is given.
-        self.structures = {name: repr(module) for name, module in modules.items()}
+        self.structures = {name: structure_of(one) for name, one in modules.items()}
         self._widest_layer = widest
 
     @property

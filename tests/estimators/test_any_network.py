@@ -182,6 +182,31 @@ def test_chunks_are_trained_on(X, unseen):
         model.set_params(n_components=4).partial_fit(X)
 
 
+def test_a_family_that_does_not_keep_sizes_can_train_on(X):
+    class Forgetful(BaseAutoencoder):
+        """Networks that take what perceptrons take, and use less of it."""
+
+        def __init__(
+            self, n_features, n_components, hidden_layer_sizes, activation, axes, seed
+        ):
+            super().__init__(
+                n_features,
+                n_components,
+                ModulePart(Convolution(n_components), axes),
+                ModulePart(Deconvolution(n_components), axes.T),
+            )
+
+    class OfForgetful(StableAutoencoder):
+        _network_class = Forgetful
+
+    model = OfForgetful(5, max_iter=1, n_init=1, random_state=0).partial_fit(X[:300])
+    model.partial_fit(X[300:])
+    assert model.n_samples_seen_ == 600
+    model.set_params(warm_start=True).fit(X)
+    with pytest.raises(ValueError, match=r"cannot resume with \{'n_components': 4\}"):
+        model.set_params(n_components=4).fit(X)
+
+
 @pytest.mark.numeric
 def test_a_warm_start_goes_on(X):
     model = ConvolutionalAutoencoder(5, max_iter=3, random_state=0).fit(X)

@@ -529,3 +529,30 @@ def test_a_module_that_mixes_samples_a_little_is_refused(digits):
 
     with pytest.raises(ValueError, match="another value for a sample"):
         StableAutoencoder(encoder=Centered(64, 2), n_init=1).fit(digits[0])
+
+
+class Applies(nn.Module):
+    """A layer that shows the function it applies, with its address."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def extra_repr(self):
+        return f"function={self.function}"
+
+    def forward(self, x):
+        return self.function(x)
+
+
+def test_functions_at_another_address_do_not_keep_a_training_from_resuming(iris):
+    def encoder():
+        # As in another process, where functions have other addresses.
+        function = lambda x: x.tanh()  # noqa: E731
+        return nn.Sequential(nn.Linear(4, 8), Applies(function), nn.Linear(8, 2))
+
+    X, _ = iris
+    model = StableAutoencoder(encoder=encoder(), n_init=1, max_iter=1).fit(X)
+    model.set_params(encoder=encoder(), warm_start=True).fit(X)
+    with pytest.raises(ValueError, match="training cannot resume with .'encoder'"):
+        model.set_params(encoder=nn.Linear(4, 2)).fit(X)
