@@ -34,7 +34,13 @@ from .data.chunks import (
     total_squared_deviation,
 )
 from .data.containers import check_samples, check_squares
-from .data.distances import PRECOMPUTED, distances_from, metric_of, pair_distances
+from .data.distances import (
+    PRECOMPUTED,
+    distances_from,
+    metric_of,
+    near_origin,
+    pair_distances,
+)
 from .data.labels import are_known, known_classes, read_labels
 from .data.sample_ids import check_same_samples
 
@@ -319,6 +325,11 @@ def trustworthiness(X, X_embedded, *, n_neighbors=5, metric="euclidean"):
     sklearn.manifold.trustworthiness : Computes the score.
     continuity : Penalizes lost neighbors.
 
+    Notes
+    -----
+    If several samples are at the same distance, any of them may count as nearer. With
+    many such samples, as in bits, the score of a perfect embedding can be below 1.0.
+
     References
     ----------
     J. Venna and S. Kaski, "Neighborhood preservation in nonlinear projection methods:
@@ -336,7 +347,7 @@ def trustworthiness(X, X_embedded, *, n_neighbors=5, metric="euclidean"):
     _check_n_neighbors(n_neighbors, X)
     metric = metric_of(metric, X)
     if metric is None and not issparse(X):
-        return _trustworthiness(_centered(X), X_embedded, n_neighbors)
+        return _trustworthiness(near_origin(X), X_embedded, n_neighbors)
     distances = squareform(pair_distances(X, metric))
     return _trustworthiness(distances, X_embedded, n_neighbors, PRECOMPUTED)
 
@@ -389,8 +400,8 @@ def continuity(X, X_embedded, *, n_neighbors=5, metric="euclidean"):
     _check_n_neighbors(n_neighbors, X)
     metric = metric_of(metric, X)
     if metric is None:
-        X_embedded, X = _centered(X_embedded), _centered(X)
-        return _trustworthiness(X_embedded, X, n_neighbors)
+        X = dense_samples(X, slice(None))
+        return _trustworthiness(near_origin(X_embedded), X, n_neighbors)
     n_samples = X.shape[0]
     penalty = 0
     for block in gen_batches(n_samples, limits.DISTANCE_ROWS):
@@ -402,15 +413,10 @@ def continuity(X, X_embedded, *, n_neighbors=5, metric="euclidean"):
     return float(1 - penalty / most)
 
 
-def _centered(X):
-    """Return centered dense samples, whose distances lose fewer digits to rounding."""
-    X = dense_samples(X, slice(None))
-    return X - X.mean(axis=0)
-
-
 def _trustworthiness(X, X_embedded, n_neighbors, metric="euclidean"):
+    codes = near_origin(X_embedded)
     return float(
-        manifold.trustworthiness(X, X_embedded, n_neighbors=n_neighbors, metric=metric)
+        manifold.trustworthiness(X, codes, n_neighbors=n_neighbors, metric=metric)
     )
 
 
@@ -459,9 +465,11 @@ def neighbor_accuracy(X_embedded, y, X_unseen_embedded, y_unseen, *, n_neighbors
     check_same_samples(X_unseen_embedded, y_unseen, "y_unseen", "X_unseen_embedded")
     X_embedded = _check_samples(X_embedded, "X_embedded")
     X_unseen_embedded = _check_samples(X_unseen_embedded, "X_unseen_embedded")
+    _check_width(X_unseen_embedded, "X_unseen_embedded", X_embedded, "X_embedded")
     y, y_unseen = _all_classes(y, "y"), _all_classes(y_unseen, "y_unseen")
-    classifier = KNeighborsClassifier(n_neighbors).fit(X_embedded, y)
-    return float(classifier.score(X_unseen_embedded, y_unseen))
+    classifier = KNeighborsClassifier(n_neighbors).fit(near_origin(X_embedded), y)
+    unseen = near_origin(X_unseen_embedded, of=X_embedded)
+    return float(classifier.score(unseen, y_unseen))
 
 
 def _all_classes(y, name):
@@ -674,10 +682,8 @@ def _nearest_of(X, X_new, metric):
         nearest = np.concatenate([block.argmin(axis=1) for block in found])
         return nearest, np.concatenate([block.min(axis=1) for block in found])
     X, X_new = (dense_samples(samples, slice(None)) for samples in (X, X_new))
-    # Far from the origin the search loses digits of small distances.
-    center = X.mean(axis=0)
-    search = NearestNeighbors(n_neighbors=1).fit(X - center)
-    [nearest] = search.kneighbors(X_new - center, return_distance=False).T
+    search = NearestNeighbors(n_neighbors=1).fit(near_origin(X))
+    [nearest] = search.kneighbors(near_origin(X_new, of=X), return_distance=False).T
     return nearest, np.linalg.norm(X_new - X[nearest], axis=1)
 
 

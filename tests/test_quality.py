@@ -171,6 +171,37 @@ def test_trustworthiness_is_scikit_learns_and_continuity_its_mirror(pair):
     assert trustworthiness(X, Z) == manifold.trustworthiness(X, Z)
 
 
+@pytest.mark.parametrize("n_components", [2, 20])
+def test_neighbors_far_from_the_origin_are_the_same(n_components, rng):
+    X = rng.normal(size=(200, n_components))
+    y, far = (X[:, 0] > 0).astype(int), X + 1e8
+    for metric in ("euclidean", "cosine"):
+        expected = trustworthiness(X, X, metric=metric)
+        found = trustworthiness(X, far, metric=metric)
+        assert found == pytest.approx(expected, abs=1e-3)
+    assert continuity(X, far) == pytest.approx(1, abs=1e-3)
+    seen, unseen = slice(0, 100), slice(100, None)
+    expected = neighbor_accuracy(X[seen], y[seen], X[unseen], y[unseen])
+    found = neighbor_accuracy(far[seen], y[seen], far[unseen], y[unseen])
+    assert found == pytest.approx(expected, abs=0.03)
+
+
+def test_distances_beside_one_far_sample_keep_their_digits(rng):
+    X = rng.normal(size=(200, 20))
+    X[0] += 1e9
+    Z, D = X[:, :2], cdist(X, X)
+    for measure in (trustworthiness, continuity):
+        assert measure(X, X) == pytest.approx(1)
+        assert measure(X, Z) == pytest.approx(measure(D, Z, metric="precomputed"))
+
+
+def test_equal_distances_of_whole_numbers_stay_equal(digits):
+    X, Z = digits[0][:400] - 0.5, digits[0][:400, 20:22]
+    found = trustworthiness(X, Z)
+    assert found == trustworthiness(cdist(X, X), Z, metric="precomputed")
+    assert found == trustworthiness(csr_array(X), Z)
+
+
 def test_stress_is_the_least_over_scales(pair):
     X, Z = pair
     scales = np.linspace(0.5, 3, 2_501)[:, None]
@@ -446,6 +477,8 @@ def test_new_samples_have_as_many_columns(rng):
         lipschitz_estimate(X, Z, X[:3, :1], Z[:3])
     with pytest.raises(ValueError, match="X_new_embedded has 1.*X_embedded has 2"):
         lipschitz_estimate(X, Z, X[:3], Z[:3, :1])
+    with pytest.raises(ValueError, match="X_unseen_embedded has 1 .*X_embedded has 2"):
+        neighbor_accuracy(Z, [0, 1] * 10, Z[:2, :1], [0, 1])
 
 
 def test_triplets_are_drawn():

@@ -18,6 +18,7 @@ from sklearn.utils import check_array, gen_batches
 from ..data import limits
 from ..data.columns import check_finite, column_names, columns_named
 from ..data.containers import check_squares, dense
+from ..data.distances import near_origin
 from ..data.sample_ids import check_same_samples
 from ..data.subsample import fixed_subsample
 from ..networks.frame import rigid_map_onto
@@ -346,7 +347,9 @@ def neighbor_overlap(first, second, *, n_neighbors=10):
             f" {len(first)}"
         )
     search = NearestNeighbors(n_neighbors=n_neighbors)
-    graphs = [search.fit(run).kneighbors_graph() for run in (first, second)]
+    graphs = [
+        search.fit(near_origin(run)).kneighbors_graph() for run in (first, second)
+    ]
     common = graphs[0].multiply(graphs[1]).sum(axis=1)
     return float(np.mean(common / (2 * n_neighbors - common)))
 

@@ -179,6 +179,12 @@ def test_neighbor_overlap_by_hand(rng):
     assert caught.type is ValueError
 
 
+@pytest.mark.parametrize("n_components", [2, 20])
+def test_neighbors_far_from_the_origin_are_the_same(n_components, rng):
+    codes = rng.normal(size=(200, n_components))
+    assert neighbor_overlap(codes, codes + 1e8) == pytest.approx(1, abs=1e-3)
+
+
 @pytest.mark.parametrize("measure", [displacement, neighbor_overlap])
 @pytest.mark.parametrize(
     ("shape", "error"), [((30, 3), IncomparableError), ((29, 2), ValueError)]
