@@ -207,7 +207,7 @@ def distance_correlation(X, X_embedded, *, method="pearson", metric="euclidean")
         Between -1.0 and 1.0, higher is better. With "pearson" it is 1.0 if distances
         in the embedding are a linear increasing function of those in the data, and with
         "spearman" if their order is the same. NaN if all distances in the data, or all
-        in the embedding, are equal.
+        in the embedding, are equal up to rounding.
 
     Notes
     -----
@@ -225,12 +225,16 @@ def distance_correlation(X, X_embedded, *, method="pearson", metric="euclidean")
         raise ValueError(f"method={method!r} must be one of {sorted(_CORRELATIONS)}")
     X, X_embedded = _check_embedding(X, X_embedded, n_samples=3)
     distances = pair_distances(X, metric_of(metric, X)), pdist(X_embedded)
-    if any(np.ptp(of_one) == 0 for of_one in distances):
+    if any(np.ptp(of_one) <= _ROUNDING * of_one.max() for of_one in distances):
         return float("nan")
     return float(_CORRELATIONS[method](*distances).statistic)
 
 
 _CORRELATIONS = {"pearson": pearsonr, "spearman": spearmanr}
+
+# Relative difference of equal distances that were rounded, of thousands of features.
+# Below a tenth of it, pearsonr warns.
+_ROUNDING = 1e-12
 
 
 def normalized_stress(X, X_embedded, *, metric="euclidean"):

@@ -13,6 +13,7 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import pairwise_distances, r2_score
 from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import StandardScaler
 
 from stable_embedding import StableAutoencoder
 from stable_embedding.data import limits
@@ -218,6 +219,20 @@ def test_a_collapsed_embedding_keeps_nothing(pair):
     assert np.isnan(distance_correlation(X, collapsed, method="spearman"))
     with pytest.raises(ValueError, match="all distances in X are zero"):
         normalized_stress(collapsed, X)
+
+
+@pytest.mark.parametrize("method", ["pearson", "spearman"])
+@pytest.mark.parametrize("n_samples", [3, 6, 300])
+def test_distances_that_are_equal_up_to_rounding_have_no_order(method, n_samples, rng):
+    one_hot, codes = np.eye(n_samples), rng.normal(size=(n_samples, 2))
+    turned = one_hot @ np.linalg.qr(rng.normal(size=one_hot.shape))[0]
+    for equal in (one_hot, turned, StandardScaler().fit_transform(one_hot)):
+        for scale in (1e-9, 1e9):
+            assert np.isnan(distance_correlation(scale * equal, codes, method=method))
+            assert np.isnan(distance_correlation(codes, scale * equal, method=method))
+    # A difference that is larger than rounding counts.
+    stretched = turned * np.linspace(1, 1 + 1e-9, n_samples)[:, None]
+    assert distance_correlation(stretched, stretched) == pytest.approx(1)
 
 
 def test_only_known_correlations(pair):
