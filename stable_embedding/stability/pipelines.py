@@ -35,8 +35,9 @@ def embedding_steps(estimator):
     Parameters
     ----------
     estimator : transformer or Pipeline
-        A predictor at the end of a pipeline does not embed. Scalers after an
-        autoencoder do not either, nor does any other step that keeps each feature.
+        A predictor at the end of a pipeline does not embed, unless it is a transformer
+        too and no step before it embeds. Scalers after an autoencoder do not either,
+        nor does any other step that keeps each feature.
 
     Returns
     -------
@@ -77,8 +78,10 @@ def _n_embedding_steps(pipeline):
         return n
 
     n = end_before(len(steps), passes)
-    if n > 1 and hasattr(steps[n - 1], "predict"):
-        n = end_before(n - 1, passes)
+    *before, last = steps[:n]
+    if before and hasattr(last, "predict"):
+        embeds = _reduces(last) and not any(map(_reduces, before))
+        n = n if embeds else end_before(n - 1, passes)
     n_kept = end_before(n, lambda step: passes(step) or _keeps_features(step))
     return n_kept if hasattr(steps[n_kept - 1], "transform_runs") else n
 
@@ -130,8 +133,12 @@ def _check_embedding_is_a_step(pipeline):
 
 def _reduces(estimator):
     """Tell whether an estimator, or a step of it, is like PCA: not only an encoder."""
-    steps = _flat_steps(estimator)
-    return any(isinstance(one, ClassNamePrefixFeaturesOutMixin) for one in steps)
+    return any(
+        isinstance(one, ClassNamePrefixFeaturesOutMixin)
+        # Other packages do not name the components.
+        or (hasattr(one, "fit_transform") and hasattr(one, "n_components"))
+        for one in _flat_steps(estimator)
+    )
 
 
 def _held_names(estimator):
