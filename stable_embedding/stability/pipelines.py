@@ -5,6 +5,7 @@ from inspect import signature
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, OneToOneFeatureMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import Normalizer
 
 from ..data.containers import dense, readable
 
@@ -36,8 +37,8 @@ def embedding_steps(estimator):
     ----------
     estimator : transformer or Pipeline
         A predictor at the end of a pipeline does not embed, unless it is a transformer
-        too and no step before it embeds. Scalers after an autoencoder do not either,
-        nor does any other step that keeps each feature.
+        too and no step before it embeds. Scalers after the embedding do not either.
+        After an autoencoder, any other step that keeps each feature is left out too.
 
     Returns
     -------
@@ -83,7 +84,10 @@ def _n_embedding_steps(pipeline):
         embeds = _reduces(last) and not any(map(_reduces, before))
         n = n if embeds else end_before(n - 1, passes)
     n_kept = end_before(n, lambda step: passes(step) or _keeps_features(step))
-    return n_kept if hasattr(steps[n_kept - 1], "transform_runs") else n
+    if hasattr(steps[n_kept - 1], "transform_runs"):
+        return n_kept
+    n_kept = end_before(n, lambda step: passes(step) or _scales(step))
+    return n_kept if any(map(_reduces, steps[:n_kept])) else n
 
 
 def _flat_steps(step):
@@ -113,6 +117,11 @@ def _first_steps(pipeline, n):
 
 def _keeps_features(step):
     return isinstance(step, OneToOneFeatureMixin)
+
+
+def _scales(step):
+    """Tell whether a step maps each feature alone; a Normalizer maps each sample."""
+    return _keeps_features(step) and not isinstance(step, Normalizer)
 
 
 def passes(step):
