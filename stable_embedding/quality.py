@@ -629,7 +629,7 @@ def lipschitz_estimate(
         Metric of the data: any `metric` of
         :class:`~stable_embedding.StableAutoencoder` except "geodesic". With a metric
         other than the Euclidean one, :math:`\operatorname{var} x` is half the mean
-        squared distance of pairs.
+        squared distance of all pairs, those of a sample with itself too.
 
     Returns
     -------
@@ -666,7 +666,8 @@ def lipschitz_estimate(
         )
     variances = _total_variance(X), _total_variance(X_embedded)
     if metric is not None:
-        variances = (pair_distances(X, metric) ** 2).mean() / 2, variances[1]
+        squares = pair_distances(X, metric) ** 2
+        variances = squares.sum() / X.shape[0] ** 2, variances[1]
     if not all(variances):
         raise ValueError(
             "all samples or all codes are equal; there is nothing to compare"
