@@ -221,7 +221,7 @@ def distance_correlation(X, X_embedded, *, method="pearson", metric="euclidean")
     >>> round(distance_correlation(X, [[0.0], [0.5], [1.5]]), 4)
     0.866
     """
-    if method not in _CORRELATIONS:
+    if method not in [*_CORRELATIONS]:
         raise ValueError(f"method={method!r} must be one of {sorted(_CORRELATIONS)}")
     X, X_embedded = _check_embedding(X, X_embedded, n_samples=3)
     distances = pair_distances(X, metric_of(metric, X)), pdist(X_embedded)
@@ -724,7 +724,7 @@ def triplet_accuracy(X_embedded, y, n_triplets=100_000, random_state=0):
     ------
     ValueError
         If `y` has fewer than two classes, no class has two samples, or `n_triplets` is
-        less than 1.
+        not a whole number of 1 or more.
 
     References
     ----------
@@ -743,8 +743,8 @@ def triplet_accuracy(X_embedded, y, n_triplets=100_000, random_state=0):
     check_consistent_length(X_embedded, y)
     known, y = known_classes(y, are_known(y))
     X_embedded = X_embedded[known]
-    if n_triplets < 1:
-        raise ValueError(f"n_triplets={n_triplets!r} must be 1 or more")
+    if not (isinstance(n_triplets, Integral) and n_triplets >= 1):
+        raise ValueError(f"n_triplets={n_triplets!r} must be a whole number, 1 or more")
     rng = check_random_state(random_state)
     classes, y, sizes = np.unique(y, return_inverse=True, return_counts=True)
     anchors = np.flatnonzero(sizes[y] > 1)

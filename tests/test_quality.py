@@ -238,6 +238,8 @@ def test_distances_that_are_equal_up_to_rounding_have_no_order(method, n_samples
 def test_only_known_correlations(pair):
     with pytest.raises(ValueError, match=r"method='kendall'.*'pearson', 'spearman'"):
         distance_correlation(*pair, method="kendall")
+    with pytest.raises(ValueError, match=r"method=\['pearson'\] must be one of"):
+        distance_correlation(*pair, method=["pearson"])
 
 
 def test_spearman_sees_the_order_of_distances_alone():
@@ -431,8 +433,9 @@ def test_measures_take_any_metric_of_the_data(name, metric, pair):
 
 def test_what_is_no_metric_of_the_data_is_named(pair):
     X, Z = pair
-    for metric in ("geodesic", "haversine", 3):
-        with pytest.raises(ValueError, match=f"metric={metric!r} must be a callable"):
+    for metric in ("geodesic", "haversine", 3, None, ["cosine"]):
+        message = re.escape(f"metric={metric!r} must be a callable")
+        with pytest.raises(ValueError, match=message):
             trustworthiness(X, Z, metric=metric)
     with pytest.raises(ValueError, match="metric='jaccard' compares"):
         continuity(X, Z, metric="jaccard")
@@ -502,8 +505,10 @@ def test_new_samples_have_as_many_columns(rng):
 
 
 def test_triplets_are_drawn():
-    with pytest.raises(ValueError, match="n_triplets=0 must be 1 or more"):
-        triplet_accuracy([[0.0], [1.0], [2.0]], [0, 0, 1], n_triplets=0)
+    for n_triplets in (0, 1e4, "a"):
+        message = f"n_triplets={n_triplets!r} must be a whole number, 1 or more"
+        with pytest.raises(ValueError, match=message):
+            triplet_accuracy([[0.0], [1.0], [2.0]], [0, 0, 1], n_triplets)
 
 
 def test_codes_of_samples_in_another_order_are_refused(rng):

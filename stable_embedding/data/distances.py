@@ -60,7 +60,7 @@ def metric_of(metric, X):
         holds no distances of all pairs.
     """
     if not callable(metric):
-        if metric not in METRICS and metric != PRECOMPUTED:
+        if metric not in [*METRICS, PRECOMPUTED]:
             raise ValueError(
                 f"metric={metric!r} must be a callable, 'precomputed', or one of"
                 f" {sorted(METRICS)}"
