@@ -42,6 +42,7 @@ from .data.distances import (
     pair_distances,
 )
 from .data.labels import are_known, known_classes, read_labels
+from .data.metrics import check_values
 from .data.sample_ids import check_same_samples
 
 
@@ -664,6 +665,8 @@ def lipschitz_estimate(
             f"metric={metric!r} cannot measure distances to new samples; pass a"
             " callable, or the name of another metric"
         )
+    if metric is not None:
+        check_values(metric.metric, X_new, "X_new")
     variances = _total_variance(X), _total_variance(X_embedded)
     if metric is not None:
         squares = pair_distances(X, metric) ** 2

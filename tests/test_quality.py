@@ -504,6 +504,16 @@ def test_new_samples_have_as_many_columns(rng):
         neighbor_accuracy(Z, [0, 1] * 10, Z[:2, :1], [0, 1])
 
 
+@pytest.mark.parametrize("container", [np.array, csr_array])
+def test_new_samples_suit_the_metric(container, rng):
+    X, Z = rng.integers(2, size=(20, 5)), rng.normal(size=(20, 2))
+    assert np.isfinite(lipschitz_estimate(X, Z, X[:9], Z[1:10], metric="jaccard"))
+    with pytest.raises(ValueError, match="0 or 1, but X_new holds 7.5; pass X_new > 0"):
+        lipschitz_estimate(X, Z, container(X * 7.5), Z, metric="jaccard")
+    # One sample has no variance of its own, and needs none.
+    assert lipschitz_estimate(X, Z, X[:1], Z[:1], metric="seuclidean") == 0
+
+
 def test_triplets_are_drawn():
     for n_triplets in (0, 1e4, "a"):
         message = f"n_triplets={n_triplets!r} must be a whole number, 1 or more"
