@@ -34,8 +34,15 @@ from .data.chunks import (
     total_squared_deviation,
 )
 from .data.containers import check_samples, check_squares
-from .data.distances import PRECOMPUTED, distances_from, metric_of, pair_distances
+from .data.distances import (
+    PRECOMPUTED,
+    distances_from,
+    metric_of,
+    near_origin,
+    pair_distances,
+)
 from .data.labels import are_known, known_classes, read_labels
+from .data.metrics import check_values
 from .data.sample_ids import check_same_samples
 
 
@@ -201,7 +208,7 @@ def distance_correlation(X, X_embedded, *, method="pearson", metric="euclidean")
         Between -1.0 and 1.0, higher is better. With "pearson" it is 1.0 if distances
         in the embedding are a linear increasing function of those in the data, and with
         "spearman" if their order is the same. NaN if all distances in the data, or all
-        in the embedding, are equal.
+        in the embedding, are equal up to rounding.
 
     Notes
     -----
@@ -215,16 +222,20 @@ def distance_correlation(X, X_embedded, *, method="pearson", metric="euclidean")
     >>> round(distance_correlation(X, [[0.0], [0.5], [1.5]]), 4)
     0.866
     """
-    if method not in _CORRELATIONS:
+    if method not in [*_CORRELATIONS]:
         raise ValueError(f"method={method!r} must be one of {sorted(_CORRELATIONS)}")
     X, X_embedded = _check_embedding(X, X_embedded, n_samples=3)
     distances = pair_distances(X, metric_of(metric, X)), pdist(X_embedded)
-    if any(np.ptp(of_one) == 0 for of_one in distances):
+    if any(np.ptp(of_one) <= _ROUNDING * of_one.max() for of_one in distances):
         return float("nan")
     return float(_CORRELATIONS[method](*distances).statistic)
 
 
 _CORRELATIONS = {"pearson": pearsonr, "spearman": spearmanr}
+
+# Relative difference of equal distances that were rounded, of thousands of features.
+# Below a tenth of it, pearsonr warns.
+_ROUNDING = 1e-12
 
 
 def normalized_stress(X, X_embedded, *, metric="euclidean"):
@@ -319,6 +330,11 @@ def trustworthiness(X, X_embedded, *, n_neighbors=5, metric="euclidean"):
     sklearn.manifold.trustworthiness : Computes the score.
     continuity : Penalizes lost neighbors.
 
+    Notes
+    -----
+    If several samples are at the same distance, any of them may count as nearer. With
+    many such samples, as in bits, the score of a perfect embedding can be below 1.0.
+
     References
     ----------
     J. Venna and S. Kaski, "Neighborhood preservation in nonlinear projection methods:
@@ -336,7 +352,7 @@ def trustworthiness(X, X_embedded, *, n_neighbors=5, metric="euclidean"):
     _check_n_neighbors(n_neighbors, X)
     metric = metric_of(metric, X)
     if metric is None and not issparse(X):
-        return _trustworthiness(_centered(X), X_embedded, n_neighbors)
+        return _trustworthiness(near_origin(X), X_embedded, n_neighbors)
     distances = squareform(pair_distances(X, metric))
     return _trustworthiness(distances, X_embedded, n_neighbors, PRECOMPUTED)
 
@@ -389,8 +405,8 @@ def continuity(X, X_embedded, *, n_neighbors=5, metric="euclidean"):
     _check_n_neighbors(n_neighbors, X)
     metric = metric_of(metric, X)
     if metric is None:
-        X_embedded, X = _centered(X_embedded), _centered(X)
-        return _trustworthiness(X_embedded, X, n_neighbors)
+        X = dense_samples(X, slice(None))
+        return _trustworthiness(near_origin(X_embedded), X, n_neighbors)
     n_samples = X.shape[0]
     penalty = 0
     for block in gen_batches(n_samples, limits.DISTANCE_ROWS):
@@ -402,15 +418,10 @@ def continuity(X, X_embedded, *, n_neighbors=5, metric="euclidean"):
     return float(1 - penalty / most)
 
 
-def _centered(X):
-    """Return centered dense samples, whose distances lose fewer digits to rounding."""
-    X = dense_samples(X, slice(None))
-    return X - X.mean(axis=0)
-
-
 def _trustworthiness(X, X_embedded, n_neighbors, metric="euclidean"):
+    codes = near_origin(X_embedded)
     return float(
-        manifold.trustworthiness(X, X_embedded, n_neighbors=n_neighbors, metric=metric)
+        manifold.trustworthiness(X, codes, n_neighbors=n_neighbors, metric=metric)
     )
 
 
@@ -459,9 +470,11 @@ def neighbor_accuracy(X_embedded, y, X_unseen_embedded, y_unseen, *, n_neighbors
     check_same_samples(X_unseen_embedded, y_unseen, "y_unseen", "X_unseen_embedded")
     X_embedded = _check_samples(X_embedded, "X_embedded")
     X_unseen_embedded = _check_samples(X_unseen_embedded, "X_unseen_embedded")
+    _check_width(X_unseen_embedded, "X_unseen_embedded", X_embedded, "X_embedded")
     y, y_unseen = _all_classes(y, "y"), _all_classes(y_unseen, "y_unseen")
-    classifier = KNeighborsClassifier(n_neighbors).fit(X_embedded, y)
-    return float(classifier.score(X_unseen_embedded, y_unseen))
+    classifier = KNeighborsClassifier(n_neighbors).fit(near_origin(X_embedded), y)
+    unseen = near_origin(X_unseen_embedded, of=X_embedded)
+    return float(classifier.score(unseen, y_unseen))
 
 
 def _all_classes(y, name):
@@ -617,7 +630,7 @@ def lipschitz_estimate(
         Metric of the data: any `metric` of
         :class:`~stable_embedding.StableAutoencoder` except "geodesic". With a metric
         other than the Euclidean one, :math:`\operatorname{var} x` is half the mean
-        squared distance of pairs.
+        squared distance of all pairs, those of a sample with itself too.
 
     Returns
     -------
@@ -652,9 +665,12 @@ def lipschitz_estimate(
             f"metric={metric!r} cannot measure distances to new samples; pass a"
             " callable, or the name of another metric"
         )
+    if metric is not None:
+        check_values(metric.metric, X_new, "X_new")
     variances = _total_variance(X), _total_variance(X_embedded)
     if metric is not None:
-        variances = (pair_distances(X, metric) ** 2).mean() / 2, variances[1]
+        squares = pair_distances(X, metric) ** 2
+        variances = squares.sum() / X.shape[0] ** 2, variances[1]
     if not all(variances):
         raise ValueError(
             "all samples or all codes are equal; there is nothing to compare"
@@ -674,10 +690,8 @@ def _nearest_of(X, X_new, metric):
         nearest = np.concatenate([block.argmin(axis=1) for block in found])
         return nearest, np.concatenate([block.min(axis=1) for block in found])
     X, X_new = (dense_samples(samples, slice(None)) for samples in (X, X_new))
-    # Far from the origin the search loses digits of small distances.
-    center = X.mean(axis=0)
-    search = NearestNeighbors(n_neighbors=1).fit(X - center)
-    [nearest] = search.kneighbors(X_new - center, return_distance=False).T
+    search = NearestNeighbors(n_neighbors=1).fit(near_origin(X))
+    [nearest] = search.kneighbors(near_origin(X_new, of=X), return_distance=False).T
     return nearest, np.linalg.norm(X_new - X[nearest], axis=1)
 
 
@@ -713,7 +727,7 @@ def triplet_accuracy(X_embedded, y, n_triplets=100_000, random_state=0):
     ------
     ValueError
         If `y` has fewer than two classes, no class has two samples, or `n_triplets` is
-        less than 1.
+        not a whole number of 1 or more.
 
     References
     ----------
@@ -732,8 +746,8 @@ def triplet_accuracy(X_embedded, y, n_triplets=100_000, random_state=0):
     check_consistent_length(X_embedded, y)
     known, y = known_classes(y, are_known(y))
     X_embedded = X_embedded[known]
-    if n_triplets < 1:
-        raise ValueError(f"n_triplets={n_triplets!r} must be 1 or more")
+    if not (isinstance(n_triplets, Integral) and n_triplets >= 1):
+        raise ValueError(f"n_triplets={n_triplets!r} must be a whole number, 1 or more")
     rng = check_random_state(random_state)
     classes, y, sizes = np.unique(y, return_inverse=True, return_counts=True)
     anchors = np.flatnonzero(sizes[y] > 1)

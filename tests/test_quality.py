@@ -13,6 +13,7 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import pairwise_distances, r2_score
 from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import StandardScaler
 
 from stable_embedding import StableAutoencoder
 from stable_embedding.data import limits
@@ -171,6 +172,37 @@ def test_trustworthiness_is_scikit_learns_and_continuity_its_mirror(pair):
     assert trustworthiness(X, Z) == manifold.trustworthiness(X, Z)
 
 
+@pytest.mark.parametrize("n_components", [2, 20])
+def test_neighbors_far_from_the_origin_are_the_same(n_components, rng):
+    X = rng.normal(size=(200, n_components))
+    y, far = (X[:, 0] > 0).astype(int), X + 1e8
+    for metric in ("euclidean", "cosine"):
+        expected = trustworthiness(X, X, metric=metric)
+        found = trustworthiness(X, far, metric=metric)
+        assert found == pytest.approx(expected, abs=1e-3)
+    assert continuity(X, far) == pytest.approx(1, abs=1e-3)
+    seen, unseen = slice(0, 100), slice(100, None)
+    expected = neighbor_accuracy(X[seen], y[seen], X[unseen], y[unseen])
+    found = neighbor_accuracy(far[seen], y[seen], far[unseen], y[unseen])
+    assert found == pytest.approx(expected, abs=0.03)
+
+
+def test_distances_beside_one_far_sample_keep_their_digits(rng):
+    X = rng.normal(size=(200, 20))
+    X[0] += 1e9
+    Z, D = X[:, :2], cdist(X, X)
+    for measure in (trustworthiness, continuity):
+        assert measure(X, X) == pytest.approx(1)
+        assert measure(X, Z) == pytest.approx(measure(D, Z, metric="precomputed"))
+
+
+def test_equal_distances_of_whole_numbers_stay_equal(digits):
+    X, Z = digits[0][:400] - 0.5, digits[0][:400, 20:22]
+    found = trustworthiness(X, Z)
+    assert found == trustworthiness(cdist(X, X), Z, metric="precomputed")
+    assert found == trustworthiness(csr_array(X), Z)
+
+
 def test_stress_is_the_least_over_scales(pair):
     X, Z = pair
     scales = np.linspace(0.5, 3, 2_501)[:, None]
@@ -189,9 +221,25 @@ def test_a_collapsed_embedding_keeps_nothing(pair):
         normalized_stress(collapsed, X)
 
 
+@pytest.mark.parametrize("method", ["pearson", "spearman"])
+@pytest.mark.parametrize("n_samples", [3, 6, 300])
+def test_distances_that_are_equal_up_to_rounding_have_no_order(method, n_samples, rng):
+    one_hot, codes = np.eye(n_samples), rng.normal(size=(n_samples, 2))
+    turned = one_hot @ np.linalg.qr(rng.normal(size=one_hot.shape))[0]
+    for equal in (one_hot, turned, StandardScaler().fit_transform(one_hot)):
+        for scale in (1e-9, 1e9):
+            assert np.isnan(distance_correlation(scale * equal, codes, method=method))
+            assert np.isnan(distance_correlation(codes, scale * equal, method=method))
+    # A difference that is larger than rounding counts.
+    stretched = turned * np.linspace(1, 1 + 1e-9, n_samples)[:, None]
+    assert distance_correlation(stretched, stretched) == pytest.approx(1)
+
+
 def test_only_known_correlations(pair):
     with pytest.raises(ValueError, match=r"method='kendall'.*'pearson', 'spearman'"):
         distance_correlation(*pair, method="kendall")
+    with pytest.raises(ValueError, match=r"method=\['pearson'\] must be one of"):
+        distance_correlation(*pair, method=["pearson"])
 
 
 def test_spearman_sees_the_order_of_distances_alone():
@@ -385,8 +433,9 @@ def test_measures_take_any_metric_of_the_data(name, metric, pair):
 
 def test_what_is_no_metric_of_the_data_is_named(pair):
     X, Z = pair
-    for metric in ("geodesic", "haversine", 3):
-        with pytest.raises(ValueError, match=f"metric={metric!r} must be a callable"):
+    for metric in ("geodesic", "haversine", 3, None, ["cosine"]):
+        message = re.escape(f"metric={metric!r} must be a callable")
+        with pytest.raises(ValueError, match=message):
             trustworthiness(X, Z, metric=metric)
     with pytest.raises(ValueError, match="metric='jaccard' compares"):
         continuity(X, Z, metric="jaccard")
@@ -422,8 +471,13 @@ def test_slopes_are_those_of_the_metric(rng):
 
     found = lipschitz_estimate(X[:30], unit[:30], X[30:], unit[30:], metric=chord)
     assert euclidean == pytest.approx(1)
-    # Of pairs that differ there are fewer than of all, by 29 to 30.
-    assert found == pytest.approx((30 / 29) ** 0.5)
+    assert found == pytest.approx(1)
+    for metric in ("minkowski", "cityblock", "chebyshev"):  # of one feature, Euclidean
+        line = X[:, :1]
+        found = lipschitz_estimate(
+            line[:5], 2 * line[:5], line[5:], 2 * line[5:], metric=metric
+        )
+        assert found == pytest.approx(1)
     D = cdist(X[:3], X[:3])
     with pytest.raises(ValueError, match="metric='precomputed' cannot measure"):
         lipschitz_estimate(D, X[:3], D, X[:3], metric="precomputed")
@@ -446,11 +500,25 @@ def test_new_samples_have_as_many_columns(rng):
         lipschitz_estimate(X, Z, X[:3, :1], Z[:3])
     with pytest.raises(ValueError, match="X_new_embedded has 1.*X_embedded has 2"):
         lipschitz_estimate(X, Z, X[:3], Z[:3, :1])
+    with pytest.raises(ValueError, match="X_unseen_embedded has 1 .*X_embedded has 2"):
+        neighbor_accuracy(Z, [0, 1] * 10, Z[:2, :1], [0, 1])
+
+
+@pytest.mark.parametrize("container", [np.array, csr_array])
+def test_new_samples_suit_the_metric(container, rng):
+    X, Z = rng.integers(2, size=(20, 5)), rng.normal(size=(20, 2))
+    assert np.isfinite(lipschitz_estimate(X, Z, X[:9], Z[1:10], metric="jaccard"))
+    with pytest.raises(ValueError, match="0 or 1, but X_new holds 7.5; pass X_new > 0"):
+        lipschitz_estimate(X, Z, container(X * 7.5), Z, metric="jaccard")
+    # One sample has no variance of its own, and needs none.
+    assert lipschitz_estimate(X, Z, X[:1], Z[:1], metric="seuclidean") == 0
 
 
 def test_triplets_are_drawn():
-    with pytest.raises(ValueError, match="n_triplets=0 must be 1 or more"):
-        triplet_accuracy([[0.0], [1.0], [2.0]], [0, 0, 1], n_triplets=0)
+    for n_triplets in (0, 1e4, "a"):
+        message = f"n_triplets={n_triplets!r} must be a whole number, 1 or more"
+        with pytest.raises(ValueError, match=message):
+            triplet_accuracy([[0.0], [1.0], [2.0]], [0, 0, 1], n_triplets)
 
 
 def test_codes_of_samples_in_another_order_are_refused(rng):

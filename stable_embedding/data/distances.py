@@ -17,6 +17,27 @@ from .sample_distances import check_symmetric
 PRECOMPUTED = "precomputed"
 
 
+def near_origin(X, of=None):
+    """Shift dense samples to the origin, where a search for neighbors is exact.
+
+    From 16 features on, scikit-learn searches by squared norms and products, which lose
+    the digits of distances far from the origin.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+
+    of : ndarray of shape (n_others, n_features) or None, default=None
+        Samples whose median is the new origin, by default X. A few that are far from
+        all others do not move it, and distances of whole numbers stay exact.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_features)
+    """
+    return X - np.median(X if of is None else of, axis=0)
+
+
 def metric_of(metric, X):
     """Validate a metric for samples, and return what computes it.
 
@@ -39,7 +60,7 @@ def metric_of(metric, X):
         holds no distances of all pairs.
     """
     if not callable(metric):
-        if metric not in METRICS and metric != PRECOMPUTED:
+        if metric not in [*METRICS, PRECOMPUTED]:
             raise ValueError(
                 f"metric={metric!r} must be a callable, 'precomputed', or one of"
                 f" {sorted(METRICS)}"

@@ -225,15 +225,7 @@ def check_metric(metric, parameters, X):
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
         The samples, of finite values.
     """
-    if isinstance(metric, str) and metric in BOOLEAN:
-        chunks = [X.data] if issparse(X) else (chunk for _, chunk in iterate_chunks(X))
-        for chunk in chunks:
-            odd = chunk[(chunk != 0) & (chunk != 1)]
-            if odd.size:
-                raise ValueError(
-                    f"metric={metric!r} compares features that are 0 or 1, but X holds"
-                    f" {odd.flat[0]}; pass X > 0, or use another metric"
-                )
+    check_values(metric, X)
     if isinstance(metric, str) and metric in {*EUCLIDEAN, GEODESIC}:
         if parameters:
             raise ValueError(
@@ -260,6 +252,20 @@ def check_metric(metric, parameters, X):
             f"metric={metric!r} gives {there} for the first two samples of X, and"
             f" {back} for them exchanged; it must be symmetric"
         )
+
+
+def check_values(metric, X, name="X"):
+    """Raise if a metric compares features that are 0 or 1, and X has other values."""
+    if not isinstance(metric, str) or metric not in BOOLEAN:
+        return
+    chunks = [X.data] if issparse(X) else (chunk for _, chunk in iterate_chunks(X))
+    for chunk in chunks:
+        odd = chunk[(chunk != 0) & (chunk != 1)]
+        if odd.size:
+            raise ValueError(
+                f"metric={metric!r} compares features that are 0 or 1, but {name} holds"
+                f" {odd.flat[0]}; pass {name} > 0, or use another metric"
+            )
 
 
 def _check_parameters(metric, parameters, n_features):

@@ -184,7 +184,8 @@ class ManifoldVarianceDisplay(Display):
             drawn = self._draw_matrix(variance, classes)
             label = "variance of the normalized distance"
         else:
-            drawn = self._draw_map(variance.mean(axis=1), embedding)
+            of_each = variance.sum(axis=1) / (len(variance) - 1)
+            drawn = self._draw_map(of_each, embedding)
             label = "mean variance of a sample's normalized distances"
         self.figure_.colorbar(drawn, ax=self.ax_, label=label, extend="max")
         return self

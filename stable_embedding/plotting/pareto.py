@@ -62,6 +62,12 @@ class ParetoDisplay(Display):
             for path, of_path in paths.items()
             for label, point in of_path.items()
         }
+        for name in self.points:
+            if (name, name) in values:
+                raise ValueError(
+                    f"points has {name!r}, and the path {name!r} has a point of that"
+                    " name; give one of them another name"
+                )
         values |= {
             (name, name): np.asarray(point, dtype=float)
             for name, point in self.points.items()

@@ -96,7 +96,7 @@ class StabilityReport:
         -------
         StabilityDisplay
         """
-        if measure not in _MEASURES:
+        if measure not in [*_MEASURES]:
             raise ValueError(f"measure={measure!r} must be one of {list(_MEASURES)}")
         values = {}
         for row in self.rows:

@@ -10,6 +10,8 @@ Without the normalization, an embedding would seem to become stable when it shri
 the same reason an embedding that has collapsed to one point raises an error.
 """
 
+from numbers import Integral
+
 import numpy as np
 from scipy.spatial.distance import cdist, pdist
 from sklearn.neighbors import NearestNeighbors
@@ -18,6 +20,7 @@ from sklearn.utils import check_array, gen_batches
 from ..data import limits
 from ..data.columns import check_finite, column_names, columns_named
 from ..data.containers import check_squares, dense
+from ..data.distances import near_origin
 from ..data.sample_ids import check_same_samples
 from ..data.subsample import fixed_subsample
 from ..networks.frame import rigid_map_onto
@@ -53,9 +56,14 @@ def check_embeddings(embeddings):
         If an embedding holds NaN or infinity, or has collapsed to one point.
 
     ValueError
-        If there are fewer than two embeddings or samples, or the embeddings differ in
-        their number of samples.
+        If there are fewer than two embeddings or samples, the embeddings differ in
+        their number of samples, or one is passed in place of a list.
     """
+    if len(getattr(embeddings, "shape", ())) == 2:
+        raise ValueError(
+            f"embeddings has shape {tuple(embeddings.shape)}, as one embedding; pass a"
+            " list of two or more embeddings of the same samples"
+        )
     embeddings = {f"embeddings[{i}]": run for i, run in enumerate(embeddings)}
     for name, run in embeddings.items():
         check_same_samples(embeddings["embeddings[0]"], run, name, "embeddings[0]")
@@ -329,7 +337,7 @@ def neighbor_overlap(first, second, *, n_neighbors=10):
     ------
     ValueError
         If an embedding holds NaN or infinity, their shapes differ, or `n_neighbors` is
-        too large.
+        not a whole number of 1 or more, or too large.
 
     Examples
     --------
@@ -340,13 +348,15 @@ def neighbor_overlap(first, second, *, n_neighbors=10):
     1.0
     """
     first, second = _check_pair(first, second)
-    if n_neighbors >= len(first):
+    if not (isinstance(n_neighbors, Integral) and 1 <= n_neighbors < len(first)):
         raise ValueError(
-            f"n_neighbors={n_neighbors} must be less than the number of samples,"
-            f" {len(first)}"
+            f"n_neighbors={n_neighbors!r} must be a whole number, at least 1 and less"
+            f" than the number of samples, {len(first)}"
         )
     search = NearestNeighbors(n_neighbors=n_neighbors)
-    graphs = [search.fit(run).kneighbors_graph() for run in (first, second)]
+    graphs = [
+        search.fit(near_origin(run)).kneighbors_graph() for run in (first, second)
+    ]
     common = graphs[0].multiply(graphs[1]).sum(axis=1)
     return float(np.mean(common / (2 * n_neighbors - common)))
 

@@ -5,6 +5,7 @@ from inspect import signature
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, OneToOneFeatureMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import Normalizer
 
 from ..data.containers import dense, readable
 
@@ -35,8 +36,9 @@ def embedding_steps(estimator):
     Parameters
     ----------
     estimator : transformer or Pipeline
-        A predictor at the end of a pipeline does not embed. Scalers after an
-        autoencoder do not either, nor does any other step that keeps each feature.
+        A predictor at the end of a pipeline does not embed, unless it is a transformer
+        too and no step before it embeds. Scalers after the embedding do not either.
+        After an autoencoder, any other step that keeps each feature is left out too.
 
     Returns
     -------
@@ -77,10 +79,15 @@ def _n_embedding_steps(pipeline):
         return n
 
     n = end_before(len(steps), passes)
-    if n > 1 and hasattr(steps[n - 1], "predict"):
-        n = end_before(n - 1, passes)
+    *before, last = steps[:n]
+    if before and hasattr(last, "predict"):
+        embeds = _reduces(last) and not any(map(_reduces, before))
+        n = n if embeds else end_before(n - 1, passes)
     n_kept = end_before(n, lambda step: passes(step) or _keeps_features(step))
-    return n_kept if hasattr(steps[n_kept - 1], "transform_runs") else n
+    if hasattr(steps[n_kept - 1], "transform_runs"):
+        return n_kept
+    n_kept = end_before(n, lambda step: passes(step) or _scales(step))
+    return n_kept if any(map(_reduces, steps[:n_kept])) else n
 
 
 def _flat_steps(step):
@@ -112,6 +119,11 @@ def _keeps_features(step):
     return isinstance(step, OneToOneFeatureMixin)
 
 
+def _scales(step):
+    """Tell whether a step maps each feature alone; a Normalizer maps each sample."""
+    return _keeps_features(step) and not isinstance(step, Normalizer)
+
+
 def passes(step):
     """Tell whether a step of a pipeline passes samples through."""
     return step is None or (isinstance(step, str) and step == "passthrough")
@@ -130,8 +142,12 @@ def _check_embedding_is_a_step(pipeline):
 
 def _reduces(estimator):
     """Tell whether an estimator, or a step of it, is like PCA: not only an encoder."""
-    steps = _flat_steps(estimator)
-    return any(isinstance(one, ClassNamePrefixFeaturesOutMixin) for one in steps)
+    return any(
+        isinstance(one, ClassNamePrefixFeaturesOutMixin)
+        # Other packages do not name the components.
+        or (hasattr(one, "fit_transform") and hasattr(one, "n_components"))
+        for one in _flat_steps(estimator)
+    )
 
 
 def _held_names(estimator):

@@ -87,7 +87,7 @@ NAMED = {
     "classes in order": lambda: ManifoldVarianceDisplay(np.eye(2), y=[NAME, "b"]),
     "estimators": lambda: StabilityDisplay({NAME: {NAME: 0.1}}, NAME),
     "paths": lambda: ParetoDisplay(
-        {NAME: {NAME: (1.0, 2.0)}}, {NAME: (0.5, 1.0)}, xlabel=NAME, ylabel=NAME
+        {NAME: {NAME: (1, 2)}}, {NAME + " b": (0.5, 1)}, xlabel=NAME, ylabel=NAME
     ),
 }
 

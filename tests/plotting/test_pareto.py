@@ -34,6 +34,13 @@ def test_points_are_two_finite_numbers(point):
         ParetoDisplay({"path": {"0": point}})
 
 
+def test_points_differ_in_their_names():
+    path = {"PCA": (1, 1), "b": (0.9, 0.9)}
+    with pytest.raises(ValueError, match="points has 'PCA', and the path 'PCA' has a"):
+        ParetoDisplay({"PCA": path}, {"PCA": (0, 0)})
+    assert ParetoDisplay({"PCA": path}, {"b": (0, 0)}).front_ == [("PCA", "PCA")]
+
+
 def test_an_empty_display_is_refused():
     with pytest.raises(ValueError, match="pass at least one point"):
         ParetoDisplay({})

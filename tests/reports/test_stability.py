@@ -345,6 +345,8 @@ def test_plot_draws_each_value(measure, small):
 def test_plot_knows_its_measures(small):
     with pytest.raises(ValueError, match=r"measure='speed'.*'aligned'"):
         small.plot(measure="speed")
+    with pytest.raises(ValueError, match=r"measure=\['raw'\] must be one of"):
+        small.plot(measure=["raw"])
 
 
 def test_progress_is_shown_unless_unwanted(iris, capsys):

@@ -117,6 +117,8 @@ def test_collapsed_and_not_finite_embeddings_are_refused(function, runs, message
         ([np.eye(5), np.eye(4)], r"\[5, 4\] samples"),
         ([np.ones((1, 2)), np.ones((1, 2))], "two"),
         ([np.eye(5), np.ones(5)], "Expected 2D array"),
+        (np.ones((5, 2)), r"shape \(5, 2\), as one embedding; pass a list of two"),
+        (pd.DataFrame(np.ones((5, 2))), r"shape \(5, 2\), as one embedding"),
     ],
 )
 def test_embeddings_must_be_two_of_the_same_samples(function, runs, message):
@@ -173,10 +175,17 @@ def test_neighbor_overlap_by_hand(rng):
     )
     found = neighbor_overlap(first, second, n_neighbors=4)
     assert found == pytest.approx(expected)
-    message = "n_neighbors=30 must be less than the number of samples, 30"
-    with pytest.raises(ValueError, match=message) as caught:
-        neighbor_overlap(first, second, n_neighbors=30)
-    assert caught.type is ValueError
+    for n_neighbors in (30, 0, 2.0, "a", None):
+        message = f"n_neighbors={n_neighbors!r} must be a whole number, .* samples, 30"
+        with pytest.raises(ValueError, match=message) as caught:
+            neighbor_overlap(first, second, n_neighbors=n_neighbors)
+        assert caught.type is ValueError
+
+
+@pytest.mark.parametrize("n_components", [2, 20])
+def test_neighbors_far_from_the_origin_are_the_same(n_components, rng):
+    codes = rng.normal(size=(200, n_components))
+    assert neighbor_overlap(codes, codes + 1e8) == pytest.approx(1, abs=1e-3)
 
 
 @pytest.mark.parametrize("measure", [displacement, neighbor_overlap])

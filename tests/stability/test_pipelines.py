@@ -1,10 +1,14 @@
 import numpy as np
 import pytest
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.cluster import KMeans
 from sklearn.compose import TransformedTargetRegressor
+from sklearn.cross_decomposition import PLSRegression
 from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
@@ -175,4 +179,45 @@ def test_a_map_before_a_step_that_holds_another_is_taken(iris):
     assert last_step(embedding_steps(estimator)) is estimator[1]
     estimator = make_pipeline(model, StandardScaler(), detector).fit(X)
     assert embedding_steps(estimator) is not estimator
+    assert last_step(embedding_steps(estimator)) is estimator[0]
+
+
+class Projection(TransformerMixin, BaseEstimator):
+    """An embedding that does not name its components, as of other packages."""
+
+    def __init__(self, n_components=2):
+        self.n_components = n_components
+
+    def fit(self, X, y=None):
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X):
+        return X[:, : self.n_components]
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        LinearDiscriminantAnalysis(n_components=2),
+        KMeans(2, n_init=1, random_state=0),
+        PLSRegression(2),
+    ],
+)
+def test_a_transformer_that_can_predict_embeds_if_no_step_before_does(model, iris):
+    X, y = iris
+    estimator = make_pipeline(make_pipeline(None, StandardScaler()), model, None)
+    estimator.fit(X, y)
+    assert last_step(embedding_steps(estimator)) is model
+    np.testing.assert_array_equal(embed(estimator, X), estimator.transform(X))
+    for first in (PCA(2), Projection(), make_pipeline(StandardScaler(), PCA(2))):
+        estimator = make_pipeline(first, None, model).fit(X, y)
+        expected = estimator[0].transform(X)
+        np.testing.assert_array_equal(embed(estimator, X), expected)
+
+
+@pytest.mark.parametrize("model", [GaussianMixture(2), LogisticRegression()])
+def test_a_predictor_that_transforms_nothing_does_not_embed(model, iris):
+    X, y = iris
+    estimator = make_pipeline(StandardScaler(), model).fit(X, y)
     assert last_step(embedding_steps(estimator)) is estimator[0]

@@ -13,7 +13,12 @@ from sklearn.manifold import TSNE, Isomap
 from sklearn.metrics import get_scorer, make_scorer
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import MinMaxScaler, Normalizer, StandardScaler
+from sklearn.preprocessing import (
+    MinMaxScaler,
+    Normalizer,
+    QuantileTransformer,
+    StandardScaler,
+)
 from sklearn.random_projection import GaussianRandomProjection
 
 from stable_embedding import (
@@ -164,7 +169,7 @@ def test_pipelines_keep_their_class_and_memory(nested, iris, tmp_path):
         ),
     ],
 )
-def test_without_an_autoencoder_all_transformers_embed(pipeline, iris):
+def test_scalers_without_an_embedding_embed_and_so_does_a_normalizer(pipeline, iris):
     X, y = iris
     pipeline.fit(X, y)
     expected = X
@@ -172,6 +177,19 @@ def test_without_an_autoencoder_all_transformers_embed(pipeline, iris):
         if hasattr(step, "transform"):
             expected = step.transform(expected)
     np.testing.assert_array_equal(embed(pipeline, X), expected)
+
+
+@pytest.mark.parametrize(
+    "model", [PCA(2), TSNE(2), StableAutoencoder(n_init=1, max_iter=2)]
+)
+@pytest.mark.parametrize("end", [[], [LogisticRegression()]])
+def test_scalers_after_any_embedding_are_left_out(model, end):
+    scalers = make_pipeline(StandardScaler(), QuantileTransformer()), MinMaxScaler()
+    whole = make_pipeline(StandardScaler(), model, None, *scalers, *end)
+    assert list(embedding_steps(whole).named_steps.values()) == list(whole[:2])
+    assert embedding_steps(make_pipeline(model, *scalers, *end))[-1] is model
+    normalized = make_pipeline(PCA(3), Normalizer(), *scalers, *end)
+    assert isinstance(embedding_steps(normalized)[-1], Normalizer)
 
 
 def test_a_step_after_the_network_is_scored_too(iris):
