@@ -216,9 +216,11 @@ def probe(n_inputs: int) -> Tensor:
 def starting_at_zero(module: nn.Module, n_inputs: int) -> nn.Module:
     """Let a module return zeros until it is trained.
 
-    Its last layer with weights is set to zero if the layer is trained and the output is
-    linear in its weights. Otherwise a learned gain comes after the module: there may be
-    no slope where these weights are zero, as before a ReLU.
+    Its last layer with weights is set to zero if the layer is trained, the output is
+    linear in its weights, and the module then has a slope to learn by. A module that
+    returns zeros as it is, such as one with a gain that starts at zero, is left.
+    Otherwise a learned gain comes after the module: there may be no slope where the
+    last weights are zero, as before a ReLU.
 
     Parameters
     ----------
@@ -233,13 +235,16 @@ def starting_at_zero(module: nn.Module, n_inputs: int) -> nn.Module:
     nn.Module
     """
     last = _last_weights(module)
-    if not all(one.requires_grad for one in last) or not _is_linear_in_last_weights(
+    if all(one.requires_grad for one in last) and _is_linear_in_last_weights(
         module, n_inputs
     ):
-        return ReZero(module)
-    for weight in last:
-        weight.zero_()
-    return module
+        zeroed = deepcopy(module)
+        _scale_last_weights(zeroed, 0)
+        if _starts_to_learn(zeroed, n_inputs):
+            _scale_last_weights(module, 0)
+            return module
+    # Two factors that both start at zero would never change.
+    return module if _starts_to_learn(module, n_inputs) else ReZero(module)
 
 
 def _last_weights(module: nn.Module) -> list[nn.Parameter]:
@@ -248,18 +253,41 @@ def _last_weights(module: nn.Module) -> list[nn.Parameter]:
     return list(layers[-1].parameters()) if layers else []
 
 
+def _scale_last_weights(module: nn.Module, factor: float) -> None:
+    for weight in _last_weights(module):
+        weight.mul_(factor)
+
+
 def _is_linear_in_last_weights(module: nn.Module, n_inputs: int) -> bool:
     """Tell whether outputs of a training are -2 times as large for -2 times them."""
     outputs = []
     for factor in (1, -2):
-        copied = deepcopy(module).train()
-        for weight in _last_weights(copied):
-            weight.mul_(factor)
-        with exclusive_random_stream(_SEED):
-            outputs.append(copied(probe(n_inputs)))
+        copied = deepcopy(module)
+        _scale_last_weights(copied, factor)
+        outputs.append(_training_outputs(copied, n_inputs))
     first, second = outputs
     near = _ROUNDING * float(first.abs().max())
     return torch.allclose(second, -2 * first, rtol=0, atol=near)
+
+
+@torch.enable_grad()
+def _starts_to_learn(module: nn.Module, n_inputs: int) -> bool:
+    """Tell whether outputs of a training are zero, but have a slope in some weight."""
+    copied = deepcopy(module)
+    outputs = _training_outputs(copied, n_inputs)
+    if outputs.any() or not outputs.requires_grad:
+        return False
+    weights = [one for one in copied.parameters() if one.requires_grad]
+    # Not the sum of the outputs, which may be constant, as after a softmax.
+    slopes = torch.autograd.grad(
+        outputs, weights, probe(outputs.shape[1]), allow_unused=True
+    )
+    return any(slope is not None and bool(slope.any()) for slope in slopes)
+
+
+def _training_outputs(module: nn.Module, n_inputs: int) -> Tensor:
+    with exclusive_random_stream(_SEED):
+        return module.train()(probe(n_inputs))
 
 
 def draw_weights(module: nn.Module, name: str, seed: int) -> None:

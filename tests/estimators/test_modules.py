@@ -99,6 +99,21 @@ def test_it_starts_as_pca(X, last):
     assert_near(found, expected * np.sign((found * expected).sum(axis=0)), 1e-4)
 
 
+@pytest.mark.parametrize("n_init", [1, 2])
+def test_a_gain_that_starts_at_zero_is_trained(n_init, X):
+    class Gated(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.module, self.gain = perceptron(64, 8, 2), nn.Parameter(torch.zeros(()))
+
+        def forward(self, samples):
+            return self.gain * self.module(samples)
+
+    model = StableAutoencoder(encoder=Gated(), **FEW | {"n_init": n_init}).fit(X)
+    for run in model.networks_:
+        assert run.encoder.module.gain
+
+
 def test_a_fit_changes_no_module_and_no_random_stream(X):
     encoder = perceptron(64, 8, 2)
     before, state = copy.deepcopy(encoder.state_dict()), torch.get_rng_state()

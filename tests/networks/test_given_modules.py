@@ -175,6 +175,41 @@ def test_else_a_gain_starts_at_zero(module):
     assert gated.gain.grad
 
 
+class Gated(nn.Module):
+    """A module times a gain that starts at zero."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+        self.gain = nn.Parameter(torch.zeros(3))
+
+    def forward(self, samples):
+        return self.gain * self.module(samples)
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        nn.Linear(5, 3),
+        nn.Linear(5, 3).requires_grad_(False),
+        nn.Sequential(nn.Linear(5, 3), nn.LayerNorm(3)),
+    ],
+)
+def test_a_module_that_starts_at_zero_is_left(module):
+    module = Gated(module)
+    before = copy.deepcopy(module.state_dict())
+    assert starting_at_zero(module, 5) is module
+    for name, weight in module.state_dict().items():
+        assert torch.equal(weight, before[name])
+
+
+def test_zeros_without_a_slope_do_not_count_as_a_start():
+    module = nn.Sequential(nn.Linear(5, 3), nn.ReLU())
+    with torch.no_grad():
+        module[0].bias -= 100
+    assert isinstance(starting_at_zero(module, 5), ReZero)
+
+
 def test_a_layer_that_is_not_trained_is_left():
     module = nn.Sequential(nn.Linear(5, 4), nn.Linear(4, 3)).requires_grad_(False)
     last = module[1].weight.clone()
