@@ -107,6 +107,8 @@ def copy_of_module(
                 " ones, such as real and imaginary parts along an axis"
             )
         copied = copied.to(**CPU_FLOAT32)
+        for buffer in copied.buffers():  # expanded ones cannot be written to
+            buffer.data = buffer.clone()
         inputs = probe(n_inputs)
         try:
             with torch.no_grad():

@@ -6,6 +6,7 @@ by side share the preparation.
 
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
+from itertools import chain
 from typing import Any, TypeVar, cast
 
 import torch
@@ -108,7 +109,13 @@ class ModuleStack(nn.Module):
 
     def weights_by_name(self) -> dict[str, Tensor]:
         """Return the stacked weights, by their names in one network."""
-        own = dict(self.named_parameters())
+        return self._by_name(dict(self.named_parameters()))
+
+    def buffers_by_name(self) -> dict[str, Tensor]:
+        """Return the stacked buffers, by their names in one network."""
+        return self._by_name(dict(self.named_buffers()))
+
+    def _by_name(self, own: dict[str, Any]) -> dict[str, Tensor]:
         return {name: own[at] for name, at in self._names.items() if at in own}
 
 
@@ -130,8 +137,11 @@ def trained_tensors(module: nn.Module) -> list[Tensor]:
 
 @torch.no_grad()
 def unstack(stacked: nn.Module, networks: Sequence[nn.Module]) -> None:
-    """Copy the weights of a stack back into the networks that it was made of."""
-    weights = weights_by_name(stacked)
+    """Copy the weights and buffers of a stack back into its networks."""
+    state = weights_by_name(stacked)
+    if isinstance(stacked, ModuleStack):
+        state |= stacked.buffers_by_name()
     for run, network in enumerate(networks):
-        for name, weight in network.named_parameters():
-            weight.copy_(weights[name][run])
+        for name, tensor in chain(network.named_parameters(), network.named_buffers()):
+            if name in state:  # stacked linear layers share their buffers
+                tensor.copy_(state[name][run])

@@ -114,6 +114,31 @@ def test_a_gain_that_starts_at_zero_is_trained(n_init, X):
         assert run.encoder.module.gain
 
 
+@pytest.mark.parametrize("n_init", [1, 2])
+def test_buffers_that_a_callback_changes_are_kept(n_init, X):
+    class FadeIn(nn.Linear):
+        def __init__(self):
+            super().__init__(64, 2)
+            # One number in memory for both.
+            self.register_buffer("share", torch.tensor([0.5]).expand(2))
+
+        def forward(self, samples):
+            return self.share * super().forward(samples)
+
+    class Raise(Callback):
+        def on_epoch_begin(self, net, **kwargs):
+            for buffer in net.module_.buffers():
+                buffer.fill_(1)
+
+    model = StableAutoencoder(
+        encoder=FadeIn(), callbacks=[Raise()], **FEW | {"n_init": n_init}
+    ).fit(X)
+    for run in model.networks_:
+        assert run.encoder.module.share.tolist() == [1, 1]
+    # The loss is found on batches.
+    assert 1 - model.score(X) == pytest.approx(model.reconstruction_loss_, abs=0.05)
+
+
 def test_a_fit_changes_no_module_and_no_random_stream(X):
     encoder = perceptron(64, 8, 2)
     before, state = copy.deepcopy(encoder.state_dict()), torch.get_rng_state()

@@ -88,6 +88,19 @@ def test_stacking_leaves_the_networks_alone_and_unstacking_sets_them(runs):
             assert torch.equal(weight, value + 1)
 
 
+def test_unstacking_sets_buffers(start_convolutional):
+    runs = [start_convolutional(seed) for seed in range(2)]
+    for network in runs:
+        network.encoder.register_buffer("share", torch.zeros(()))
+        network.encoder.register_buffer("steps", torch.tensor(0))
+    stacked = runs[0].stack(runs)
+    for buffer in stacked.buffers():
+        buffer += torch.arange(1, 3)
+    unstack(stacked, runs)
+    for run, network in enumerate(runs):
+        assert network.encoder.share == network.encoder.steps == run + 1
+
+
 def test_names_of_weights_are_those_of_one_network(runs):
     weights = weights_by_name(runs[0].stack(runs))
     names = [name for name, _ in runs[0].named_parameters()]
