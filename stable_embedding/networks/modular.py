@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from .._ambient import CPU_FLOAT32, exclusive_random_stream
 from .autoencoder import Autoencoder
 from .base import BaseAutoencoder, arrays_of, tensors_of
-from .convolutional import build_module, describe_module, is_shipped
+from .convolutional import build_module, describe_module, is_shipped, names_of_frozen
 from .given_modules import (
     ReZero,
     check_module_stack,
@@ -132,6 +132,7 @@ class ModularAutoencoder(BaseAutoencoder):
                 for name, module in self.modules_given.items()
             },
             "weights": arrays_of(self),
+            **names_of_frozen(self),
         }
 
     @classmethod
@@ -153,6 +154,8 @@ class ModularAutoencoder(BaseAutoencoder):
                 if names[0] in weights:
                     setattr(part, place, AffineMap(*(weights[key] for key in names)))
         network.load_state_dict(weights)
+        for name in state.get("frozen", ()):
+            network.get_parameter(name).requires_grad_(False)
         network.structures = state["structures"]
         return network.eval()
 

@@ -348,11 +348,40 @@ def test_parameters_set_after_a_fit_change_no_shape_of_samples(model, images, X)
 
 
 def test_a_module_with_a_frozen_end_declares_the_shape_of_images(images, X):
-    encoder = ConvolutionalEncoder((8, 8), n_maps=(6,), hidden_layer_sizes=())
-    for weight in list(encoder.parameters())[-2:]:
-        weight.requires_grad_(False)
+    encoder = ConvolutionalEncoder((8, 8), 2, n_maps=(6,), hidden_layer_sizes=())
+    encoder.layers[-1].requires_grad_(False)
     model = StableAutoencoder(encoder=encoder, **FEW).fit(images)
     np.testing.assert_array_equal(model.transform(images), model.transform(X))
+
+
+@pytest.mark.parametrize("init", ["pca", "random"])
+@pytest.mark.parametrize("n_init", [1, 2])
+def test_frozen_convolutions_stay(init, n_init, images):
+    encoder = ConvolutionalEncoder((8, 8), 2, n_maps=(6,), hidden_layer_sizes=(8,))
+    convolution = encoder.layers[1].requires_grad_(False)
+    model = StableAutoencoder(
+        encoder=encoder, init=init, **FEW | {"n_init": n_init}
+    ).fit(images)
+    for _ in range(2):
+        assert not model.encoder.layers[1].weight.requires_grad
+        for run in model.networks_:
+            found = run.encoder.module.layers[1]
+            assert torch.equal(found.weight, convolution.weight)
+            assert not found.weight.requires_grad
+        model = pickle.loads(pickle.dumps(model)).partial_fit(images)
+
+
+def test_changed_layers_stay(images, tmp_path):
+    encoder = ConvolutionalEncoder((8, 8), 2, n_maps=(6,), hidden_layer_sizes=(8,))
+    encoder.layers[2] = nn.GELU()
+    model = StableAutoencoder(encoder=encoder, **FEW).fit(images)
+    again = pickle.loads(pickle.dumps(model))
+    for run in (*model.networks_, *again.networks_):
+        assert type(run.encoder.module.layers[2]) is nn.GELU
+    assert repr(again.encoder) == repr(encoder)
+    np.testing.assert_array_equal(again.transform(images), model.transform(images))
+    with pytest.raises(TypeError, match=r"StableAutoencoder\.encoder="):
+        save(model, tmp_path / "model.safetensors")
 
 
 def test_images_of_another_shape_are_named(model, images):
