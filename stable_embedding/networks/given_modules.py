@@ -333,6 +333,23 @@ def frozen_tensors(module: nn.Module) -> Iterator[Tensor]:
             yield from layer.buffers(recurse=False)
 
 
+def detach_attributes(network: nn.Module) -> None:
+    """Detach what modules keep of their last batch: torch copies no part of a graph."""
+    for module in network.modules():
+        for name, value in vars(module).items():
+            vars(module)[name] = _detached(value)
+
+
+def _detached(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value if value.is_leaf else value.detach()
+    if type(value) in (list, tuple):
+        return type(value)(map(_detached, value))
+    if type(value) is dict:
+        return {key: _detached(one) for key, one in value.items()}
+    return value
+
+
 @torch.no_grad()
 def widest_output(module: nn.Module, n_inputs: int) -> int:
     """Return the largest number of values that a layer returns for a sample."""

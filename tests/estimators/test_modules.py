@@ -139,6 +139,20 @@ def test_buffers_that_a_callback_changes_are_kept(n_init, X):
     assert 1 - model.score(X) == pytest.approx(model.reconstruction_loss_, abs=0.05)
 
 
+@pytest.mark.parametrize("n_init", [1, 2])
+def test_a_module_may_keep_what_it_found_of_a_batch(n_init, X):
+    class Penalized(nn.Linear):
+        def forward(self, samples):
+            codes = super().forward(samples)
+            if self.training:
+                self.penalty = codes.square().mean()
+            return codes
+
+    model = StableAutoencoder(encoder=Penalized(64, 2), **FEW | {"n_init": n_init})
+    model.fit(X).partial_fit(X)
+    assert np.isfinite(model.transform(X)).all()
+
+
 def test_a_fit_changes_no_module_and_no_random_stream(X):
     encoder = perceptron(64, 8, 2)
     before, state = copy.deepcopy(encoder.state_dict()), torch.get_rng_state()

@@ -9,6 +9,7 @@ from stable_embedding.networks.given_modules import (
     ReZero,
     check_module_stack,
     copy_of_module,
+    detach_attributes,
     draw_weights,
     probe,
     starting_at_zero,
@@ -320,6 +321,20 @@ def test_buffers_that_stay_are_stacked(value):
     module = nn.Sequential(nn.Linear(5, 3), nn.LayerNorm(3), nn.Dropout(0.5))
     module.register_buffer("constant", torch.tensor(value))
     check_module_stack(module, trained_once(module), "encoder")
+
+
+def test_what_is_kept_of_a_batch_is_detached():
+    module = nn.Sequential(nn.Linear(5, 3))
+    outputs = module(probe(5))
+    module[0].kept, module.all_kept = outputs, [{"outputs": (outputs, "text")}]
+    before = dict(module.named_parameters())
+    detach_attributes(module)
+    copied = copy.deepcopy(module)
+    assert torch.equal(copied[0].kept, outputs)
+    assert torch.equal(copied.all_kept[0]["outputs"][0], outputs)
+    for name, weight in module.named_parameters():
+        assert weight is before[name]
+        assert weight.requires_grad
 
 
 def test_the_widest_output_is_found():
