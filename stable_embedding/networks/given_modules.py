@@ -356,7 +356,7 @@ def widest_output(module: nn.Module, n_inputs: int) -> int:
     widths = [n_inputs]
 
     def note(layer, inputs, outputs):
-        if isinstance(outputs, Tensor) and len(outputs):
+        if isinstance(outputs, Tensor) and outputs.dim() and len(outputs):
             widths.append(outputs[0].numel())
 
     hooks = [layer.register_forward_hook(note) for layer in module.modules()]

@@ -343,3 +343,16 @@ def test_the_widest_output_is_found():
     )
     assert widest_output(module, 16) == 6 * 2 * 2
     assert widest_output(nn.Linear(16, 3), 16) == 16
+
+
+def test_a_layer_may_return_a_scalar():
+    class Penalized(nn.Linear):
+        def __init__(self):
+            super().__init__(5, 3)
+            self.loss = nn.MSELoss()
+
+        def forward(self, samples):
+            codes = super().forward(samples)
+            return codes + 0 * self.loss(codes, codes.round())
+
+    assert widest_output(Penalized(), 5) == 5
