@@ -222,7 +222,8 @@ def starting_at_zero(module: nn.Module, n_inputs: int) -> nn.Module:
     linear in its weights, and the module then has a slope to learn by. A module that
     returns zeros as it is, such as one with a gain that starts at zero, is left.
     Otherwise a learned gain comes after the module: there may be no slope where the
-    last weights are zero, as before a ReLU.
+    last weights are zero, as before a ReLU. A module that cannot be trained on few
+    samples is not tried, and has this gain too.
 
     Parameters
     ----------
@@ -236,17 +237,25 @@ def starting_at_zero(module: nn.Module, n_inputs: int) -> nn.Module:
     -------
     nn.Module
     """
-    last = _last_weights(module)
-    if all(one.requires_grad for one in last) and _is_linear_in_last_weights(
-        module, n_inputs
-    ):
-        zeroed = deepcopy(module)
-        _scale_last_weights(zeroed, 0)
-        if _starts_to_learn(zeroed, n_inputs):
+    try:
+        if _may_start_at_zero(module, n_inputs):
             _scale_last_weights(module, 0)
             return module
-    # Two factors that both start at zero would never change.
-    return module if _starts_to_learn(module, n_inputs) else ReZero(module)
+        # Two factors that both start at zero would never change.
+        return module if _starts_to_learn(module, n_inputs) else ReZero(module)
+    except Exception:  # whatever its code raises
+        return ReZero(module)
+
+
+def _may_start_at_zero(module: nn.Module, n_inputs: int) -> bool:
+    """Tell whether a module can be trained once its last weights are zero."""
+    if not all(one.requires_grad for one in _last_weights(module)):
+        return False
+    if not _is_linear_in_last_weights(module, n_inputs):
+        return False
+    zeroed = deepcopy(module)
+    _scale_last_weights(zeroed, 0)
+    return _starts_to_learn(zeroed, n_inputs)
 
 
 def _last_weights(module: nn.Module) -> list[nn.Parameter]:

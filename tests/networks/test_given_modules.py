@@ -211,6 +211,19 @@ def test_zeros_without_a_slope_do_not_count_as_a_start():
     assert isinstance(starting_at_zero(module, 5), ReZero)
 
 
+def test_a_module_that_needs_many_samples_gets_a_gain():
+    class LeavesOut(nn.Linear):
+        def forward(self, samples):
+            if self.training:
+                samples.norm(dim=1).topk(8)
+            return super().forward(samples)
+
+    module = LeavesOut(5, 3)
+    weight = module.weight.clone()
+    assert isinstance(starting_at_zero(module, 5), ReZero)
+    assert torch.equal(module.weight, weight)
+
+
 def test_a_layer_that_is_not_trained_is_left():
     module = nn.Sequential(nn.Linear(5, 4), nn.Linear(4, 3)).requires_grad_(False)
     last = module[1].weight.clone()
