@@ -1,6 +1,6 @@
 """Modules of a user's own, made ready for a training."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from itertools import chain
 from typing import Any
@@ -309,7 +309,7 @@ def draw_weights(module: nn.Module, name: str, seed: int) -> None:
     Raises
     ------
     ValueError
-        If a layer has weights and no method `reset_parameters`.
+        If a layer has weights and no method `reset_parameters` that draws them.
     """
     frozen = list(frozen_tensors(module))
     given = [tensor.clone() for tensor in frozen]
@@ -320,7 +320,7 @@ def draw_weights(module: nn.Module, name: str, seed: int) -> None:
             if isinstance(layer, nn.MultiheadAttention):
                 reset = layer._reset_parameters
             if reset is not None:
-                reset()
+                _redraw(layer, name, reset)
             elif any(one.requires_grad for one in layer.parameters(recurse=False)):
                 raise ValueError(
                     f"{name} holds a {type(layer).__name__}, which has weights and no"
@@ -330,6 +330,22 @@ def draw_weights(module: nn.Module, name: str, seed: int) -> None:
     with torch.no_grad():
         for tensor, value in zip(frozen, given):
             tensor.copy_(value)
+
+
+def _redraw(layer: nn.Module, name: str, reset: Callable[[], Any]) -> None:
+    """Reset a layer, and raise if it leaves some of the layer's own weights as is."""
+    with torch.no_grad():
+        for weight in layer.parameters(recurse=False):
+            if weight.requires_grad:
+                weight.fill_(torch.nan)
+    reset()
+    for key, weight in layer.named_parameters(recurse=False):
+        if weight.requires_grad and weight.isnan().any():
+            raise ValueError(
+                f"{name} holds a {type(layer).__name__}, whose method reset_parameters,"
+                f" by which init='random' draws weights, does not draw {key!r}; let it"
+                " do so, or use init='pca'"
+            )
 
 
 def frozen_tensors(module: nn.Module) -> Iterator[Tensor]:

@@ -285,6 +285,15 @@ def test_a_layer_that_cannot_be_drawn_is_named():
         draw_weights(nn.Sequential(nn.Linear(5, 5), Scale()), "encoder", 0)
 
 
+@pytest.mark.filterwarnings("ignore:.*weight_norm")
+@pytest.mark.parametrize("kind", [nn.utils.spectral_norm, nn.utils.weight_norm])
+def test_weights_that_are_not_drawn_are_named(kind):
+    module = nn.Sequential(nn.Linear(5, 5), kind(nn.Linear(5, 3)))
+    module(probe(5))  # which computes the weight from others
+    with pytest.raises(ValueError, match=r"encoder holds a Linear, .* draw 'weight_"):
+        draw_weights(module, "encoder", 0)
+
+
 def trained_once(module):
     module = copy.deepcopy(module).train()
     module(probe(5))
