@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -94,13 +93,18 @@ def copy_of_module(
     """
     sized = getattr(module, "with_n_components", None)
     with exclusive_random_stream(_SEED):  # layers that are lazy are drawn here
-        copied = deepcopy(module) if sized is None else sized(n_components)
+        copied = _deep_copy(module, name) if sized is None else sized(n_components)
         if any(isinstance(one, torch.jit.ScriptModule) for one in copied.modules()):
             raise TypeError(
                 f"{name}={module!r} holds a torch.jit.ScriptModule, whose copies cannot"
                 " be trained; give the module that it was compiled from"
             )
-        own = chain(copied.parameters(), copied.buffers())
+        own = [*copied.parameters(), *copied.buffers()]
+        if any(one.layout != torch.strided for one in own):
+            raise ValueError(
+                f"{name}={module!r} holds sparse weights or buffers, which cannot be"
+                " interpolated; make them dense"
+            )
         if any(one.dtype.is_complex for one in own):
             raise ValueError(
                 f"{name}={module!r} holds complex weights or buffers; it must hold real"
@@ -151,6 +155,19 @@ def copy_of_module(
         )
     _check_precision(copied, name, inputs)
     return copied
+
+
+def _deep_copy(module: nn.Module, name: str) -> nn.Module:
+    try:
+        return deepcopy(module)
+    except Exception as error:  # whatever holds it together
+        raise ValueError(
+            f"{name}={module!r} cannot be copied; copy.deepcopy raises"
+            f" {type(error).__name__}: {error}. If a layer keeps a tensor that torch"
+            " computed from weights, detach it; undo torch.nn.utils.prune by remove;"
+            " in place of torch.nn.utils.weight_norm and spectral_norm, use those of"
+            " torch.nn.utils.parametrizations"
+        ) from error
 
 
 @torch.no_grad()

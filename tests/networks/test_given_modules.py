@@ -3,6 +3,7 @@ import copy
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
 from stable_embedding.networks import ConvolutionalEncoder
 from stable_embedding.networks.given_modules import (
@@ -114,6 +115,23 @@ def test_what_has_no_size_gets_one(module):
 def test_what_is_no_such_map_is_named(module, error, message):
     with pytest.raises(error, match=message):
         copy_of_module(module, "decoder", 3, 5, 3)
+
+
+def test_what_is_not_dense_is_named():
+    module = nn.Linear(5, 3)
+    module.register_buffer("constant", torch.eye(5).to_sparse())
+    with pytest.raises(ValueError, match=r"decoder=Linear.* sparse .*make them dense"):
+        copy_of_module(module, "decoder", 3, 5, 3)
+
+
+def test_what_cannot_be_copied_is_named():
+    pruned = prune.l1_unstructured(nn.Linear(5, 3), "weight", 0.5)
+    called = nn.utils.spectral_norm(nn.Linear(5, 3))
+    called(probe(5))
+    message = r"encoder=Linear.*cannot be copied; .* RuntimeError: .*parametrizations"
+    for module in (pruned, called):
+        with pytest.raises(ValueError, match=message):
+            copy_of_module(module, "encoder", 3, 5, 3)
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit")
