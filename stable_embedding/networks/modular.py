@@ -183,12 +183,15 @@ class ModularAutoencoder(BaseAutoencoder):
         return self._widest_layer
 
 
-@torch.no_grad()
+@torch.enable_grad()
 def _try_to_train(network: nn.Module, samples: Tensor, n_runs: int) -> None:
-    """Map samples as in a training, or say that several runs cannot be trained."""
+    """Differentiate as in a training, or say that several runs cannot be trained."""
+    weights = [weight for weight in network.parameters() if weight.requires_grad]
     try:
         with exclusive_random_stream(0, samples.device):
-            network.train()(samples)
+            outputs = network.train()(samples)
+            total = outputs.codes.sum() + outputs.reconstruction.sum()
+            torch.autograd.grad(total, weights, allow_unused=True)
     except Exception as error:  # whatever a user's code raises
         how = "torch.vmap" if isinstance(network, ModuleStack) else "a training"
         raise ValueError(

@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 from stable_embedding import (
     DenoisingAutoencoder,
@@ -279,6 +280,17 @@ def test_running_scales_are_kept_by_one_run(name, X):
     assert torch.equal(torch.get_rng_state(), state)
     trained = model.set_params(n_init=1).fit(X).network_.modules_given[name]
     assert dict(trained.named_buffers()).popitem()[1] != 1
+
+
+def test_what_cannot_be_differentiated_in_a_stack_is_said_before_training(X):
+    class Recomputed(nn.Linear):
+        def forward(self, samples):
+            return checkpoint(super().forward, samples, use_reentrant=False)
+
+    model = StableAutoencoder(encoder=Recomputed(64, 2), **FEW)
+    with pytest.raises(ValueError, match=r"n_init=2 needs.*set n_init=1"):
+        model.fit(X)
+    model.set_params(n_init=1).fit(X)
 
 
 def test_what_cannot_be_stacked_is_said_before_training(X):
