@@ -95,6 +95,12 @@ class ModularAutoencoder(BaseAutoencoder):
             widest = max(widest, widest_output(module, n_inputs))
             parts[name] = ModulePart(module, path, gain)
         super().__init__(n_features, n_components, **parts)
+        if not any(weight.requires_grad for weight in self.parameters()):
+            raise ValueError(
+                f"encoder={modules['encoder']!r} and decoder={modules['decoder']!r}"
+                " hold no weights that are trained; give one of them some, or use"
+                " init='pca', whose linear path is trained"
+            )
         self.hidden_layer_sizes = tuple(hidden_layer_sizes)
         self.activation = activation
         # As given, to compare with what a later call is given.

@@ -208,6 +208,18 @@ def test_one_of_the_modules_may_have_no_weights(init, X):
         assert np.isfinite(model.partial_fit(X).transform_runs(X)).all()
 
 
+@pytest.mark.parametrize("n_init", [1, 2])
+def test_modules_of_which_nothing_is_trained_are_named(n_init, X):
+    modules = {
+        "encoder": nn.Linear(64, 2).requires_grad_(False),
+        "decoder": nn.ConstantPad1d((0, 62), 0.0),
+    }
+    model = StableAutoencoder(**modules, **FEW | {"n_init": n_init})
+    with pytest.raises(ValueError, match=r"encoder=Linear.* and decoder=Const.*no we"):
+        model.set_params(init="random").fit(X)
+    model.set_params(init="pca").fit(X)
+
+
 def test_frozen_weights_stay(X):
     encoder = perceptron(64, 8, 2)
     encoder[0].requires_grad_(False)
