@@ -69,7 +69,8 @@ class StableAutoencoder(BaseStableAutoencoder):
         - "cosine", of unscaled samples, which inner products of codes follow (Notes);
         - "rbf", a Gaussian of distances, as wide as the data;
         - a callable from a tensor of shape (n_samples, n_features) to one of shape
-          (n_samples, n_samples).
+          (n_samples, n_samples). It gets samples and codes of a batch, on the device of
+          the training; tensors that it holds must be moved there by its own code.
 
         Metrics other than "euclidean" need "distance"; the metric "cosine" also allows
         "cosine".

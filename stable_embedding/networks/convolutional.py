@@ -1,6 +1,7 @@
 """Convolutional modules between images and codes."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from itertools import pairwise
 from math import prod
 from typing import Any, Self
@@ -69,10 +70,17 @@ class _ConvolutionalModule(nn.Module):
                 f"{type(self).__name__} has n_components={self.n_components}, but the"
                 f" estimator has {n_components}; leave it out, or give both the same"
             )
-        sized = type(self)(**self.settings | {"n_components": n_components})
         if self.layers is not None:
-            sized.load_state_dict(self.state_dict())
-        return sized
+            return deepcopy(self)  # with frozen weights and layers that were changed
+        return type(self)(**self.settings | {"n_components": n_components})
+
+    def has_layers_of_settings(self) -> bool:
+        """Tell whether its layers are those that its settings build."""
+        if self.n_components is None or self.layers is None:
+            return self.n_components is self.layers
+        with torch.device("meta"):
+            built = nn.Sequential(*self._build(self.n_components))
+        return repr(self.layers) == repr(built)
 
     def reset_parameters(self) -> None:
         """Draw the weights, in He's range for layers before a ReLU."""
@@ -264,7 +272,7 @@ _SHIPPED_MODULES = {
 
 def is_shipped(module: Any) -> bool:
     """Tell whether a module is described by its settings and weights alone."""
-    return type(module) in _SHIPPED_MODULES.values()
+    return type(module) in _SHIPPED_MODULES.values() and module.has_layers_of_settings()
 
 
 def describe_module(module: Any, weights: bool = True) -> dict[str, Any]:
@@ -272,6 +280,7 @@ def describe_module(module: Any, weights: bool = True) -> dict[str, Any]:
     described = {"class": type(module).__name__, "settings": module.settings}
     if weights:
         described["weights"] = arrays_of(module)
+        described |= names_of_frozen(module)
     return described
 
 
@@ -280,7 +289,16 @@ def build_module(described: dict[str, Any]) -> nn.Module:
     module = _SHIPPED_MODULES[described["class"]](**described["settings"])
     if "weights" in described:
         module.load_state_dict(tensors_of(described["weights"]))
+    for name in described.get("frozen", ()):
+        module.get_parameter(name).requires_grad_(False)
     return module
+
+
+def names_of_frozen(module: nn.Module) -> dict[str, Any]:
+    """Return the names of parameters that are not trained, as an entry of a state."""
+    weights = module.named_parameters()
+    frozen = [name for name, weight in weights if not weight.requires_grad]
+    return {"frozen": frozen} if frozen else {}
 
 
 def _perceptron(sizes: Sequence[int]) -> list[nn.Module]:

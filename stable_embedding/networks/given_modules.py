@@ -1,8 +1,7 @@
 """Modules of a user's own, made ready for a training."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -94,19 +93,26 @@ def copy_of_module(
     """
     sized = getattr(module, "with_n_components", None)
     with exclusive_random_stream(_SEED):  # layers that are lazy are drawn here
-        copied = deepcopy(module) if sized is None else sized(n_components)
+        copied = _deep_copy(module, name) if sized is None else sized(n_components)
         if any(isinstance(one, torch.jit.ScriptModule) for one in copied.modules()):
             raise TypeError(
                 f"{name}={module!r} holds a torch.jit.ScriptModule, whose copies cannot"
                 " be trained; give the module that it was compiled from"
             )
-        own = chain(copied.parameters(), copied.buffers())
+        own = [*copied.parameters(), *copied.buffers()]
+        if any(one.layout != torch.strided for one in own):
+            raise ValueError(
+                f"{name}={module!r} holds sparse weights or buffers, which cannot be"
+                " interpolated; make them dense"
+            )
         if any(one.dtype.is_complex for one in own):
             raise ValueError(
                 f"{name}={module!r} holds complex weights or buffers; it must hold real"
                 " ones, such as real and imaginary parts along an axis"
             )
         copied = copied.to(**CPU_FLOAT32)
+        for buffer in copied.buffers():  # expanded ones cannot be written to
+            buffer.data = buffer.clone()
         inputs = probe(n_inputs)
         try:
             with torch.no_grad():
@@ -149,6 +155,19 @@ def copy_of_module(
         )
     _check_precision(copied, name, inputs)
     return copied
+
+
+def _deep_copy(module: nn.Module, name: str) -> nn.Module:
+    try:
+        return deepcopy(module)
+    except Exception as error:  # whatever holds it together
+        raise ValueError(
+            f"{name}={module!r} cannot be copied; copy.deepcopy raises"
+            f" {type(error).__name__}: {error}. If a layer keeps a tensor that torch"
+            " computed from weights, detach it; undo torch.nn.utils.prune by remove;"
+            " in place of torch.nn.utils.weight_norm and spectral_norm, use those of"
+            " torch.nn.utils.parametrizations"
+        ) from error
 
 
 @torch.no_grad()
@@ -216,9 +235,12 @@ def probe(n_inputs: int) -> Tensor:
 def starting_at_zero(module: nn.Module, n_inputs: int) -> nn.Module:
     """Let a module return zeros until it is trained.
 
-    Its last layer with weights is set to zero if the layer is trained and the output is
-    linear in its weights. Otherwise a learned gain comes after the module: there may be
-    no slope where these weights are zero, as before a ReLU.
+    Its last layer with weights is set to zero if the layer is trained, the output is
+    linear in its weights, and the module then has a slope to learn by. A module that
+    returns zeros as it is, such as one with a gain that starts at zero, is left.
+    Otherwise a learned gain comes after the module: there may be no slope where the
+    last weights are zero, as before a ReLU. A module that cannot be trained on few
+    samples is not tried, and has this gain too.
 
     Parameters
     ----------
@@ -232,14 +254,25 @@ def starting_at_zero(module: nn.Module, n_inputs: int) -> nn.Module:
     -------
     nn.Module
     """
-    last = _last_weights(module)
-    if not all(one.requires_grad for one in last) or not _is_linear_in_last_weights(
-        module, n_inputs
-    ):
+    try:
+        if _may_start_at_zero(module, n_inputs):
+            _scale_last_weights(module, 0)
+            return module
+        # Two factors that both start at zero would never change.
+        return module if _starts_to_learn(module, n_inputs) else ReZero(module)
+    except Exception:  # whatever its code raises
         return ReZero(module)
-    for weight in last:
-        weight.zero_()
-    return module
+
+
+def _may_start_at_zero(module: nn.Module, n_inputs: int) -> bool:
+    """Tell whether a module can be trained once its last weights are zero."""
+    if not all(one.requires_grad for one in _last_weights(module)):
+        return False
+    if not _is_linear_in_last_weights(module, n_inputs):
+        return False
+    zeroed = deepcopy(module)
+    _scale_last_weights(zeroed, 0)
+    return _starts_to_learn(zeroed, n_inputs)
 
 
 def _last_weights(module: nn.Module) -> list[nn.Parameter]:
@@ -248,18 +281,41 @@ def _last_weights(module: nn.Module) -> list[nn.Parameter]:
     return list(layers[-1].parameters()) if layers else []
 
 
+def _scale_last_weights(module: nn.Module, factor: float) -> None:
+    for weight in _last_weights(module):
+        weight.mul_(factor)
+
+
 def _is_linear_in_last_weights(module: nn.Module, n_inputs: int) -> bool:
     """Tell whether outputs of a training are -2 times as large for -2 times them."""
     outputs = []
     for factor in (1, -2):
-        copied = deepcopy(module).train()
-        for weight in _last_weights(copied):
-            weight.mul_(factor)
-        with exclusive_random_stream(_SEED):
-            outputs.append(copied(probe(n_inputs)))
+        copied = deepcopy(module)
+        _scale_last_weights(copied, factor)
+        outputs.append(_training_outputs(copied, n_inputs))
     first, second = outputs
     near = _ROUNDING * float(first.abs().max())
     return torch.allclose(second, -2 * first, rtol=0, atol=near)
+
+
+@torch.enable_grad()
+def _starts_to_learn(module: nn.Module, n_inputs: int) -> bool:
+    """Tell whether outputs of a training are zero, but have a slope in some weight."""
+    copied = deepcopy(module)
+    outputs = _training_outputs(copied, n_inputs)
+    if outputs.any() or not outputs.requires_grad:
+        return False
+    weights = [one for one in copied.parameters() if one.requires_grad]
+    # Not the sum of the outputs, which may be constant, as after a softmax.
+    slopes = torch.autograd.grad(
+        outputs, weights, probe(outputs.shape[1]), allow_unused=True
+    )
+    return any(slope is not None and bool(slope.any()) for slope in slopes)
+
+
+def _training_outputs(module: nn.Module, n_inputs: int) -> Tensor:
+    with exclusive_random_stream(_SEED):
+        return module.train()(probe(n_inputs))
 
 
 def draw_weights(module: nn.Module, name: str, seed: int) -> None:
@@ -270,7 +326,7 @@ def draw_weights(module: nn.Module, name: str, seed: int) -> None:
     Raises
     ------
     ValueError
-        If a layer has weights and no method `reset_parameters`.
+        If a layer has weights and no method `reset_parameters` that draws them.
     """
     frozen = list(frozen_tensors(module))
     given = [tensor.clone() for tensor in frozen]
@@ -281,7 +337,7 @@ def draw_weights(module: nn.Module, name: str, seed: int) -> None:
             if isinstance(layer, nn.MultiheadAttention):
                 reset = layer._reset_parameters
             if reset is not None:
-                reset()
+                _redraw(layer, name, reset)
             elif any(one.requires_grad for one in layer.parameters(recurse=False)):
                 raise ValueError(
                     f"{name} holds a {type(layer).__name__}, which has weights and no"
@@ -291,6 +347,22 @@ def draw_weights(module: nn.Module, name: str, seed: int) -> None:
     with torch.no_grad():
         for tensor, value in zip(frozen, given):
             tensor.copy_(value)
+
+
+def _redraw(layer: nn.Module, name: str, reset: Callable[[], Any]) -> None:
+    """Reset a layer, and raise if it leaves some of the layer's own weights as is."""
+    with torch.no_grad():
+        for weight in layer.parameters(recurse=False):
+            if weight.requires_grad:
+                weight.fill_(torch.nan)
+    reset()
+    for key, weight in layer.named_parameters(recurse=False):
+        if weight.requires_grad and weight.isnan().any():
+            raise ValueError(
+                f"{name} holds a {type(layer).__name__}, whose method reset_parameters,"
+                f" by which init='random' draws weights, does not draw {key!r}; let it"
+                " do so, or use init='pca'"
+            )
 
 
 def frozen_tensors(module: nn.Module) -> Iterator[Tensor]:
@@ -303,13 +375,30 @@ def frozen_tensors(module: nn.Module) -> Iterator[Tensor]:
             yield from layer.buffers(recurse=False)
 
 
+def detach_attributes(network: nn.Module) -> None:
+    """Detach what modules keep of their last batch: torch copies no part of a graph."""
+    for module in network.modules():
+        for name, value in vars(module).items():
+            vars(module)[name] = _detached(value)
+
+
+def _detached(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value if value.is_leaf else value.detach()
+    if type(value) in (list, tuple):
+        return type(value)(map(_detached, value))
+    if type(value) is dict:
+        return {key: _detached(one) for key, one in value.items()}
+    return value
+
+
 @torch.no_grad()
 def widest_output(module: nn.Module, n_inputs: int) -> int:
     """Return the largest number of values that a layer returns for a sample."""
     widths = [n_inputs]
 
     def note(layer, inputs, outputs):
-        if isinstance(outputs, Tensor) and len(outputs):
+        if isinstance(outputs, Tensor) and outputs.dim() and len(outputs):
             widths.append(outputs[0].numel())
 
     hooks = [layer.register_forward_hook(note) for layer in module.modules()]

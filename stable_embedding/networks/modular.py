@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from .._ambient import CPU_FLOAT32, exclusive_random_stream
 from .autoencoder import Autoencoder
 from .base import BaseAutoencoder, arrays_of, tensors_of
-from .convolutional import build_module, describe_module, is_shipped
+from .convolutional import build_module, describe_module, is_shipped, names_of_frozen
 from .given_modules import (
     ReZero,
     check_module_stack,
@@ -101,6 +101,12 @@ class ModularAutoencoder(BaseAutoencoder):
             widest = max(widest, widest_output(module, n_inputs))
             parts[name] = ModulePart(module, path, gain)
         super().__init__(n_features, n_components, **parts)
+        if not any(weight.requires_grad for weight in self.parameters()):
+            raise ValueError(
+                f"encoder={modules['encoder']!r} and decoder={modules['decoder']!r}"
+                " hold no weights that are trained; give one of them some, or use"
+                " init='pca', whose linear path is trained"
+            )
         self.hidden_layer_sizes = tuple(hidden_layer_sizes)
         self.activation = activation
         # As given, to compare with what a later call is given.
@@ -138,6 +144,7 @@ class ModularAutoencoder(BaseAutoencoder):
                 for name, module in self.modules_given.items()
             },
             "weights": arrays_of(self),
+            **names_of_frozen(self),
         }
 
     @classmethod
@@ -159,6 +166,8 @@ class ModularAutoencoder(BaseAutoencoder):
                 if names[0] in weights:
                     setattr(part, place, AffineMap(*(weights[key] for key in names)))
         network.load_state_dict(weights)
+        for name in state.get("frozen", ()):
+            network.get_parameter(name).requires_grad_(False)
         network.structures = state["structures"]
         return network.eval()
 
@@ -186,12 +195,15 @@ class ModularAutoencoder(BaseAutoencoder):
         return self._widest_layer
 
 
-@torch.no_grad()
+@torch.enable_grad()
 def _try_to_train(network: nn.Module, samples: Tensor, n_runs: int) -> None:
-    """Map samples as in a training, or say that several runs cannot be trained."""
+    """Differentiate as in a training, or say that several runs cannot be trained."""
+    weights = [weight for weight in network.parameters() if weight.requires_grad]
     try:
         with exclusive_random_stream(0, samples.device):
-            network.train()(samples)
+            outputs = network.train()(samples)
+            total = outputs.codes.sum() + outputs.reconstruction.sum()
+            torch.autograd.grad(total, weights, allow_unused=True)
     except Exception as error:  # whatever a user's code raises
         how = "torch.vmap" if isinstance(network, ModuleStack) else "a training"
         raise ValueError(

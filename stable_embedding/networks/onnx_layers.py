@@ -24,8 +24,14 @@ def add_module(graph: Any, value: str, module: nn.Module) -> str:
     Raises
     ------
     TypeError
-        If a module is none of these.
+        If a module is none of these, or if hooks change what it computes.
     """
+    if module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module):
+        raise TypeError(
+            f"{type(module).__name__} has forward hooks or a forward of its own, which"
+            " an ONNX graph would lack; remove them, or write them as a module with a"
+            " method add_to_graph(graph, value)"
+        )
     describe = getattr(module, "add_to_graph", None)
     if describe is not None:
         return describe(graph, value)

@@ -6,13 +6,12 @@ by side share the preparation.
 
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
-from typing import Any, TypeVar, cast
+from itertools import chain
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
-
-Network = TypeVar("Network", bound=nn.Module)
 
 
 class StackedLinear(nn.Module):
@@ -26,10 +25,10 @@ class StackedLinear(nn.Module):
 
     def __init__(self, layers: Sequence[nn.Linear]):
         super().__init__()
-        self.weight = nn.Parameter(torch.stack([layer.weight for layer in layers]))
+        self.weight = _stack_parameters([layer.weight for layer in layers])
         self.bias = None
         if layers[0].bias is not None:
-            self.bias = nn.Parameter(torch.stack([layer.bias for layer in layers]))
+            self.bias = _stack_parameters([layer.bias for layer in layers])
 
     def forward(self, samples: Tensor) -> Tensor:
         """Map (n_runs, n_samples, n_inputs), the samples of a run by its layer."""
@@ -38,9 +37,13 @@ class StackedLinear(nn.Module):
         return torch.baddbmm(self.bias.unsqueeze(-2), samples, self.weight.mT)
 
 
+def _stack_parameters(weights: Sequence[Tensor]) -> nn.Parameter:
+    return nn.Parameter(torch.stack(list(weights)), weights[0].requires_grad)
+
+
 @torch.no_grad()
-def stack_linear_layers(networks: Sequence[Network]) -> Network:
-    """Stack networks whose weights are all in linear layers.
+def stack_linear_layers(networks: Sequence[Any]) -> Any:
+    """Stack networks, side by side in each linear layer if all weights are in some.
 
     Parameters
     ----------
@@ -51,13 +54,18 @@ def stack_linear_layers(networks: Sequence[Network]) -> Network:
     -------
     nn.Module
         A copy of the first in whose linear layers those of all are stacked; it maps
-        samples of shape (n_runs, n_samples, n_features).
+        samples of shape (n_runs, n_samples, n_features). If other layers have weights,
+        or layers share some, it is a :class:`ModuleStack`.
     """
     stacked = deepcopy(networks[0])
+    linear = [layer for layer in stacked.modules() if type(layer) is nn.Linear]
+    in_linear = chain.from_iterable(layer.parameters() for layer in linear)
+    if list(map(id, in_linear)) != list(map(id, stacked.parameters())):
+        return ModuleStack(networks)
     for name, module in list(stacked.named_modules()):
-        if isinstance(module, nn.Linear):
+        if type(module) is nn.Linear:
             layers = [network.get_submodule(name) for network in networks]
-            stacked.set_submodule(name, StackedLinear(cast(list[nn.Linear], layers)))
+            stacked.set_submodule(name, StackedLinear(layers))
     return stacked
 
 
@@ -108,7 +116,13 @@ class ModuleStack(nn.Module):
 
     def weights_by_name(self) -> dict[str, Tensor]:
         """Return the stacked weights, by their names in one network."""
-        own = dict(self.named_parameters())
+        return self._by_name(dict(self.named_parameters()))
+
+    def buffers_by_name(self) -> dict[str, Tensor]:
+        """Return the stacked buffers, by their names in one network."""
+        return self._by_name(dict(self.named_buffers()))
+
+    def _by_name(self, own: dict[str, Any]) -> dict[str, Tensor]:
         return {name: own[at] for name, at in self._names.items() if at in own}
 
 
@@ -130,8 +144,11 @@ def trained_tensors(module: nn.Module) -> list[Tensor]:
 
 @torch.no_grad()
 def unstack(stacked: nn.Module, networks: Sequence[nn.Module]) -> None:
-    """Copy the weights of a stack back into the networks that it was made of."""
-    weights = weights_by_name(stacked)
+    """Copy the weights and buffers of a stack back into its networks."""
+    state = weights_by_name(stacked)
+    if isinstance(stacked, ModuleStack):
+        state |= stacked.buffers_by_name()
     for run, network in enumerate(networks):
-        for name, weight in network.named_parameters():
-            weight.copy_(weights[name][run])
+        for name, tensor in chain(network.named_parameters(), network.named_buffers()):
+            if name in state:  # stacked linear layers share their buffers
+                tensor.copy_(state[name][run])

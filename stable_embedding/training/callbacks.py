@@ -5,11 +5,12 @@ import signal
 import threading
 from itertools import chain
 from signal import SIGINT
+from typing import Any
 
 import numpy as np
 import torch
 from skorch.callbacks import Callback
-from torch import Tensor, nn
+from torch import Tensor
 
 from .._ambient import CPU_FLOAT32, seed_streams
 from .._progress import progress_bar
@@ -76,8 +77,9 @@ class RunsEarlyStopping(Callback):
     """Early stopping of each run by its own validation loss.
 
     Epochs count from the peak of the learning rate on, because improvements are small
-    before. A run that has stopped keeps the weights of its best epoch while the others
-    continue.
+    before. A run that has stopped keeps the weights of its best epoch, and what loss
+    terms had learned for it, while the others continue. Parameters of a term belong to
+    runs if their first axis is as long.
 
     Parameters
     ----------
@@ -118,23 +120,30 @@ class RunsEarlyStopping(Callback):
         better = running & (losses < self.best_ - self.tol)
         self.best_[:] = torch.where(better, losses, self.best_)
         self.misses_[:] = torch.where(better, 0, self.misses_ + running)
-        self._keep(net.module_, better)
+        self._keep(net, better)
         if not self.running.any():
             raise KeyboardInterrupt  # skorch's way of ending a training
 
-    def state(self, network: nn.Module) -> dict[str, Tensor]:
+    def state(self, net: Any) -> dict[str, Tensor]:
         """Return all that it remembers, by name."""
-        self._begin_to_keep(network)
+        self._begin_to_keep(net)
         counts = {"best": self.best_, "misses": self.misses_, "n_iter": self.n_iter_}
         return counts | {str(at): kept for at, kept in enumerate(self.weights_)}
 
-    def _begin_to_keep(self, network):
-        weights = trained_tensors(network)
+    def _begin_to_keep(self, net):
+        weights = self._tensors_of_runs(net)
         self.weights_ = self.weights_ or [weight.clone() for weight in weights]
         return weights
 
-    def _keep(self, network, better):
-        weights = self._begin_to_keep(network)
+    def _tensors_of_runs(self, net):
+        """Return what networks learn, and what loss terms learn for each run."""
+        learned = [one.detach() for one in net.criterion_.parameters()]
+        if self.n_runs > 1:
+            learned = [one for one in learned if one.shape[:1] == (self.n_runs,)]
+        return [*trained_tensors(net.module_), *learned]
+
+    def _keep(self, net, better):
+        weights = self._begin_to_keep(net)
         for kept, weight in zip(self.weights_, weights):
             _copy_runs(weight, kept, better)
 
@@ -142,7 +151,7 @@ class RunsEarlyStopping(Callback):
     def on_train_end(self, net, **kwargs):
         """Return to the weights of each run's best epoch, if it has one."""
         has_best = self.best_.isfinite()
-        for kept, weight in zip(self.weights_, trained_tensors(net.module_)):
+        for kept, weight in zip(self.weights_, self._tensors_of_runs(net)):
             _copy_runs(kept, weight, has_best)
 
 

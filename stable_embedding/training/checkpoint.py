@@ -115,7 +115,7 @@ class Checkpoints(Callback):
             "criterion": trained_state(net.criterion_),
         }
         if self.stopping is not None:
-            states["stopping"] = self.stopping.state(net.module_)
+            states["stopping"] = self.stopping.state(net)
         return states
 
 

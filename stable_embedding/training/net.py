@@ -238,6 +238,14 @@ class Net(NeuralNet):
         sums = torch.stack([(terms * fractions) @ weights, fractions @ weights])
         sums = self.sum_over_processes(sums.flatten()).tolist()
         lost, n_counted = np.reshape(sums, (2, len(names), -1))
+        for name, counted in zip(names, n_counted):
+            if not (np.isfinite(counted) & (counted >= 0)).all():
+                term = name.removesuffix("_loss")
+                raise ValueError(
+                    f"the loss term {term!r} has a counted_fraction that is nan,"
+                    " infinite or negative; it must be a fraction of the batch, 0 if"
+                    " the term counts nothing"
+                )
         means = np.divide(lost, n_counted, np.zeros_like(lost), where=n_counted > 0)
         if (n_counted != n_counted[0]).any():
             means[0] = [*map(float, self.criterion.weights.values())] @ means[1:]

@@ -10,6 +10,7 @@ from .._ambient import own_random_stream
 from .._version import __version__
 from ..data.training_data import TrainingSet
 from ..losses.base import LossTerm, TotalLoss
+from ..networks.given_modules import detach_attributes
 from ..networks.stacking import trained_tensors, unstack
 from .batches import Batches, InputTransform, validation_splits
 from .callbacks import (
@@ -130,6 +131,8 @@ class Trainer:
             net.evaluate(batches.in_fixed_order(), "final")
         if len(networks) > 1:
             unstack(net.module_, networks)
+        else:
+            detach_attributes(networks[0])
         for network in networks:
             network.to(plan.device).eval()
         return [_run(net, own.stopping, at) for at in range(len(networks))]

@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 from stable_embedding import (
     DenoisingAutoencoder,
@@ -99,6 +100,60 @@ def test_it_starts_as_pca(X, last):
     assert_near(found, expected * np.sign((found * expected).sum(axis=0)), 1e-4)
 
 
+@pytest.mark.parametrize("n_init", [1, 2])
+def test_a_gain_that_starts_at_zero_is_trained(n_init, X):
+    class Gated(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.module, self.gain = perceptron(64, 8, 2), nn.Parameter(torch.zeros(()))
+
+        def forward(self, samples):
+            return self.gain * self.module(samples)
+
+    model = StableAutoencoder(encoder=Gated(), **FEW | {"n_init": n_init}).fit(X)
+    for run in model.networks_:
+        assert run.encoder.module.gain
+
+
+@pytest.mark.parametrize("n_init", [1, 2])
+def test_buffers_that_a_callback_changes_are_kept(n_init, X):
+    class FadeIn(nn.Linear):
+        def __init__(self):
+            super().__init__(64, 2)
+            # One number in memory for both.
+            self.register_buffer("share", torch.tensor([0.5]).expand(2))
+
+        def forward(self, samples):
+            return self.share * super().forward(samples)
+
+    class Raise(Callback):
+        def on_epoch_begin(self, net, **kwargs):
+            for buffer in net.module_.buffers():
+                buffer.fill_(1)
+
+    model = StableAutoencoder(
+        encoder=FadeIn(), callbacks=[Raise()], **FEW | {"n_init": n_init}
+    ).fit(X)
+    for run in model.networks_:
+        assert run.encoder.module.share.tolist() == [1, 1]
+    # The loss is found on batches.
+    assert 1 - model.score(X) == pytest.approx(model.reconstruction_loss_, abs=0.05)
+
+
+@pytest.mark.parametrize("n_init", [1, 2])
+def test_a_module_may_keep_what_it_found_of_a_batch(n_init, X):
+    class Penalized(nn.Linear):
+        def forward(self, samples):
+            codes = super().forward(samples)
+            if self.training:
+                self.penalty = codes.square().mean()
+            return codes
+
+    model = StableAutoencoder(encoder=Penalized(64, 2), **FEW | {"n_init": n_init})
+    model.fit(X).partial_fit(X)
+    assert np.isfinite(model.transform(X)).all()
+
+
 def test_a_fit_changes_no_module_and_no_random_stream(X):
     encoder = perceptron(64, 8, 2)
     before, state = copy.deepcopy(encoder.state_dict()), torch.get_rng_state()
@@ -151,6 +206,18 @@ def test_one_of_the_modules_may_have_no_weights(init, X):
         model = StableAutoencoder(init=init, **modules, **FEW).fit(X)
         assert len(model.networks_) == FEW["n_init"]
         assert np.isfinite(model.partial_fit(X).transform_runs(X)).all()
+
+
+@pytest.mark.parametrize("n_init", [1, 2])
+def test_modules_of_which_nothing_is_trained_are_named(n_init, X):
+    modules = {
+        "encoder": nn.Linear(64, 2).requires_grad_(False),
+        "decoder": nn.ConstantPad1d((0, 62), 0.0),
+    }
+    model = StableAutoencoder(**modules, **FEW | {"n_init": n_init})
+    with pytest.raises(ValueError, match=r"encoder=Linear.* and decoder=Const.*no we"):
+        model.set_params(init="random").fit(X)
+    model.set_params(init="pca").fit(X)
 
 
 def test_frozen_weights_stay(X):
@@ -225,6 +292,17 @@ def test_running_scales_are_kept_by_one_run(name, X):
     assert torch.equal(torch.get_rng_state(), state)
     trained = model.set_params(n_init=1).fit(X).network_.modules_given[name]
     assert dict(trained.named_buffers()).popitem()[1] != 1
+
+
+def test_what_cannot_be_differentiated_in_a_stack_is_said_before_training(X):
+    class Recomputed(nn.Linear):
+        def forward(self, samples):
+            return checkpoint(super().forward, samples, use_reentrant=False)
+
+    model = StableAutoencoder(encoder=Recomputed(64, 2), **FEW)
+    with pytest.raises(ValueError, match=r"n_init=2 needs.*set n_init=1"):
+        model.fit(X)
+    model.set_params(n_init=1).fit(X)
 
 
 def test_what_cannot_be_stacked_is_said_before_training(X):
@@ -308,11 +386,40 @@ def test_parameters_set_after_a_fit_change_no_shape_of_samples(model, images, X)
 
 
 def test_a_module_with_a_frozen_end_declares_the_shape_of_images(images, X):
-    encoder = ConvolutionalEncoder((8, 8), n_maps=(6,), hidden_layer_sizes=())
-    for weight in list(encoder.parameters())[-2:]:
-        weight.requires_grad_(False)
+    encoder = ConvolutionalEncoder((8, 8), 2, n_maps=(6,), hidden_layer_sizes=())
+    encoder.layers[-1].requires_grad_(False)
     model = StableAutoencoder(encoder=encoder, **FEW).fit(images)
     np.testing.assert_array_equal(model.transform(images), model.transform(X))
+
+
+@pytest.mark.parametrize("init", ["pca", "random"])
+@pytest.mark.parametrize("n_init", [1, 2])
+def test_frozen_convolutions_stay(init, n_init, images):
+    encoder = ConvolutionalEncoder((8, 8), 2, n_maps=(6,), hidden_layer_sizes=(8,))
+    convolution = encoder.layers[1].requires_grad_(False)
+    model = StableAutoencoder(
+        encoder=encoder, init=init, **FEW | {"n_init": n_init}
+    ).fit(images)
+    for _ in range(2):
+        assert not model.encoder.layers[1].weight.requires_grad
+        for run in model.networks_:
+            found = run.encoder.module.layers[1]
+            assert torch.equal(found.weight, convolution.weight)
+            assert not found.weight.requires_grad
+        model = pickle.loads(pickle.dumps(model)).partial_fit(images)
+
+
+def test_changed_layers_stay(images, tmp_path):
+    encoder = ConvolutionalEncoder((8, 8), 2, n_maps=(6,), hidden_layer_sizes=(8,))
+    encoder.layers[2] = nn.GELU()
+    model = StableAutoencoder(encoder=encoder, **FEW).fit(images)
+    again = pickle.loads(pickle.dumps(model))
+    for run in (*model.networks_, *again.networks_):
+        assert type(run.encoder.module.layers[2]) is nn.GELU
+    assert repr(again.encoder) == repr(encoder)
+    np.testing.assert_array_equal(again.transform(images), model.transform(images))
+    with pytest.raises(TypeError, match=r"StableAutoencoder\.encoder="):
+        save(model, tmp_path / "model.safetensors")
 
 
 def test_images_of_another_shape_are_named(model, images):

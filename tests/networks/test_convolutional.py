@@ -6,7 +6,11 @@ from torch import nn
 from torch.testing import assert_close
 
 from stable_embedding.networks import ConvolutionalDecoder, ConvolutionalEncoder
-from stable_embedding.networks.convolutional import build_module, describe_module
+from stable_embedding.networks.convolutional import (
+    build_module,
+    describe_module,
+    is_shipped,
+)
 from stable_embedding.networks.given_modules import probe
 
 KINDS = [ConvolutionalEncoder, ConvolutionalDecoder]
@@ -63,6 +67,27 @@ def test_a_module_that_is_sized_keeps_its_weights(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_module_that_is_sized_keeps_frozen_weights_and_changed_layers(kind):
+    module = kind((8, 8), 2)
+    next(module.parameters()).requires_grad_(False)
+    module.layers.insert(0, nn.Dropout())
+    copied = module.with_n_components(2)
+    assert copied is not module
+    assert repr(copied) == repr(module)
+    frozen = [not weight.requires_grad for weight in copied.parameters()]
+    assert frozen == [True] + [False] * (len(frozen) - 1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_changed_layers_are_described_by_no_settings(kind):
+    module = kind((8, 8), 2)
+    assert is_shipped(module)
+    assert is_shipped(kind((8, 8)))
+    module.layers.append(nn.GELU())
+    assert not is_shipped(module)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_without_a_number_of_components_it_has_no_layers(kind):
     with pytest.raises(ValueError, match="has no layers yet"):
         kind((8, 8))(torch.zeros(1, 64))
@@ -92,10 +117,12 @@ def test_a_description_is_built_again(kind, n_components):
     module = kind((8, 8), n_components, n_maps=(3,), hidden_layer_sizes=(4,))
     for weight in module.parameters():
         nn.init.normal_(weight, generator=torch.Generator().manual_seed(0))
+        weight.requires_grad_(weight.dim() == 1)
     built = build_module(copy.deepcopy(describe_module(module)))
     assert repr(built) == repr(module)
     for weight, other in zip(module.parameters(), built.parameters(), strict=True):
         assert torch.equal(weight, other)
+        assert weight.requires_grad == other.requires_grad
 
 
 def test_an_image_is_mapped_by_itself():

@@ -3,12 +3,14 @@ import copy
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
 from stable_embedding.networks import ConvolutionalEncoder
 from stable_embedding.networks.given_modules import (
     ReZero,
     check_module_stack,
     copy_of_module,
+    detach_attributes,
     draw_weights,
     probe,
     starting_at_zero,
@@ -115,6 +117,23 @@ def test_what_is_no_such_map_is_named(module, error, message):
         copy_of_module(module, "decoder", 3, 5, 3)
 
 
+def test_what_is_not_dense_is_named():
+    module = nn.Linear(5, 3)
+    module.register_buffer("constant", torch.eye(5).to_sparse())
+    with pytest.raises(ValueError, match=r"decoder=Linear.* sparse .*make them dense"):
+        copy_of_module(module, "decoder", 3, 5, 3)
+
+
+def test_what_cannot_be_copied_is_named():
+    pruned = prune.l1_unstructured(nn.Linear(5, 3), "weight", 0.5)
+    called = nn.utils.spectral_norm(nn.Linear(5, 3))
+    called(probe(5))
+    message = r"encoder=Linear.*cannot be copied; .* RuntimeError: .*parametrizations"
+    for module in (pruned, called):
+        with pytest.raises(ValueError, match=message):
+            copy_of_module(module, "encoder", 3, 5, 3)
+
+
 @pytest.mark.filterwarnings("ignore:.*torch.jit")
 def test_what_is_compiled_to_torchscript_is_named():
     module = nn.Sequential(torch.jit.script(nn.Linear(5, 3)))
@@ -173,6 +192,54 @@ def test_else_a_gain_starts_at_zero(module):
     outputs = gated(1000 * torch.cat([probe(5), -probe(5)])).flatten()
     (outputs * torch.arange(len(outputs))).sum().backward()
     assert gated.gain.grad
+
+
+class Gated(nn.Module):
+    """A module times a gain that starts at zero."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+        self.gain = nn.Parameter(torch.zeros(3))
+
+    def forward(self, samples):
+        return self.gain * self.module(samples)
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        nn.Linear(5, 3),
+        nn.Linear(5, 3).requires_grad_(False),
+        nn.Sequential(nn.Linear(5, 3), nn.LayerNorm(3)),
+    ],
+)
+def test_a_module_that_starts_at_zero_is_left(module):
+    module = Gated(module)
+    before = copy.deepcopy(module.state_dict())
+    assert starting_at_zero(module, 5) is module
+    for name, weight in module.state_dict().items():
+        assert torch.equal(weight, before[name])
+
+
+def test_zeros_without_a_slope_do_not_count_as_a_start():
+    module = nn.Sequential(nn.Linear(5, 3), nn.ReLU())
+    with torch.no_grad():
+        module[0].bias -= 100
+    assert isinstance(starting_at_zero(module, 5), ReZero)
+
+
+def test_a_module_that_needs_many_samples_gets_a_gain():
+    class LeavesOut(nn.Linear):
+        def forward(self, samples):
+            if self.training:
+                samples.norm(dim=1).topk(8)
+            return super().forward(samples)
+
+    module = LeavesOut(5, 3)
+    weight = module.weight.clone()
+    assert isinstance(starting_at_zero(module, 5), ReZero)
+    assert torch.equal(module.weight, weight)
 
 
 def test_a_layer_that_is_not_trained_is_left():
@@ -236,6 +303,15 @@ def test_a_layer_that_cannot_be_drawn_is_named():
         draw_weights(nn.Sequential(nn.Linear(5, 5), Scale()), "encoder", 0)
 
 
+@pytest.mark.filterwarnings("ignore:.*weight_norm")
+@pytest.mark.parametrize("kind", [nn.utils.spectral_norm, nn.utils.weight_norm])
+def test_weights_that_are_not_drawn_are_named(kind):
+    module = nn.Sequential(nn.Linear(5, 5), kind(nn.Linear(5, 3)))
+    module(probe(5))  # which computes the weight from others
+    with pytest.raises(ValueError, match=r"encoder holds a Linear, .* draw 'weight_"):
+        draw_weights(module, "encoder", 0)
+
+
 def trained_once(module):
     module = copy.deepcopy(module).train()
     module(probe(5))
@@ -287,9 +363,36 @@ def test_buffers_that_stay_are_stacked(value):
     check_module_stack(module, trained_once(module), "encoder")
 
 
+def test_what_is_kept_of_a_batch_is_detached():
+    module = nn.Sequential(nn.Linear(5, 3))
+    outputs = module(probe(5))
+    module[0].kept, module.all_kept = outputs, [{"outputs": (outputs, "text")}]
+    before = dict(module.named_parameters())
+    detach_attributes(module)
+    copied = copy.deepcopy(module)
+    assert torch.equal(copied[0].kept, outputs)
+    assert torch.equal(copied.all_kept[0]["outputs"][0], outputs)
+    for name, weight in module.named_parameters():
+        assert weight is before[name]
+        assert weight.requires_grad
+
+
 def test_the_widest_output_is_found():
     module = nn.Sequential(
         nn.Unflatten(-1, (1, 4, 4)), nn.Conv2d(1, 6, 3, 2, 1), nn.Flatten()
     )
     assert widest_output(module, 16) == 6 * 2 * 2
     assert widest_output(nn.Linear(16, 3), 16) == 16
+
+
+def test_a_layer_may_return_a_scalar():
+    class Penalized(nn.Linear):
+        def __init__(self):
+            super().__init__(5, 3)
+            self.loss = nn.MSELoss()
+
+        def forward(self, samples):
+            codes = super().forward(samples)
+            return codes + 0 * self.loss(codes, codes.round())
+
+    assert widest_output(Penalized(), 5) == 5

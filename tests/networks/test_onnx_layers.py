@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from stable_embedding.networks import ConvolutionalEncoder
 from stable_embedding.networks.onnx_layers import add_module
 
 onnx = pytest.importorskip("onnx")
@@ -97,3 +98,24 @@ def test_nodes_compute_what_the_layer_does(layer, shape):
 def test_what_has_no_nodes_is_named(layer):
     with pytest.raises(TypeError, match=type(layer).__name__):
         add_module(Graph(), "X", layer)
+
+
+def change_forward(layer):
+    layer.forward = torch.relu
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda layer: layer.register_forward_hook(lambda layer, inputs, outputs: None),
+        lambda layer: layer.register_forward_pre_hook(lambda layer, inputs: None),
+        change_forward,
+    ],
+)
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_hooks_are_not_left_out(change, at):
+    encoder = ConvolutionalEncoder((8, 8), 2)
+    module = nn.Sequential(encoder)
+    change([module, encoder, encoder.layers[-1]][at])
+    with pytest.raises(TypeError, match=r"has forward hooks or .*; remove them"):
+        add_module(Graph(), "X", module)

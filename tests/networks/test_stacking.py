@@ -88,6 +88,80 @@ def test_stacking_leaves_the_networks_alone_and_unstacking_sets_them(runs):
             assert torch.equal(weight, value + 1)
 
 
+class Scaled(Autoencoder):
+    """Multiplies samples by weights that are in no linear layer."""
+
+    def __init__(self):
+        super().__init__(16, 3, (8,), "tanh")
+        self.scale = nn.Parameter(torch.ones(16))
+
+    def decode(self, codes):
+        return self.scale * self.decoder(codes)
+
+
+class Shifted(Autoencoder):
+    """Computes something else by a linear layer."""
+
+    class Layer(nn.Linear):
+        def forward(self, samples):
+            return super().forward(samples) + 1
+
+    def __init__(self):
+        super().__init__(16, 3, (8,), "tanh")
+        self.first = self.Layer(16, 16)
+
+    def encode(self, samples):
+        return self.encoder(self.first(samples))
+
+
+class Tied(Autoencoder):
+    """Has one weight in two layers."""
+
+    def __init__(self):
+        super().__init__(16, 3, (8,), "tanh")
+        self.first, self.last = nn.Linear(16, 16), nn.Linear(16, 16)
+        self.last.weight = self.first.weight
+
+    def encode(self, samples):
+        return self.encoder(self.last(self.first(samples)))
+
+
+@pytest.mark.parametrize("kind", [Scaled, Shifted, Tied])
+def test_subclasses_with_other_layers_are_stacked(kind, together):
+    runs = [kind().double() for _ in range(3)]
+    stacked = runs[0].stack(runs)
+    with torch.no_grad():
+        for weight in stacked.parameters():
+            weight += torch.rand_like(weight)
+    outputs = stacked(together)
+    unstack(stacked, runs)
+    for run, network in enumerate(runs):
+        # Rounding of float64: batched products sum in another order.
+        for found, expected in zip(outputs, network(together[run]), strict=True):
+            assert_close(found[run], expected)
+
+
+def test_frozen_weights_of_perceptrons_are_stacked_as_such():
+    runs = [Autoencoder(16, 3, (8,), "tanh") for _ in range(2)]
+    for network in runs:
+        network.encoder.requires_grad_(False)
+    for name, weight in weights_by_name(runs[0].stack(runs)).items():
+        assert weight.requires_grad == name.startswith("decoder")
+
+
+def test_unstacking_sets_buffers(start_convolutional):
+    runs = [start_convolutional(seed) for seed in range(2)]
+    for network in runs:
+        network.encoder.register_buffer("share", torch.zeros(()))
+        network.encoder.register_buffer("steps", torch.tensor(0))
+    stacked = runs[0].stack(runs)
+    for buffer in stacked.buffers():
+        buffer += torch.arange(1, 3)
+    unstack(stacked, runs)
+    for run, network in enumerate(runs):
+        assert network.encoder.share == network.encoder.steps == run + 1
+
+
 def test_names_of_weights_are_those_of_one_network(runs):
     weights = weights_by_name(runs[0].stack(runs))
     names = [name for name, _ in runs[0].named_parameters()]

@@ -412,6 +412,19 @@ def test_a_partial_loss_that_is_not_finite_is_named(value, samples, train_one):
         train_one(samples, terms=[ReconstructionLoss(), Infinite()])
 
 
+@pytest.mark.parametrize("fraction", [torch.nan, torch.inf, -1.0])
+def test_a_fraction_that_is_none_is_named(fraction, samples, train_one):
+    class Mine(LossTerm):
+        name = "mine"
+
+        def forward(self, outputs, batch):
+            self.counted_fraction = outputs.codes.new_full((), fraction)
+            return outputs.codes.new_ones(())
+
+    with pytest.raises(ValueError, match=r"'mine' has a counted_fraction that is nan"):
+        train_one(samples, terms=[ReconstructionLoss(), Mine()])
+
+
 def test_a_term_that_counts_all_of_each_batch_changes_no_bit(samples, train, start):
     class Counted(SimilarityLoss):
         def forward(self, outputs, batch):
