@@ -22,6 +22,7 @@ from ..data.containers import check_samples
 from ..data.sample_ids import has_index
 from ..data.scaling import inverse_power
 from .columns import (
+    check_same_kinds,
     checked_table,
     chosen_columns,
     column_groups,
@@ -85,7 +86,8 @@ class MixedDataEncoder(TransformerMixin, BaseEstimator):
         ``output_to_input_`` of a fitted skrub ``TableVectorizer`` is such a mapping.
 
     handle_unknown : {"error", "ignore", "infrequent_if_exist"}, default="error"
-        How `transform` treats a level that was not in the training data. "error"
+        How `transform` treats a level that was not in the training data. Numbers where
+        the training data had text, or text where it had numbers, raise. "error"
         raises. "ignore" gives it the mean of its column. "infrequent_if_exist" gives it
         the level of merged ones, or the mean if there is none.
 
@@ -314,6 +316,7 @@ class MixedDataEncoder(TransformerMixin, BaseEstimator):
         names, mask = column_names_or_places(X), self.is_categorical_
         numbers = numbers_of(X, np.flatnonzero(~mask), names, type(self).__name__)
         levels = levels_of(X, np.flatnonzero(mask), names)
+        check_same_kinds(levels, self.categories_, np.flatnonzero(mask), names)
         indicators = self._indicators(levels, names)
         return self._scaled(numbers, indicators, self._is_sparse)
 
