@@ -296,6 +296,19 @@ def test_a_sample_at_the_threshold_is_an_inlier_alone_too(seed):
     assert np.count_nonzero(detector.predict(X) == -1) == 10
 
 
+@pytest.mark.numeric
+@pytest.mark.parametrize("offset", [0, 1e5])
+@pytest.mark.parametrize("seed", range(3))
+def test_errors_of_rounding_alone_are_judged_alone_as_with_others(seed, offset):
+    rng = np.random.default_rng(seed)
+    kinds = rng.normal(size=(4, 20)) + offset
+    X = kinds[rng.choice(4, p=[0.4, 0.3, 0.2, 0.1], size=101)]
+    model = StableAutoencoder(5, n_init=1, max_iter=5, random_state=0)
+    detector = ReconstructionOutlierDetector(model, contamination=0.5).fit(X)
+    alone = [detector.predict(x[None])[0] for x in X]
+    np.testing.assert_array_equal(detector.predict(X), alone)
+
+
 @pytest.mark.parametrize("far", [1e6, 1e9])
 @pytest.mark.parametrize("weight", [None, 0, 1])
 @pytest.mark.parametrize(
