@@ -450,8 +450,12 @@ def means_and_deviations(numbers):
     """Return the mean and the standard deviation of each column; 1 for a constant one.
 
     Squares of the largest and the smallest numbers of float64 would be infinite or 0.
+    Rounding alone, of large numbers, is divided by them.
     """
     powers = inverse_power(np.abs(numbers).max(axis=0))
     scaler = StandardScaler().fit(numbers * powers)
     is_constant = scaler.scale_ != np.sqrt(scaler.var_)
-    return scaler.mean_ / powers, np.where(is_constant, 1.0, scaler.scale_ / powers)
+    means = scaler.mean_ / powers
+    varies = (numbers != numbers[0]).any(axis=0)
+    of_constants = np.where(varies, np.abs(means).clip(1), 1.0)
+    return means, np.where(is_constant, of_constants, scaler.scale_ / powers)

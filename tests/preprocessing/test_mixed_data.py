@@ -112,6 +112,17 @@ def test_numbers_are_standardized_in_any_unit(unit, iris):
 
 
 @pytest.mark.numeric
+@pytest.mark.parametrize("n_samples", [1_000, 20_000])
+def test_a_column_that_is_constant_up_to_rounding_becomes_zero(n_samples, rng):
+    around = 1.7e18 + 256.0 * rng.integers(0, 100, n_samples)
+    X = np.column_stack([around, rng.normal(size=n_samples)])
+    encoder = MixedDataEncoder()
+    codes = encoder.fit_transform(X)
+    assert np.abs(codes[:, 0]).max() < 1e-9
+    np.testing.assert_allclose(codes[:, 1].std(), 1)
+    np.testing.assert_allclose(encoder.inverse_transform(codes), X)
+
+
 def test_pca_of_it_is_factor_analysis_of_mixed_data():
     # Of the variance of the first axis each column holds its squared correlation with
     # the scores; for a category that is the correlation ratio (Pages, 2004).
