@@ -230,7 +230,7 @@ class BaseStableAutoencoder(
         """
         return self._align(X, reference, "reference")
 
-    def _align(self, X, codes, name):
+    def _align(self, X, codes, name, weights=None):
         """Align the embedding of X with codes, which errors call by a name; hook."""
         check_is_fitted(self)
         check_same_samples(X, codes, name)
@@ -241,7 +241,7 @@ class BaseStableAutoencoder(
                 f"{name} has {len(target)} samples, but X has {X.shape[0]}; it must"
                 " hold the target codes of the samples of X"
             )
-        self._align_all_runs(X, target.astype(np.float64))
+        self._align_all_runs(X, target.astype(np.float64), weights=weights)
         return self
 
     @own_settings()

@@ -174,13 +174,13 @@ class EmbeddingMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         check_is_fitted(self)
         return -self._squared_errors(self._validate_all_but_values(X))
 
-    def _rounding_of_score(self, score):
-        """Return how far the rounding of float32 weights may put a score off.
+    def _rounding_of_score(self, score, eps):
+        """Return how far rounding may put a score off, by units of relative size `eps`.
 
-        A residual of length r may be off by a few units of float32 of the data's
-        standard deviation, d, and its square by :math:`2 r d + d^2`.
+        A residual of length r may be off by a few units of the data's standard
+        deviation, d, and its square by :math:`2 r d + d^2`.
         """
-        off = ROUNDINGS * float(np.finfo(np.float32).eps) * self.scale_
+        off = ROUNDINGS * eps * self.scale_
         return 2 * np.sqrt(abs(score)) * off + off**2
 
     def _codes(self, X, out=None):

@@ -26,7 +26,7 @@ from .embedding import ROUNDINGS
 from .registry import register
 
 
-def rounding_of_score(estimator, score):
+def rounding_of_score(estimator, score, of_weights=False):
     """Return how far rounding alone may put a score of an estimator off.
 
     Parameters
@@ -37,6 +37,10 @@ def rounding_of_score(estimator, score):
 
     score : float or float32
 
+    of_weights : bool, default=False
+        Whether weights of networks are rounded too, to float32. Two scores of one
+        sample differ only by the rounding of float64.
+
     Returns
     -------
     float
@@ -45,8 +49,33 @@ def rounding_of_score(estimator, score):
     while isinstance(estimator, Pipeline):
         estimator = unfrozen(estimator[-1])
     if isinstance(estimator, BaseStableAutoencoder):
-        return estimator._rounding_of_score(float(score))
+        rounded = np.float32 if of_weights else np.float64
+        return estimator._rounding_of_score(float(score), float(np.finfo(rounded).eps))
     return ROUNDINGS * float(np.spacing(abs(score)))
+
+
+def finite_scores(scores):
+    """Raise scores of minus infinity, as a density of 0 has, such that limits exist.
+
+    Parameters
+    ----------
+    scores : array-like of shape (n_samples,)
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        Minus infinity is still below any limit that follows from them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from stable_embedding.estimators.outliers import finite_scores
+    >>> bool(np.isfinite(finite_scores(np.array([-np.inf, 1.0]))).all())
+    True
+    """
+    scores = np.asarray(scores)
+    least = np.finfo(np.result_type(scores, np.float32)).min
+    return np.maximum(scores, least / 8)  # Tukey's limit is up to four times as low
 
 
 def takes_weights(estimator):
@@ -236,15 +265,17 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
             [seed] = draw_seeds(self.random_state, 1)
             estimator = with_seed(estimator, seed)
         estimator.fit(X, y, **passed)
-        scores = estimator.score_samples(X)
+        scores = finite_scores(estimator.score_samples(X))
         if self.contamination == "auto":
-            rounding = partial(rounding_of_score, estimator)
+            rounding = partial(rounding_of_score, estimator, of_weights=True)
             offset = far_out(scores, weights, rounding)
         else:
             percent = 100 * self.contamination
             offset = weighted_percentile(scores, percent, weights)
-            # The sample at the threshold is an inlier, with others and alone.
-            offset -= ROUNDINGS * np.spacing(np.abs(scores).max())
+            # The sample at the threshold is an inlier, with others and alone. A score
+            # near 0 may be a sum of larger terms.
+            size = max(abs(offset), weighted_percentile(np.abs(scores), 50, weights))
+            offset -= rounding_of_score(estimator, scores.dtype.type(size))
         # The estimator has validated X, which may be a data frame that it needs.
         validate_data(self, X, skip_check_array=True)
         if hasattr(estimator, "n_features_in_"):  # also of images

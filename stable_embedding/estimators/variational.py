@@ -236,8 +236,8 @@ class VariationalAutoencoder(StableAutoencoder):
         slope, shift = self._likelihood_of_cost()
         return slope * costs[:, 0] + shift - costs[:, 1]
 
-    def _rounding_of_score(self, score):
-        return ROUNDINGS * float(np.finfo(np.float32).eps) * abs(score)
+    def _rounding_of_score(self, score, eps):
+        return ROUNDINGS * eps * abs(score)
 
     def _likelihood_of_cost(self):
         """Return slope and shift of the log likelihood over the expected cost."""

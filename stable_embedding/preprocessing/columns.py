@@ -269,6 +269,48 @@ def _check_levels(values, where):
         )
 
 
+def check_same_kinds(levels, categories, index, names):
+    """Raise if a column holds text and held numbers in fit, or the other way round.
+
+    Parameters
+    ----------
+    levels : ndarray of shape (n_samples, n_categorical), dtype object
+
+    categories : list of ndarray
+        Levels of each column in fit.
+
+    index : ndarray of shape (n_categorical,)
+        Places of the columns.
+
+    names : list of length n_features
+        Names of all columns, or their places.
+
+    Raises
+    ------
+    TypeError
+        If no level can be one of those of the fit.
+    """
+    for column, known, i in zip(levels.T, categories, index):
+        pair = _first_level(column), _first_level(known)
+        if None in pair or isinstance(pair[0], str) == isinstance(pair[1], str):
+            continue
+        found, expected = (f"{_kind_of(one)} ({one!r})" for one in pair)
+        raise TypeError(
+            f"{named([i], names)} of X holds {found}, but held {expected} in fit; turn"
+            " it into what it was, for instance by the dtype of pandas.read_csv"
+        )
+
+
+def _kind_of(level):
+    if isinstance(level, str):
+        return "text"
+    return "numbers" if is_number(level) else "booleans"
+
+
+def _first_level(values):
+    return next((value for value in values if not is_missing(value)), None)
+
+
 def output_levels(one_hot, levels):
     """Return the level that each output of an encoder stands for, by column.
 

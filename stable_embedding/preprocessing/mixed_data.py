@@ -22,6 +22,7 @@ from ..data.containers import check_samples
 from ..data.sample_ids import has_index
 from ..data.scaling import inverse_power
 from .columns import (
+    check_same_kinds,
     checked_table,
     chosen_columns,
     column_groups,
@@ -85,7 +86,8 @@ class MixedDataEncoder(TransformerMixin, BaseEstimator):
         ``output_to_input_`` of a fitted skrub ``TableVectorizer`` is such a mapping.
 
     handle_unknown : {"error", "ignore", "infrequent_if_exist"}, default="error"
-        How `transform` treats a level that was not in the training data. "error"
+        How `transform` treats a level that was not in the training data. Numbers where
+        the training data had text, or text where it had numbers, raise. "error"
         raises. "ignore" gives it the mean of its column. "infrequent_if_exist" gives it
         the level of merged ones, or the mean if there is none.
 
@@ -314,6 +316,7 @@ class MixedDataEncoder(TransformerMixin, BaseEstimator):
         names, mask = column_names_or_places(X), self.is_categorical_
         numbers = numbers_of(X, np.flatnonzero(~mask), names, type(self).__name__)
         levels = levels_of(X, np.flatnonzero(mask), names)
+        check_same_kinds(levels, self.categories_, np.flatnonzero(mask), names)
         indicators = self._indicators(levels, names)
         return self._scaled(numbers, indicators, self._is_sparse)
 
@@ -447,8 +450,12 @@ def means_and_deviations(numbers):
     """Return the mean and the standard deviation of each column; 1 for a constant one.
 
     Squares of the largest and the smallest numbers of float64 would be infinite or 0.
+    Rounding alone, of large numbers, is divided by them.
     """
     powers = inverse_power(np.abs(numbers).max(axis=0))
     scaler = StandardScaler().fit(numbers * powers)
     is_constant = scaler.scale_ != np.sqrt(scaler.var_)
-    return scaler.mean_ / powers, np.where(is_constant, 1.0, scaler.scale_ / powers)
+    means = scaler.mean_ / powers
+    varies = (numbers != numbers[0]).any(axis=0)
+    of_constants = np.where(varies, np.abs(means).clip(1), 1.0)
+    return means, np.where(is_constant, of_constants, scaler.scale_ / powers)

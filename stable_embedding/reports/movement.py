@@ -91,8 +91,10 @@ class MovementReport:
         self.groups = groups
         self.id_names = id_names
         self.sample_displacement = np.linalg.norm(new_codes - old_codes, axis=1)
-        # Codes are float32: what runs differ by may be their rounding.
-        rounding = np.finfo(np.float32).eps * np.abs(old_codes).max()
+        # Codes are float32: what runs differ by may be their rounding, which for codes
+        # near the origin is that of the terms that they are sums of.
+        sizes = np.abs(old_codes).max(axis=1)
+        rounding = np.finfo(np.float32).eps * np.maximum(sizes, np.median(sizes))
         self.displacement_in_std = _in_std(self.sample_displacement, std, rounding)
         self.summary = {
             "n_common": len(ids),

@@ -30,7 +30,7 @@ from ..data.sample_ids import (
     positions_in_common,
     sample_ids,
 )
-from ..data.sample_weights import check_weights
+from ..data.sample_weights import check_weights, weights_at
 from ..data.shrinkage import Earlier
 from ..losses.consensus import auto_consensus_weight
 from ..stability.measures import displacement, neighbor_overlap
@@ -301,13 +301,19 @@ class _Successor(TransformerMixin, BaseEstimator):
         return self
 
     def _align(self, estimator, X, sample_weight):
-        """Align a trained estimator with the places of samples that count."""
+        """Align a trained estimator with the places of samples, by their weights."""
         known = has_reference(self.places)
-        if sample_weight is not None:
-            known &= check_weights(sample_weight, len(known)) > 0
+        weights = check_weights(sample_weight, len(known))
+        if weights is not None:
+            known &= weights > 0
         known = np.flatnonzero(known)
         aligned = unpacked(estimator)
-        aligned.align(safe_indexing(X, known), self.places[known])
+        aligned._align(
+            safe_indexing(X, known),
+            self.places[known],
+            "reference",
+            weights_at(weights, known),
+        )
         estimator._set_networks(aligned.networks_)  # `aligned` may be a copy
 
     def transform(self, X):

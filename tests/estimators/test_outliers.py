@@ -296,6 +296,59 @@ def test_a_sample_at_the_threshold_is_an_inlier_alone_too(seed):
     assert np.count_nonzero(detector.predict(X) == -1) == 10
 
 
+@pytest.mark.numeric
+@pytest.mark.parametrize("offset", [0, 1e5])
+@pytest.mark.parametrize("seed", range(3))
+def test_errors_of_rounding_alone_are_judged_alone_as_with_others(seed, offset):
+    rng = np.random.default_rng(seed)
+    kinds = rng.normal(size=(4, 20)) + offset
+    X = kinds[rng.choice(4, p=[0.4, 0.3, 0.2, 0.1], size=101)]
+    model = StableAutoencoder(5, n_init=1, max_iter=5, random_state=0)
+    detector = ReconstructionOutlierDetector(model, contamination=0.5).fit(X)
+    alone = [detector.predict(x[None])[0] for x in X]
+    np.testing.assert_array_equal(detector.predict(X), alone)
+
+
+@pytest.mark.parametrize("far", [1e6, 1e9])
+@pytest.mark.parametrize("weight", [None, 0, 1])
+@pytest.mark.parametrize(
+    "estimator",
+    [PCA(2), StableAutoencoder(n_init=1, max_iter=2, random_state=0)],
+    ids=repr,
+)
+def test_one_huge_error_lowers_no_limit(estimator, weight, far, rng):
+    june, X = rng.normal(size=(2, 200, 5))
+    X[7] = far
+    weights = None if weight is None else np.where(np.arange(200) == 7, weight, 1)
+    detector = ReconstructionOutlierDetector(FrozenEstimator(estimator.fit(june)))
+    detector.fit(X, sample_weight=weights)
+    expected = weighted_percentile(detector.score_samples(X), 10, weights)
+    assert detector.offset_ == pytest.approx(expected, rel=1e-9)
+    is_outlier = detector.predict(X) == -1
+    assert is_outlier[7]
+    assert np.count_nonzero(is_outlier) in (20, 21)
+
+
+@pytest.mark.parametrize("contamination", [0.05, "auto"])
+@pytest.mark.parametrize("n_far", [1, 11, 60])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_minus_infinity_is_a_score_of_outliers(dtype, n_far, contamination, rng):
+    class Density(PCA):
+        def score_samples(self, X):
+            scores = super().score_samples(X).astype(dtype)
+            return np.where(X[:, 0] > 10, dtype(-np.inf), scores)
+
+    X = rng.normal(size=(200, 4))
+    density = FrozenEstimator(Density(2).fit(X))
+    X[:n_far, 0] = 20
+    detector = ReconstructionOutlierDetector(density, contamination=contamination)
+    assert np.isfinite(detector.fit(X).offset_)
+    is_outlier = detector.predict(X) == -1
+    assert is_outlier[:n_far].all()
+    if contamination != "auto":
+        assert np.count_nonzero(is_outlier[n_far:]) == max(0, 10 - n_far)
+
+
 def test_images_in_a_list_have_the_features_of_the_estimator():
     images = load_digits().images[:60]
     model = StableAutoencoder(

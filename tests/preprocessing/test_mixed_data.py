@@ -112,6 +112,17 @@ def test_numbers_are_standardized_in_any_unit(unit, iris):
 
 
 @pytest.mark.numeric
+@pytest.mark.parametrize("n_samples", [1_000, 20_000])
+def test_a_column_that_is_constant_up_to_rounding_becomes_zero(n_samples, rng):
+    around = 1.7e18 + 256.0 * rng.integers(0, 100, n_samples)
+    X = np.column_stack([around, rng.normal(size=n_samples)])
+    encoder = MixedDataEncoder()
+    codes = encoder.fit_transform(X)
+    assert np.abs(codes[:, 0]).max() < 1e-9
+    np.testing.assert_allclose(codes[:, 1].std(), 1)
+    np.testing.assert_allclose(encoder.inverse_transform(codes), X)
+
+
 def test_pca_of_it_is_factor_analysis_of_mixed_data():
     # Of the variance of the first axis each column holds its squared correlation with
     # the scores; for a category that is the correlation ratio (Pages, 2004).
@@ -323,6 +334,37 @@ def test_a_column_at_fault_is_named_and_an_earlier_fit_survives(change, error, m
     with pytest.raises(error, match=match):
         encoder.fit(frame.assign(**change))
     np.testing.assert_array_equal(encoder.transform(frame), before)
+
+
+@pytest.mark.parametrize("handle_unknown", ["error", "ignore", "infrequent_if_exist"])
+@pytest.mark.parametrize(
+    ("june", "july", "message"),
+    [
+        (["1", None, "1X"], [1, 2, 1], r"numbers \(1\), but held text \('1'\) in fit"),
+        ([1, 2, 1], [None, "1", "1X"], r"text \('1'\), but held numbers \(1\) in fit"),
+        ([True, False, True], ["True", "False", None], "text .* held booleans"),
+        (["True", "False", "True"], [False, True, True], "booleans .* held text"),
+    ],
+)
+def test_text_and_numbers_are_never_one_column(june, july, message, handle_unknown):
+    encoder = MixedDataEncoder(["zip"], handle_unknown=handle_unknown)
+    tables = (
+        pd.DataFrame({"age": [1.0, 2.0, 3.0], "zip": pd.Series(values, dtype=object)})
+        for values in (june, july)
+    )
+    encoder.fit(next(tables))
+    with pytest.raises(TypeError, match=f"'zip' of X holds {message}"):
+        encoder.transform(next(tables))
+
+
+def test_a_column_with_no_level_is_of_any_kind():
+    encoder = MixedDataEncoder(["zip"], handle_unknown="ignore")
+    known, missing = (
+        pd.DataFrame({"zip": pd.Series(values, dtype=object)})
+        for values in (["a", "b"], [None, None])
+    )
+    assert not encoder.fit(known).transform(missing).any()
+    assert not encoder.fit(missing).transform(known).any()
 
 
 def test_what_is_no_table_is_refused():

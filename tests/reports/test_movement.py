@@ -170,6 +170,16 @@ def test_runs_that_agree_to_rounding_have_no_deviation(rng):
     np.testing.assert_allclose(found.displacement_in_std[5:], 2.5)
 
 
+@pytest.mark.parametrize("far", [1e6, 1e9])
+def test_a_far_sample_changes_no_deviation_of_others(far, rng):
+    codes, std = rng.normal(size=(20, 2)), rng.uniform(0.01, 1, 20)
+    codes[7] = far
+    moved = codes + np.array([3.0, 4.0])
+    found = MovementReport(list(range(20)), codes, moved, std).displacement_in_std
+    others = np.arange(20) != 7
+    np.testing.assert_allclose(found[others], 5 / std[others])
+
+
 def test_others_than_ours_and_no_ids(iris):
     X, y = iris
     report = movement_report(PCA(3).fit(X[:100]), PCA(3).fit(X), X, groups=y)

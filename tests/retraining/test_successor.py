@@ -514,6 +514,29 @@ def test_samples_of_weight_0_lay_no_map(rng):
     assert_same_map(found.estimator.transform(X), alone.estimator.transform(X))
 
 
+@pytest.mark.numeric
+@pytest.mark.parametrize("strategy", ["align", "warm_start"])
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("StableAutoencoder", {}),
+        ("SparseAutoencoder", {}),
+        ("SemanticHashing", {}),
+        ("SemanticHashing", {"packed": True}),
+    ],
+)
+def test_a_weight_counts_in_the_alignment_as_often_as_the_sample_does(
+    name, parameters, strategy, rng
+):
+    X = rng.normal(size=(120, 5))
+    X[:, 3] = X[:, 0] ** 2
+    weights = np.where(np.arange(120) < 40, 20, 1)
+    old = ESTIMATORS[name](3, **QUICK, **parameters).fit(X[:80])
+    weighted = retrain(old, X, strategy=strategy, sample_weight=weights).estimator
+    repeated = retrain(old, X.repeat(weights, axis=0), strategy=strategy).estimator
+    assert_same_map(weighted.transform(X), repeated.transform(X))
+
+
 def test_ids_of_several_levels_are_an_index_of_several(rng):
     index = pd.MultiIndex.from_product([["kr"], range(40)])
     X = pd.DataFrame(rng.normal(size=(40, 4)), index, columns=list("abcd"))
