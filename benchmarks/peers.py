@@ -98,6 +98,14 @@ def trimap(X, random_state):
     return TRIMAP().fit_transform(X), None
 
 
+def umato(X, random_state):
+    """Fit UMATO, whose default of 300 hubs is more than small data have samples."""
+    from umato import UMATO
+
+    model = UMATO(hub_num=min(300, len(X) - 1), random_state=random_state)
+    return model.fit_transform(X), None
+
+
 def torchdr(name):
     """Describe a method of TorchDR with an encoder."""
 
@@ -143,6 +151,7 @@ PEERS = {
     "TriMap": Method("trimap", trimap),
     "PHATE": estimator("phate", "PHATE", verbose=0),
     "PHATE, 15 neighbors": estimator("phate", "PHATE", verbose=0, knn=15),
+    "UMATO": Method("umato", umato),
     "TorchDR's UMAP, encoder": torchdr("UMAP"),
 }
 
