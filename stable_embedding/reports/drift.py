@@ -7,12 +7,9 @@ import numpy as np
 from scipy.stats import hypergeom, ks_2samp
 
 from .._sklearn import Interval, validate_params
-from ..estimators.embedding import ROUNDINGS
-from ..estimators.outliers import rounding_of_score
 from ..plotting.drift import DriftDisplay
 from ..preprocessing.columns import unique_names
-from ..stability.pipelines import embedding_steps, last_step
-from .drift_reference import DriftReference, code_unit, is_same_map
+from .drift_reference import DriftReference, is_same_map
 from .html import display_section, table_section, text_section, write_page
 
 # Fractions of the reference whose errors lie below the limits that new ones are
@@ -22,9 +19,6 @@ _FRACTIONS = (0.5, 0.9, 0.95, 0.99)
 # Fraction of the errors of both that count as the largest. A small group of new kind is
 # among these, and changes a distribution function as a whole too little to be seen.
 _LARGEST = 0.02
-
-# Quantiles between which the scale of a column is seen.
-_BULK = (0.05, 0.95)
 
 # P-values are exact up to so many samples of both, or of one of them. Beyond, the
 # limiting distribution is as good, and quick. Of a few samples it may be 0.
@@ -178,9 +172,6 @@ def drift_report(estimator, X_new, reference, *, level=0.05):
     them again. Take one several times the size of a batch, and check an alarm against a
     second reference.
 
-    Values that differ by no more than rounding of float32 are ties, so samples may be
-    in float32 where the reference is in float64.
-
     Parameters
     ----------
     estimator : estimator
@@ -234,16 +225,14 @@ def drift_report(estimator, X_new, reference, *, level=0.05):
         reference = _measured(estimator, reference, "reference")
     new = _measured(estimator, X_new, "X_new")
     _check_alike(reference, new)
-    limits = _rounding_limits(estimator, reference)
-    pairs = {
-        kind: join_ties(values, new.values[kind], limits[kind])
-        for kind, values in reference.values.items()
-    }
-    errors = [values[:, 0] for values in pairs["error"]]
+    errors = reference.values["error"][:, 0], new.values["error"][:, 0]
     rows = [
         _row(kind, name, found)
-        for kind, names in reference.names.items()
-        for name, found in zip(names, compare_distributions(*pairs[kind]))
+        for kind in reference.names
+        for name, found in zip(
+            reference.names[kind],
+            compare_distributions(reference.values[kind], new.values[kind]),
+        )
     ]
     rows.insert(1, _row("largest", "largest errors", compare_largest(*errors)))
     return DriftReport(rows, shares_above(*errors), *map(len, errors), level)
@@ -256,68 +245,6 @@ def _measured(estimator, X, name):
     except ValueError as error:
         error.add_note(f"X is {name} of drift_report")
         raise
-
-
-def _rounding_limits(estimator, reference):
-    """Return how far rounding to float32 may put the columns of each kind off."""
-    steps = embedding_steps(estimator)
-    unit = ROUNDINGS * float(np.finfo(np.float32).eps)
-    # Without the tails, where one sample may be as far as it likes.
-    low, high = {}, {}
-    for kind, values in reference.values.items():
-        low[kind], high[kind] = np.quantile(values.astype(np.float64), _BULK, axis=0)
-    largest = {kind: np.maximum(abs(low[kind]), abs(high[kind])) for kind in low}
-    of_score = rounding_of_score(steps, largest["error"].max(), of_weights=True)
-    # A feature is as large as its residual, its center and what the codes add to that.
-    center, *others = reference.landmarks
-    slopes = np.abs(others - center) / code_unit(last_step(steps))
-    spread = high["feature"] - low["feature"]
-    sizes = spread + abs(center) + largest["code"] @ slopes
-    # A scaler leaves of a constant column its rounding alone.
-    is_constant = spread <= np.finfo(np.float64).eps * sizes.max()
-    return {
-        "error": np.maximum(unit * largest["error"], of_score),
-        "code": np.full_like(largest["code"], unit * largest["code"].max()),
-        "feature": unit * np.where(is_constant, sizes.max(), sizes),
-    }
-
-
-def join_ties(reference, new, limits):
-    """Make values equal that differ by no more than a limit.
-
-    Values are joined if the gaps to all others are wider: those of a continuous
-    distribution remain as they are.
-
-    Parameters
-    ----------
-    reference, new : ndarray of shape (n_reference, n_columns) and (n_new, n_columns)
-
-    limits : ndarray of shape (n_columns,)
-
-    Returns
-    -------
-    reference, new : ndarray, dtype float64
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from stable_embedding.reports.drift import join_ties
-    >>> reference, new = np.array([[1.0], [2.0]]), np.array([[1.001], [2.5]])
-    >>> join_ties(reference, new, np.array([0.01]))[1].tolist()
-    [[1.0], [2.5]]
-    """
-    pooled = np.concatenate([reference, new]).astype(np.float64)
-    for values, limit in zip(pooled.T, limits):
-        order = np.argsort(values, kind="stable")
-        ordered = values[order]
-        starts = np.flatnonzero(np.diff(ordered, prepend=-np.inf) > limit)
-        sizes = np.diff(starts, append=len(ordered))
-        first, last = ordered[starts], ordered[starts + sizes - 1]
-        is_narrow = last - first <= limit
-        values[order] = np.where(
-            np.repeat(is_narrow, sizes), np.repeat(first, sizes), ordered
-        )
-    return pooled[: len(reference)], pooled[len(reference) :]
 
 
 def compare_distributions(reference, new):

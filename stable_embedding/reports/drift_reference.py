@@ -118,13 +118,13 @@ class DriftReference:
 
 
 def _landmarks(autoencoder, n_components):
-    unit_codes = code_unit(autoencoder) * np.eye(n_components)
+    unit_codes = _code_unit(autoencoder) * np.eye(n_components)
     codes = np.vstack([np.zeros(n_components), unit_codes])
     decoded = autoencoder.inverse_transform(codes)
     return np.asarray(dense(decoded), dtype=np.float64).reshape(len(codes), -1)
 
 
-def code_unit(autoencoder):
+def _code_unit(autoencoder):
     """Return a code that moves what is decoded about as far as samples are apart."""
     if has_bits(autoencoder):
         return 1

@@ -11,13 +11,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from stable_embedding import DriftReport, StableAutoencoder, drift_report
-from stable_embedding.exceptions import DominatedVarianceWarning
 from stable_embedding.plotting import DriftDisplay
 from stable_embedding.reports.drift import (
     compare_distributions,
     compare_largest,
     holm,
-    join_ties,
 )
 
 N_FEATURES = 6
@@ -118,57 +116,6 @@ def test_errors_and_residuals_belong_together(model, reference):
     np.testing.assert_allclose(
         np.square(found["feature"]).sum(axis=1), found["error"][:, 0], rtol=1e-4
     )
-
-
-def prices(n_samples, rng):
-    return np.column_stack(
-        [
-            rng.choice([0.99, 1.99, 2.99], n_samples, p=[0.6, 0.3, 0.1]),
-            rng.choice([0.1, 0.2], n_samples),
-            rng.choice([1.0, 2.0], n_samples, p=[0.8, 0.2]),
-        ]
-    )
-
-
-def with_a_constant(n_samples, rng):
-    return np.column_stack([drawn(n_samples, rng), np.full(n_samples, 0.1)])
-
-
-@pytest.mark.numeric
-@pytest.mark.parametrize("draw", [prices, with_a_constant])
-@pytest.mark.parametrize("steps", [[], [StandardScaler()]], ids=repr)
-@pytest.mark.parametrize("n_components", [1, 2])
-@pytest.mark.parametrize("last", [StableAutoencoder, PCA])
-def test_rounding_to_float32_is_no_drift(last, n_components, steps, draw, rng):
-    parameters = {"n_init": 1, "max_iter": 5} if last is StableAutoencoder else {}
-    model = last(n_components, random_state=0, **parameters)
-    pipeline = make_pipeline(*steps, model).fit(draw(200, rng))
-    X = draw(300, rng)
-    rounded = X.astype(np.float32)
-    for new, reference in [(rounded, X), (X, rounded)]:
-        report = drift_report(pipeline, new, reference)
-        assert max(row["statistic"] for row in report.rows) < 0.1
-        assert min(row["p_value"] for row in report.rows) > 0.1
-
-
-def test_a_change_in_a_small_unit_is_found_beside_a_large_one(rng):
-    X = drawn(600, rng)
-    X[:, 0] *= 1e7
-    model = StableAutoencoder(n_init=1, max_iter=5, random_state=0)
-    with pytest.warns(DominatedVarianceWarning):
-        model.fit(X[:200])
-    new = X[400:].copy()
-    new[:, 3] += 2
-    assert "x3" in drifted_features(drift_report(model, new, X[200:400]))
-
-
-def test_ties_are_joined_and_dense_values_are_not():
-    reference, new = np.zeros((2, 3)), np.full((1, 3), 1e-3)
-    joined = join_ties(reference, new, np.array([0, 1e-2, 1e-4]))
-    np.testing.assert_array_equal(joined[0], reference)
-    np.testing.assert_array_equal(joined[1], [[1e-3, 0, 1e-3]])
-    dense = np.arange(100.0)[:, None]
-    np.testing.assert_array_equal(join_ties(dense, dense + 0.5, [2.0])[0], dense)
 
 
 def test_a_group_that_is_too_small_for_the_distribution_has_the_largest_errors(rng):
