@@ -285,11 +285,11 @@ def distinct_samples(given, merge=True):
 
     Large arrays are read as they lie, and have no other order.
     """
-    X, labels, weights, reference, _ = given
+    X, weights = given.X, given.weights
     if exceeds_memory(X):
         weights = np.ones(X.shape[0]) if weights is None else weights
         return DistinctSamples(None, hashes_in_place(X), weights)
-    return merge_duplicates(X, weights, labels, reference, merge=merge)
+    return merge_duplicates(X, weights, given.labels, given.reference, merge=merge)
 
 
 def scaled(X, order, hashes, weights=None, scaling=None):

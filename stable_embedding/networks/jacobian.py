@@ -9,6 +9,7 @@ import torch
 
 from .._ambient import own_settings
 from ..data.chunks import iterate_chunks
+from .module_part import ModulePart
 
 
 @own_settings()
@@ -77,7 +78,8 @@ def iterate_jacobians(
     jacobian : ndarray of shape (n_chunk_samples, n_components, n_features)
         Its derivatives, in the network's precision.
     """
-    network = deepcopy(network)  # a module may keep what belongs to the graph
+    if any(isinstance(part, ModulePart) for part in network.modules()):
+        network = deepcopy(network)  # a user's module may keep what is of the graph
     width = max(network.widest_layer, network.n_components * network.n_features)
     for steps, chunk in iterate_chunks(X, width=width):
         yield steps, encoder_jacobian(network, prepare(chunk))

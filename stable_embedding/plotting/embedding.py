@@ -108,9 +108,10 @@ class EmbeddingDisplay(Display):
         Parameters
         ----------
         estimator : transformer
-            Transformer to two components, or a pipeline with one; a predictor at its
-            end is ignored, and so are scalers after the embedding. It must be fitted
-            unless `runs` is true.
+            Transformer to two components, or a pipeline with one. A predictor at its
+            end is ignored unless it embeds after scalers alone, as
+            ``LinearDiscriminantAnalysis`` does. Scalers after the embedding are ignored
+            too. It must be fitted unless `runs` is true.
 
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Samples to embed and draw, in a form that the estimator accepts. A data

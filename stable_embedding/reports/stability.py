@@ -215,8 +215,9 @@ def stability_report(
     ----------
     estimators : dict of str to estimator object
         Transformers, or pipelines with one, by their names in the report. A predictor
-        at the end of a pipeline is left out, and so are scalers after the embedding.
-        Estimators are cloned.
+        at the end of a pipeline is left out unless it embeds after scalers alone, as
+        ``LinearDiscriminantAnalysis`` does. Scalers after the embedding are left out
+        too. Estimators are cloned.
 
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Samples to train on, in a form that all estimators accept: for instance a data

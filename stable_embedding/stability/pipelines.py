@@ -2,10 +2,14 @@
 
 from inspect import signature
 
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, OneToOneFeatureMixin
+from sklearn.base import (
+    ClassNamePrefixFeaturesOutMixin,
+    OneToOneFeatureMixin,
+    is_clusterer,
+)
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import Normalizer
+from sklearn.preprocessing import Binarizer, Normalizer
 
 from ..data.containers import dense, readable
 
@@ -37,8 +41,9 @@ def embedding_steps(estimator):
     ----------
     estimator : transformer or Pipeline
         A predictor at the end of a pipeline does not embed, unless it is a transformer
-        too and no step before it embeds. Scalers after the embedding do not either.
-        After an autoencoder, any other step that keeps each feature is left out too.
+        too, such as ``LinearDiscriminantAnalysis``, after scalers alone. Scalers after
+        the embedding do not either. After an autoencoder, any other step that keeps
+        each feature is left out too.
 
     Returns
     -------
@@ -81,7 +86,8 @@ def _n_embedding_steps(pipeline):
     n = end_before(len(steps), passes)
     *before, last = steps[:n]
     if before and hasattr(last, "predict"):
-        embeds = _reduces(last) and not any(map(_reduces, before))
+        alone = all(passes(step) or _keeps_features(step) for step in before)
+        embeds = alone and _reduces(last) and not is_clusterer(last)
         n = n if embeds else end_before(n - 1, passes)
     n_kept = end_before(n, lambda step: passes(step) or _keeps_features(step))
     if hasattr(steps[n_kept - 1], "transform_runs"):
@@ -120,8 +126,8 @@ def _keeps_features(step):
 
 
 def _scales(step):
-    """Tell whether a step maps each feature alone; a Normalizer maps each sample."""
-    return _keeps_features(step) and not isinstance(step, Normalizer)
+    """Tell whether a step only shifts and stretches features, or may do so."""
+    return _keeps_features(step) and not isinstance(step, (Normalizer, Binarizer))
 
 
 def passes(step):

@@ -37,8 +37,9 @@ def manifold_variance_score(estimator, X, y=None, *, verbose=False):
     ----------
     estimator : estimator object
         A transformer, or a :class:`~sklearn.pipeline.Pipeline` with one. A predictor at
-        its end is not scored, and neither are scalers after the embedding. The
-        estimator is not changed: new trainings use clones in which every
+        its end is not scored, unless it embeds after scalers alone, as
+        ``LinearDiscriminantAnalysis`` does. Scalers after the embedding are not scored
+        either. The estimator is not changed: new trainings use clones in which every
         ``random_state`` is replaced.
 
     X : {array-like, sparse matrix} of shape (n_samples, n_features)

@@ -160,22 +160,22 @@ class _Hasher:
         for cell in function.__closure__ or ():
             yield self.hash(cell.cell_contents) if _is_filled(cell) else "empty"
         if not is_of_library:
-            yield from self.parts_of_names(_names_within(function.__code__), known)
+            names = _names_within(function.__code__)
+            yield from self.parts_of_names(names, known, set())
 
     def parts_of_names(
-        self, names: set[str], known: dict[str, Any], *, within: tuple[Any, ...] = ()
+        self, names: set[str], known: dict[str, Any], visited: set[int]
     ) -> Iterator[str | bytes]:
-        """Yield the values of names, and of a user's module what is named of it."""
+        """Yield the values of names, and of a user's modules what is named of them."""
         for name in sorted(names & known.keys()):
             yield name
             value = known[name]
-            is_module = isinstance(value, ModuleType) and value not in within
-            if is_module and not _is_of_library(value.__name__):
-                yield from self.parts_of_names(
-                    names, vars(value), within=(*within, value)
-                )
-            else:
+            is_module = isinstance(value, ModuleType)
+            if not is_module or _is_of_library(value.__name__):
                 yield self.hash_or_type(value)
+            elif id(value) not in visited:
+                visited.add(id(value))
+                yield from self.parts_of_names(names, vars(value), visited)
 
     def parts_of_class(self, kind: type) -> Iterator[str | bytes]:
         """Yield the name of a library's class, or what is defined in another one."""
@@ -200,7 +200,7 @@ class _Hasher:
             return
         build, arguments, *rest = reduced
         state, items, pairs = [*rest, None, None, None][:3]
-        if isinstance(value, nn.Module):
+        if isinstance(value, nn.Module) and isinstance(state, dict):
             state = _without_numbers_of_hooks(state)
         yield from map(self.hash, (build, arguments, state))
         yield from map(self.hash, chain(items or (), pairs or ()))

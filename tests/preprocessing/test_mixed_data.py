@@ -123,6 +123,7 @@ def test_a_column_that_is_constant_up_to_rounding_becomes_zero(n_samples, rng):
     np.testing.assert_allclose(encoder.inverse_transform(codes), X)
 
 
+@pytest.mark.numeric
 def test_pca_of_it_is_factor_analysis_of_mixed_data():
     # Of the variance of the first axis each column holds its squared correlation with
     # the scores; for a category that is the correlation ratio (Pages, 2004).

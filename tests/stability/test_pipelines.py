@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.cluster import KMeans
-from sklearn.compose import TransformedTargetRegressor
+from sklearn.compose import TransformedTargetRegressor, make_column_transformer
 from sklearn.cross_decomposition import PLSRegression
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -10,8 +10,13 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
+from sklearn.pipeline import make_pipeline, make_union
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MinMaxScaler,
+    OneHotEncoder,
+    StandardScaler,
+)
 
 from stable_embedding import (
     DriftReference,
@@ -200,7 +205,6 @@ class Projection(TransformerMixin, BaseEstimator):
     "model",
     [
         LinearDiscriminantAnalysis(n_components=2),
-        KMeans(2, n_init=1, random_state=0),
         PLSRegression(2),
     ],
 )
@@ -214,6 +218,44 @@ def test_a_transformer_that_can_predict_embeds_if_no_step_before_does(model, iri
         estimator = make_pipeline(first, None, model).fit(X, y)
         expected = estimator[0].transform(X)
         np.testing.assert_array_equal(embed(estimator, X), expected)
+
+
+class OwnEmbedding(TransformerMixin, BaseEstimator):
+    """An embedding that tells nothing about itself."""
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return np.asarray(X)[:, :2]
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+
+@pytest.mark.parametrize(
+    "embedding",
+    [
+        OwnEmbedding(),
+        FunctionTransformer(lambda X: X[:, :2]),
+        make_union(PCA(1), PCA(1)),
+        make_column_transformer((PCA(1), [0, 1]), (StandardScaler(), [2, 3])),
+    ],
+)
+@pytest.mark.parametrize(
+    "last", [LinearDiscriminantAnalysis(), KMeans(2, n_init=1, random_state=0)]
+)
+def test_a_step_that_may_embed_is_taken_before_one_that_can_predict(
+    embedding, last, iris
+):
+    X, y = iris
+    estimator = make_pipeline(StandardScaler(), embedding, last).fit(X, y)
+    assert last_step(embedding_steps(estimator)) is estimator[1]
+
+
+def test_distances_to_the_centers_of_clusters_are_no_embedding(iris):
+    estimator = make_pipeline(StandardScaler(), KMeans(2, n_init=1)).fit(iris[0])
+    assert last_step(embedding_steps(estimator)) is estimator[0]
 
 
 @pytest.mark.parametrize("model", [GaussianMixture(2), LogisticRegression()])

@@ -360,3 +360,24 @@ def test_layers_whose_width_is_not_known_yet_have_a_hash():
     lazy = torch.nn.LazyLinear
     assert stable_hash(lazy(8)) == stable_hash(lazy(8))
     assert stable_hash(lazy(8)) != stable_hash(lazy(9))
+
+
+class Reduced(torch.nn.Linear):
+    """A module that says how it is pickled, without a state."""
+
+    def __reduce__(self):
+        return type(self), (self.in_features, self.out_features)
+
+
+def test_a_module_that_says_how_it_is_pickled_has_a_hash():
+    assert stable_hash(Reduced(2, 3)) == stable_hash(Reduced(2, 3))
+    assert stable_hash(Reduced(2, 3)) != stable_hash(Reduced(2, 4))
+
+
+def test_modules_that_import_one_another_are_visited_once():
+    modules = {f"module_{at}": ModuleType(f"module_{at}") for at in range(12)}
+    for module in modules.values():
+        vars(module).update(modules)
+    names = {"__name__": "caller"} | modules
+    exec(f"def function(): return {', '.join(modules)}", names)
+    assert stable_hash(names["function"]) == stable_hash(names["function"])
