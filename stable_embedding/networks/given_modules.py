@@ -376,19 +376,28 @@ def frozen_tensors(module: nn.Module) -> Iterator[Tensor]:
 
 
 def detach_attributes(network: nn.Module) -> None:
-    """Detach what modules keep of their last batch: torch copies no part of a graph."""
+    """Detach what modules keep of their last batch: torch copies no part of a graph.
+
+    Lists and dictionaries are changed in place, since layers may share them.
+    """
+    seen: set[int] = set()
     for module in network.modules():
-        for name, value in vars(module).items():
-            vars(module)[name] = _detached(value)
+        _detached(vars(module), seen)
 
 
-def _detached(value: Any) -> Any:
+def _detached(value: Any, seen: set[int]) -> Any:
+    """Detach a tensor, or those in a container; `seen` are the ids of those done."""
     if isinstance(value, Tensor):
         return value if value.is_leaf else value.detach()
-    if type(value) in (list, tuple):
-        return type(value)(map(_detached, value))
-    if type(value) is dict:
-        return {key: _detached(one) for key, one in value.items()}
+    if type(value) is tuple:
+        detached = tuple(_detached(one, seen) for one in value)
+        unchanged = all(one is other for one, other in zip(value, detached))
+        return value if unchanged else detached
+    if type(value) in (list, dict) and id(value) not in seen:
+        seen.add(id(value))
+        items = value.items() if type(value) is dict else enumerate(value)
+        for key, one in items:
+            value[key] = _detached(one, seen)
     return value
 
 

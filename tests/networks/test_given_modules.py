@@ -377,6 +377,19 @@ def test_what_is_kept_of_a_batch_is_detached():
         assert weight.requires_grad
 
 
+def test_containers_that_hold_themselves_are_detached():
+    module = nn.Linear(5, 3)
+    outputs = module(probe(5))
+    module.kept = [outputs]
+    module.kept.append((module.kept, {"outputs": outputs}))
+    kept = module.kept
+    detach_attributes(module)
+    assert module.kept is kept
+    assert kept[1][0] is kept
+    assert not kept[0].requires_grad
+    assert not kept[1][1]["outputs"].requires_grad
+
+
 def test_the_widest_output_is_found():
     module = nn.Sequential(
         nn.Unflatten(-1, (1, 4, 4)), nn.Conv2d(1, 6, 3, 2, 1), nn.Flatten()
