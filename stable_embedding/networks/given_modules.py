@@ -326,19 +326,27 @@ def draw_weights(module: nn.Module, name: str, seed: int) -> None:
     Raises
     ------
     ValueError
-        If a layer has weights and no method `reset_parameters` that draws them.
+        If a layer has weights and no method `reset_parameters`, or one that leaves a
+        weight of two or more dimensions as it is.
     """
     frozen = list(frozen_tensors(module))
     given = [tensor.clone() for tensor in frozen]
+    drawn: set[int] = set()
     with exclusive_random_stream(seed):
         # What holds layers comes after them, since it may draw them in its own way.
         for layer in reversed(list(module.modules())):
             reset = getattr(layer, "reset_parameters", None)
             if isinstance(layer, nn.MultiheadAttention):
                 reset = layer._reset_parameters
+            weights = {
+                key: weight
+                for key, weight in layer.named_parameters(recurse=False)
+                if weight.requires_grad and id(weight) not in drawn
+            }
+            drawn.update(map(id, weights.values()))
             if reset is not None:
-                _redraw(layer, name, reset)
-            elif any(one.requires_grad for one in layer.parameters(recurse=False)):
+                _redraw(layer, name, reset, weights)
+            elif weights:
                 raise ValueError(
                     f"{name} holds a {type(layer).__name__}, which has weights and no"
                     " method reset_parameters, by which init='random' draws them; add"
@@ -349,20 +357,31 @@ def draw_weights(module: nn.Module, name: str, seed: int) -> None:
             tensor.copy_(value)
 
 
-def _redraw(layer: nn.Module, name: str, reset: Callable[[], Any]) -> None:
-    """Reset a layer, and raise if it leaves some of the layer's own weights as is."""
-    with torch.no_grad():
-        for weight in layer.parameters(recurse=False):
-            if weight.requires_grad:
-                weight.fill_(torch.nan)
-    reset()
-    for key, weight in layer.named_parameters(recurse=False):
-        if weight.requires_grad and weight.isnan().any():
+@torch.no_grad()
+def _redraw(
+    layer: nn.Module,
+    name: str,
+    reset: Callable[[], Any],
+    weights: dict[str, nn.Parameter],
+) -> None:
+    """Reset a layer, and raise if it leaves a matrix of its weights as it is.
+
+    Vectors and scalars, such as gains, may be meant to start as they were given.
+    """
+    given = {key: weight.clone() for key, weight in weights.items()}
+    for weight in weights.values():
+        weight.fill_(torch.nan)
+    with torch.enable_grad():
+        reset()
+    for key, weight in weights.items():
+        left = weight.isnan()
+        if weight.dim() > 1 and left.any():
             raise ValueError(
                 f"{name} holds a {type(layer).__name__}, whose method reset_parameters,"
                 f" by which init='random' draws weights, does not draw {key!r}; let it"
                 " do so, or use init='pca'"
             )
+        weight.copy_(torch.where(left, given[key], weight))
 
 
 def frozen_tensors(module: nn.Module) -> Iterator[Tensor]:

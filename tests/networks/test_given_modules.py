@@ -312,6 +312,32 @@ def test_weights_that_are_not_drawn_are_named(kind):
         draw_weights(module, "encoder", 0)
 
 
+class Scaled(nn.Module):
+    """Scales a layer by gains that start at a constant, and is tied to its weight."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(5, 5)
+        self.weight = self.layer.weight
+        self.gains = nn.Parameter(torch.full((5,), 0.1))
+        self.temperature = nn.Parameter(torch.tensor(2.0))
+
+    def reset_parameters(self):
+        pass
+
+
+def test_gains_that_are_not_drawn_stay_and_tied_weights_are_drawn_once():
+    first, other = Scaled(), Scaled()
+    draw_weights(first, "encoder", 1)
+    draw_weights(other, "encoder", 2)
+    for module in (first, other):
+        assert module.weight is module.layer.weight
+        assert module.weight.isfinite().all()
+        assert (module.gains == 0.1).all()
+        assert module.temperature == 2
+    assert not torch.equal(first.weight, other.weight)
+
+
 def trained_once(module):
     module = copy.deepcopy(module).train()
     module(probe(5))
