@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -22,6 +22,8 @@ _WITH_WEIGHTS = (
     nn.ConvTranspose2d,
     nn.ConvTranspose3d,
 )
+
+Module = TypeVar("Module", bound=nn.Module)
 
 _SEED = 0
 
@@ -93,7 +95,11 @@ def copy_of_module(
     """
     sized = getattr(module, "with_n_components", None)
     with exclusive_random_stream(_SEED):  # layers that are lazy are drawn here
-        copied = _deep_copy(module, name) if sized is None else sized(n_components)
+        copied = (
+            deep_copy(module, f"{name}={module!r}")
+            if sized is None
+            else sized(n_components)
+        )
         if any(isinstance(one, torch.jit.ScriptModule) for one in copied.modules()):
             raise TypeError(
                 f"{name}={module!r} holds a torch.jit.ScriptModule, whose copies cannot"
@@ -157,12 +163,13 @@ def copy_of_module(
     return copied
 
 
-def _deep_copy(module: nn.Module, name: str) -> nn.Module:
+def deep_copy(module: Module, shown: str) -> Module:
+    """Copy a module, or say how to make one that can be copied."""
     try:
         return deepcopy(module)
     except Exception as error:  # whatever holds it together
         raise ValueError(
-            f"{name}={module!r} cannot be copied; copy.deepcopy raises"
+            f"{shown} cannot be copied; copy.deepcopy raises"
             f" {type(error).__name__}: {error}. If a layer keeps a tensor that torch"
             " computed from weights, detach it; undo torch.nn.utils.prune by remove;"
             " in place of torch.nn.utils.weight_norm and spectral_norm, use those of"
