@@ -261,14 +261,12 @@ def starting_at_zero(module: nn.Module, n_inputs: int) -> nn.Module:
     -------
     nn.Module
     """
-    try:
-        if _may_start_at_zero(module, n_inputs):
-            _scale_last_weights(module, 0)
-            return module
-        # Two factors that both start at zero would never change.
-        return module if _starts_to_learn(module, n_inputs) else ReZero(module)
-    except Exception:  # whatever its code raises
-        return ReZero(module)
+    if _may_start_at_zero(module, n_inputs):
+        _zero_last_weights(module)
+        return module
+    # Two factors that both start at zero would never change.
+    starts_to_learn = _starts_to_learn(deepcopy(module), n_inputs)
+    return module if starts_to_learn else ReZero(module)
 
 
 def _may_start_at_zero(module: nn.Module, n_inputs: int) -> bool:
@@ -278,7 +276,7 @@ def _may_start_at_zero(module: nn.Module, n_inputs: int) -> bool:
     if not _is_linear_in_last_weights(module, n_inputs):
         return False
     zeroed = deepcopy(module)
-    _scale_last_weights(zeroed, 0)
+    _zero_last_weights(zeroed)
     return _starts_to_learn(zeroed, n_inputs)
 
 
@@ -288,9 +286,9 @@ def _last_weights(module: nn.Module) -> list[nn.Parameter]:
     return list(layers[-1].parameters()) if layers else []
 
 
-def _scale_last_weights(module: nn.Module, factor: float) -> None:
+def _zero_last_weights(module: nn.Module) -> None:
     for weight in _last_weights(module):
-        weight.mul_(factor)
+        weight.zero_()
 
 
 def _is_linear_in_last_weights(module: nn.Module, n_inputs: int) -> bool:
@@ -298,31 +296,45 @@ def _is_linear_in_last_weights(module: nn.Module, n_inputs: int) -> bool:
     outputs = []
     for factor in (1, -2):
         copied = deepcopy(module)
-        _scale_last_weights(copied, factor)
+        for weight in _last_weights(copied):
+            weight.mul_(factor)
         outputs.append(_training_outputs(copied, n_inputs))
     first, second = outputs
+    if first is None or second is None:
+        return False
     near = _ROUNDING * float(first.abs().max())
     return torch.allclose(second, -2 * first, rtol=0, atol=near)
 
 
 @torch.enable_grad()
 def _starts_to_learn(module: nn.Module, n_inputs: int) -> bool:
-    """Tell whether outputs of a training are zero, but have a slope in some weight."""
-    copied = deepcopy(module)
-    outputs = _training_outputs(copied, n_inputs)
-    if outputs.any() or not outputs.requires_grad:
+    """Tell whether outputs of a training are zero, but have a slope in some weight.
+
+    The module's buffers may change.
+    """
+    outputs = _training_outputs(module, n_inputs)
+    weights = [one for one in module.parameters() if one.requires_grad]
+    if outputs is None or outputs.any() or not outputs.requires_grad or not weights:
         return False
-    weights = [one for one in copied.parameters() if one.requires_grad]
     # Not the sum of the outputs, which may be constant, as after a softmax.
-    slopes = torch.autograd.grad(
-        outputs, weights, probe(outputs.shape[1]), allow_unused=True
-    )
+    directions = probe(outputs.shape[1])
+    try:
+        slopes = torch.autograd.grad(outputs, weights, directions, allow_unused=True)
+    except Exception:  # whatever the module's code raises
+        return False
     return any(slope is not None and bool(slope.any()) for slope in slopes)
 
 
-def _training_outputs(module: nn.Module, n_inputs: int) -> Tensor:
-    with exclusive_random_stream(_SEED):
-        return module.train()(probe(n_inputs))
+def _training_outputs(module: nn.Module, n_inputs: int) -> Tensor | None:
+    """Return what a module returns in a training, or None if it cannot be tried."""
+    samples = probe(n_inputs)
+    try:
+        with exclusive_random_stream(_SEED):
+            outputs = module.train()(samples)
+    except Exception:  # whatever the module's code raises
+        return None
+    usable = isinstance(outputs, Tensor) and outputs.is_floating_point()
+    return outputs if usable and outputs.shape[:-1] == samples.shape[:-1] else None
 
 
 def draw_weights(module: nn.Module, name: str, seed: int) -> None:

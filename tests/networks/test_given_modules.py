@@ -146,6 +146,7 @@ def test_the_last_layer_starts_at_zero():
     first = module[0].weight.clone()
     assert starting_at_zero(module, 5) is module
     assert not module(probe(5)).any()
+    assert not module[2].weight.signbit().any()
     assert torch.equal(module[0].weight, first)
 
 
@@ -229,14 +230,35 @@ def test_zeros_without_a_slope_do_not_count_as_a_start():
     assert isinstance(starting_at_zero(module, 5), ReZero)
 
 
-def test_a_module_that_needs_many_samples_gets_a_gain():
-    class LeavesOut(nn.Linear):
-        def forward(self, samples):
-            if self.training:
-                samples.norm(dim=1).topk(8)
-            return super().forward(samples)
+class LeavesOut(nn.Linear):
+    """Can be trained on 8 samples or more."""
 
-    module = LeavesOut(5, 3)
+    def forward(self, samples):
+        if self.training:
+            samples.norm(dim=1).topk(8)
+        return super().forward(samples)
+
+
+class ReturnsMoreInTraining(nn.Linear):
+    def forward(self, samples):
+        outputs = super().forward(samples)
+        return (outputs, samples) if self.training else outputs
+
+
+class HasNoGradient(nn.Linear):
+    def forward(self, samples):
+        outputs = super().forward(samples)
+        if outputs.requires_grad:
+            outputs.register_hook(self.fail)
+        return outputs
+
+    def fail(self, gradient):
+        raise KeyError("no gradient")
+
+
+@pytest.mark.parametrize("kind", [LeavesOut, ReturnsMoreInTraining, HasNoGradient])
+def test_a_module_that_cannot_be_tried_gets_a_gain(kind):
+    module = kind(5, 3)
     weight = module.weight.clone()
     assert isinstance(starting_at_zero(module, 5), ReZero)
     assert torch.equal(module.weight, weight)
