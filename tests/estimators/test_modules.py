@@ -317,6 +317,21 @@ def test_what_cannot_be_stacked_is_said_before_training(X):
     assert not hasattr(model, "network_")
 
 
+@pytest.mark.parametrize("n_init", [1, 2])
+def test_an_error_of_a_training_comes_through(n_init, X):
+    class Mistaken(nn.Linear):
+        def forward(self, samples):
+            if self.training:
+                raise KeyError("no such layer")
+            return super().forward(samples)
+
+    model = StableAutoencoder(encoder=Mistaken(64, 2), **FEW | {"n_init": n_init})
+    with pytest.raises(KeyError, match="no such layer") as raised:
+        model.fit(X)
+    notes = str(getattr(raised.value, "__notes__", []))
+    assert ("n_init=2 needs; if they need more" in notes) == (n_init == 2)
+
+
 def test_dropout_acts_in_training_alone(X):
     encoder = nn.Sequential(
         nn.Linear(64, 16), nn.ReLU(), nn.Dropout(0.5), nn.Linear(16, 2)
