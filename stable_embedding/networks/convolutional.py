@@ -1,7 +1,6 @@
 """Convolutional modules between images and codes."""
 
 from collections.abc import Sequence
-from copy import deepcopy
 from itertools import pairwise
 from math import prod
 from typing import Any, Self
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 
 from .._ambient import CPU_FLOAT32
 from .base import arrays_of, tensors_of
+from .given_modules import deep_copy
 from .onnx_layers import add_module
 
 # Layers are drawn from this seed, so that modules of the same settings are alike.
@@ -71,7 +71,8 @@ class _ConvolutionalModule(nn.Module):
                 f" estimator has {n_components}; leave it out, or give both the same"
             )
         if self.layers is not None:
-            return deepcopy(self)  # with frozen weights and layers that were changed
+            # With frozen weights, and layers that were changed.
+            return deep_copy(self, type(self).__name__)
         return type(self)(**self.settings | {"n_components": n_components})
 
     def has_layers_of_settings(self) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -22,6 +22,8 @@ _WITH_WEIGHTS = (
     nn.ConvTranspose2d,
     nn.ConvTranspose3d,
 )
+
+Module = TypeVar("Module", bound=nn.Module)
 
 _SEED = 0
 
@@ -93,7 +95,11 @@ def copy_of_module(
     """
     sized = getattr(module, "with_n_components", None)
     with exclusive_random_stream(_SEED):  # layers that are lazy are drawn here
-        copied = _deep_copy(module, name) if sized is None else sized(n_components)
+        copied = (
+            deep_copy(module, f"{name}={module!r}")
+            if sized is None
+            else sized(n_components)
+        )
         if any(isinstance(one, torch.jit.ScriptModule) for one in copied.modules()):
             raise TypeError(
                 f"{name}={module!r} holds a torch.jit.ScriptModule, whose copies cannot"
@@ -157,12 +163,13 @@ def copy_of_module(
     return copied
 
 
-def _deep_copy(module: nn.Module, name: str) -> nn.Module:
+def deep_copy(module: Module, shown: str) -> Module:
+    """Copy a module, or say how to make one that can be copied."""
     try:
         return deepcopy(module)
     except Exception as error:  # whatever holds it together
         raise ValueError(
-            f"{name}={module!r} cannot be copied; copy.deepcopy raises"
+            f"{shown} cannot be copied; copy.deepcopy raises"
             f" {type(error).__name__}: {error}. If a layer keeps a tensor that torch"
             " computed from weights, detach it; undo torch.nn.utils.prune by remove;"
             " in place of torch.nn.utils.weight_norm and spectral_norm, use those of"
@@ -254,14 +261,12 @@ def starting_at_zero(module: nn.Module, n_inputs: int) -> nn.Module:
     -------
     nn.Module
     """
-    try:
-        if _may_start_at_zero(module, n_inputs):
-            _scale_last_weights(module, 0)
-            return module
-        # Two factors that both start at zero would never change.
-        return module if _starts_to_learn(module, n_inputs) else ReZero(module)
-    except Exception:  # whatever its code raises
-        return ReZero(module)
+    if _may_start_at_zero(module, n_inputs):
+        _zero_last_weights(module)
+        return module
+    # Two factors that both start at zero would never change.
+    starts_to_learn = _starts_to_learn(deepcopy(module), n_inputs)
+    return module if starts_to_learn else ReZero(module)
 
 
 def _may_start_at_zero(module: nn.Module, n_inputs: int) -> bool:
@@ -271,7 +276,7 @@ def _may_start_at_zero(module: nn.Module, n_inputs: int) -> bool:
     if not _is_linear_in_last_weights(module, n_inputs):
         return False
     zeroed = deepcopy(module)
-    _scale_last_weights(zeroed, 0)
+    _zero_last_weights(zeroed)
     return _starts_to_learn(zeroed, n_inputs)
 
 
@@ -281,9 +286,9 @@ def _last_weights(module: nn.Module) -> list[nn.Parameter]:
     return list(layers[-1].parameters()) if layers else []
 
 
-def _scale_last_weights(module: nn.Module, factor: float) -> None:
+def _zero_last_weights(module: nn.Module) -> None:
     for weight in _last_weights(module):
-        weight.mul_(factor)
+        weight.zero_()
 
 
 def _is_linear_in_last_weights(module: nn.Module, n_inputs: int) -> bool:
@@ -291,31 +296,45 @@ def _is_linear_in_last_weights(module: nn.Module, n_inputs: int) -> bool:
     outputs = []
     for factor in (1, -2):
         copied = deepcopy(module)
-        _scale_last_weights(copied, factor)
+        for weight in _last_weights(copied):
+            weight.mul_(factor)
         outputs.append(_training_outputs(copied, n_inputs))
     first, second = outputs
+    if first is None or second is None:
+        return False
     near = _ROUNDING * float(first.abs().max())
     return torch.allclose(second, -2 * first, rtol=0, atol=near)
 
 
 @torch.enable_grad()
 def _starts_to_learn(module: nn.Module, n_inputs: int) -> bool:
-    """Tell whether outputs of a training are zero, but have a slope in some weight."""
-    copied = deepcopy(module)
-    outputs = _training_outputs(copied, n_inputs)
-    if outputs.any() or not outputs.requires_grad:
+    """Tell whether outputs of a training are zero, but have a slope in some weight.
+
+    The module's buffers may change.
+    """
+    outputs = _training_outputs(module, n_inputs)
+    weights = [one for one in module.parameters() if one.requires_grad]
+    if outputs is None or outputs.any() or not outputs.requires_grad or not weights:
         return False
-    weights = [one for one in copied.parameters() if one.requires_grad]
     # Not the sum of the outputs, which may be constant, as after a softmax.
-    slopes = torch.autograd.grad(
-        outputs, weights, probe(outputs.shape[1]), allow_unused=True
-    )
+    directions = probe(outputs.shape[1])
+    try:
+        slopes = torch.autograd.grad(outputs, weights, directions, allow_unused=True)
+    except Exception:  # whatever the module's code raises
+        return False
     return any(slope is not None and bool(slope.any()) for slope in slopes)
 
 
-def _training_outputs(module: nn.Module, n_inputs: int) -> Tensor:
-    with exclusive_random_stream(_SEED):
-        return module.train()(probe(n_inputs))
+def _training_outputs(module: nn.Module, n_inputs: int) -> Tensor | None:
+    """Return what a module returns in a training, or None if it cannot be tried."""
+    samples = probe(n_inputs)
+    try:
+        with exclusive_random_stream(_SEED):
+            outputs = module.train()(samples)
+    except Exception:  # whatever the module's code raises
+        return None
+    usable = isinstance(outputs, Tensor) and outputs.is_floating_point()
+    return outputs if usable and outputs.shape[:-1] == samples.shape[:-1] else None
 
 
 def draw_weights(module: nn.Module, name: str, seed: int) -> None:
@@ -326,19 +345,27 @@ def draw_weights(module: nn.Module, name: str, seed: int) -> None:
     Raises
     ------
     ValueError
-        If a layer has weights and no method `reset_parameters` that draws them.
+        If a layer has weights and no method `reset_parameters`, or one that leaves a
+        weight of two or more dimensions as it is.
     """
     frozen = list(frozen_tensors(module))
     given = [tensor.clone() for tensor in frozen]
+    drawn: set[int] = set()
     with exclusive_random_stream(seed):
         # What holds layers comes after them, since it may draw them in its own way.
         for layer in reversed(list(module.modules())):
             reset = getattr(layer, "reset_parameters", None)
             if isinstance(layer, nn.MultiheadAttention):
                 reset = layer._reset_parameters
+            weights = {
+                key: weight
+                for key, weight in layer.named_parameters(recurse=False)
+                if weight.requires_grad and id(weight) not in drawn
+            }
+            drawn.update(map(id, weights.values()))
             if reset is not None:
-                _redraw(layer, name, reset)
-            elif any(one.requires_grad for one in layer.parameters(recurse=False)):
+                _redraw(layer, name, reset, weights)
+            elif weights:
                 raise ValueError(
                     f"{name} holds a {type(layer).__name__}, which has weights and no"
                     " method reset_parameters, by which init='random' draws them; add"
@@ -349,20 +376,31 @@ def draw_weights(module: nn.Module, name: str, seed: int) -> None:
             tensor.copy_(value)
 
 
-def _redraw(layer: nn.Module, name: str, reset: Callable[[], Any]) -> None:
-    """Reset a layer, and raise if it leaves some of the layer's own weights as is."""
-    with torch.no_grad():
-        for weight in layer.parameters(recurse=False):
-            if weight.requires_grad:
-                weight.fill_(torch.nan)
-    reset()
-    for key, weight in layer.named_parameters(recurse=False):
-        if weight.requires_grad and weight.isnan().any():
+@torch.no_grad()
+def _redraw(
+    layer: nn.Module,
+    name: str,
+    reset: Callable[[], Any],
+    weights: dict[str, nn.Parameter],
+) -> None:
+    """Reset a layer, and raise if it leaves a matrix of its weights as it is.
+
+    Vectors and scalars, such as gains, may be meant to start as they were given.
+    """
+    given = {key: weight.clone() for key, weight in weights.items()}
+    for weight in weights.values():
+        weight.fill_(torch.nan)
+    with torch.enable_grad():
+        reset()
+    for key, weight in weights.items():
+        left = weight.isnan()
+        if weight.dim() > 1 and left.any():
             raise ValueError(
                 f"{name} holds a {type(layer).__name__}, whose method reset_parameters,"
                 f" by which init='random' draws weights, does not draw {key!r}; let it"
                 " do so, or use init='pca'"
             )
+        weight.copy_(torch.where(left, given[key], weight))
 
 
 def frozen_tensors(module: nn.Module) -> Iterator[Tensor]:
@@ -376,19 +414,28 @@ def frozen_tensors(module: nn.Module) -> Iterator[Tensor]:
 
 
 def detach_attributes(network: nn.Module) -> None:
-    """Detach what modules keep of their last batch: torch copies no part of a graph."""
+    """Detach what modules keep of their last batch: torch copies no part of a graph.
+
+    Lists and dictionaries are changed in place, since layers may share them.
+    """
+    seen: set[int] = set()
     for module in network.modules():
-        for name, value in vars(module).items():
-            vars(module)[name] = _detached(value)
+        _detached(vars(module), seen)
 
 
-def _detached(value: Any) -> Any:
+def _detached(value: Any, seen: set[int]) -> Any:
+    """Detach a tensor, or those in a container; `seen` are the ids of those done."""
     if isinstance(value, Tensor):
         return value if value.is_leaf else value.detach()
-    if type(value) in (list, tuple):
-        return type(value)(map(_detached, value))
-    if type(value) is dict:
-        return {key: _detached(one) for key, one in value.items()}
+    if type(value) is tuple:
+        detached = tuple(_detached(one, seen) for one in value)
+        unchanged = all(one is other for one, other in zip(value, detached))
+        return value if unchanged else detached
+    if type(value) in (list, dict) and id(value) not in seen:
+        seen.add(id(value))
+        items = value.items() if type(value) is dict else enumerate(value)
+        for key, one in items:
+            value[key] = _detached(one, seen)
     return value
 
 

@@ -197,7 +197,7 @@ class ModularAutoencoder(BaseAutoencoder):
 
 @torch.enable_grad()
 def _try_to_train(network: nn.Module, samples: Tensor, n_runs: int) -> None:
-    """Differentiate as in a training, or say that several runs cannot be trained."""
+    """Differentiate as in a training; say what several runs as one stack cannot do."""
     weights = [weight for weight in network.parameters() if weight.requires_grad]
     try:
         with exclusive_random_stream(0, samples.device):
@@ -205,9 +205,14 @@ def _try_to_train(network: nn.Module, samples: Tensor, n_runs: int) -> None:
             total = outputs.codes.sum() + outputs.reconstruction.sum()
             torch.autograd.grad(total, weights, allow_unused=True)
     except Exception as error:  # whatever a user's code raises
-        how = "torch.vmap" if isinstance(network, ModuleStack) else "a training"
+        if not isinstance(network, ModuleStack):  # which fails in a single run too
+            error.add_note(
+                f"encoder and decoder were tried on {len(samples)} samples, which"
+                f" n_init={n_runs} needs; if they need more in training, set n_init=1"
+            )
+            raise
         raise ValueError(
             "the runs of encoder and decoder cannot be trained as one stack, which"
-            f" n_init={n_runs} needs ({how} raises {type(error).__name__}: {error}):"
-            " set n_init=1"
+            f" n_init={n_runs} needs (torch.vmap raises {type(error).__name__}:"
+            f" {error}): set n_init=1"
         ) from error

@@ -317,6 +317,21 @@ def test_what_cannot_be_stacked_is_said_before_training(X):
     assert not hasattr(model, "network_")
 
 
+@pytest.mark.parametrize("n_init", [1, 2])
+def test_an_error_of_a_training_comes_through(n_init, X):
+    class Mistaken(nn.Linear):
+        def forward(self, samples):
+            if self.training:
+                raise KeyError("no such layer")
+            return super().forward(samples)
+
+    model = StableAutoencoder(encoder=Mistaken(64, 2), **FEW | {"n_init": n_init})
+    with pytest.raises(KeyError, match="no such layer") as raised:
+        model.fit(X)
+    notes = str(getattr(raised.value, "__notes__", []))
+    assert ("n_init=2 needs; if they need more" in notes) == (n_init == 2)
+
+
 def test_dropout_acts_in_training_alone(X):
     encoder = nn.Sequential(
         nn.Linear(64, 16), nn.ReLU(), nn.Dropout(0.5), nn.Linear(16, 2)
@@ -663,3 +678,55 @@ def test_functions_at_another_address_do_not_keep_a_training_from_resuming(iris)
     model.set_params(encoder=encoder(), warm_start=True).fit(X)
     with pytest.raises(ValueError, match="training cannot resume with .'encoder'"):
         model.set_params(encoder=nn.Linear(4, 2)).fit(X)
+
+
+class Keeps(nn.Linear):
+    """Keeps its output in a list and a dictionary."""
+
+    def __init__(self, kept, named):
+        super().__init__(5, 5)
+        self.kept, self.named = kept, named
+
+    def forward(self, samples):
+        outputs = super().forward(samples)
+        self.kept.append(outputs)
+        self.named["last"] = outputs
+        return outputs
+
+
+class Adds(nn.Linear):
+    """Adds what another layer has kept."""
+
+    def __init__(self, kept, named):
+        super().__init__(5, 2)
+        self.kept, self.named = kept, named
+
+    def forward(self, samples):
+        return super().forward(samples + self.kept.pop() + self.named["last"])
+
+
+class Skips(nn.Sequential):
+    """The same network, which keeps nothing."""
+
+    def forward(self, samples):
+        first, between, last = self
+        kept = first(samples)
+        return last(between(kept) + kept + kept)
+
+
+@pytest.mark.parametrize("n_init", [1, 2])
+def test_layers_may_share_what_they_keep(n_init):
+    kept, named = [], {}
+    torch.manual_seed(0)
+    shares = nn.Sequential(Keeps(kept, named), nn.Tanh(), Adds(kept, named))
+    skips = Skips(nn.Linear(5, 5), nn.Tanh(), nn.Linear(5, 2))
+    skips.load_state_dict(shares.state_dict())
+    X = np.random.default_rng(0).normal(size=(90, 5))
+    codes = []
+    for encoder in (shares, skips):
+        model = StableAutoencoder(
+            2, encoder=encoder, n_init=n_init, max_iter=2, batch_size=40, random_state=0
+        )
+        codes.append(model.fit(X).transform(X))
+        copy.deepcopy(model)
+    np.testing.assert_allclose(*codes, atol=1e-5)

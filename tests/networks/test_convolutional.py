@@ -67,6 +67,14 @@ def test_a_module_that_is_sized_keeps_its_weights(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_one_that_cannot_be_copied_is_named(kind):
+    module = kind((8, 8), 2)
+    module.kept = next(module.parameters()) + 1
+    with pytest.raises(ValueError, match=f"^{kind.__name__} cannot be copied; "):
+        module.with_n_components(2)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_module_that_is_sized_keeps_frozen_weights_and_changed_layers(kind):
     module = kind((8, 8), 2)
     next(module.parameters()).requires_grad_(False)

@@ -146,6 +146,7 @@ def test_the_last_layer_starts_at_zero():
     first = module[0].weight.clone()
     assert starting_at_zero(module, 5) is module
     assert not module(probe(5)).any()
+    assert not module[2].weight.signbit().any()
     assert torch.equal(module[0].weight, first)
 
 
@@ -229,14 +230,35 @@ def test_zeros_without_a_slope_do_not_count_as_a_start():
     assert isinstance(starting_at_zero(module, 5), ReZero)
 
 
-def test_a_module_that_needs_many_samples_gets_a_gain():
-    class LeavesOut(nn.Linear):
-        def forward(self, samples):
-            if self.training:
-                samples.norm(dim=1).topk(8)
-            return super().forward(samples)
+class LeavesOut(nn.Linear):
+    """Can be trained on 8 samples or more."""
 
-    module = LeavesOut(5, 3)
+    def forward(self, samples):
+        if self.training:
+            samples.norm(dim=1).topk(8)
+        return super().forward(samples)
+
+
+class ReturnsMoreInTraining(nn.Linear):
+    def forward(self, samples):
+        outputs = super().forward(samples)
+        return (outputs, samples) if self.training else outputs
+
+
+class HasNoGradient(nn.Linear):
+    def forward(self, samples):
+        outputs = super().forward(samples)
+        if outputs.requires_grad:
+            outputs.register_hook(self.fail)
+        return outputs
+
+    def fail(self, gradient):
+        raise KeyError("no gradient")
+
+
+@pytest.mark.parametrize("kind", [LeavesOut, ReturnsMoreInTraining, HasNoGradient])
+def test_a_module_that_cannot_be_tried_gets_a_gain(kind):
+    module = kind(5, 3)
     weight = module.weight.clone()
     assert isinstance(starting_at_zero(module, 5), ReZero)
     assert torch.equal(module.weight, weight)
@@ -312,6 +334,32 @@ def test_weights_that_are_not_drawn_are_named(kind):
         draw_weights(module, "encoder", 0)
 
 
+class Scaled(nn.Module):
+    """Scales a layer by gains that start at a constant, and is tied to its weight."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(5, 5)
+        self.weight = self.layer.weight
+        self.gains = nn.Parameter(torch.full((5,), 0.1))
+        self.temperature = nn.Parameter(torch.tensor(2.0))
+
+    def reset_parameters(self):
+        pass
+
+
+def test_gains_that_are_not_drawn_stay_and_tied_weights_are_drawn_once():
+    first, other = Scaled(), Scaled()
+    draw_weights(first, "encoder", 1)
+    draw_weights(other, "encoder", 2)
+    for module in (first, other):
+        assert module.weight is module.layer.weight
+        assert module.weight.isfinite().all()
+        assert (module.gains == 0.1).all()
+        assert module.temperature == 2
+    assert not torch.equal(first.weight, other.weight)
+
+
 def trained_once(module):
     module = copy.deepcopy(module).train()
     module(probe(5))
@@ -375,6 +423,19 @@ def test_what_is_kept_of_a_batch_is_detached():
     for name, weight in module.named_parameters():
         assert weight is before[name]
         assert weight.requires_grad
+
+
+def test_containers_that_hold_themselves_are_detached():
+    module = nn.Linear(5, 3)
+    outputs = module(probe(5))
+    module.kept = [outputs]
+    module.kept.append((module.kept, {"outputs": outputs}))
+    kept = module.kept
+    detach_attributes(module)
+    assert module.kept is kept
+    assert kept[1][0] is kept
+    assert not kept[0].requires_grad
+    assert not kept[1][1]["outputs"].requires_grad
 
 
 def test_the_widest_output_is_found():
