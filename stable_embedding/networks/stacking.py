@@ -55,7 +55,7 @@ def stack_linear_layers(networks: Sequence[Any]) -> Any:
     nn.Module
         A copy of the first in whose linear layers those of all are stacked; it maps
         samples of shape (n_runs, n_samples, n_features). If other layers have weights,
-        or layers share some, it is a :class:`ModuleStack`.
+        or layers share some, it is a ``ModuleStack``.
     """
     stacked = deepcopy(networks[0])
     linear = [layer for layer in stacked.modules() if type(layer) is nn.Linear]
