@@ -223,3 +223,16 @@ def arrays_of(module: nn.Module) -> dict[str, np.ndarray]:
 def tensors_of(arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:
     """Return copies of arrays as tensors; a reader may hold the arrays read-only."""
     return {name: torch.tensor(array) for name, array in arrays.items()}
+
+
+def names_of_frozen(module: nn.Module) -> dict[str, list[str]]:
+    """Return the names of parameters that are not trained, as an entry of a state."""
+    weights = module.named_parameters()
+    frozen = [name for name, weight in weights if not weight.requires_grad]
+    return {"frozen": frozen} if frozen else {}
+
+
+def freeze(module: nn.Module, state: dict[str, Any]) -> None:
+    """Do not train the parameters that :func:`names_of_frozen` put into a state."""
+    for name in state.get("frozen", ()):
+        module.get_parameter(name).requires_grad_(False)

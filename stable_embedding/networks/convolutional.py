@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from .._ambient import CPU_FLOAT32
-from .base import arrays_of, tensors_of
+from .base import arrays_of, freeze, names_of_frozen, tensors_of
 from .given_modules import deep_copy
 from .onnx_layers import add_module
 
@@ -78,7 +78,7 @@ class _ConvolutionalModule(nn.Module):
     def has_layers_of_settings(self) -> bool:
         """Tell whether its layers are those that its settings build."""
         if self.n_components is None or self.layers is None:
-            return self.n_components is self.layers
+            return self.n_components is None and self.layers is None
         with torch.device("meta"):
             built = nn.Sequential(*self._build(self.n_components))
         return repr(self.layers) == repr(built)
@@ -290,16 +290,8 @@ def build_module(described: dict[str, Any]) -> nn.Module:
     module = _SHIPPED_MODULES[described["class"]](**described["settings"])
     if "weights" in described:
         module.load_state_dict(tensors_of(described["weights"]))
-    for name in described.get("frozen", ()):
-        module.get_parameter(name).requires_grad_(False)
+    freeze(module, described)
     return module
-
-
-def names_of_frozen(module: nn.Module) -> dict[str, Any]:
-    """Return the names of parameters that are not trained, as an entry of a state."""
-    weights = module.named_parameters()
-    frozen = [name for name, weight in weights if not weight.requires_grad]
-    return {"frozen": frozen} if frozen else {}
 
 
 def _perceptron(sizes: Sequence[int]) -> list[nn.Module]:

@@ -10,8 +10,14 @@ from torch import Tensor, nn
 
 from .._ambient import CPU_FLOAT32, exclusive_random_stream
 from .autoencoder import Autoencoder
-from .base import BaseAutoencoder, arrays_of, tensors_of
-from .convolutional import build_module, describe_module, is_shipped, names_of_frozen
+from .base import (
+    BaseAutoencoder,
+    arrays_of,
+    freeze,
+    names_of_frozen,
+    tensors_of,
+)
+from .convolutional import build_module, describe_module, is_shipped
 from .given_modules import (
     ReZero,
     check_module_stack,
@@ -166,8 +172,7 @@ class ModularAutoencoder(BaseAutoencoder):
                 if names[0] in weights:
                     setattr(part, place, AffineMap(*(weights[key] for key in names)))
         network.load_state_dict(weights)
-        for name in state.get("frozen", ()):
-            network.get_parameter(name).requires_grad_(False)
+        freeze(network, state)
         network.structures = state["structures"]
         return network.eval()
 
