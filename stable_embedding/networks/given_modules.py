@@ -94,28 +94,10 @@ def copy_of_module(
         If it does not map samples of these widths, each by itself.
     """
     sized = getattr(module, "with_n_components", None)
+    shown = f"{name}={module!r}"
     with exclusive_random_stream(_SEED):  # layers that are lazy are drawn here
-        copied = (
-            deep_copy(module, f"{name}={module!r}")
-            if sized is None
-            else sized(n_components)
-        )
-        if any(isinstance(one, torch.jit.ScriptModule) for one in copied.modules()):
-            raise TypeError(
-                f"{name}={module!r} holds a torch.jit.ScriptModule, whose copies cannot"
-                " be trained; give the module that it was compiled from"
-            )
-        own = [*copied.parameters(), *copied.buffers()]
-        if any(one.layout != torch.strided for one in own):
-            raise ValueError(
-                f"{name}={module!r} holds sparse weights or buffers, which cannot be"
-                " interpolated; make them dense"
-            )
-        if any(one.dtype.is_complex for one in own):
-            raise ValueError(
-                f"{name}={module!r} holds complex weights or buffers; it must hold real"
-                " ones, such as real and imaginary parts along an axis"
-            )
+        copied = deep_copy(module, shown) if sized is None else sized(n_components)
+        _check_contents(copied, shown)
         copied = copied.to(**CPU_FLOAT32)
         for buffer in copied.buffers():  # expanded ones cannot be written to
             buffer.data = buffer.clone()
@@ -126,24 +108,24 @@ def copy_of_module(
                 together, alone = copied(inputs), copied(inputs[:1])
         except Exception as error:  # whatever its code raises
             raise ValueError(
-                f"{name}={module!r} cannot map samples of shape {tuple(inputs.shape)};"
+                f"{shown} cannot map samples of shape {tuple(inputs.shape)};"
                 f" it raises {type(error).__name__}: {error}"
             ) from error
     if not isinstance(outputs, Tensor):
         raise TypeError(
-            f"{name}={module!r} returned a {type(outputs).__name__}; it must return a"
+            f"{shown} returned a {type(outputs).__name__}; it must return a"
             " torch.Tensor"
         )
     for batch, returned in ((inputs, outputs), (inputs[:1], alone)):
         expected = len(batch), n_outputs
         if returned.shape != expected:
             raise ValueError(
-                f"{name}={module!r} returned shape {tuple(returned.shape)} for samples"
+                f"{shown} returned shape {tuple(returned.shape)} for samples"
                 f" of shape {tuple(batch.shape)}; it must return {expected}"
             )
     if outputs.dtype != torch.float32 or not outputs.isfinite().all():
         raise ValueError(
-            f"{name}={module!r} returned values of {outputs.dtype}, of which"
+            f"{shown} returned values of {outputs.dtype}, of which"
             f" {int((~outputs.isfinite()).sum())} are not finite; it must return finite"
             " values of torch.float32"
         )
@@ -151,16 +133,36 @@ def copy_of_module(
     near = _ROUNDING * float(outputs.abs().max())
     if not torch.equal(together, outputs):
         raise ValueError(
-            f"{name}={module!r} returned other values for the same samples; it must"
+            f"{shown} returned other values for the same samples; it must"
             " not draw random numbers in evaluation mode, nor change its input"
         )
     if not torch.allclose(outputs[:1], alone, rtol=0, atol=near):
         raise ValueError(
-            f"{name}={module!r} returned another value for a sample in another batch;"
+            f"{shown} returned another value for a sample in another batch;"
             " in evaluation mode, it must map each sample independently of its batch"
         )
     _check_precision(copied, name, inputs)
     return copied
+
+
+def _check_contents(module: nn.Module, shown: str) -> None:
+    """Raise if a module holds layers or tensors that cannot be trained."""
+    if any(isinstance(one, torch.jit.ScriptModule) for one in module.modules()):
+        raise TypeError(
+            f"{shown} holds a torch.jit.ScriptModule, whose copies cannot be trained;"
+            " give the module that it was compiled from"
+        )
+    own = [*module.parameters(), *module.buffers()]
+    if any(one.layout != torch.strided for one in own):
+        raise ValueError(
+            f"{shown} holds sparse weights or buffers, which cannot be interpolated;"
+            " make them dense"
+        )
+    if any(one.dtype.is_complex for one in own):
+        raise ValueError(
+            f"{shown} holds complex weights or buffers; it must hold real ones, such as"
+            " real and imaginary parts along an axis"
+        )
 
 
 def deep_copy(module: Module, shown: str) -> Module:
