@@ -352,7 +352,7 @@ def trustworthiness(X, X_embedded, *, n_neighbors=5, metric="euclidean"):
     _check_n_neighbors(n_neighbors, X)
     metric = metric_of(metric, X)
     if metric is None and not issparse(X):
-        return _trustworthiness(near_origin(X), X_embedded, n_neighbors)
+        return _trustworthiness(*near_origin(X), X_embedded, n_neighbors)
     distances = squareform(pair_distances(X, metric))
     return _trustworthiness(distances, X_embedded, n_neighbors, PRECOMPUTED)
 
@@ -406,7 +406,7 @@ def continuity(X, X_embedded, *, n_neighbors=5, metric="euclidean"):
     metric = metric_of(metric, X)
     if metric is None:
         X = dense_samples(X, slice(None))
-        return _trustworthiness(near_origin(X_embedded), X, n_neighbors)
+        return _trustworthiness(*near_origin(X_embedded), X, n_neighbors)
     n_samples = X.shape[0]
     penalty = 0
     for block in gen_batches(n_samples, limits.DISTANCE_ROWS):
@@ -419,7 +419,7 @@ def continuity(X, X_embedded, *, n_neighbors=5, metric="euclidean"):
 
 
 def _trustworthiness(X, X_embedded, n_neighbors, metric="euclidean"):
-    codes = near_origin(X_embedded)
+    [codes] = near_origin(X_embedded)
     return float(
         manifold.trustworthiness(X, codes, n_neighbors=n_neighbors, metric=metric)
     )
@@ -472,8 +472,8 @@ def neighbor_accuracy(X_embedded, y, X_unseen_embedded, y_unseen, *, n_neighbors
     X_unseen_embedded = _check_samples(X_unseen_embedded, "X_unseen_embedded")
     _check_width(X_unseen_embedded, "X_unseen_embedded", X_embedded, "X_embedded")
     y, y_unseen = _all_classes(y, "y"), _all_classes(y_unseen, "y_unseen")
-    classifier = KNeighborsClassifier(n_neighbors).fit(near_origin(X_embedded), y)
-    unseen = near_origin(X_unseen_embedded, of=X_embedded)
+    codes, unseen = near_origin(X_embedded, X_unseen_embedded)
+    classifier = KNeighborsClassifier(n_neighbors).fit(codes, y)
     return float(classifier.score(unseen, y_unseen))
 
 
@@ -690,8 +690,9 @@ def _nearest_of(X, X_new, metric):
         nearest = np.concatenate([block.argmin(axis=1) for block in found])
         return nearest, np.concatenate([block.min(axis=1) for block in found])
     X, X_new = (dense_samples(samples, slice(None)) for samples in (X, X_new))
-    search = NearestNeighbors(n_neighbors=1).fit(near_origin(X))
-    [nearest] = search.kneighbors(near_origin(X_new, of=X), return_distance=False).T
+    shifted, shifted_new = near_origin(X, X_new)
+    search = NearestNeighbors(n_neighbors=1).fit(shifted)
+    [nearest] = search.kneighbors(shifted_new, return_distance=False).T
     return nearest, np.linalg.norm(X_new - X[nearest], axis=1)
 
 

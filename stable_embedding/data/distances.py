@@ -17,7 +17,7 @@ from .sample_distances import check_symmetric
 PRECOMPUTED = "precomputed"
 
 
-def near_origin(X, of=None):
+def near_origin(X, *others):
     """Shift dense samples to the origin, where a search for neighbors is exact.
 
     From 16 features on, scikit-learn searches by squared norms and products, which lose
@@ -26,16 +26,19 @@ def near_origin(X, of=None):
     Parameters
     ----------
     X : ndarray of shape (n_samples, n_features)
+        Samples whose median is the new origin. A few that are far from all others do
+        not move it, and distances of whole numbers stay exact.
 
-    of : ndarray of shape (n_others, n_features) or None, default=None
-        Samples whose median is the new origin, by default X. A few that are far from
-        all others do not move it, and distances of whole numbers stay exact.
+    *others : ndarray of shape (n_others, n_features)
+        Other samples to shift as far.
 
     Returns
     -------
-    ndarray of shape (n_samples, n_features)
+    list of ndarray
+        X and the others, shifted.
     """
-    return X - np.median(X if of is None else of, axis=0)
+    origin = np.median(X, axis=0)
+    return [samples - origin for samples in (X, *others)]
 
 
 def metric_of(metric, X):

@@ -355,7 +355,7 @@ def neighbor_overlap(first, second, *, n_neighbors=10):
         )
     search = NearestNeighbors(n_neighbors=n_neighbors)
     graphs = [
-        search.fit(near_origin(run)).kneighbors_graph() for run in (first, second)
+        search.fit(*near_origin(run)).kneighbors_graph() for run in (first, second)
     ]
     common = graphs[0].multiply(graphs[1]).sum(axis=1)
     return float(np.mean(common / (2 * n_neighbors - common)))
