@@ -76,24 +76,34 @@ def embedding_steps(estimator):
 
 def _n_embedding_steps(pipeline):
     """Count the steps up to the one that embeds, those of inner pipelines each."""
-    steps = list(_flat_steps(pipeline))
+    return len(_without_scalers(_without_predictor(list(_flat_steps(pipeline)))))
 
-    def end_before(n, is_left_out):
-        while n > 1 and is_left_out(steps[n - 1]):
-            n -= 1
-        return n
 
-    n = end_before(len(steps), passes)
-    *before, last = steps[:n]
-    if before and hasattr(last, "predict"):
-        alone = all(passes(step) or _keeps_features(step) for step in before)
-        embeds = alone and _reduces(last) and not is_clusterer(last)
-        n = n if embeds else end_before(n - 1, passes)
-    n_kept = end_before(n, lambda step: passes(step) or _keeps_features(step))
-    if hasattr(steps[n_kept - 1], "transform_runs"):
-        return n_kept
-    n_kept = end_before(n, lambda step: passes(step) or _scales(step))
-    return n_kept if any(map(_reduces, steps[:n_kept])) else n
+def _without_predictor(steps):
+    """Leave out a predictor at the end, unless it is the one that embeds."""
+    *before, last = steps = _without_last(steps, passes)
+    if not (before and hasattr(last, "predict")):
+        return steps
+    alone = all(passes(step) or _keeps_features(step) for step in before)
+    embeds = alone and _reduces(last) and not is_clusterer(last)
+    return steps if embeds else _without_last(before, passes)
+
+
+def _without_scalers(steps):
+    """Leave out scalers after the embedding, if there is one before them."""
+    kept = _without_last(steps, lambda step: passes(step) or _keeps_features(step))
+    if hasattr(kept[-1], "transform_runs"):
+        return kept
+    kept = _without_last(steps, lambda step: passes(step) or _scales(step))
+    return kept if any(map(_reduces, kept)) else steps
+
+
+def _without_last(steps, is_left_out):
+    """Leave out some steps at the end, but never the first of all."""
+    n = len(steps)
+    while n > 1 and is_left_out(steps[n - 1]):
+        n -= 1
+    return steps[:n]
 
 
 def _flat_steps(step):
