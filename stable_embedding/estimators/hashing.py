@@ -127,6 +127,7 @@ class SemanticHashing(StableAutoencoder):
     _network_class = HashingNetwork
     _has_free_codes = False
     _has_bits = True
+    _parameter_names = {"n_components": "n_bits"}
     # Bits lose much that PCA keeps, also where it keeps all.
     _gains_beyond_pca = True
     _codes_dtype = np.uint8

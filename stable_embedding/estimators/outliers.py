@@ -16,6 +16,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from .._restore import restore_on_error
 from .._sklearn import HasMethods, Interval, StrOptions, fit_context, num_samples
 from ..data.sample_weights import check_weights, weighted_percentile
 from ..stability.pipelines import unfrozen
@@ -249,6 +250,10 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
         TypeError, ValueError
             If `sample_weight` is not as described, or the estimator does not take it.
         """
+        with restore_on_error(self):
+            return self._fit(X, y, sample_weight)
+
+    def _fit(self, X, y, sample_weight):
         weights = None
         if sample_weight is not None:
             weights = check_weights(sample_weight, num_samples(X))

@@ -17,7 +17,7 @@ from ..data.columns import (
     is_numeric,
     named,
 )
-from ..data.containers import readable_samples
+from ..data.containers import dense, readable_samples
 
 # How a level that is missing is written, as in scikit-learn's encoders.
 MISSING = np.nan
@@ -214,7 +214,11 @@ def numbers_of(X, index, names, estimator_name):
         f"turn it into numbers, or list it in categorical_features of {estimator_name}"
     )
     with columns_named(part, places=index, remedy=remedy):
-        values = check_array(part, dtype=np.float64, ensure_all_finite=False)
+        values = dense(
+            check_array(
+                part, accept_sparse=True, dtype=np.float64, ensure_all_finite=False
+            )
+        )
     check_finite(values, "X", [names[i] for i in index], estimator_name)
     return values
 

@@ -9,6 +9,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._ambient import own_settings
+from .._restore import restore_on_error
 from .._sklearn import (
     HasMethods,
     Interval,
@@ -221,7 +222,8 @@ class MixedDataEncoder(TransformerMixin, BaseEstimator):
         TypeError, ValueError
             If a parameter is not as described, or a column holds anything else.
         """
-        return self._fit(X)
+        with restore_on_error(self):
+            return self._fit(X)
 
     @own_settings()
     def _fit(self, X):

@@ -405,8 +405,9 @@ def _check_parameters(old, strategy):
     """Raise if a map with the parameters of the old one cannot be kept in its place."""
     fitted = old.network_.n_components
     if old.n_components != fitted:
+        name = old._parameter_names.get("n_components", "n_components")
         raise ValueError(
-            f"previous was fitted with {fitted} components, but now has n_components="
+            f"previous was fitted with {name}={fitted}, but now has {name}="
             f"{old.n_components}, and such a map has another place; set it back to"
             f" {fitted}, or fit a new estimator"
         )

@@ -282,6 +282,20 @@ def test_a_failed_fit_leaves_the_detector_as_it_was(iris):
     assert vars(detector) == before
 
 
+def test_a_failed_fit_draws_no_seed(iris):
+    X, _ = iris
+    spoiled = X.copy()
+    spoiled[3, 1] = np.nan
+    model = StableAutoencoder(n_init=1, max_iter=1)
+    expected = ReconstructionOutlierDetector(
+        model, random_state=np.random.RandomState(0)
+    ).fit(X)
+    detector = clone(expected).set_params(random_state=np.random.RandomState(0))
+    with pytest.raises(ValueError, match="NaN"):
+        detector.fit(spoiled)
+    assert detector.fit(X).offset_ == expected.offset_
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_sample_at_the_threshold_is_an_inlier_alone_too(seed):
     X = np.random.default_rng(seed).normal(size=(101, 20))

@@ -1,6 +1,7 @@
 """Training that resumes: warm starts and chunks."""
 
 import pickle
+import re
 from functools import partial
 
 import numpy as np
@@ -9,6 +10,7 @@ from sklearn.base import clone
 
 from stable_embedding import (
     SemanticHashing,
+    SparseAutoencoder,
     StableAutoencoder,
     VariationalAutoencoder,
     load,
@@ -113,6 +115,23 @@ def test_a_training_resumes_with_what_its_codes_follow_alone(first, second, iris
             with pytest.raises(ValueError, match="training cannot resume with"):
                 resume(X)
             np.testing.assert_array_equal(model.transform(X), before)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "changed"),
+    [
+        (SemanticHashing(12), {"n_bits": 20}),
+        (SparseAutoencoder(4, penalty="k_sparse", sparsity=1), {"sparsity": 2}),
+    ],
+    ids=["bits", "sparse"],
+)
+def test_what_keeps_a_training_from_resuming_has_the_parameters_name(
+    estimator, changed, iris
+):
+    estimator = clone(estimator).set_params(n_init=1, max_iter=1).fit(iris[0])
+    estimator.set_params(**changed)
+    with pytest.raises(ValueError, match=re.escape(f"cannot resume with {changed}:")):
+        estimator.partial_fit(iris[0])
 
 
 def test_distances_of_the_user_are_followed_to_the_end(iris):

@@ -22,7 +22,7 @@ from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from stable_embedding import StableAutoencoder, manifold_variance_score
-from stable_embedding.preprocessing import MixedDataEncoder
+from stable_embedding.preprocessing import MixedDataEncoder, mixed_data
 from tests.test_common import EXTRA_CHECKS
 
 SETTINGS = [
@@ -335,6 +335,31 @@ def test_a_column_at_fault_is_named_and_an_earlier_fit_survives(change, error, m
     with pytest.raises(error, match=match):
         encoder.fit(frame.assign(**change))
     np.testing.assert_array_equal(encoder.transform(frame), before)
+
+
+def test_a_fit_that_runs_out_of_memory_leaves_the_earlier_one(monkeypatch):
+    frame = table()
+    encoder = MixedDataEncoder().fit(frame)
+    before, fitted = encoder.transform(frame), dict(vars(encoder))
+
+    def fail(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(mixed_data, "block_variances", fail)
+    with pytest.raises(MemoryError):
+        encoder.fit(table(20, seed=1)[["job", "age"]])
+    assert vars(encoder) == fitted
+    np.testing.assert_array_equal(encoder.transform(frame), before)
+
+
+def test_sparse_columns_of_a_frame_are_numbers_as_others_are(rng):
+    words = pd.DataFrame(rng.poisson(0.3, (50, 3)), columns=["w1", "w2", "w3"])
+    sparse = words.astype(pd.SparseDtype("int64", 0))
+    for more in ({}, {"plan": ["a", "b"] * 25}):
+        expected = MixedDataEncoder().fit_transform(words.assign(**more))
+        found = MixedDataEncoder().fit_transform(sparse.assign(**more))
+        # The columns lie otherwise in memory, and are added up in another order.
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("handle_unknown", ["error", "ignore", "infrequent_if_exist"])

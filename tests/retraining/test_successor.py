@@ -226,8 +226,15 @@ def test_the_weight_decay_changes_half_as_much_as_that_of_the_data(strategy, rng
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_another_number_of_components_is_refused(strategy, iris):
     old = StableAutoencoder(**QUICK).fit(iris[0]).set_params(n_components=3)
-    with pytest.raises(ValueError, match="with 2 components, but now has .*=3"):
+    with pytest.raises(ValueError, match="n_components=2, but now has .*=3"):
         retrain(old, iris[0], strategy=strategy)
+
+
+def test_another_number_of_bits_is_refused(iris):
+    X, _ = iris
+    old = SemanticHashing(4, **(QUICK | {"max_iter": 2})).fit(X).set_params(n_bits=6)
+    with pytest.raises(ValueError, match="with n_bits=4, but now has n_bits=6"):
+        retrain(old, X, strategy="align")
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
