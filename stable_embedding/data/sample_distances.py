@@ -1,5 +1,6 @@
 """Distances that a user passes to `fit`, and how a search splits them."""
 
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,11 @@ from .input_distances import (
     held_if_few,
 )
 from .metrics import check_range
+from .sample_ids import check_same_pairs, has_index
 from .subsample import fixed_subsample
+
+# What an estimator says that its codes follow if a user passed distances.
+GIVEN_DISTANCES = "distances"
 
 # Largest asymmetry, and largest distance of a sample from itself, relative to the
 # largest distance.
@@ -35,7 +40,8 @@ class SampleDistances:
     ----------
     distances : {array-like, sparse matrix} of shape (n_all, n_all) or callable
         A matrix, or a callable from two arrays of ids to an array of the distances
-        between samples of the first and of the second.
+        between samples of the first and of the second. The index of a data frame is
+        compared with that of X.
 
     ids : array-like of shape (n_samples,) or None, default=None
         Id of each sample: an argument of the callable, or an index into the matrix. By
@@ -45,6 +51,9 @@ class SampleDistances:
     ----------
     shape : tuple of int
         Number of samples, twice.
+
+    samples : data frame or None
+        The samples of a data frame of distances, in its index alone.
 
     Examples
     --------
@@ -66,7 +75,11 @@ class SampleDistances:
                 f"ids=None, but distances={distances!r} is a callable; pass the ids of"
                 " the samples, with which it is called"
             )
+        self.samples = None
         if not callable(distances):
+            if has_index(distances):
+                self.samples = distances.iloc[:, :0]
+                check_same_pairs(self.samples, distances, "distances")
             distances = distances if issparse(distances) else np.asanyarray(distances)
             if distances.ndim != 2 or distances.shape[0] != distances.shape[1]:
                 raise ValueError(
@@ -82,6 +95,8 @@ class SampleDistances:
                     f" samples; ids must be numbers from 0 to {n_all - 1}"
                 )
             ids = ids.astype(np.intp)
+            if self.samples is not None:
+                self.samples = self.samples.iloc[ids]
         self.distances = distances
         self.ids = np.asarray(ids)
 
@@ -97,7 +112,11 @@ class SampleDistances:
         """Return the distances of some samples from each other."""
         if isinstance(key, tuple):  # as of an array, whose other axes go along
             key = key[0]
-        return SampleDistances(self.distances, self.ids[key])
+        chosen = copy(self)
+        chosen.ids = self.ids[key]
+        if self.samples is not None:
+            chosen.samples = self.samples.iloc[key]
+        return chosen
 
     def __call__(self, first, second):
         """Return the distances of some samples from others.

@@ -53,6 +53,29 @@ def mean_and_scale(X, order=None, weights=None):
     return mean, float(scale)
 
 
+def check_scaled(samples):
+    """Raise if samples, scaled by those of an earlier training, are too large.
+
+    Parameters
+    ----------
+    samples : ndarray of shape (n_samples, n_features), dtype float32
+
+    Raises
+    ------
+    ValueError
+        If float32 cannot hold the sum of their squares.
+    """
+    with np.errstate(over="ignore"):
+        squares = np.square(samples).sum(axis=1, dtype=np.float32)
+        if np.isfinite(squares.sum(dtype=np.float32)):
+            return
+    raise ValueError(
+        f"X holds values up to {np.abs(samples).max():.3g} times the scale of the"
+        " training data, whose squares float32 cannot hold: leave out such samples, or"
+        " correct their values"
+    )
+
+
 def inverse_power(values):
     """Return powers of two by which values become numbers between 1/2 and 1.
 

@@ -12,7 +12,7 @@ from ..data.images import flat_images
 from ..data.labels import UNLABELED, encode_targets, read_labels
 from ..data.lazy_samples import exceeds_memory
 from ..data.metrics import check_metric
-from ..data.sample_distances import check_distances
+from ..data.sample_distances import SampleDistances, check_distances
 from ..data.sample_ids import check_same_pairs, check_same_samples
 from ..data.sample_weights import check_weights
 from ..data.training_data import GivenData
@@ -34,7 +34,10 @@ class ValidationMixin:
     ):
         """Validate all that a fit is given."""
         check_same_samples(X, reference, "reference")
-        check_same_pairs(X, distances, "distances")
+        if isinstance(distances, SampleDistances):
+            check_same_samples(X, distances.samples, "distances")
+        else:
+            check_same_pairs(X, distances, "distances")
         keeps_features = resume or n_seen > 0
         X, labels = self._validate_training_data(X, y, plan, keeps_features, resume)
         weights = check_weights(sample_weight, X.shape[0])

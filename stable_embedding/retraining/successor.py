@@ -21,6 +21,7 @@ from .._sklearn import (
 )
 from ..data.containers import dense, indexable, readable
 from ..data.placement import has_reference
+from ..data.sample_distances import GIVEN_DISTANCES
 from ..data.sample_ids import (
     check_same_samples,
     has_index,
@@ -283,6 +284,7 @@ class _Successor(TransformerMixin, BaseEstimator):
     def fit(self, X, y=None, **fit_params):
         """Train with the old parameters, and align the map with the places."""
         previous, pulls = self.previous, self.strategy == "pull"
+        check_distances_given(previous, fit_params.get("distances"))
         if self.strategy == "warm_start":
             estimator = deepcopy(previous).set_params(warm_start=True)
         else:
@@ -323,6 +325,16 @@ class _Successor(TransformerMixin, BaseEstimator):
     def get_metadata_routing(self):
         """Ask for the metadata that the autoencoder asks for."""
         return self.previous.get_metadata_routing()
+
+
+def check_distances_given(previous, distances):
+    """Raise if a map followed distances of the user, and its successor has none."""
+    if previous.distance_source_ == GIVEN_DISTANCES and distances is None:
+        raise ValueError(
+            "previous was fitted with distances, and a map of other distances would"
+            " have another place: pass distances to retrain, of the samples of X; to a"
+            " pipeline by the name of the step, as in stableautoencoder__distances"
+        )
 
 
 class _Kept(FrozenEstimator):

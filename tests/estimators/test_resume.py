@@ -257,3 +257,14 @@ def test_a_warm_start_on_constant_data_starts_anew(quick, iris):
     model = quick(warm_start=True, **parameters).fit(np.ones((10, 3))).fit(X)
     expected = quick(**parameters).fit(X)
     np.testing.assert_array_equal(model.transform(X), expected.transform(X))
+
+
+@pytest.mark.parametrize("size", [1e20, 9.96921e36])
+def test_a_chunk_that_float32_cannot_hold_is_refused(size, quick, iris):
+    chunk = iris[0].copy()
+    model = quick(n_init=1, max_iter=1).fit(chunk)
+    chunk[3, 2] = size
+    message = "times the scale of the training data, whose squares float32 cannot hold"
+    for resume in (model.partial_fit, model.set_params(warm_start=True).fit):
+        with pytest.raises(ValueError, match=message):
+            resume(chunk)

@@ -5,6 +5,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from scipy.sparse import csr_array
+from scipy.spatial.distance import cdist
 from sklearn import config_context
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import make_column_transformer
@@ -592,3 +593,16 @@ def test_a_series_of_ids_names_the_index(rng):
     ):
         for report in (retrain(old, X, ids=ids), movement_report(old, old, X, ids=ids)):
             assert list(report.to_frame().index.names) == [name]
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_map_by_distances_of_the_user_needs_them_again(strategy, iris):
+    X = iris[0][::3]
+    D = cdist(X[:, :2], X[:, :2])
+    model = StableAutoencoder(**(QUICK | {"max_iter": 2}))
+    pipeline = make_pipeline(StandardScaler(), model)
+    pipeline.fit(X, stableautoencoder__distances=D)
+    with pytest.raises(ValueError, match="fitted with distances.*name of the step"):
+        retrain(pipeline, X, strategy=strategy)
+    found = retrain(pipeline, X, strategy=strategy, stableautoencoder__distances=D)
+    assert found.estimator[-1].distance_source_ == "distances"
