@@ -2,10 +2,12 @@
 
 from copy import copy
 
+from sklearn.base import MetaEstimatorMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
+from ..estimators.base import BaseStableAutoencoder
 from ..stability.pipelines import passes, unfrozen
 
 # Where estimators that consist of others hold them, once they are fitted.
@@ -36,7 +38,8 @@ def convertible(estimator, name="estimator"):
     Raises
     ------
     ValueError
-        If an encoder puts unknown levels among rare ones, which skl2onnx cannot.
+        If skl2onnx cannot convert it: if an encoder puts unknown levels among rare
+        ones, or a meta-estimator holds an autoencoder.
     """
     estimator = unfrozen(estimator)
     if isinstance(estimator, OneHotEncoder):
@@ -48,6 +51,8 @@ def convertible(estimator, name="estimator"):
         None,
     )
     if attribute is None:
+        if isinstance(estimator, MetaEstimatorMixin):
+            _check_held(estimator)
         return estimator
     parts = getattr(estimator, attribute)
     new_parts = [(key, convertible(part, key), *rest) for key, part, *rest in parts]
@@ -62,6 +67,32 @@ def convertible(estimator, name="estimator"):
     new = copy(estimator)
     setattr(new, attribute, new_parts)
     return new
+
+
+def _check_held(estimator):
+    """Raise if a meta-estimator holds an autoencoder."""
+    if any(isinstance(one, BaseStableAutoencoder) for one in _fitted_within(estimator)):
+        kind = type(estimator).__name__
+        raise ValueError(
+            f"{kind} holds an autoencoder, which skl2onnx does not convert as part of"
+            " it; put the autoencoder before it, as in make_pipeline(scaler,"
+            f" autoencoder, {kind}(...))"
+        )
+
+
+def _fitted_within(value):
+    """Yield a fitted estimator, or those of a list, and all that they hold."""
+    value = unfrozen(value)
+    if isinstance(value, (list, tuple)):  # parts of a pipeline have names
+        for one in value:
+            yield from _fitted_within(one)
+    elif hasattr(value, "get_params"):
+        yield value
+        for name, held in vars(value).items():
+            if name == "calibrated_classifiers_":
+                held = [one.estimator for one in held]
+            if name.endswith("_") or name in _PARTS_IN.values():
+                yield from _fitted_within(held)
 
 
 def _with_convertible_best(search, name):
