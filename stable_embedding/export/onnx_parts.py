@@ -3,6 +3,7 @@
 from copy import copy
 
 from sklearn.base import MetaEstimatorMixin
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
@@ -39,7 +40,7 @@ def convertible(estimator, name="estimator"):
     ------
     ValueError
         If skl2onnx cannot convert it: if an encoder puts unknown levels among rare
-        ones, or a meta-estimator holds an autoencoder.
+        ones, a meta-estimator holds an autoencoder, or a pipeline is calibrated.
     """
     estimator = unfrozen(estimator)
     if isinstance(estimator, OneHotEncoder):
@@ -70,14 +71,37 @@ def convertible(estimator, name="estimator"):
 
 
 def _check_held(estimator):
-    """Raise if a meta-estimator holds an autoencoder."""
-    if any(isinstance(one, BaseStableAutoencoder) for one in _fitted_within(estimator)):
+    """Raise if a meta-estimator holds what skl2onnx does not convert within it."""
+    held = list(_fitted_within(estimator))
+    if any(isinstance(one, BaseStableAutoencoder) for one in held):
         kind = type(estimator).__name__
         raise ValueError(
             f"{kind} holds an autoencoder, which skl2onnx does not convert as part of"
             " it; put the autoencoder before it, as in make_pipeline(scaler,"
             f" autoencoder, {kind}(...))"
         )
+
+    for one in held:
+        if isinstance(one, CalibratedClassifierCV):
+            _check_calibration(one)
+
+
+def _check_calibration(calibrated):
+    """Raise if skl2onnx would calibrate other scores, or in another way."""
+    wrong = "for which skl2onnx makes a graph of other probabilities"
+    for one in calibrated.calibrated_classifiers_:
+        if one.method != "sigmoid":
+            raise ValueError(
+                f"CalibratedClassifierCV has method={one.method!r}, {wrong}; it must be"
+                " 'sigmoid'"
+            )
+        inner = unfrozen(one.estimator)
+        if isinstance(inner, Pipeline) or hasattr(inner, "best_estimator_"):
+            raise ValueError(
+                f"CalibratedClassifierCV calibrates a {type(inner).__name__}, {wrong};"
+                " it must calibrate a classifier alone, as in make_pipeline(scaler,"
+                " CalibratedClassifierCV(classifier))"
+            )
 
 
 def _fitted_within(value):

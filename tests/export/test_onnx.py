@@ -909,6 +909,52 @@ def test_a_map_before_an_estimator_that_holds_others_is_converted(split):
     near(run(graph, unseen.astype(np.float64))[1], model.predict_proba(unseen))
 
 
+@pytest.mark.parametrize("place", ["alone", "step", "voting", "search"])
+@pytest.mark.parametrize(
+    ("inner", "method", "message"),
+    [
+        (
+            make_pipeline(StandardScaler(), LogisticRegression()),
+            "sigmoid",
+            "a Pipeline, for",
+        ),
+        (
+            GridSearchCV(LogisticRegression(), {}, cv=2),
+            "sigmoid",
+            "a GridSearchCV, for which",
+        ),
+        (
+            LogisticRegression(),
+            "isotonic",
+            "method='isotonic', .*; it must be 'sigmoid'$",
+        ),
+    ],
+    ids=["pipeline", "search", "isotonic"],
+)
+def test_calibrations_with_graphs_of_other_probabilities_are_refused(
+    inner, method, message, place, split
+):
+    X, y, _ = split
+    model = CalibratedClassifierCV(inner, method=method, cv=2)
+    if place == "step":
+        model = make_pipeline(quick(), model)
+    if place == "voting":
+        model = VotingClassifier([("calibrated", model)])
+    if place == "search":
+        model = GridSearchCV(model, {}, cv=2)
+    with pytest.raises(ValueError, match=f"^CalibratedClassifierCV .*{message}"):
+        to_onnx(model.fit(X, y > 4))
+
+
+@pytest.mark.numeric
+def test_a_calibrated_classifier_after_a_map_gives_the_same_probabilities(split):
+    X, y, unseen = split
+    calibrated = CalibratedClassifierCV(LogisticRegression(), cv=2)
+    model = make_pipeline(StandardScaler(), quick(5), calibrated).fit(X, y)
+    graph = to_onnx(model, options={"zipmap": False})
+    near(run(graph, unseen.astype(np.float64))[1], model.predict_proba(unseen))
+
+
 def test_inputs_that_are_none_are_named(events):
     from skl2onnx.common import data_types
 
