@@ -43,6 +43,39 @@ def column_or_values(y, X, name="y"):
     return X[y]
 
 
+def check_column_order(X, names, name, owner):
+    """Raise if the columns of a data frame have known names in another order.
+
+    Parameters
+    ----------
+    X : object
+        Values that are read by position.
+
+    names : list or None
+        Names in their order. If X has no names, others, or names that are no text,
+        positions decide.
+
+    name, owner : str
+        What a message calls X, and that whose columns have the names.
+
+    Raises
+    ------
+    ValueError
+        If they have the same names in another order.
+    """
+    own = column_names(X)
+    if own is None or names is None or own == names:
+        return
+    if not all(isinstance(one, str) for one in [*own, *names]):
+        return
+    if sorted(own) == sorted(names):
+        at = next(i for i, one in enumerate(own) if one != names[i])
+        raise ValueError(
+            f"{name} has the column {own[at]!r} where {owner} has {names[at]!r}, at"
+            f" position {at}; pass {name}[names], with names in the order of {owner}"
+        )
+
+
 def features_of(estimator, X, y=None):
     """Return the columns of a data frame on which an estimator was fitted.
 

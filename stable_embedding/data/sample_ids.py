@@ -103,7 +103,18 @@ def _as_list(ids, name):
             f"{name} has shape {np.shape(ids)}; it must hold one id for each sample, of"
             " shape (n_samples,)"
         )
+    if isinstance(ids, np.ndarray) and ids.dtype.kind in "mM":
+        return _times_as_in_an_index(ids)
     return ids.tolist() if hasattr(ids, "tolist") else list(ids)
+
+
+def _times_as_in_an_index(times):
+    """List dates or durations, which NumPy would list as integers in some units."""
+    try:
+        from pandas import Index
+    except ImportError:
+        return times.astype(f"{times.dtype.kind}8[us]").tolist()
+    return Index(times).tolist()
 
 
 def check_unique(ids, where):

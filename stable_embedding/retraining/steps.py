@@ -4,6 +4,7 @@ from copy import copy
 from inspect import signature
 
 import numpy as np
+from sklearn.base import ClassNamePrefixFeaturesOutMixin
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
@@ -12,7 +13,9 @@ from ..estimators.base import BaseStableAutoencoder
 from ..stability.pipelines import (
     advice_where_held,
     embed,
+    embedding_steps,
     has_bits,
+    last_step,
     passes,
     transform_by,
     unfrozen,
@@ -203,3 +206,23 @@ def embed_by_map(estimator, X):
 
 def _place_of(pipeline, name):
     return [of_step for of_step, _ in pipeline.steps].index(name)
+
+
+def names_of_codes(estimator):
+    """Return the names of the columns that :func:`embed_by_map` returns, if known.
+
+    Parameters
+    ----------
+    estimator : transformer or Pipeline
+        Fitted.
+
+    Returns
+    -------
+    list of str or None
+    """
+    paths = paths_to_maps(estimator)
+    inner = step_at(estimator, paths[0]) if len(paths) == 1 else estimator
+    last = last_step(embedding_steps(inner))
+    if not isinstance(last, ClassNamePrefixFeaturesOutMixin):
+        return None
+    return last.get_feature_names_out().tolist()

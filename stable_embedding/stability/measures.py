@@ -21,6 +21,7 @@ from ..data import limits
 from ..data.columns import check_finite, column_names, columns_named
 from ..data.containers import check_squares, dense
 from ..data.distances import near_origin
+from ..data.named_columns import check_column_order
 from ..data.sample_ids import check_same_samples
 from ..data.subsample import fixed_subsample
 from ..networks.frame import rigid_map_onto
@@ -364,6 +365,7 @@ def neighbor_overlap(first, second, *, n_neighbors=10):
 def _check_pair(first, second):
     """Validate two embeddings of equal shape, in float64."""
     check_same_samples(first, second, "second", "first")
+    check_column_order(second, column_names(first), "second", "first")
     first = _check_finite(first, "first", dtype=np.float64)
     second = _check_finite(second, "second", dtype=np.float64)
     if first.shape != second.shape:

@@ -5,13 +5,17 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
+from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import ClassifierChain
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import LocalOutlierFactor
 from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
@@ -766,6 +770,17 @@ def test_a_step_without_a_converter_is_named(split):
         to_onnx(pipeline)
 
 
+def test_an_error_from_within_skl2onnx_names_the_estimator(events):
+    X, y = events[:40], [0, 1] * 20
+    frozen = FrozenEstimator(LogisticRegression().fit(X, y))
+    for inner in (frozen, make_pipeline("passthrough", LogisticRegression())):
+        voting = VotingClassifier(
+            [("inner", inner)], voting="soft", flatten_transform=False
+        )
+        with pytest.raises(ValueError, match="skl2onnx cannot convert this VotingClas"):
+            to_onnx(voting.fit(X, y), X=X)
+
+
 def test_samples_that_cannot_be_given_are_named(customers, events, tmp_path):
     pandas = pytest.importorskip("pandas")
     columns = ColumnTransformer(SELECTIONS["names"])
@@ -848,6 +863,96 @@ def test_unknown_levels_among_rare_ones_are_refused(within):
     model.fit(words)
     with pytest.raises(ValueError, match=f"step '{step}' has handle_unknown='infreq"):
         to_onnx(model, X=words)
+
+
+HOLDERS = {
+    "calibration": lambda inner: CalibratedClassifierCV(inner, cv=2),
+    "chain": lambda inner: ClassifierChain(inner),
+    "one versus rest": OneVsRestClassifier,
+    "stacking": lambda inner: StackingClassifier([("inner", inner)], cv=2),
+    "threshold": lambda inner: FixedThresholdClassifier(inner),
+    "voting": lambda inner: VotingClassifier([("inner", inner)], voting="soft"),
+    "voting of searches": lambda inner: VotingClassifier(
+        [("inner", GridSearchCV(inner, {}, cv=2))], voting="soft"
+    ),
+}
+
+
+@pytest.mark.parametrize("place", ["alone", "step", "search", "frozen"])
+@pytest.mark.parametrize("holder", HOLDERS)
+def test_a_map_within_an_estimator_that_is_no_pipeline_is_refused(holder, place, split):
+    X, y, _ = split
+    y = np.column_stack([y > 4, y % 2]) if holder == "chain" else y > 4
+    inner = make_pipeline(StandardScaler(), quick(), LogisticRegression())
+    model = HOLDERS[holder](inner)
+    kind = type(model).__name__
+    if place == "step":
+        model = make_pipeline(StandardScaler(), model)
+    if place == "search":
+        model = GridSearchCV(model, {}, cv=2, scoring=lambda *_: 0.0)
+    model.fit(X, y)
+    if place == "frozen":
+        model = FrozenEstimator(model)
+    message = rf"^{kind} holds .* make_pipeline\(scaler, autoencoder, {kind}\(...\)\)$"
+    with pytest.raises(ValueError, match=message):
+        to_onnx(model, options={"zipmap": False})
+
+
+def test_a_map_before_an_estimator_that_holds_others_is_converted(split):
+    X, y, unseen = split
+    inner = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1_000))
+    voting = VotingClassifier(
+        [("inner", inner)], voting="soft", flatten_transform=False
+    )
+    model = make_pipeline(StandardScaler(), quick(5), voting).fit(X, y)
+    graph = to_onnx(model, options={"zipmap": False})
+    near(run(graph, unseen.astype(np.float64))[1], model.predict_proba(unseen))
+
+
+@pytest.mark.parametrize("place", ["alone", "step", "voting", "search"])
+@pytest.mark.parametrize(
+    ("inner", "method", "message"),
+    [
+        (
+            make_pipeline(StandardScaler(), LogisticRegression()),
+            "sigmoid",
+            "a Pipeline, for",
+        ),
+        (
+            GridSearchCV(LogisticRegression(), {}, cv=2),
+            "sigmoid",
+            "a GridSearchCV, for which",
+        ),
+        (
+            LogisticRegression(),
+            "isotonic",
+            "method='isotonic', .*; it must be 'sigmoid'$",
+        ),
+    ],
+    ids=["pipeline", "search", "isotonic"],
+)
+def test_calibrations_with_graphs_of_other_probabilities_are_refused(
+    inner, method, message, place, split
+):
+    X, y, _ = split
+    model = CalibratedClassifierCV(inner, method=method, cv=2)
+    if place == "step":
+        model = make_pipeline(quick(), model)
+    if place == "voting":
+        model = VotingClassifier([("calibrated", model)])
+    if place == "search":
+        model = GridSearchCV(model, {}, cv=2)
+    with pytest.raises(ValueError, match=f"^CalibratedClassifierCV .*{message}"):
+        to_onnx(model.fit(X, y > 4))
+
+
+@pytest.mark.numeric
+def test_a_calibrated_classifier_after_a_map_gives_the_same_probabilities(split):
+    X, y, unseen = split
+    calibrated = CalibratedClassifierCV(LogisticRegression(), cv=2)
+    model = make_pipeline(StandardScaler(), quick(5), calibrated).fit(X, y)
+    graph = to_onnx(model, options={"zipmap": False})
+    near(run(graph, unseen.astype(np.float64))[1], model.predict_proba(unseen))
 
 
 def test_inputs_that_are_none_are_named(events):

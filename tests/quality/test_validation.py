@@ -49,6 +49,21 @@ def test_new_samples_have_as_many_columns(rng):
         neighbor_accuracy(Z, [0, 1] * 10, Z[:2, :1], [0, 1])
 
 
+def test_columns_in_another_order_are_refused(rng):
+    X = pd.DataFrame(rng.normal(size=(30, 3)), columns=["a", "b", "c"])
+    Z, turned, y = X[["a", "b"]], X[["b", "a"]], [0, 1] * 15
+    message = "has the column 'c' where X has 'a'"
+    with pytest.raises(ValueError, match=f"X_reconstructed {message}"):
+        explained_variance(X, X[["c", "b", "a"]])
+    with pytest.raises(ValueError, match=f"X_new {message}"):
+        lipschitz_estimate(X, Z, X[["c", "b", "a"]][:3], Z[:3])
+    message = "has the column 'b' where X_embedded has 'a'"
+    with pytest.raises(ValueError, match=f"X_new_embedded {message}"):
+        lipschitz_estimate(X, Z, X[:3], turned[:3])
+    with pytest.raises(ValueError, match=f"X_unseen_embedded {message}"):
+        neighbor_accuracy(Z, y, turned, y)
+
+
 def test_codes_of_samples_in_another_order_are_refused(rng):
     X = pd.DataFrame(rng.normal(size=(30, 4)), index=[f"c{i}" for i in range(30)])
     Z = X[[0, 1]]
