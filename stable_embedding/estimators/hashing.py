@@ -39,6 +39,11 @@ class SemanticHashing(StableAutoencoder):
     :class:`StableAutoencoder`. It does not take `n_components`, `encoder` and
     `decoder`.
 
+    Take logarithms of data with long tails first, or set ``similarity_weight=0``:
+    otherwise a few samples far out set the scale, and most others get the same bits.
+    Where clusters stand far apart, bits tell clusters, and may be the same for all
+    samples of one.
+
     Parameters
     ----------
     n_bits : int, default=32

@@ -169,7 +169,10 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
         the scores decide, by Tukey's rule for values that are far out: an outlier has a
         score below :math:`Q_1 - 3 (Q_3 - Q_1)` with the quartiles :math:`Q_1` and
         :math:`Q_3` of the training samples' scores. There may be no outlier. If nearly
-        all scores are equal, a difference within rounding makes no outlier.
+        all scores are equal, a difference within rounding makes no outlier. Of new
+        samples more will be outliers, since a network reconstructs those that it was
+        trained on better. To hold the fraction, fit the detector with a
+        :class:`~sklearn.frozen.FrozenEstimator` on samples that were set aside.
 
     random_state : int, RandomState instance or None, default=None
         Seed that replaces that of the estimator. With None the estimator keeps its own.

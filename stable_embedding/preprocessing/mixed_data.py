@@ -20,6 +20,7 @@ from .._sklearn import (
 )
 from ..data.columns import named
 from ..data.containers import check_samples
+from ..data.named_columns import check_column_order
 from ..data.sample_ids import has_index
 from ..data.scaling import inverse_power
 from .columns import (
@@ -386,11 +387,12 @@ class MixedDataEncoder(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         index = X.index if has_index(X) else None
+        kind = type(self).__name__
+        check_column_order(X, list(self.get_feature_names_out()), "X", f"this {kind}")
         X = check_samples(X)
         if X.shape[1] != len(self.scale_):
             raise ValueError(
-                f"X has {X.shape[1]} features, but {type(self).__name__} encodes to"
-                f" {len(self.scale_)}"
+                f"X has {X.shape[1]} features, but {kind} encodes to {len(self.scale_)}"
             )
         n_numbers = int(np.count_nonzero(~self.is_categorical_))
         values = X * self.scale_

@@ -192,6 +192,13 @@ def test_the_inverse_of_a_frame_has_its_ids():
     assert encoder.inverse_transform(codes.to_numpy()).index[0] == 0
 
 
+def test_the_inverse_reads_columns_in_their_order():
+    encoder = MixedDataEncoder().set_output(transform="pandas")
+    encoded = encoder.fit_transform(table())
+    with pytest.raises(ValueError, match="X has the column .* pass X.names., with nam"):
+        encoder.inverse_transform(encoded[encoded.columns[::-1]])
+
+
 def test_the_inverse_of_arrays_is_an_array(iris):
     X, _ = iris
     encoder = MixedDataEncoder().fit(X)
