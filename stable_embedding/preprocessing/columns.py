@@ -103,7 +103,7 @@ def _position(one, names):
     is_whole = is_number(one) and isinstance(one, Integral)
     if is_whole and -len(names) <= one < len(names):
         return one
-    if isinstance(one, str) and one in names:
+    if isinstance(one, (str, tuple)) and one in names:
         return names.index(one)
     texts = [i for i, name in enumerate(names) if isinstance(name, str)]
     by_name = f"names of {named(texts, names)}, " if texts else ""

@@ -318,6 +318,14 @@ def test_where_columns_come_from_is_told():
     assert [len(one) for one in encoder.categories_] == [7, 2, 3, 1]
 
 
+def test_a_column_of_several_levels_is_chosen_by_name():
+    frame = pd.DataFrame(
+        {("u", "age"): np.arange(20.0), ("v", "plan"): [1, 2] * 10}
+    )  # numbers, which are categories by choice alone
+    encoder = MixedDataEncoder(categorical_features=[("v", "plan")]).fit(frame)
+    assert encoder.is_categorical_.tolist() == [False, True]
+
+
 def test_columns_are_categories_by_choice():
     encoder = MixedDataEncoder(["kids", "job", "flag", "city", "always"]).fit(table())
     assert "kids_3" in encoder.get_feature_names_out()
