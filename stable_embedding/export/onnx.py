@@ -83,8 +83,7 @@ def to_onnx(
 
     ValueError
         If the estimator has no such `part`, if inputs are not the columns that the
-        estimator was fitted on, or if skl2onnx fails. Also if a meta-estimator, such as
-        ``VotingClassifier``, holds an autoencoder and is no search.
+        estimator was fitted on, or if skl2onnx fails or would make another classifier.
 
     Notes
     -----

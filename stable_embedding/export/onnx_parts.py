@@ -5,10 +5,10 @@ from copy import copy
 from sklearn.base import MetaEstimatorMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
+from sklearn.model_selection import TunedThresholdClassifierCV
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
-from ..estimators.base import BaseStableAutoencoder
 from ..stability.pipelines import passes, unfrozen
 
 # Where estimators that consist of others hold them, once they are fitted.
@@ -39,12 +39,19 @@ def convertible(estimator, name="estimator"):
     Raises
     ------
     ValueError
-        If skl2onnx cannot convert it: if an encoder puts unknown levels among rare
-        ones, a meta-estimator holds an autoencoder, or a pipeline is calibrated.
+        If skl2onnx would make another estimator of it: if an encoder puts unknown
+        levels among rare ones, a pipeline is calibrated, or a threshold is tuned.
     """
     estimator = unfrozen(estimator)
     if isinstance(estimator, OneHotEncoder):
         return _with_known_handling(estimator, name)
+    if isinstance(estimator, CalibratedClassifierCV):
+        _check_calibration(estimator)
+    if isinstance(estimator, TunedThresholdClassifierCV):
+        raise ValueError(
+            f"{name} is a TunedThresholdClassifierCV, whose threshold skl2onnx leaves"
+            " out: convert its estimator_, and apply best_threshold_ to the scores"
+        )
     if hasattr(estimator, "best_estimator_"):
         return _with_convertible_best(estimator, name)
     attribute = next(
@@ -52,8 +59,6 @@ def convertible(estimator, name="estimator"):
         None,
     )
     if attribute is None:
-        if isinstance(estimator, MetaEstimatorMixin):
-            _check_held(estimator)
         return estimator
     parts = getattr(estimator, attribute)
     new_parts = [(key, convertible(part, key), *rest) for key, part, *rest in parts]
@@ -70,53 +75,23 @@ def convertible(estimator, name="estimator"):
     return new
 
 
-def _check_held(estimator):
-    """Raise if a meta-estimator holds what skl2onnx does not convert within it."""
-    held = list(_fitted_within(estimator))
-    if any(isinstance(one, BaseStableAutoencoder) for one in held):
-        kind = type(estimator).__name__
-        raise ValueError(
-            f"{kind} holds an autoencoder, which skl2onnx does not convert as part of"
-            " it; put the autoencoder before it, as in make_pipeline(scaler,"
-            f" autoencoder, {kind}(...))"
-        )
-
-    for one in held:
-        if isinstance(one, CalibratedClassifierCV):
-            _check_calibration(one)
-
-
 def _check_calibration(calibrated):
     """Raise if skl2onnx would calibrate other scores, or in another way."""
     wrong = "for which skl2onnx makes a graph of other probabilities"
     for one in calibrated.calibrated_classifiers_:
-        if one.method != "sigmoid":
+        if one.method == "isotonic":
             raise ValueError(
-                f"CalibratedClassifierCV has method={one.method!r}, {wrong}; it must be"
-                " 'sigmoid'"
+                f"CalibratedClassifierCV has method='isotonic', {wrong}; use 'sigmoid'"
             )
         inner = unfrozen(one.estimator)
-        if isinstance(inner, Pipeline) or hasattr(inner, "best_estimator_"):
+        composed = isinstance(inner, (Pipeline, MetaEstimatorMixin))
+        # Which scikit-learn calibrates, where skl2onnx takes probabilities.
+        if composed and hasattr(inner, "decision_function"):
             raise ValueError(
                 f"CalibratedClassifierCV calibrates a {type(inner).__name__}, {wrong};"
                 " it must calibrate a classifier alone, as in make_pipeline(scaler,"
                 " CalibratedClassifierCV(classifier))"
             )
-
-
-def _fitted_within(value):
-    """Yield a fitted estimator, or those of a list, and all that they hold."""
-    value = unfrozen(value)
-    if isinstance(value, (list, tuple)):  # parts of a pipeline have names
-        for one in value:
-            yield from _fitted_within(one)
-    elif hasattr(value, "get_params"):
-        yield value
-        for name, held in vars(value).items():
-            if name == "calibrated_classifiers_":
-                held = [one.estimator for one in held]
-            if name.endswith("_") or name in _PARTS_IN.values():
-                yield from _fitted_within(held)
 
 
 def _with_convertible_best(search, name):
