@@ -1,6 +1,8 @@
 """Columns of a data frame that are given by their names."""
 
-from .columns import column_names
+from collections import Counter
+
+from .columns import column_names, is_number
 from .containers import readable
 from .sample_ids import check_same_samples
 
@@ -52,8 +54,8 @@ def check_column_order(X, names, name, owner):
         Values that are read by position.
 
     names : list or None
-        Names in their order. If X has no names, others, or names that are no text,
-        positions decide.
+        Names in their order. If X has no names, others, or numbers as names, positions
+        decide.
 
     name, owner : str
         What a message calls X, and that whose columns have the names.
@@ -66,9 +68,9 @@ def check_column_order(X, names, name, owner):
     own = column_names(X)
     if own is None or names is None or own == names:
         return
-    if not all(isinstance(one, str) for one in [*own, *names]):
+    if any(is_number(one) for one in [*own, *names]):
         return
-    if sorted(own) == sorted(names):
+    if Counter(own) == Counter(names):
         at = next(i for i, one in enumerate(own) if one != names[i])
         raise ValueError(
             f"{name} has the column {own[at]!r} where {owner} has {names[at]!r}, at"

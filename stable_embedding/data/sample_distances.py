@@ -1,6 +1,5 @@
 """Distances that a user passes to `fit`, and how a search splits them."""
 
-from copy import copy
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from .input_distances import (
     held_if_few,
 )
 from .metrics import check_range
-from .sample_ids import check_same_pairs, has_index
+from .sample_ids import check_same_pairs, check_same_samples, has_index
 from .subsample import fixed_subsample
 
 # What an estimator says that its codes follow if a user passed distances.
@@ -52,9 +51,6 @@ class SampleDistances:
     shape : tuple of int
         Number of samples, twice.
 
-    samples : data frame or None
-        The samples of a data frame of distances, in its index alone.
-
     Examples
     --------
     >>> import numpy as np
@@ -69,23 +65,26 @@ class SampleDistances:
     array([[0, 3]])
     """
 
+    # The ids of a data frame, as one without columns.
+    _named = None
+
     def __init__(self, distances, ids=None):
         if callable(distances) and ids is None:
             raise ValueError(
                 f"ids=None, but distances={distances!r} is a callable; pass the ids of"
                 " the samples, with which it is called"
             )
-        self.samples = None
         if not callable(distances):
-            if has_index(distances):
-                self.samples = distances.iloc[:, :0]
-                check_same_pairs(self.samples, distances, "distances")
+            frame = distances
             distances = distances if issparse(distances) else np.asanyarray(distances)
             if distances.ndim != 2 or distances.shape[0] != distances.shape[1]:
                 raise ValueError(
                     f"distances has shape {distances.shape}; it must be square, or a"
                     " callable"
                 )
+            if has_index(frame):
+                self._named = frame.iloc[:, :0]
+                check_same_pairs(self._named, frame, "distances")
             n_all = distances.shape[0]
             ids = np.arange(n_all) if ids is None else np.asarray(ids)
             bad = ~np.isin(ids, np.arange(n_all)) | (ids.dtype == bool)
@@ -95,8 +94,6 @@ class SampleDistances:
                     f" samples; ids must be numbers from 0 to {n_all - 1}"
                 )
             ids = ids.astype(np.intp)
-            if self.samples is not None:
-                self.samples = self.samples.iloc[ids]
         self.distances = distances
         self.ids = np.asarray(ids)
 
@@ -112,11 +109,32 @@ class SampleDistances:
         """Return the distances of some samples from each other."""
         if isinstance(key, tuple):  # as of an array, whose other axes go along
             key = key[0]
-        chosen = copy(self)
-        chosen.ids = self.ids[key]
-        if self.samples is not None:
-            chosen.samples = self.samples.iloc[key]
+        chosen = SampleDistances(self.distances, self.ids[key])
+        chosen._named = self._named
         return chosen
+
+    def check_names(self, X):
+        """Raise if the samples of X have other ids than the data frame of distances.
+
+        Parameters
+        ----------
+        X : object
+            Samples, which may have ids in their index.
+
+        Raises
+        ------
+        ValueError
+            If both have ids, in another order.
+        """
+        if self._named is None:
+            return
+        try:
+            check_same_samples(X, self._named.iloc[self.ids], "the frame")
+        except ValueError as error:
+            raise ValueError(
+                f"distances are of other samples: {error}. Turn both sides before it"
+                " is wrapped, as in SampleDistances(frame.loc[X.index, X.index])"
+            ) from None
 
     def __call__(self, first, second):
         """Return the distances of some samples from others.

@@ -53,27 +53,26 @@ def mean_and_scale(X, order=None, weights=None):
     return mean, float(scale)
 
 
-def check_scaled(samples):
-    """Raise if samples, scaled by those of an earlier training, are too large.
+def check_not_far(samples):
+    """Raise if samples are too far out by the scale of an earlier training.
 
     Parameters
     ----------
-    samples : ndarray of shape (n_samples, n_features), dtype float32
+    samples : ndarray of shape (n_samples, n_features)
+        Scaled. Their squares must lie in the range of a scale.
 
     Raises
     ------
     ValueError
-        If float32 cannot hold the sum of their squares.
+        If one does not.
     """
-    with np.errstate(over="ignore"):
-        squares = np.square(samples).sum(axis=1, dtype=np.float32)
-        if np.isfinite(squares.sum(dtype=np.float32)):
-            return
-    raise ValueError(
-        f"X holds values up to {np.abs(samples).max():.3g} times the scale of the"
-        " training data, whose squares float32 cannot hold: leave out such samples, or"
-        " correct their values"
-    )
+    largest = SCALE_RANGE[1] ** 0.5
+    if np.abs(samples).max() >= largest:
+        raise ValueError(
+            f"X holds values of {largest:g} or more times the scale of the training"
+            " data, with which float32 cannot compute: correct them, or leave out such"
+            " samples"
+        )
 
 
 def inverse_power(values):

@@ -17,7 +17,7 @@ from ..data.columns import (
     is_numeric,
     named,
 )
-from ..data.containers import dense, readable_samples
+from ..data.containers import readable_samples
 
 # How a level that is missing is written, as in scikit-learn's encoders.
 MISSING = np.nan
@@ -81,19 +81,17 @@ def chosen_columns(chosen, names):
     -------
     ndarray of shape (n_features,), dtype bool
     """
-    array = np.asarray(chosen)
-    if array.dtype.kind == "b":
-        if array.shape != (len(names),):
+    # An array of text and numbers would hold text alone.
+    is_list = isinstance(chosen, (list, tuple))
+    values = list(chosen) if is_list else np.ravel(chosen).tolist()
+    if values and all(isinstance(one, (bool, np.bool_)) for one in values):
+        if np.shape(chosen) != (len(names),):
             raise ValueError(
-                f"categorical_features is a mask of shape {array.shape}, but X has"
+                f"categorical_features is a mask of shape {np.shape(chosen)}, but X has"
                 f" {len(names)} columns"
             )
-        return array
+        return np.array(values)
     mask = np.zeros(len(names), dtype=bool)
-    # An array of text and numbers would hold text alone.
-    values = (
-        list(chosen) if isinstance(chosen, (list, tuple)) else array.ravel().tolist()
-    )
     for one in values:
         mask[_position(one, names)] = True
     return mask
@@ -210,15 +208,13 @@ def numbers_of(X, index, names, estimator_name):
     if not len(index):
         return np.empty((X.shape[0], 0))
     part = safe_indexing(X, index.tolist(), axis=1)
+    if hasattr(part, "sparse"):  # a data frame of sparse columns alone
+        part = part.sparse.to_dense()
     remedy = (
         f"turn it into numbers, or list it in categorical_features of {estimator_name}"
     )
     with columns_named(part, places=index, remedy=remedy):
-        values = dense(
-            check_array(
-                part, accept_sparse=True, dtype=np.float64, ensure_all_finite=False
-            )
-        )
+        values = check_array(part, dtype=np.float64, ensure_all_finite=False)
     check_finite(values, "X", [names[i] for i in index], estimator_name)
     return values
 

@@ -4,7 +4,6 @@ from copy import copy
 from inspect import signature
 
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
@@ -204,10 +203,6 @@ def embed_by_map(estimator, X):
     return np.asarray(dense(codes), dtype=np.float64), std
 
 
-def _place_of(pipeline, name):
-    return [of_step for of_step, _ in pipeline.steps].index(name)
-
-
 def names_of_codes(estimator):
     """Return the names of the columns that :func:`embed_by_map` returns, if known.
 
@@ -223,6 +218,10 @@ def names_of_codes(estimator):
     paths = paths_to_maps(estimator)
     inner = step_at(estimator, paths[0]) if len(paths) == 1 else estimator
     last = last_step(embedding_steps(inner))
-    if not isinstance(last, ClassNamePrefixFeaturesOutMixin):
+    if not hasattr(last, "_n_features_out"):
         return None
     return last.get_feature_names_out().tolist()
+
+
+def _place_of(pipeline, name):
+    return [of_step for of_step, _ in pipeline.steps].index(name)

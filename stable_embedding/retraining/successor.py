@@ -284,7 +284,7 @@ class _Successor(TransformerMixin, BaseEstimator):
     def fit(self, X, y=None, **fit_params):
         """Train with the old parameters, and align the map with the places."""
         previous, pulls = self.previous, self.strategy == "pull"
-        check_distances_given(previous, fit_params.get("distances"))
+        _check_distances_given(previous, fit_params.get("distances"))
         if self.strategy == "warm_start":
             estimator = deepcopy(previous).set_params(warm_start=True)
         else:
@@ -327,7 +327,7 @@ class _Successor(TransformerMixin, BaseEstimator):
         return self.previous.get_metadata_routing()
 
 
-def check_distances_given(previous, distances):
+def _check_distances_given(previous, distances):
     """Raise if a map followed distances of the user, and its successor has none."""
     if previous.distance_source_ == GIVEN_DISTANCES and distances is None:
         raise ValueError(

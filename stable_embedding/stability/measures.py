@@ -288,7 +288,7 @@ def displacement(first, second, *, aligned=False):
     ------
     ValueError
         If an embedding holds NaN or infinity, both have collapsed to one point, or
-        their shapes differ.
+        their shapes or the orders of their columns differ.
 
     Examples
     --------
@@ -300,6 +300,7 @@ def displacement(first, second, *, aligned=False):
     >>> displacement(line, -line, aligned=True)
     0.0
     """
+    check_column_order(second, column_names(first), "second", "first")
     first, second = _check_pair(first, second)
     if aligned:
         second = rigid_map_onto(second, first)(second)
@@ -365,7 +366,6 @@ def neighbor_overlap(first, second, *, n_neighbors=10):
 def _check_pair(first, second):
     """Validate two embeddings of equal shape, in float64."""
     check_same_samples(first, second, "second", "first")
-    check_column_order(second, column_names(first), "second", "first")
     first = _check_finite(first, "first", dtype=np.float64)
     second = _check_finite(second, "second", dtype=np.float64)
     if first.shape != second.shape:

@@ -36,8 +36,8 @@ def check_trains_on_samples(transformer):
     if getattr(last, "distance_source_", None) == GIVEN_DISTANCES:
         raise ValueError(
             f"{type(last).__name__} was fitted with distances, which new trainings on"
-            " X would lack; pass an estimator with metric in place of distances, or"
-            " one with n_init of 2 or more to score its runs"
+            " X would lack; pass one with metric in place of distances, or score the"
+            " runs of a fit with n_init=2 or more by manifold_variance_score"
         )
 
 

@@ -206,8 +206,10 @@ def test_ids_of_a_frame_of_distances_are_those_of_the_samples(D, rng):
         model.fit(X, distances=distances)
         model.fit(X.iloc[part], distances=distances[part])
         model.fit(turned, distances=distances[::-1])
-        message = "distances has the id 'c0' where X has 'c29'"
+        message = "the frame has the id 'c0' where X has 'c29'.*frame.loc.X.index, X.in"
         with pytest.raises(ValueError, match=message):
             model.fit(turned, distances=distances)
+        is_chosen = pd.Series(np.arange(30) % 2 == 0)
+        assert distances[is_chosen].shape == (15, 15)
     with pytest.raises(ValueError, match=r"distances.T has the id 'c29' where"):
         SampleDistances(frame[ids[::-1]])

@@ -322,8 +322,9 @@ def test_a_column_of_several_levels_is_chosen_by_name():
     frame = pd.DataFrame(
         {("u", "age"): np.arange(20.0), ("v", "plan"): [1, 2] * 10}
     )  # numbers, which are categories by choice alone
-    encoder = MixedDataEncoder(categorical_features=[("v", "plan")]).fit(frame)
-    assert encoder.is_categorical_.tolist() == [False, True]
+    for chosen in ([("v", "plan")], [("v", "plan"), 0]):
+        encoder = MixedDataEncoder(categorical_features=chosen).fit(frame)
+        assert encoder.is_categorical_.tolist() == [0 in chosen, True]
 
 
 def test_columns_are_categories_by_choice():
@@ -367,9 +368,11 @@ def test_a_fit_that_runs_out_of_memory_leaves_the_earlier_one(monkeypatch):
     np.testing.assert_array_equal(encoder.transform(frame), before)
 
 
-def test_sparse_columns_of_a_frame_are_numbers_as_others_are(rng):
+@pytest.mark.parametrize("fill", [0.0, 1.0, np.nan])
+def test_sparse_columns_of_a_frame_are_numbers_as_others_are(fill, rng):
     words = pd.DataFrame(rng.poisson(0.3, (50, 3)), columns=["w1", "w2", "w3"])
-    sparse = words.astype(pd.SparseDtype("int64", 0))
+    words = words.astype(float)
+    sparse = words.astype(pd.SparseDtype(float, fill))
     for more in ({}, {"plan": ["a", "b"] * 25}):
         expected = MixedDataEncoder().fit_transform(words.assign(**more))
         found = MixedDataEncoder().fit_transform(sparse.assign(**more))

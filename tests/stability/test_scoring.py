@@ -403,4 +403,7 @@ def test_new_trainings_would_lack_distances_of_the_user(iris):
         with pytest.raises(ValueError, match="StableAutoencoder was fitted with dist"):
             score(model.fit(X, distances=D), X)
     model.set_params(n_init=2).fit(X, distances=D)
-    assert manifold_variance_score(model, X) <= 1
+    variance = manifold_variance(model.transform_runs(X), relative=True)
+    assert manifold_variance_score(model, X) == 1 - variance / 2
+    with pytest.raises(ValueError, match="StableAutoencoder was fitted with dist"):
+        stability_report({"map": model}, X)
