@@ -76,8 +76,8 @@ class MovementDisplay(Display):
         Raises
         ------
         ValueError
-            If an embedding does not have two components, the numbers of samples differ,
-            or `n_arrows` is no whole number, or negative.
+            If an embedding does not have two components, the numbers of samples or the
+            orders of components differ, or `n_arrows` is no whole number, or negative.
         """
         check_same_samples(self.old, self.new, "new", "old")
         check_column_order(self.new, column_names(self.old), "new", "old")

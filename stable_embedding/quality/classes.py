@@ -42,7 +42,8 @@ def neighbor_accuracy(X_embedded, y, X_unseen_embedded, y_unseen, *, n_neighbors
     Raises
     ------
     ValueError
-        If a label is -1, None or nan, which stand for samples without a label.
+        If a label is -1, None or nan, which stand for samples without a label, or the
+        columns of unseen codes have another order.
 
     See Also
     --------

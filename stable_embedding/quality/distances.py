@@ -180,7 +180,8 @@ def lipschitz_estimate(
     ------
     ValueError
         If all samples or all codes are equal, new samples or codes have other numbers
-        of columns than the first ones, or `metric` is "precomputed".
+        of columns than the first ones, or another order of them, or `metric` is
+        "precomputed".
 
     Examples
     --------

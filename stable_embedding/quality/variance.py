@@ -42,7 +42,8 @@ def explained_variance(X, X_reconstructed):
     Raises
     ------
     ValueError
-        If the two shapes differ, or a value is NaN or infinite.
+        If the two shapes or the orders of columns differ, or a value is NaN or
+        infinite.
 
     Notes
     -----
