@@ -1,6 +1,5 @@
 """What measures, reports and displays take: the same numbers from any container."""
 
-import inspect
 from functools import cache
 
 import matplotlib.pyplot as plt
@@ -277,7 +276,6 @@ def test_the_same_numbers_from_any_container(function, kind, monkeypatch):
 
 # They take no samples.
 OTHERS = {
-    "quality.explained_fraction",
     "quality.NeighborhoodPreservation",
     "stability.most_stable_within_one_standard_error",
     "plotting.DriftDisplay",
@@ -296,13 +294,8 @@ OTHERS = {
 def test_all_public_functions_of_samples_are_tested():
     public = {
         f"{module.__name__.rpartition('.')[2]}.{name}"
-        for module in (stability, reports, plotting)
+        for module in (quality, stability, reports, plotting)
         for name in module.__all__
-    }
-    public |= {
-        f"quality.{name}"
-        for name, value in vars(quality).items()
-        if inspect.getmodule(value) is quality and not name.startswith("_")
     }
     assert public == {name.split(" ")[0] for name in FUNCTIONS} | OTHERS
 

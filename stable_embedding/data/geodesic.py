@@ -11,7 +11,7 @@ from sklearn.utils import gen_batches
 
 from .._progress import progress_over
 from . import limits
-from .classical_scaling import classical_scaling, place_by_landmarks
+from .classical_scaling import classical_scaling
 from .input_distances import CoordinateDistances, InputDistances, MatrixDistances
 from .metrics import GEODESIC
 from .neighbors import edge_sources
@@ -86,18 +86,6 @@ def connect_components(edges, samples):
         lengths.append(max(np.linalg.norm(ends[0] - ends[1]), _SHORTEST))
     bridges = csr_array((lengths, (sources, targets)), shape=edges.shape)
     return csr_array(edges + bridges), n_parts
-
-
-class _PathsFrom(InputDistances):
-    """Lengths of shortest paths to landmarks only."""
-
-    def __init__(self, paths):
-        super().__init__(paths.shape[1])
-        self.paths = paths
-
-    def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        """Look up the paths from samples to all landmarks; `second` is ignored."""
-        return self.paths[:, first].T
 
 
 def shortest_paths(edges: Any, sources: np.ndarray, verbose: bool) -> np.ndarray:
@@ -182,5 +170,6 @@ def geodesic_distances(
         return MatrixDistances((unit * paths).astype(np.float32), name=_NAME)
     paths = shortest_paths(edges, landmarks, verbose)
     scaling = classical_scaling(paths[:, landmarks], n_components, _MAX_COORDINATES)
-    coordinates = place_by_landmarks(_PathsFrom(paths), landmarks, scaling, verbose)
+    parts = gen_batches(len(samples), max(1, limits.PAIRS_AT_ONCE // len(landmarks)))
+    coordinates = np.concatenate([scaling(paths[:, part].T) for part in parts])
     return CoordinateDistances(coordinates, unit, _NAME)

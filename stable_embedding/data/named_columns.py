@@ -1,6 +1,8 @@
 """Columns of a data frame that are given by their names."""
 
-from .columns import column_names
+from collections import Counter
+
+from .columns import column_names, is_number
 from .containers import readable
 from .sample_ids import check_same_samples
 
@@ -41,6 +43,39 @@ def column_or_values(y, X, name="y"):
         listed = ", ".join(map(repr, names[:20])) + (", ..." if names[20:] else "")
         raise ValueError(f"{name}={y!r} is not a column of X; it has {listed}")
     return X[y]
+
+
+def check_column_order(X, names, name, owner):
+    """Raise if the columns of a data frame have known names in another order.
+
+    Parameters
+    ----------
+    X : object
+        Values that are read by position.
+
+    names : list or None
+        Names in their order. If X has no names, others, or numbers as names, positions
+        decide.
+
+    name, owner : str
+        What a message calls X, and that whose columns have the names.
+
+    Raises
+    ------
+    ValueError
+        If they have the same names in another order.
+    """
+    own = column_names(X)
+    if own is None or names is None or own == names:
+        return
+    if any(is_number(one) for one in [*own, *names]):
+        return
+    if Counter(own) == Counter(names):
+        at = next(i for i, one in enumerate(own) if one != names[i])
+        raise ValueError(
+            f"{name} has the column {own[at]!r} where {owner} has {names[at]!r}, at"
+            f" position {at}; pass {name}[names], with names in the order of {owner}"
+        )
 
 
 def features_of(estimator, X, y=None):

@@ -17,7 +17,11 @@ from .input_distances import (
     held_if_few,
 )
 from .metrics import check_range
+from .sample_ids import check_same_pairs, check_same_samples, has_index
 from .subsample import fixed_subsample
+
+# What an estimator says that its codes follow if a user passed distances.
+GIVEN_DISTANCES = "distances"
 
 # Largest asymmetry, and largest distance of a sample from itself, relative to the
 # largest distance.
@@ -35,7 +39,8 @@ class SampleDistances:
     ----------
     distances : {array-like, sparse matrix} of shape (n_all, n_all) or callable
         A matrix, or a callable from two arrays of ids to an array of the distances
-        between samples of the first and of the second.
+        between samples of the first and of the second. The index of a data frame is
+        compared with that of X.
 
     ids : array-like of shape (n_samples,) or None, default=None
         Id of each sample: an argument of the callable, or an index into the matrix. By
@@ -60,6 +65,9 @@ class SampleDistances:
     array([[0, 3]])
     """
 
+    # The ids of a data frame, as one without columns.
+    _named = None
+
     def __init__(self, distances, ids=None):
         if callable(distances) and ids is None:
             raise ValueError(
@@ -67,12 +75,16 @@ class SampleDistances:
                 " the samples, with which it is called"
             )
         if not callable(distances):
+            frame = distances
             distances = distances if issparse(distances) else np.asanyarray(distances)
             if distances.ndim != 2 or distances.shape[0] != distances.shape[1]:
                 raise ValueError(
                     f"distances has shape {distances.shape}; it must be square, or a"
                     " callable"
                 )
+            if has_index(frame):
+                self._named = frame.iloc[:, :0]
+                check_same_pairs(self._named, frame, "distances")
             n_all = distances.shape[0]
             ids = np.arange(n_all) if ids is None else np.asarray(ids)
             bad = ~np.isin(ids, np.arange(n_all)) | (ids.dtype == bool)
@@ -97,7 +109,32 @@ class SampleDistances:
         """Return the distances of some samples from each other."""
         if isinstance(key, tuple):  # as of an array, whose other axes go along
             key = key[0]
-        return SampleDistances(self.distances, self.ids[key])
+        chosen = SampleDistances(self.distances, self.ids[key])
+        chosen._named = self._named
+        return chosen
+
+    def check_names(self, X):
+        """Raise if the samples of X have other ids than the data frame of distances.
+
+        Parameters
+        ----------
+        X : object
+            Samples, which may have ids in their index.
+
+        Raises
+        ------
+        ValueError
+            If both have ids, in another order.
+        """
+        if self._named is None:
+            return
+        try:
+            check_same_samples(X, self._named.iloc[self.ids], "the frame")
+        except ValueError as error:
+            raise ValueError(
+                f"distances are of other samples: {error}. Turn both sides before it"
+                " is wrapped, as in SampleDistances(frame.loc[X.index, X.index])"
+            ) from None
 
     def __call__(self, first, second):
         """Return the distances of some samples from others.

@@ -103,7 +103,20 @@ def _as_list(ids, name):
             f"{name} has shape {np.shape(ids)}; it must hold one id for each sample, of"
             " shape (n_samples,)"
         )
-    return ids.tolist() if hasattr(ids, "tolist") else list(ids)
+    found = ids.tolist() if hasattr(ids, "tolist") else list(ids)
+    is_time = isinstance(ids, np.ndarray) and ids.dtype.kind in "mM"
+    if is_time and any(isinstance(one, int) for one in found):
+        return _fine_times(ids)
+    return found
+
+
+def _fine_times(times):
+    """List times in a unit below microseconds, which NumPy lists as integers."""
+    try:
+        from pandas import Index
+    except ImportError:
+        return list(times)
+    return Index(times).tolist()
 
 
 def check_unique(ids, where):

@@ -53,6 +53,28 @@ def mean_and_scale(X, order=None, weights=None):
     return mean, float(scale)
 
 
+def check_not_far(samples):
+    """Raise if samples are too far out by the scale of an earlier training.
+
+    Parameters
+    ----------
+    samples : ndarray of shape (n_samples, n_features)
+        Scaled. Their squares must lie in the range of a scale.
+
+    Raises
+    ------
+    ValueError
+        If one does not.
+    """
+    largest = SCALE_RANGE[1] ** 0.5
+    if np.abs(samples).max() >= largest:
+        raise ValueError(
+            f"X holds values of {largest:g} or more times the scale of the training"
+            " data, with which float32 cannot compute: correct them, or leave out such"
+            " samples"
+        )
+
+
 def inverse_power(values):
     """Return powers of two by which values become numbers between 1/2 and 1.
 

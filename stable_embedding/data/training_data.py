@@ -19,7 +19,7 @@ from .metrics import GEODESIC
 from .relations import find_relations
 from .row_hash import hashes_in_place
 from .sample_weights import normalized
-from .scaling import ScaledSamples, mean_and_scale
+from .scaling import ScaledSamples, check_not_far, mean_and_scale
 from .shrinkage import Earlier, weight_decay
 from .subset import Subset, choose_subset
 from .subspace import discarded_variance, find_subspace, training_inputs
@@ -198,6 +198,8 @@ class TrainingData:
             given.X, order, hashes, weights, scaling
         )
         subset = choose_subset(samples, plan.n_components)
+        if scaling:
+            check_not_far(subset.samples)
         n_here = as_count(len(hashes) * mean_weight)
         n_trained_on = n_here + (n_seen if scaling else 0)
         subspace = find_subspace(samples, subset, plan, needs_graph)

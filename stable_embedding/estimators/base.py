@@ -1,8 +1,7 @@
 """What all autoencoders do: fit as one sentence, align, and hooks for siblings."""
 
-from contextlib import contextmanager
 from copy import deepcopy
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -10,6 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from .._ambient import own_settings
+from .._restore import restore_on_error
 from .._sklearn import fit_context
 from ..data.dominance import warn_of_dominance
 from ..data.placement import has_reference
@@ -59,25 +59,6 @@ class Start(NamedTuple):
     hold: float = 0.0
 
 
-@contextmanager
-def restore_on_error(estimator):
-    """Undo what was set on an estimator if the block fails or is interrupted.
-
-    A RandomState that is its `random_state` is reset too.
-    """
-    before, generator = dict(vars(estimator)), estimator.random_state
-    draws = isinstance(generator, np.random.RandomState)
-    drawn = generator.get_state() if draws else None
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        if draws:
-            generator.set_state(drawn)
-        raise
-
-
 class BaseStableAutoencoder(
     EmbeddingMixin, ValidationMixin, SensitivityMixin, StateMixin, BaseEstimator
 ):
@@ -93,6 +74,9 @@ class BaseStableAutoencoder(
     _requires_features = False
     _has_free_codes = True
     _has_bits = False
+
+    # Parameters by which the network's arguments of other names are set.
+    _parameter_names: ClassVar[dict[str, str]] = {}
 
     # What the estimator found that `retrain` lets this one follow.
     _predecessor: Earlier | None = None
@@ -339,10 +323,16 @@ class BaseStableAutoencoder(
             fitted[name] = getattr(self._run, "structures", {}).get(name)
         changed = [name for name in wanted if wanted[name] != fitted[name]]
         if changed:
+            new, old = (
+                {
+                    self._parameter_names.get(name, name): values[name]
+                    for name in changed
+                }
+                for values in (wanted, fitted)
+            )
             raise ValueError(
-                f"training cannot resume with { {n: wanted[n] for n in changed} }: the"
-                f" fitted network has { {n: fitted[n] for n in changed} }; use fit with"
-                " warm_start=False"
+                f"training cannot resume with {new}: the fitted network has {old}; use"
+                " fit with warm_start=False"
             )
 
     def _prepare(self, given, plan, resume, n_seen):

@@ -5,6 +5,7 @@ from numbers import Real
 
 import numpy as np
 
+from ..data.sample_distances import GIVEN_DISTANCES
 from ..training.identity import stable_hash
 
 # Other names of one metric.
@@ -28,7 +29,7 @@ def distance_source(plan, distances):
     str
     """
     if distances is not None:
-        return "distances"
+        return GIVEN_DISTANCES
     if plan.follows_cosines:
         return "similarity='cosine'"
     if not plan.has_own_metric:

@@ -13,7 +13,7 @@ from ..data.dask_arrays import is_dask_array, map_chunks, none_like
 from ..data.sample_weights import check_weights
 from ..data.scaling import SampleScaler, scale_samples
 from ..networks.inference import apply_in_chunks, check_out
-from ..quality import explained_fraction
+from ..quality.variance import explained_fraction
 
 # By how many roundings a result may be off: networks add up some hundred products,
 # whose roundings mostly cancel.

@@ -39,6 +39,11 @@ class SemanticHashing(StableAutoencoder):
     :class:`StableAutoencoder`. It does not take `n_components`, `encoder` and
     `decoder`.
 
+    Take logarithms of data with very long tails first, or set ``similarity_weight=0``:
+    if a few samples far out set the scale, most others can get the same bits. Where
+    clusters stand far apart, bits tell clusters, and may be the same for all samples of
+    one.
+
     Parameters
     ----------
     n_bits : int, default=32
@@ -127,6 +132,7 @@ class SemanticHashing(StableAutoencoder):
     _network_class = HashingNetwork
     _has_free_codes = False
     _has_bits = True
+    _parameter_names = {"n_components": "n_bits"}
     # Bits lose much that PCA keeps, also where it keeps all.
     _gains_beyond_pca = True
     _codes_dtype = np.uint8

@@ -10,6 +10,11 @@ from ..data.placement import has_reference
 from ..data.sample_weights import weights_at
 from ..data.subsample import smallest_hashes
 from ..losses.consensus import ConsensusLoss, auto_consensus_weight
+from ..losses.given_distances import (
+    GivenDistanceLoss,
+    GivenInnerProductLoss,
+    collapsed_product_loss,
+)
 from ..losses.guide import (
     GUIDE_WEIGHT,
     GuideLoss,
@@ -19,14 +24,8 @@ from ..losses.guide import (
 from ..losses.label import LabelLoss
 from ..losses.neighbor import NeighborLoss, initial_kernel_scale
 from ..losses.reconstruction import ReconstructionLoss
-from ..losses.similarity import (
-    GivenDistanceLoss,
-    GivenInnerProductLoss,
-    SimilarityLoss,
-    collapsed_product_loss,
-    collapsed_similarity_loss,
-    inner_product,
-)
+from ..losses.similarity import inner_product
+from ..losses.similarity_loss import SimilarityLoss, collapsed_similarity_loss
 from ..networks.inference import apply_in_chunks
 from .reference import reference_at_start
 

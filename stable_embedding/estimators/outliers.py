@@ -16,6 +16,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from .._restore import restore_on_error
 from .._sklearn import HasMethods, Interval, StrOptions, fit_context, num_samples
 from ..data.sample_weights import check_weights, weighted_percentile
 from ..stability.pipelines import unfrozen
@@ -168,7 +169,10 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
         the scores decide, by Tukey's rule for values that are far out: an outlier has a
         score below :math:`Q_1 - 3 (Q_3 - Q_1)` with the quartiles :math:`Q_1` and
         :math:`Q_3` of the training samples' scores. There may be no outlier. If nearly
-        all scores are equal, a difference within rounding makes no outlier.
+        all scores are equal, a difference within rounding makes no outlier. Of new
+        samples more will be outliers, since a network reconstructs those that it was
+        trained on better. To hold the fraction, fit the detector with a
+        :class:`~sklearn.frozen.FrozenEstimator` on samples that were set aside.
 
     random_state : int, RandomState instance or None, default=None
         Seed that replaces that of the estimator. With None the estimator keeps its own.
@@ -249,6 +253,10 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
         TypeError, ValueError
             If `sample_weight` is not as described, or the estimator does not take it.
         """
+        with restore_on_error(self):
+            return self._fit(X, y, sample_weight)
+
+    def _fit(self, X, y, sample_weight):
         weights = None
         if sample_weight is not None:
             weights = check_weights(sample_weight, num_samples(X))

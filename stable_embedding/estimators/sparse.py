@@ -97,6 +97,7 @@ class SparseAutoencoder(StableAutoencoder):
     del _parameter_constraints["encoder"], _parameter_constraints["decoder"]
 
     _network_class = SparseNetwork
+    _parameter_names = {"n_active": "active components (sparsity)"}
     _has_free_codes = False
 
     def __init__(

@@ -12,7 +12,8 @@ from ..data.images import flat_images
 from ..data.labels import UNLABELED, encode_targets, read_labels
 from ..data.lazy_samples import exceeds_memory
 from ..data.metrics import check_metric
-from ..data.sample_distances import check_distances
+from ..data.named_columns import check_column_order
+from ..data.sample_distances import SampleDistances, check_distances
 from ..data.sample_ids import check_same_pairs, check_same_samples
 from ..data.sample_weights import check_weights
 from ..data.training_data import GivenData
@@ -34,7 +35,10 @@ class ValidationMixin:
     ):
         """Validate all that a fit is given."""
         check_same_samples(X, reference, "reference")
-        check_same_pairs(X, distances, "distances")
+        if isinstance(distances, SampleDistances):
+            distances.check_names(X)
+        else:
+            check_same_pairs(X, distances, "distances")
         keeps_features = resume or n_seen > 0
         X, labels = self._validate_training_data(X, y, plan, keeps_features, resume)
         weights = check_weights(sample_weight, X.shape[0])
@@ -118,6 +122,7 @@ class ValidationMixin:
         """Validate where samples should lie; hook for codes of another kind."""
         if reference is None:
             return None
+        self._check_code_order(reference, plan.n_components, "reference")
         return check_reference(reference, X.shape[0], plan, weights)
 
     def _encode_labels(self, y, X, resume):
@@ -171,7 +176,14 @@ class ValidationMixin:
         names = getattr(self, "feature_names_in_", None)
         check_finite(X, names=names, estimator_name=type(self).__name__)
 
+    def _check_code_order(self, codes, n_columns, name):
+        """Raise if columns are named as codes of this estimator, in another order."""
+        kind = type(self).__name__
+        names = [f"{kind.lower()}{i}" for i in range(n_columns)]
+        check_column_order(codes, names, name, f"this {kind}")
+
     def _check_codes(self, codes, name):
+        self._check_code_order(codes, self._n_features_out, name)
         codes = check_samples(codes, name, dtype=_DTYPES)
         if codes.shape[1] != self._n_features_out:
             raise ValueError(

@@ -83,7 +83,7 @@ def to_onnx(
 
     ValueError
         If the estimator has no such `part`, if inputs are not the columns that the
-        estimator was fitted on, or if skl2onnx fails.
+        estimator was fitted on, or if skl2onnx fails or would make another classifier.
 
     Notes
     -----
@@ -180,7 +180,13 @@ def converted(estimator, types, settings):
         )
     except (MissingConverter, MissingShapeCalculator) as error:
         raise TypeError(f"a step has no converter to ONNX: {error}") from error
-    except (AssertionError, RuntimeError, ValueError) as error:
+    except (
+        AssertionError,
+        AttributeError,
+        KeyError,
+        RuntimeError,
+        ValueError,
+    ) as error:
         inputs = ", ".join(f"{name!r} ({type(kind).__name__})" for name, kind in types)
         raise ValueError(
             f"skl2onnx cannot convert this {type(estimator).__name__} for the inputs"

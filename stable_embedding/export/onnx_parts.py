@@ -2,7 +2,10 @@
 
 from copy import copy
 
+from sklearn.base import MetaEstimatorMixin
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
+from sklearn.model_selection import TunedThresholdClassifierCV
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
@@ -36,11 +39,19 @@ def convertible(estimator, name="estimator"):
     Raises
     ------
     ValueError
-        If an encoder puts unknown levels among rare ones, which skl2onnx cannot.
+        If skl2onnx would make another estimator of it: if an encoder puts unknown
+        levels among rare ones, a pipeline is calibrated, or a threshold is tuned.
     """
     estimator = unfrozen(estimator)
     if isinstance(estimator, OneHotEncoder):
         return _with_known_handling(estimator, name)
+    if isinstance(estimator, CalibratedClassifierCV):
+        _check_calibration(estimator)
+    if isinstance(estimator, TunedThresholdClassifierCV):
+        raise ValueError(
+            f"{name} is a TunedThresholdClassifierCV, whose threshold skl2onnx leaves"
+            " out: convert its estimator_, and apply best_threshold_ to the scores"
+        )
     if hasattr(estimator, "best_estimator_"):
         return _with_convertible_best(estimator, name)
     attribute = next(
@@ -62,6 +73,25 @@ def convertible(estimator, name="estimator"):
     new = copy(estimator)
     setattr(new, attribute, new_parts)
     return new
+
+
+def _check_calibration(calibrated):
+    """Raise if skl2onnx would calibrate other scores, or in another way."""
+    wrong = "for which skl2onnx makes a graph of other probabilities"
+    for one in calibrated.calibrated_classifiers_:
+        if one.method == "isotonic":
+            raise ValueError(
+                f"CalibratedClassifierCV has method='isotonic', {wrong}; use 'sigmoid'"
+            )
+        inner = unfrozen(one.estimator)
+        composed = isinstance(inner, (Pipeline, MetaEstimatorMixin))
+        # Which scikit-learn calibrates, where skl2onnx takes probabilities.
+        if composed and hasattr(inner, "decision_function"):
+            raise ValueError(
+                f"CalibratedClassifierCV calibrates a {type(inner).__name__}, {wrong};"
+                " it must calibrate a classifier alone, as in make_pipeline(scaler,"
+                " CalibratedClassifierCV(classifier))"
+            )
 
 
 def _with_convertible_best(search, name):

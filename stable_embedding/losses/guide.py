@@ -11,7 +11,8 @@ from torch import Tensor
 
 from .._ambient import CPU_FLOAT32
 from .base import Batch, LossTerm, weighted_mean
-from .similarity import inner_product, similarity_loss
+from .similarity import inner_product
+from .similarity_loss import similarity_loss
 
 # Weight of given places at the first step, and the fraction of the steps in which it
 # falls to 0. With a weight of 1 a rolled sheet of samples stays folded here and there.
@@ -119,7 +120,7 @@ class ScalingGuideLoss(FadingTerm):
 
     collapsed_loss : float
         The denominator over the training set, see
-        :func:`~stable_embedding.losses.similarity.similarity_loss`.
+        :func:`~stable_embedding.losses.similarity_loss.similarity_loss`.
 
     References
     ----------

@@ -11,7 +11,8 @@ from torch.nn import functional
 from .._ambient import CPU_FLOAT32
 from ..data import limits
 from .base import Batch, LossTerm, split_into_blocks, split_values
-from .similarity import pair_weights, squared_distance
+from .pairs import pair_weights
+from .similarity import squared_distance
 
 # Sizes of the neighborhoods that Hamming distances should separate from other samples.
 NEIGHBORHOODS = (1, 2, 4, 8)

@@ -3,6 +3,8 @@
 import numpy as np
 from sklearn.utils import check_consistent_length
 
+from ..data.columns import column_names
+from ..data.named_columns import check_column_order
 from ..data.sample_ids import check_same_samples
 from .base import (
     Display,
@@ -74,10 +76,11 @@ class MovementDisplay(Display):
         Raises
         ------
         ValueError
-            If an embedding does not have two components, the numbers of samples differ,
-            or `n_arrows` is no whole number, or negative.
+            If an embedding does not have two components, the numbers of samples or the
+            orders of components differ, or `n_arrows` is no whole number, or negative.
         """
         check_same_samples(self.old, self.new, "new", "old")
+        check_column_order(self.new, column_names(self.old), "new", "old")
         check_same_samples(self.old, self.groups, "groups", "old")
         check_same_samples(self.new, self.groups, "groups", "new")
         old, new = map(_coordinates, (self.old, self.new))

@@ -81,19 +81,17 @@ def chosen_columns(chosen, names):
     -------
     ndarray of shape (n_features,), dtype bool
     """
-    array = np.asarray(chosen)
-    if array.dtype.kind == "b":
-        if array.shape != (len(names),):
+    # An array of text and numbers would hold text alone.
+    is_list = isinstance(chosen, (list, tuple))
+    values = list(chosen) if is_list else np.ravel(chosen).tolist()
+    if values and all(isinstance(one, (bool, np.bool_)) for one in values):
+        if np.shape(chosen) != (len(names),):
             raise ValueError(
-                f"categorical_features is a mask of shape {array.shape}, but X has"
+                f"categorical_features is a mask of shape {np.shape(chosen)}, but X has"
                 f" {len(names)} columns"
             )
-        return array
+        return np.array(values)
     mask = np.zeros(len(names), dtype=bool)
-    # An array of text and numbers would hold text alone.
-    values = (
-        list(chosen) if isinstance(chosen, (list, tuple)) else array.ravel().tolist()
-    )
     for one in values:
         mask[_position(one, names)] = True
     return mask
@@ -103,7 +101,7 @@ def _position(one, names):
     is_whole = is_number(one) and isinstance(one, Integral)
     if is_whole and -len(names) <= one < len(names):
         return one
-    if isinstance(one, str) and one in names:
+    if isinstance(one, (str, tuple)) and one in names:
         return names.index(one)
     texts = [i for i, name in enumerate(names) if isinstance(name, str)]
     by_name = f"names of {named(texts, names)}, " if texts else ""
@@ -210,6 +208,8 @@ def numbers_of(X, index, names, estimator_name):
     if not len(index):
         return np.empty((X.shape[0], 0))
     part = safe_indexing(X, index.tolist(), axis=1)
+    if hasattr(part, "sparse"):  # a data frame of sparse columns alone
+        part = part.sparse.to_dense()
     remedy = (
         f"turn it into numbers, or list it in categorical_features of {estimator_name}"
     )

@@ -9,6 +9,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._ambient import own_settings
+from .._restore import restore_on_error
 from .._sklearn import (
     HasMethods,
     Interval,
@@ -19,6 +20,7 @@ from .._sklearn import (
 )
 from ..data.columns import named
 from ..data.containers import check_samples
+from ..data.named_columns import check_column_order
 from ..data.sample_ids import has_index
 from ..data.scaling import inverse_power
 from .columns import (
@@ -221,7 +223,8 @@ class MixedDataEncoder(TransformerMixin, BaseEstimator):
         TypeError, ValueError
             If a parameter is not as described, or a column holds anything else.
         """
-        return self._fit(X)
+        with restore_on_error(self):
+            return self._fit(X)
 
     @own_settings()
     def _fit(self, X):
@@ -384,11 +387,12 @@ class MixedDataEncoder(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         index = X.index if has_index(X) else None
+        kind = type(self).__name__
+        check_column_order(X, list(self.get_feature_names_out()), "X", f"this {kind}")
         X = check_samples(X)
         if X.shape[1] != len(self.scale_):
             raise ValueError(
-                f"X has {X.shape[1]} features, but {type(self).__name__} encodes to"
-                f" {len(self.scale_)}"
+                f"X has {X.shape[1]} features, but {kind} encodes to {len(self.scale_)}"
             )
         n_numbers = int(np.count_nonzero(~self.is_categorical_))
         values = X * self.scale_

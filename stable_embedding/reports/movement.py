@@ -5,9 +5,13 @@ from numbers import Integral
 import numpy as np
 
 from .._sklearn import Interval, validate_params
-from ..data.columns import is_missing
+from ..data.columns import column_names, is_missing
 from ..data.containers import check_samples, indexable, readable
-from ..data.named_columns import column_or_values, features_of
+from ..data.named_columns import (
+    check_column_order,
+    column_or_values,
+    features_of,
+)
 from ..data.sample_ids import (
     check_same_samples,
     has_index,
@@ -19,7 +23,7 @@ from ..data.sample_ids import (
 from ..plotting.base import check_count
 from ..plotting.colors import as_objects
 from ..plotting.movement import MovementDisplay
-from ..retraining.steps import embed_by_map
+from ..retraining.steps import embed_by_map, names_of_codes
 from ..stability.measures import displacement, neighbor_overlap
 from .html import display_section, table_section, text_section, write_page
 
@@ -305,7 +309,7 @@ def movement_report(old, new, X=None, *, ids=None, groups=None, n_neighbors=10):
 
     ValueError
         If ids that join samples are missing or not unique, if too few of them are in
-        common, or if the numbers of components differ.
+        common, or if the numbers of components or the order of their names differ.
 
     See Also
     --------
@@ -341,6 +345,10 @@ def movement_report(old, new, X=None, *, ids=None, groups=None, n_neighbors=10):
             f" {new_codes.shape[1]}; both must have the same number. Bits that are"
             " packed are compared as bits: unpack stored ones by numpy.unpackbits"
         )
+    if _is_stored(new):
+        check_column_order(new, _code_names(old), "new", "old")
+    elif _is_stored(old):
+        check_column_order(old, _code_names(new), "old", "new")
     names = old_ids
     if both_of_X:
         old_ids = new_ids = list(range(len(new_codes)))
@@ -398,6 +406,10 @@ def _side(given, name, X, ids, groups, unique):
         raise TypeError(f"X=None, but {name} is an estimator: pass samples to embed")
     found = sample_ids(X, ids, unique=unique)
     return found, *embed_by_map(given, features_of(given, X, groups))
+
+
+def _code_names(given):
+    return column_names(given) if _is_stored(given) else names_of_codes(given)
 
 
 def _nameless():

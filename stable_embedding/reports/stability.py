@@ -24,7 +24,12 @@ from ..stability.measures import (
     manifold_variance,
     neighbor_overlap,
 )
-from ..stability.pipelines import embedding_steps, inputs_of_last, last_step
+from ..stability.pipelines import (
+    check_trains_on_samples,
+    embedding_steps,
+    inputs_of_last,
+    last_step,
+)
 from ..training.seeds import draw_seeds, with_seed
 from .html import display_section, table_section, write_page
 from .perturbations import (
@@ -335,7 +340,10 @@ def stability_report(
 def _check_estimators(estimators):
     if not estimators:
         raise ValueError("estimators is empty; pass at least one by name")
-    return {name: embedding_steps(one) for name, one in estimators.items()}
+    transformers = {name: embedding_steps(one) for name, one in estimators.items()}
+    for transformer in transformers.values():
+        check_trains_on_samples(transformer)
+    return transformers
 
 
 def _check_perturbations(perturbations):

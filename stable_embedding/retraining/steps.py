@@ -12,7 +12,9 @@ from ..estimators.base import BaseStableAutoencoder
 from ..stability.pipelines import (
     advice_where_held,
     embed,
+    embedding_steps,
     has_bits,
+    last_step,
     passes,
     transform_by,
     unfrozen,
@@ -199,6 +201,26 @@ def embed_by_map(estimator, X):
     else:
         codes, std = inner.transform(inputs), None
     return np.asarray(dense(codes), dtype=np.float64), std
+
+
+def names_of_codes(estimator):
+    """Return the names of the columns that :func:`embed_by_map` returns, if known.
+
+    Parameters
+    ----------
+    estimator : transformer or Pipeline
+        Fitted.
+
+    Returns
+    -------
+    list of str or None
+    """
+    paths = paths_to_maps(estimator)
+    inner = step_at(estimator, paths[0]) if len(paths) == 1 else estimator
+    last = last_step(embedding_steps(inner))
+    if not hasattr(last, "_n_features_out"):
+        return None
+    return last.get_feature_names_out().tolist()
 
 
 def _place_of(pipeline, name):

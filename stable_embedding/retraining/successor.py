@@ -21,6 +21,7 @@ from .._sklearn import (
 )
 from ..data.containers import dense, indexable, readable
 from ..data.placement import has_reference
+from ..data.sample_distances import GIVEN_DISTANCES
 from ..data.sample_ids import (
     check_same_samples,
     has_index,
@@ -283,6 +284,7 @@ class _Successor(TransformerMixin, BaseEstimator):
     def fit(self, X, y=None, **fit_params):
         """Train with the old parameters, and align the map with the places."""
         previous, pulls = self.previous, self.strategy == "pull"
+        _check_distances_given(previous, fit_params.get("distances"))
         if self.strategy == "warm_start":
             estimator = deepcopy(previous).set_params(warm_start=True)
         else:
@@ -323,6 +325,16 @@ class _Successor(TransformerMixin, BaseEstimator):
     def get_metadata_routing(self):
         """Ask for the metadata that the autoencoder asks for."""
         return self.previous.get_metadata_routing()
+
+
+def _check_distances_given(previous, distances):
+    """Raise if a map followed distances of the user, and its successor has none."""
+    if previous.distance_source_ == GIVEN_DISTANCES and distances is None:
+        raise ValueError(
+            "previous was fitted with distances, and a map of other distances would"
+            " have another place: pass distances to retrain, of the samples of X; to a"
+            " pipeline by the name of the step, as in stableautoencoder__distances"
+        )
 
 
 class _Kept(FrozenEstimator):
@@ -405,8 +417,9 @@ def _check_parameters(old, strategy):
     """Raise if a map with the parameters of the old one cannot be kept in its place."""
     fitted = old.network_.n_components
     if old.n_components != fitted:
+        name = old._parameter_names.get("n_components", "n_components")
         raise ValueError(
-            f"previous was fitted with {fitted} components, but now has n_components="
+            f"previous was fitted with {name}={fitted}, but now has {name}="
             f"{old.n_components}, and such a map has another place; set it back to"
             f" {fitted}, or fit a new estimator"
         )

@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import Binarizer, Normalizer
 
 from ..data.containers import dense, readable
+from ..data.sample_distances import GIVEN_DISTANCES
 
 # Attributes in which meta-estimators keep a fitted estimator.
 _HELD_AS = ("best_estimator_", "estimator_", "regressor_")
@@ -27,6 +28,17 @@ def unfrozen(estimator):
 def unpacked(estimator):
     """Return a copy that does not pack bits, or an estimator without bits itself."""
     return estimator._unpacked() if hasattr(estimator, "_unpacked") else estimator
+
+
+def check_trains_on_samples(transformer):
+    """Raise if an estimator was fitted with distances, which new trainings lack."""
+    last = last_step(transformer)
+    if getattr(last, "distance_source_", None) == GIVEN_DISTANCES:
+        raise ValueError(
+            f"{type(last).__name__} was fitted with distances, which new trainings on"
+            " X would lack; pass one with metric in place of distances, or score the"
+            " runs of a fit with n_init=2 or more by manifold_variance_score"
+        )
 
 
 def has_bits(estimator):

@@ -10,7 +10,12 @@ from ..data.containers import dense, readable
 from ..data.sample_ids import check_same_samples
 from ..training.seeds import draw_seeds, with_seed
 from .measures import manifold_variance
-from .pipelines import embedding_steps, inputs_of_last, last_step
+from .pipelines import (
+    check_trains_on_samples,
+    embedding_steps,
+    inputs_of_last,
+    last_step,
+)
 
 # Number of trainings of an estimator that was not fitted with several runs.
 _N_RUNS = 5
@@ -217,6 +222,7 @@ def embeddings_of(estimator, X, y=None, verbose=False):
     transformer = embedding_steps(estimator)
     if _has_runs(transformer):
         return last_step(transformer).transform_runs(inputs_of_last(transformer, X))
+    check_trains_on_samples(transformer)
     with progress_bar(
         draw_seeds(0, _N_RUNS), desc="runs", unit="training", disable=not verbose
     ) as seeds:

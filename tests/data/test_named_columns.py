@@ -3,7 +3,11 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from stable_embedding.data.named_columns import column_or_values, features_of
+from stable_embedding.data.named_columns import (
+    check_column_order,
+    column_or_values,
+    features_of,
+)
 
 
 def test_the_name_of_a_column_is_looked_up():
@@ -50,3 +54,22 @@ def test_a_named_column_is_left_out_unless_it_is_a_feature(to_frame):
     Fitted.n_features_in_ = 3
     assert features_of(Fitted(), frame, "label") is frame
     assert features_of(Fitted(), frame, [0, 1]) is frame
+
+
+@pytest.mark.parametrize("to_frame", [pd.DataFrame, pl.DataFrame])
+def test_the_same_names_in_another_order_are_refused(to_frame):
+    frame = to_frame({"a": [1, 2], "c": [5, 6], "b": [3, 4]})
+    with pytest.raises(
+        ValueError, match="^new has the column 'c' where old has 'b', at"
+    ):
+        check_column_order(frame, ["a", "b", "c"], "new", "old")
+    check_column_order(frame[["a", "b", "c"]], ["a", "b", "c"], "new", "old")
+
+
+def test_names_that_are_not_the_same_go_by_position():
+    frame = pd.DataFrame({"b": [1, 2], "a": [3, 4]})
+    for names in (["b", "a"], ["a", "x"], ["a"], [0, 1], None):
+        check_column_order(frame, names, "new", "old")
+    for values in (frame.to_numpy(), frame.to_numpy().tolist(), None):
+        check_column_order(values, ["a", "b"], "new", "old")
+    check_column_order(frame.set_axis([1, 0], axis=1), [0, 1], "new", "old")

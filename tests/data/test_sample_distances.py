@@ -1,12 +1,13 @@
 """Distances of a user's own: their splits, and what is refused."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.sparse import coo_array, csr_array
 from scipy.spatial.distance import cdist
 from sklearn.model_selection import train_test_split
 
-from stable_embedding import SampleDistances
+from stable_embedding import SampleDistances, StableAutoencoder
 from stable_embedding.data import limits
 from stable_embedding.data.sample_distances import check_distances, user_distances
 
@@ -194,3 +195,21 @@ def test_entries_in_parts_are_added_up(wrap, D):
         found = between(wrap(matrix), len(D))
         np.testing.assert_allclose(found, D, rtol=1e-6, atol=1e-6)
         assert matrix.nnz == 2 * D.size
+
+
+def test_ids_of_a_frame_of_distances_are_those_of_the_samples(D, rng):
+    ids = [f"c{i}" for i in range(30)]
+    X, frame = pd.DataFrame(rng.normal(size=(30, 4)), ids), pd.DataFrame(D, ids, ids)
+    model = StableAutoencoder(max_iter=1, n_init=1, random_state=0)
+    turned, part = X[::-1], np.arange(0, 30, 2)
+    for distances in (SampleDistances(frame), SampleDistances(frame, ids=range(30))):
+        model.fit(X, distances=distances)
+        model.fit(X.iloc[part], distances=distances[part])
+        model.fit(turned, distances=distances[::-1])
+        message = "the frame has the id 'c0' where X has 'c29'.*frame.loc.X.index, X.in"
+        with pytest.raises(ValueError, match=message):
+            model.fit(turned, distances=distances)
+        is_chosen = pd.Series(np.arange(30) % 2 == 0)
+        assert distances[is_chosen].shape == (15, 15)
+    with pytest.raises(ValueError, match=r"distances.T has the id 'c29' where"):
+        SampleDistances(frame[ids[::-1]])

@@ -1,3 +1,4 @@
+import sys
 from decimal import Decimal
 
 import numpy as np
@@ -21,6 +22,34 @@ NAMED = pd.DataFrame(X, index=["a", "b", "c"])
 def test_ids_that_are_given_come_before_an_index(kind):
     assert sample_ids(NAMED, kind(["x", "y", "z"])) == ["x", "y", "z"]
     assert sample_ids(X, kind([3, 1, 2])) == [3, 1, 2]
+
+
+@pytest.mark.parametrize("unit", ["ns", "us", "s"])
+@pytest.mark.parametrize("kind", ["datetime64", "timedelta64"])
+def test_dates_in_an_array_are_the_same_ids_as_in_an_index(kind, unit):
+    values = np.array([86_400_000_000_000, 0, 172_800_000_000_000], "int64")
+    values = values.astype(f"{kind}[ns]").astype(f"{kind}[{unit}]")
+    index = pd.Index(values)
+    for found in (sample_ids(X, values), listed_ids(values, "reference")):
+        assert found == sample_ids(NAMED.set_index(index))
+        assert len(positions_in_common(found, index.tolist())[0]) == 3
+    values[1] = "NaT"
+    with pytest.raises(ValueError, match="ids holds (NaT|None)"):
+        sample_ids(X, values)
+
+
+def test_days_in_an_array_are_dates_and_nanoseconds_are_kept():
+    days = np.array(["2026-01-03", "2026-01-01", "2026-01-02"], "datetime64[D]")
+    dates = pd.DatetimeIndex(days).date.tolist()
+    assert sample_ids(X, days) == dates == sample_ids(NAMED.set_index([dates]))
+    times = days.astype("datetime64[ns]")[0] + np.arange(3)
+    assert sample_ids(X, times) == pd.DatetimeIndex(times).tolist()
+
+
+def test_without_pandas_times_are_ids_too(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    times = np.array(["2026-01-03"], "datetime64[ns]") + np.arange(3)
+    assert sample_ids(X, times) == list(times)
 
 
 def test_an_index_says_who_samples_are_unless_it_only_counts():

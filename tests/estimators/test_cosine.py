@@ -13,7 +13,7 @@ from stable_embedding.data.placement import unit_of
 from stable_embedding.data.relations import chord_distances
 from stable_embedding.data.scaling import ScaledSamples, mean_and_scale
 from stable_embedding.losses.base import Batch, Outputs
-from stable_embedding.losses.similarity import (
+from stable_embedding.losses.given_distances import (
     GivenInnerProductLoss,
     collapsed_product_loss,
 )

@@ -230,3 +230,14 @@ def test_a_constant_chunk_counts_for_nothing(digits):
     np.testing.assert_array_equal(
         later.partial_fit(X).bit_probabilities(X), alone.bit_probabilities(X)
     )
+
+
+def test_logarithms_of_very_long_tails_give_bits_that_differ(rng):
+    factors = rng.normal(size=(330, 3)) @ rng.normal(size=(3, 15))
+    logarithms = 1.5 * (factors + 0.3 * rng.normal(size=(330, 15)))
+    shares = []
+    for X in (np.exp(logarithms), logarithms):
+        codes = SemanticHashing(16, n_init=1, random_state=0).fit_transform(X)
+        counts = np.unique(codes, axis=0, return_counts=True)[1]
+        shares.append(counts.max() / len(X))
+    assert shares[1] < 0.1 < 0.3 < shares[0]

@@ -282,6 +282,20 @@ def test_a_failed_fit_leaves_the_detector_as_it_was(iris):
     assert vars(detector) == before
 
 
+def test_a_failed_fit_draws_no_seed(iris):
+    X, _ = iris
+    spoiled = X.copy()
+    spoiled[3, 1] = np.nan
+    model = StableAutoencoder(n_init=1, max_iter=1)
+    expected = ReconstructionOutlierDetector(
+        model, random_state=np.random.RandomState(0)
+    ).fit(X)
+    detector = clone(expected).set_params(random_state=np.random.RandomState(0))
+    with pytest.raises(ValueError, match="NaN"):
+        detector.fit(spoiled)
+    assert detector.fit(X).offset_ == expected.offset_
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_sample_at_the_threshold_is_an_inlier_alone_too(seed):
     X = np.random.default_rng(seed).normal(size=(101, 20))
@@ -356,3 +370,19 @@ def test_images_in_a_list_have_the_features_of_the_estimator():
     )
     detector = ReconstructionOutlierDetector(model).fit(list(images))
     assert detector.n_features_in_ == detector.estimator_.n_features_in_ == 64
+
+
+def test_samples_set_aside_hold_the_fraction_of_outliers():
+    X = StandardScaler().fit_transform(load_breast_cancer(return_X_y=True)[0])
+    training, aside, unseen = X[::3], X[1::3], X[2::3]
+    model = StableAutoencoder(5, n_init=1, random_state=0).fit(training)
+    found = [
+        np.mean(detector.predict(unseen) == -1)
+        for detector in (
+            ReconstructionOutlierDetector(model, contamination=0.05).fit(training),
+            ReconstructionOutlierDetector(
+                FrozenEstimator(model), contamination=0.05
+            ).fit(aside),
+        )
+    ]
+    assert found[1] < 0.1 < found[0]

@@ -9,6 +9,7 @@ from sklearn.base import clone
 
 from stable_embedding import (
     SemanticHashing,
+    SparseAutoencoder,
     StableAutoencoder,
     VariationalAutoencoder,
     load,
@@ -113,6 +114,24 @@ def test_a_training_resumes_with_what_its_codes_follow_alone(first, second, iris
             with pytest.raises(ValueError, match="training cannot resume with"):
                 resume(X)
             np.testing.assert_array_equal(model.transform(X), before)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "changed"),
+    [
+        (SemanticHashing(12), {"n_bits": 20}),
+        (SparseAutoencoder(4, penalty="k_sparse", sparsity=0.25), {"sparsity": 0.5}),
+    ],
+    ids=["bits", "sparse"],
+)
+def test_what_keeps_a_training_from_resuming_has_the_parameters_name(
+    estimator, changed, iris
+):
+    [name] = changed
+    estimator = clone(estimator).set_params(n_init=1, max_iter=1).fit(iris[0])
+    estimator.set_params(**changed)
+    with pytest.raises(ValueError, match=f"cannot resume with .*{name}.*: (20|2)"):
+        estimator.partial_fit(iris[0])
 
 
 def test_distances_of_the_user_are_followed_to_the_end(iris):
@@ -238,3 +257,14 @@ def test_a_warm_start_on_constant_data_starts_anew(quick, iris):
     model = quick(warm_start=True, **parameters).fit(np.ones((10, 3))).fit(X)
     expected = quick(**parameters).fit(X)
     np.testing.assert_array_equal(model.transform(X), expected.transform(X))
+
+
+@pytest.mark.parametrize("size", [1e16, 1e20, 9.96921e36])
+def test_a_chunk_that_float32_cannot_hold_is_refused(size, quick, iris):
+    chunk = iris[0].copy()
+    model = quick(n_init=1, max_iter=1).fit(chunk)
+    chunk[3, 2] = size
+    message = "times the scale of the training data, with which float32 cannot compute"
+    for resume in (model.partial_fit, model.set_params(warm_start=True).fit):
+        with pytest.raises(ValueError, match=message):
+            resume(chunk)

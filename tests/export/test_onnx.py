@@ -5,13 +5,16 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
+from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import LocalOutlierFactor
 from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
@@ -766,6 +769,17 @@ def test_a_step_without_a_converter_is_named(split):
         to_onnx(pipeline)
 
 
+@pytest.mark.parametrize("error", [AttributeError, KeyError, RuntimeError])
+def test_an_error_from_within_skl2onnx_names_the_estimator(error, events, monkeypatch):
+    def fail(*_, **__):
+        raise error("within")
+
+    monkeypatch.setattr("skl2onnx.convert_sklearn", fail)
+    pipeline = make_pipeline(StandardScaler(), quick()).fit(events)
+    with pytest.raises(ValueError, match="skl2onnx cannot convert this Pipeline"):
+        to_onnx(pipeline, X=events)
+
+
 def test_samples_that_cannot_be_given_are_named(customers, events, tmp_path):
     pandas = pytest.importorskip("pandas")
     columns = ColumnTransformer(SELECTIONS["names"])
@@ -848,6 +862,85 @@ def test_unknown_levels_among_rare_ones_are_refused(within):
     model.fit(words)
     with pytest.raises(ValueError, match=f"step '{step}' has handle_unknown='infreq"):
         to_onnx(model, X=words)
+
+
+HOLDERS = {
+    "one versus rest": OneVsRestClassifier,
+    "stacking": lambda inner: StackingClassifier([("inner", inner)], cv=2),
+    "voting": lambda inner: VotingClassifier(
+        [("inner", inner)], voting="soft", flatten_transform=False
+    ),
+}
+
+
+@pytest.mark.numeric
+@pytest.mark.parametrize("place", ["before", "within"])
+@pytest.mark.parametrize("holder", HOLDERS)
+def test_a_map_before_or_within_a_classifier_that_holds_others(holder, place, split):
+    X, y, unseen = split
+    steps = [StandardScaler(), quick(5), LogisticRegression(max_iter=1_000)]
+    if place == "before":
+        model = make_pipeline(*steps[:2], HOLDERS[holder](steps[2]))
+    else:
+        model = HOLDERS[holder](make_pipeline(*steps))
+    graph = to_onnx(model.fit(X, y), options={"zipmap": False})
+    near(run(graph, unseen.astype(np.float64))[1], model.predict_proba(unseen))
+
+
+@pytest.mark.parametrize("place", ["alone", "step", "search"])
+@pytest.mark.parametrize(
+    ("inner", "method", "message"),
+    [
+        (
+            make_pipeline(StandardScaler(), LogisticRegression()),
+            "sigmoid",
+            "a Pipeline, for",
+        ),
+        (
+            GridSearchCV(LogisticRegression(), {}, cv=2),
+            "sigmoid",
+            "a GridSearchCV, for which",
+        ),
+        (
+            LogisticRegression(),
+            "isotonic",
+            "method='isotonic', .*; use 'sigmoid'$",
+        ),
+        (
+            OneVsRestClassifier(make_pipeline(StandardScaler(), LogisticRegression())),
+            "sigmoid",
+            "a OneVsRestClassifier, for",
+        ),
+    ],
+    ids=["pipeline", "search", "isotonic", "one versus rest"],
+)
+def test_calibrations_with_graphs_of_other_probabilities_are_refused(
+    inner, method, message, place, split
+):
+    X, y, _ = split
+    model = CalibratedClassifierCV(inner, method=method, cv=2)
+    if place == "step":
+        model = make_pipeline(quick(), model)
+    if place == "search":
+        model = GridSearchCV(model, {}, cv=2)
+    with pytest.raises(ValueError, match=f"^CalibratedClassifierCV .*{message}"):
+        to_onnx(model.fit(X, y > 4))
+
+
+def test_a_tuned_threshold_is_not_lost(split):
+    X, y, _ = split
+    tuned = TunedThresholdClassifierCV(LogisticRegression(), cv=2)
+    with pytest.raises(ValueError, match="threshold skl2onnx leaves out"):
+        to_onnx(make_pipeline(quick(), tuned).fit(X, y > 4))
+
+
+@pytest.mark.numeric
+def test_a_calibrated_classifier_after_a_map_gives_the_same_probabilities(split):
+    X, y, unseen = split
+    calibrated = CalibratedClassifierCV(LogisticRegression(), cv=2)
+    model = make_pipeline(StandardScaler(), quick(5), calibrated)
+    graph = to_onnx(model.fit(X, y), options={"zipmap": False})
+    near(run(graph, unseen.astype(np.float64))[1], model.predict_proba(unseen))
 
 
 def test_inputs_that_are_none_are_named(events):

@@ -19,11 +19,8 @@ from stable_embedding.losses.reconstruction import (
     ReconstructionLoss,
     reconstruction_loss,
 )
-from stable_embedding.losses.similarity import (
-    SimilarityLoss,
-    distance,
-    similarity_loss,
-)
+from stable_embedding.losses.similarity import distance
+from stable_embedding.losses.similarity_loss import SimilarityLoss, similarity_loss
 
 N_ANCHORS = 6
 

@@ -13,20 +13,17 @@ from stable_embedding.data.metrics import PairMetric
 from stable_embedding.losses.base import Batch, Outputs
 from stable_embedding.losses.consensus import ConsensusLoss
 from stable_embedding.losses.contraction import ContractionLoss
+from stable_embedding.losses.given_distances import (
+    GivenDistanceLoss,
+    GivenInnerProductLoss,
+)
 from stable_embedding.losses.guide import GuideLoss, ScalingGuideLoss
 from stable_embedding.losses.hamming import HammingLoss
 from stable_embedding.losses.label import LabelLoss
 from stable_embedding.losses.neighbor import neighbor_loss, student_kernel
 from stable_embedding.losses.reconstruction import ReconstructionLoss
-from stable_embedding.losses.similarity import (
-    GivenDistanceLoss,
-    GivenInnerProductLoss,
-    SimilarityLoss,
-    cosine,
-    distance,
-    inner_product,
-    rbf,
-)
+from stable_embedding.losses.similarity import cosine, distance, inner_product, rbf
+from stable_embedding.losses.similarity_loss import SimilarityLoss
 from stable_embedding.losses.sparsity import KLSparsityLoss, L1SparsityLoss
 from stable_embedding.losses.triplet import TripletLoss, triplet_loss
 from stable_embedding.losses.variational import (

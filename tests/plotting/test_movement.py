@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from stable_embedding.plotting import MovementDisplay
@@ -54,10 +55,17 @@ def test_few_arrows_are_those_of_the_samples_that_moved_most(rng):
         (np.zeros((5, 3)), None, 1, r"shape \(5, 3\)"),
         (np.zeros((4, 2)), None, 1, "inconsistent numbers"),
         (np.zeros((5, 2)), ["a"], 1, "groups has 1 values, but there are 5"),
+        (
+            pd.DataFrame(np.zeros((5, 2)), columns=["b", "a"]),
+            None,
+            1,
+            "where old has 'b'",
+        ),
         (np.zeros((5, 2)), None, -1, "n_arrows=-1 must be a whole number, 0 or more"),
     ],
 )
 def test_what_cannot_be_drawn(old, groups, n_arrows, message):
-    display = MovementDisplay(old, np.zeros((5, 2)), groups)
+    new = pd.DataFrame(np.zeros((5, 2)), columns=["a", "b"])
+    display = MovementDisplay(old, new, groups)
     with pytest.raises(ValueError, match=message):
         display.plot(n_arrows=n_arrows)

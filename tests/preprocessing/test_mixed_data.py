@@ -22,7 +22,7 @@ from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from stable_embedding import StableAutoencoder, manifold_variance_score
-from stable_embedding.preprocessing import MixedDataEncoder
+from stable_embedding.preprocessing import MixedDataEncoder, mixed_data
 from tests.test_common import EXTRA_CHECKS
 
 SETTINGS = [
@@ -192,6 +192,13 @@ def test_the_inverse_of_a_frame_has_its_ids():
     assert encoder.inverse_transform(codes.to_numpy()).index[0] == 0
 
 
+def test_the_inverse_reads_columns_in_their_order():
+    encoder = MixedDataEncoder().set_output(transform="pandas")
+    encoded = encoder.fit_transform(table())
+    with pytest.raises(ValueError, match="X has the column .* pass X.names., with"):
+        encoder.inverse_transform(encoded[encoded.columns[::-1]])
+
+
 def test_the_inverse_of_arrays_is_an_array(iris):
     X, _ = iris
     encoder = MixedDataEncoder().fit(X)
@@ -311,6 +318,15 @@ def test_where_columns_come_from_is_told():
     assert [len(one) for one in encoder.categories_] == [7, 2, 3, 1]
 
 
+def test_a_column_of_several_levels_is_chosen_by_name():
+    frame = pd.DataFrame(
+        {("u", "age"): np.arange(20.0), ("v", "plan"): [1, 2] * 10}
+    )  # numbers, which are categories by choice alone
+    for chosen in ([("v", "plan")], [("v", "plan"), 0]):
+        encoder = MixedDataEncoder(categorical_features=chosen).fit(frame)
+        assert encoder.is_categorical_.tolist() == [0 in chosen, True]
+
+
 def test_columns_are_categories_by_choice():
     encoder = MixedDataEncoder(["kids", "job", "flag", "city", "always"]).fit(table())
     assert "kids_3" in encoder.get_feature_names_out()
@@ -335,6 +351,33 @@ def test_a_column_at_fault_is_named_and_an_earlier_fit_survives(change, error, m
     with pytest.raises(error, match=match):
         encoder.fit(frame.assign(**change))
     np.testing.assert_array_equal(encoder.transform(frame), before)
+
+
+def test_a_fit_that_runs_out_of_memory_leaves_the_earlier_one(monkeypatch):
+    frame = table()
+    encoder = MixedDataEncoder().fit(frame)
+    before, fitted = encoder.transform(frame), dict(vars(encoder))
+
+    def fail(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(mixed_data, "block_variances", fail)
+    with pytest.raises(MemoryError):
+        encoder.fit(table(20, seed=1)[["job", "age"]])
+    assert vars(encoder) == fitted
+    np.testing.assert_array_equal(encoder.transform(frame), before)
+
+
+@pytest.mark.parametrize("fill", [0.0, 1.0, np.nan])
+def test_sparse_columns_of_a_frame_are_numbers_as_others_are(fill, rng):
+    words = pd.DataFrame(rng.poisson(0.3, (50, 3)), columns=["w1", "w2", "w3"])
+    words = words.astype(float)
+    sparse = words.astype(pd.SparseDtype(float, fill))
+    for more in ({}, {"plan": ["a", "b"] * 25}):
+        expected = MixedDataEncoder().fit_transform(words.assign(**more))
+        found = MixedDataEncoder().fit_transform(sparse.assign(**more))
+        # The columns lie otherwise in memory, and are added up in another order.
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("handle_unknown", ["error", "ignore", "infrequent_if_exist"])

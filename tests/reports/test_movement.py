@@ -293,6 +293,27 @@ def test_maps_that_cannot_be_joined(stored, maps):
         movement_report(pipeline, pipeline, frame[:5])
 
 
+def test_components_in_another_order_are_refused(stored, maps):
+    old, new = stored
+    with pytest.raises(ValueError, match="new has the column 'second' where old has"):
+        movement_report(old, new[["second", "first"]])
+    pipeline, _, frame = maps
+    model = pipeline[:2]
+    for estimator in (model, make_pipeline(PCA(2)).fit(frame)):
+        names = estimator[-1].get_feature_names_out()
+        codes = pd.DataFrame(estimator.transform(frame), frame.index, names)
+        assert movement_report(codes, estimator, frame).summary["displacement"] < 1e-6
+        turned = codes[codes.columns[::-1]]
+        with pytest.raises(
+            ValueError, match=f"old has the column '{names[1]}' where new"
+        ):
+            movement_report(turned, estimator, frame)
+        with pytest.raises(
+            ValueError, match=f"new has the column '{names[1]}' where old"
+        ):
+            movement_report(estimator, turned, frame)
+
+
 @pytest.mark.parametrize(
     ("groups", "message"),
     [

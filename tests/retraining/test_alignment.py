@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
@@ -121,3 +122,22 @@ def test_codes_of_other_rows_are_refused_and_those_without_ids_are_not():
     align(pipeline, table, target[::-1].loc[table.index])
     assert displacement(pipeline.transform(table), target) < 1e-10
     align(pipeline, table, target.reset_index(drop=True))
+
+
+def test_codes_with_components_in_another_order_are_refused(iris):
+    X, _ = iris
+    model = StableAutoencoder(**QUICK).set_output(transform="pandas").fit(X)
+    codes = model.transform(X)
+    turned = codes[codes.columns[::-1]]
+    for use, name in (
+        (lambda: align(model, X, turned), "codes"),
+        (lambda: model.align(X, turned), "reference"),
+        (lambda: clone(model).fit(X, reference=turned), "reference"),
+        (lambda: model.inverse_transform(turned), "X"),
+    ):
+        message = f"^{name} has the column 'stableautoencoder1' where this StableAuto"
+        with pytest.raises(ValueError, match=message):
+            use()
+    pd.testing.assert_frame_equal(model.transform(X), codes)
+    renamed = turned.set_axis(["x", "y"], axis=1)
+    assert displacement(align(model, X, renamed).transform(X), renamed) < 1e-10

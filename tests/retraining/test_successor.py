@@ -5,6 +5,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from scipy.sparse import csr_array
+from scipy.spatial.distance import cdist
 from sklearn import config_context
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import make_column_transformer
@@ -226,8 +227,15 @@ def test_the_weight_decay_changes_half_as_much_as_that_of_the_data(strategy, rng
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_another_number_of_components_is_refused(strategy, iris):
     old = StableAutoencoder(**QUICK).fit(iris[0]).set_params(n_components=3)
-    with pytest.raises(ValueError, match="with 2 components, but now has .*=3"):
+    with pytest.raises(ValueError, match="n_components=2, but now has .*=3"):
         retrain(old, iris[0], strategy=strategy)
+
+
+def test_another_number_of_bits_is_refused(iris):
+    X, _ = iris
+    old = SemanticHashing(4, **(QUICK | {"max_iter": 2})).fit(X).set_params(n_bits=6)
+    with pytest.raises(ValueError, match="with n_bits=4, but now has n_bits=6"):
+        retrain(old, X, strategy="align")
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -585,3 +593,16 @@ def test_a_series_of_ids_names_the_index(rng):
     ):
         for report in (retrain(old, X, ids=ids), movement_report(old, old, X, ids=ids)):
             assert list(report.to_frame().index.names) == [name]
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_map_by_distances_of_the_user_needs_them_again(strategy, iris):
+    X = iris[0][::3]
+    D = cdist(X[:, :2], X[:, :2])
+    model = StableAutoencoder(**(QUICK | {"max_iter": 2}))
+    pipeline = make_pipeline(StandardScaler(), model)
+    pipeline.fit(X, stableautoencoder__distances=D)
+    with pytest.raises(ValueError, match="fitted with distances.*name of the step"):
+        retrain(pipeline, X, strategy=strategy)
+    found = retrain(pipeline, X, strategy=strategy, stableautoencoder__distances=D)
+    assert found.estimator[-1].distance_source_ == "distances"

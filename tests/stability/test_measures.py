@@ -144,6 +144,15 @@ def test_samples_in_another_order_are_other_samples(measure, rng):
     assert caught.type is ValueError
 
 
+def test_components_in_another_order_are_another_place(rng):
+    codes = pd.DataFrame(rng.normal(size=(30, 2)), columns=["code0", "code1"])
+    with pytest.raises(
+        ValueError, match="second has the column 'code1' where first has"
+    ):
+        displacement(codes, codes[["code1", "code0"]])
+    assert neighbor_overlap(codes, codes[["code1", "code0"]]) == 1
+
+
 def test_equal_distances_have_no_relative_variance():
     with pytest.raises(IncomparableError, match="all of their distances are equal"):
         manifold_variance([np.eye(4), np.eye(4)], relative=True)

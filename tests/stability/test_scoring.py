@@ -4,6 +4,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.spatial.distance import cdist
 from sklearn import config_context
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.cluster import KMeans
@@ -26,6 +27,7 @@ from stable_embedding import (
     manifold_variance,
     manifold_variance_score,
     most_stable_within_one_standard_error,
+    stability_report,
 )
 from stable_embedding.stability import scoring
 from stable_embedding.stability.pipelines import embed, embedding_steps
@@ -388,3 +390,20 @@ def test_targets_with_ids_in_another_order_are_refused(iris):
     y = pd.Series(iris[1], index=X.index[::-1])
     with pytest.raises(ValueError, match="y has the id 'c149' where X has 'c0'"):
         manifold_variance_score(PCA(2), X, y)
+
+
+def test_new_trainings_would_lack_distances_of_the_user(iris):
+    X = iris[0][::3]
+    D = cdist(X[:, :2], X[:, :2])
+    model = StableAutoencoder(n_init=1, max_iter=2, random_state=0)
+    for score in (
+        manifold_variance_score,
+        lambda estimator, X: stability_report({"map": estimator}, X),
+    ):
+        with pytest.raises(ValueError, match="StableAutoencoder was fitted with dist"):
+            score(model.fit(X, distances=D), X)
+    model.set_params(n_init=2).fit(X, distances=D)
+    variance = manifold_variance(model.transform_runs(X), relative=True)
+    assert manifold_variance_score(model, X) == 1 - variance / 2
+    with pytest.raises(ValueError, match="StableAutoencoder was fitted with dist"):
+        stability_report({"map": model}, X)

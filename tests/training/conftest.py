@@ -7,7 +7,8 @@ from stable_embedding import StableAutoencoder
 from stable_embedding.data.row_hash import canonical_order
 from stable_embedding.data.training_data import TrainingSet
 from stable_embedding.losses.reconstruction import ReconstructionLoss
-from stable_embedding.losses.similarity import SimilarityLoss, distance
+from stable_embedding.losses.similarity import distance
+from stable_embedding.losses.similarity_loss import SimilarityLoss
 from stable_embedding.networks import Autoencoder
 from stable_embedding.training.plan import TrainingPlan
 from stable_embedding.training.trainer import Trainer

@@ -11,7 +11,8 @@ from stable_embedding import StableAutoencoder
 from stable_embedding.losses import LossTerm
 from stable_embedding.losses.base import TotalLoss
 from stable_embedding.losses.reconstruction import ReconstructionLoss
-from stable_embedding.losses.similarity import SimilarityLoss, distance
+from stable_embedding.losses.similarity import distance
+from stable_embedding.losses.similarity_loss import SimilarityLoss
 from stable_embedding.losses.variational import GaussianKLLoss
 from stable_embedding.networks import BaseAutoencoder, ModulePart
 from stable_embedding.networks.variational import VariationalNetwork
