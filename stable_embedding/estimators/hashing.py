@@ -39,7 +39,7 @@ class SemanticHashing(StableAutoencoder):
     :class:`StableAutoencoder`. It does not take `n_components`, `encoder` and
     `decoder`.
 
-    Take logarithms of data with very long tails first, or set ``similarity_weight=0``:
+    Take logarithms of data with long tails first, or set ``similarity_weight=0``:
     if a few samples far out set the scale, most others can get the same bits. Where
     clusters stand far apart, bits tell clusters, and may be the same for all samples of
     one.

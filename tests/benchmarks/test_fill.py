@@ -31,7 +31,6 @@ It is <!--n best-->7<!--/n--> % at best, <!--n best-->8<!--/n-->.
 # Tables of figures that no CSV file holds, by the line above which they stand.
 BY_HAND = {
     "benchmarks/README.md": {"| what | figure |", "| goal | found | by |"},
-    "docs/family.md": {"| claim | figure | compared with |"},
 }
 
 
