@@ -25,9 +25,14 @@ _ENCODE = (
 _shorten = Repr().repr
 
 
+def is_lazy(X):
+    """Tell whether X is a frame that is not computed yet, such as those of polars."""
+    return callable(getattr(X, "collect", None)) and not hasattr(X, "__array__")
+
+
 def column_names(X):
     """Return the names of a data frame's columns, or None for other containers."""
-    if not (hasattr(X, "columns") and hasattr(X, "dtypes")):
+    if is_lazy(X) or not (hasattr(X, "columns") and hasattr(X, "dtypes")):
         return None
     return list(X.columns)
 

@@ -8,7 +8,13 @@ import torch
 from scipy.sparse import issparse
 from sklearn.utils import check_array
 
-from .columns import check_finite, column_names, columns_named, refuse_dates
+from .columns import (
+    check_finite,
+    column_names,
+    columns_named,
+    is_lazy,
+    refuse_dates,
+)
 from .dask_arrays import is_dask_array
 
 _READ_BY_NUMPY = (torch.float16, torch.float32, torch.float64)
@@ -48,7 +54,7 @@ def readable(X, input_name="X"):
             f"{input_name} is of type {type(X).__name__}; it must be an array, a data"
             " frame, a sparse matrix or a list of samples"
         )
-    if callable(getattr(X, "collect", None)) and not hasattr(X, "__array__"):
+    if is_lazy(X):
         raise TypeError(
             f"{input_name} is a {type(X).__name__}, which is not computed yet; pass"
             f" {input_name}.collect()"

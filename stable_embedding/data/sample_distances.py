@@ -113,7 +113,7 @@ class SampleDistances:
         chosen._named = self._named
         return chosen
 
-    def check_names(self, X):
+    def check_ids(self, X):
         """Raise if the samples of X have other ids than the data frame of distances.
 
         Parameters

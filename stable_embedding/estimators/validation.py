@@ -36,7 +36,7 @@ class ValidationMixin:
         """Validate all that a fit is given."""
         check_same_samples(X, reference, "reference")
         if isinstance(distances, SampleDistances):
-            distances.check_names(X)
+            distances.check_ids(X)
         else:
             check_same_pairs(X, distances, "distances")
         keeps_features = resume or n_seen > 0
