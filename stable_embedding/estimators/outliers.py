@@ -172,7 +172,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseEstimator):
         all scores are equal, a difference within rounding makes no outlier. Of new
         samples more will be outliers, since a network reconstructs those that it was
         trained on better. To hold the fraction, fit the detector with a
-        :class:`~sklearn.frozen.FrozenEstimator` on samples that were set aside.
+        ``FrozenEstimator`` on samples that were set aside.
 
     random_state : int, RandomState instance or None, default=None
         Seed that replaces that of the estimator. With None the estimator keeps its own.

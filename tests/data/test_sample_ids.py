@@ -49,7 +49,7 @@ def test_days_in_an_array_are_dates_and_nanoseconds_are_kept():
 def test_without_pandas_times_are_ids_too(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     times = np.array(["2026-01-03"], "datetime64[ns]") + np.arange(3)
-    assert sample_ids(X, times) == list(times)
+    assert listed_ids(times, "ids") == list(times)
 
 
 def test_an_index_says_who_samples_are_unless_it_only_counts():
