@@ -78,6 +78,25 @@ def check_column_order(X, names, name, owner):
         )
 
 
+def check_same_columns(X, values, name, input_name="X"):
+    """Raise if two data frames have the same columns in another order.
+
+    Parameters
+    ----------
+    X, values : object
+        Two tables whose columns are compared by position.
+
+    name, input_name : str
+        Names of the parameters that hold the values, and X.
+
+    Raises
+    ------
+    ValueError
+        As of :func:`check_column_order`.
+    """
+    check_column_order(values, column_names(X), name, input_name)
+
+
 def features_of(estimator, X, y=None):
     """Return the columns of a data frame on which an estimator was fitted.
 

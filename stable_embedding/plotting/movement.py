@@ -3,8 +3,7 @@
 import numpy as np
 from sklearn.utils import check_consistent_length
 
-from ..data.columns import column_names
-from ..data.named_columns import check_column_order
+from ..data.named_columns import check_same_columns
 from ..data.sample_ids import check_same_samples
 from .base import (
     Display,
@@ -80,7 +79,7 @@ class MovementDisplay(Display):
             orders of components differ, or `n_arrows` is no whole number, or negative.
         """
         check_same_samples(self.old, self.new, "new", "old")
-        check_column_order(self.new, column_names(self.old), "new", "old")
+        check_same_columns(self.old, self.new, "new", "old")
         check_same_samples(self.old, self.groups, "groups", "old")
         check_same_samples(self.new, self.groups, "groups", "new")
         old, new = map(_coordinates, (self.old, self.new))

@@ -6,10 +6,9 @@ import numpy as np
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils import check_consistent_length, check_random_state
 
-from ..data.columns import column_names
 from ..data.distances import near_origin
 from ..data.labels import are_known, known_classes, read_labels
-from ..data.named_columns import check_column_order
+from ..data.named_columns import check_same_columns
 from ..data.sample_ids import check_same_samples
 from .validation import check_width, read_samples
 
@@ -58,9 +57,7 @@ def neighbor_accuracy(X_embedded, y, X_unseen_embedded, y_unseen, *, n_neighbors
     """
     check_same_samples(X_embedded, y, "y", "X_embedded")
     check_same_samples(X_unseen_embedded, y_unseen, "y_unseen", "X_unseen_embedded")
-    check_column_order(
-        X_unseen_embedded, column_names(X_embedded), "X_unseen_embedded", "X_embedded"
-    )
+    check_same_columns(X_embedded, X_unseen_embedded, "X_unseen_embedded", "X_embedded")
     X_embedded = read_samples(X_embedded, "X_embedded")
     X_unseen_embedded = read_samples(X_unseen_embedded, "X_unseen_embedded")
     check_width(X_unseen_embedded, "X_unseen_embedded", X_embedded, "X_embedded")

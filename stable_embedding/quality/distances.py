@@ -8,10 +8,9 @@ from sklearn.utils import gen_batches
 
 from ..data import limits
 from ..data.chunks import dense_samples, feature_means, total_squared_deviation
-from ..data.columns import column_names
 from ..data.distances import metric_of, near_origin, pair_distances
 from ..data.metrics import check_values
-from ..data.named_columns import check_column_order
+from ..data.named_columns import check_same_columns
 from .validation import check_embedding, check_pair, check_width
 
 _CORRELATIONS = {"pearson": pearsonr, "spearman": spearmanr}
@@ -191,9 +190,8 @@ def lipschitz_estimate(
     >>> round(lipschitz_estimate(X[:50], 2 * X[:50], X[50:], 2 * X[50:]), 6)
     1.0
     """
-    names, names_embedded = map(column_names, (X, X_embedded))
-    check_column_order(X_new, names, "X_new", "X")
-    check_column_order(X_new_embedded, names_embedded, "X_new_embedded", "X_embedded")
+    check_same_columns(X, X_new, "X_new")
+    check_same_columns(X_embedded, X_new_embedded, "X_new_embedded", "X_embedded")
     X, X_embedded = check_embedding(X, X_embedded)
     X_new, X_new_embedded = check_pair(
         X_new, X_new_embedded, ("X_new", "X_new_embedded")

@@ -12,8 +12,7 @@ from ..data.chunks import (
     iterate_chunks,
     total_squared_deviation,
 )
-from ..data.columns import column_names
-from ..data.named_columns import check_column_order
+from ..data.named_columns import check_same_columns
 from ..data.sample_ids import check_same_samples
 from .validation import read_samples
 
@@ -57,7 +56,7 @@ def explained_variance(X, X_reconstructed):
     0.5
     """
     check_same_samples(X, X_reconstructed, "X_reconstructed")
-    check_column_order(X_reconstructed, column_names(X), "X_reconstructed", "X")
+    check_same_columns(X, X_reconstructed, "X_reconstructed")
     X, X_reconstructed = (
         read_samples(samples, name, accept_sparse=True)
         for samples, name in ((X, "X"), (X_reconstructed, "X_reconstructed"))

@@ -21,7 +21,7 @@ from ..data import limits
 from ..data.columns import check_finite, column_names, columns_named
 from ..data.containers import check_squares, dense
 from ..data.distances import near_origin
-from ..data.named_columns import check_column_order
+from ..data.named_columns import check_same_columns
 from ..data.sample_ids import check_same_samples
 from ..data.subsample import fixed_subsample
 from ..networks.frame import rigid_map_onto
@@ -300,7 +300,7 @@ def displacement(first, second, *, aligned=False):
     >>> displacement(line, -line, aligned=True)
     0.0
     """
-    check_column_order(second, column_names(first), "second", "first")
+    check_same_columns(first, second, "second", "first")
     first, second = _check_pair(first, second)
     if aligned:
         second = rigid_map_onto(second, first)(second)
