@@ -45,7 +45,7 @@ def column_or_values(y, X, name="y"):
     return X[y]
 
 
-def check_column_order(X, names, name, owner):
+def check_column_order(X, names_of_owner, name, owner):
     """Raise if the columns of a data frame have known names in another order.
 
     Parameters
@@ -53,9 +53,9 @@ def check_column_order(X, names, name, owner):
     X : object
         Values that are read by position.
 
-    names : list or None
-        Names in their order. If X has no names, others, or numbers as names, positions
-        decide.
+    names_of_owner : callable
+        Returns names in their order, or None; called only if X has names. If these are
+        others, or numbers, positions decide.
 
     name, owner : str
         What a message calls X, and that whose columns have the names.
@@ -66,7 +66,10 @@ def check_column_order(X, names, name, owner):
         If they have the same names in another order.
     """
     own = column_names(X)
-    if own is None or names is None or own == names:
+    if own is None:
+        return
+    names = names_of_owner()
+    if names is None or own == list(names):
         return
     if any(is_number(one) for one in [*own, *names]):
         return
@@ -94,7 +97,7 @@ def check_same_columns(X, values, name, input_name="X"):
     ValueError
         As of :func:`check_column_order`.
     """
-    check_column_order(values, column_names(X), name, input_name)
+    check_column_order(values, lambda: column_names(X), name, input_name)
 
 
 def features_of(estimator, X, y=None):

@@ -179,8 +179,12 @@ class ValidationMixin:
     def _check_code_order(self, codes, n_columns, name):
         """Raise if columns are named as codes of this estimator, in another order."""
         kind = type(self).__name__
-        names = [f"{kind.lower()}{i}" for i in range(n_columns)]
-        check_column_order(codes, names, name, f"this {kind}")
+        check_column_order(
+            codes,
+            lambda: [f"{kind.lower()}{i}" for i in range(n_columns)],
+            name,
+            f"this {kind}",
+        )
 
     def _check_codes(self, codes, name):
         self._check_code_order(codes, self._n_features_out, name)

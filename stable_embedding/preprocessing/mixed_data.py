@@ -388,7 +388,7 @@ class MixedDataEncoder(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         index = X.index if has_index(X) else None
         kind = type(self).__name__
-        check_column_order(X, list(self.get_feature_names_out()), "X", f"this {kind}")
+        check_column_order(X, self.get_feature_names_out, "X", f"this {kind}")
         X = check_samples(X)
         if X.shape[1] != len(self.scale_):
             raise ValueError(

@@ -346,9 +346,9 @@ def movement_report(old, new, X=None, *, ids=None, groups=None, n_neighbors=10):
             " packed are compared as bits: unpack stored ones by numpy.unpackbits"
         )
     if _is_stored(new):
-        check_column_order(new, _code_names(old), "new", "old")
+        check_column_order(new, lambda: _code_names(old), "new", "old")
     elif _is_stored(old):
-        check_column_order(old, _code_names(new), "old", "new")
+        check_column_order(old, lambda: _code_names(new), "old", "new")
     names = old_ids
     if both_of_X:
         old_ids = new_ids = list(range(len(new_codes)))
